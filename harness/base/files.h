@@ -1,0 +1,67 @@
+// Files: reading, mapping, writing so that a crash leaves the old or the new content, never half.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace niah {
+
+/// A file mapped read-only into memory; pages are read when touched.
+class MappedFile {
+ public:
+  /// Throws DataError when the file cannot be opened or mapped.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  std::string_view view() const { return {reinterpret_cast<const char*>(data_), size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// The whole file. `doing` names the purpose for the error ("reading the config"). Throws DataError
+/// when the file cannot be read.
+std::string read_file(const std::filesystem::path& path, std::string_view doing);
+
+/// Replaces `path` by `content`: written beside it, fsynced, renamed. Throws DataError; a crash at
+/// any moment leaves the old file or the new one.
+void write_file(const std::filesystem::path& path, std::string_view content);
+
+/// Creates the folder and proves that files can be written in it, before any work is spent. Throws
+/// DataError (exit 3) with the reason.
+void ensure_writable_folder(const std::filesystem::path& folder);
+
+/// A file that only grows: each append is one write and one fsync, so a line that append() returned
+/// from survives kill -9 and power loss. One writer at a time (advisory lock).
+class AppendFile {
+ public:
+  /// Opens or creates `path`. Throws DataError when another process writes it or it cannot be
+  /// opened.
+  explicit AppendFile(const std::filesystem::path& path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  /// Writes `bytes` at the end and waits until they are on the disk.
+  void append(std::string_view bytes);
+  /// Cuts the file to its first `size` bytes: drops a torn last line.
+  void truncate(std::size_t size);
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+};
+
+/// The folder that holds the running program, for data that is installed beside it.
+std::filesystem::path executable_folder();
+
+}  // namespace niah

@@ -1,0 +1,79 @@
+#include "harness/base/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace niah {
+namespace {
+
+constexpr auto kTerminalInterval = std::chrono::milliseconds(200);
+constexpr auto kPlainInterval = std::chrono::seconds(15);
+
+std::size_t terminal_width() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
+  return 80;
+}
+
+}  // namespace
+
+std::string format_duration(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::llround(std::max(0.0, seconds)));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+}
+
+Progress::Progress(std::string title, double total, bool quiet)
+    : title_(std::move(title)),
+      total_(std::max(total, 1e-9)),
+      quiet_(quiet),
+      terminal_(::isatty(STDERR_FILENO) != 0) {}
+
+Progress::~Progress() { clear(); }
+
+double Progress::elapsed() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+void Progress::advance(double cost, const std::string& note) {
+  done_ += cost;
+  if (quiet_) return;
+  const auto now = Clock::now();
+  const bool finished = done_ >= total_ * (1 - 1e-9);
+  const auto interval = terminal_ ? Clock::duration(kTerminalInterval) : kPlainInterval;
+  if (!finished && now - last_ < interval) return;
+  last_ = now;
+  show(note);
+}
+
+void Progress::show(const std::string& note) {
+  const double part = std::min(1.0, done_ / total_);
+  const double spent = elapsed();
+  const std::string left =
+      part >= 1 ? "took " + format_duration(spent)
+                : "about " + format_duration(spent / std::max(part, 1e-9) * (1 - part)) + " left";
+  std::string line = fmt::format("{} {:3.0f} %  {}  {}", title_, part * 100, left, note);
+  if (!terminal_) {
+    fmt::print(stderr, "{}\n", line);
+    return;
+  }
+  if (const std::size_t width = terminal_width(); line.size() >= width) line.resize(width - 1);
+  fmt::print(stderr, "\r\x1b[K{}", line);
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void Progress::clear() {
+  if (!shown_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  std::fflush(stderr);
+  shown_ = false;
+}
+
+}  // namespace niah

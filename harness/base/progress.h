@@ -1,0 +1,44 @@
+// A progress line on stderr: rewritten in place on a terminal, a plain line now and then elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace niah {
+
+/// "42 s", "3 min 05 s", "2 h 10 min".
+std::string format_duration(double seconds);
+
+/// Shows how far a job of known size is, and when it will end. The cost unit is the caller's
+/// (tokens, steps): the estimate assumes that equal cost takes equal time.
+class Progress {
+ public:
+  /// `total` in the caller's cost units; `quiet` shows nothing.
+  Progress(std::string title, double total, bool quiet = false);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `cost` more is done; `note` says what ("S2@64K base").
+  void advance(double cost, const std::string& note);
+  /// Removes the line from a terminal so that other output starts clean.
+  void clear();
+  /// Seconds since the start.
+  double elapsed() const;
+
+ private:
+  void show(const std::string& note);
+
+  using Clock = std::chrono::steady_clock;
+  std::string title_;
+  double total_;
+  double done_ = 0;
+  bool quiet_;
+  bool terminal_;
+  bool shown_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_{};
+};
+
+}  // namespace niah

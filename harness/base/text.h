@@ -1,0 +1,28 @@
+// Text: UTF-8, near names for "did you mean", escaping for people and for HTML.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace niah {
+
+/// The text with every byte that is not part of well-formed UTF-8 replaced by U+FFFD, so that it
+/// can stand in JSON and HTML.
+std::string valid_utf8(std::string_view text);
+
+/// Number of code points of well-formed UTF-8.
+std::size_t count_code_points(std::string_view utf8);
+
+/// The candidate nearest to `name` by edit distance, or "" when none is near enough to be meant.
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
+
+/// ", did you mean 'x'?" or "".
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
+
+/// Escapes &, <, >, " and ' for HTML and SVG text and attributes; control characters other than
+/// newline and tab become U+FFFD.
+std::string escape_html(std::string_view text);
+
+}  // namespace niah

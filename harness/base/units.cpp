@@ -1,0 +1,45 @@
+#include "harness/base/units.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+namespace niah {
+
+std::optional<std::int64_t> parse_length(std::string_view text) {
+  std::int64_t unit = 1;
+  if (!text.empty() && (text.back() == 'K' || text.back() == 'k')) unit = 1024;
+  if (!text.empty() && (text.back() == 'M' || text.back() == 'm')) unit = 1024 * 1024;
+  if (unit != 1) text.remove_suffix(1);
+  if (text.empty() || text.size() > 12 || text.front() == '0') return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value <= 0) return std::nullopt;
+  return value * unit;
+}
+
+std::string format_length(std::int64_t tokens) {
+  constexpr std::int64_t kMega = 1024 * 1024;
+  if (tokens >= kMega && tokens % kMega == 0) return fmt::format("{}M", tokens / kMega);
+  if (tokens >= 1024 && tokens % 1024 == 0) return fmt::format("{}K", tokens / 1024);
+  return fmt::format("{}", tokens);
+}
+
+std::string format_bytes(double bytes) {
+  constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
+}
+
+std::string format_count(std::int64_t count) {
+  std::string digits = fmt::format("{}", count < 0 ? -count : count);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return count < 0 ? "-" + digits : digits;
+}
+
+}  // namespace niah

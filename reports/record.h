@@ -1,0 +1,84 @@
+// One line of the journal: what happened to one sample on one variant. Every figure in every report
+// is a function of records and of the run's description.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace niah::reports {
+
+/// One sample's outcome. Under 2 KB as JSON: no prompt text; generated text is bounded by its
+/// writer.
+struct Record {
+  std::string kind = "recall";  ///< "recall" (a needle) or "reasoning" (a word problem)
+  std::string variant;      ///< fingerprint: weights, tokenizer, decode settings, program version
+  std::string protocol;     ///< "niah", "lm-eval", "ruler"; empty for reasoning
+  std::string task;         ///< "s1", "s2", "s3", or the reasoning set's name
+  std::int64_t length = 0;  ///< nominal length; 0 for reasoning
+  std::int64_t index = 0;
+  double depth = 0;  ///< requested depth, percent
+  double real_depth = 0;
+  std::int64_t prompt_tokens = 0;  ///< tokens the model read
+  std::int64_t real_length = 0;    ///< as the protocol counts it, answer room included
+  std::string prompt_sha256;
+  std::string outcome = "scored";          ///< "scored", or why not: "oom", "not_finite", "failed"
+  std::string detail;                      ///< one line for an outcome that is not "scored"
+  double score = 0;                        ///< 0..1; meaningless unless scored
+  std::string miss = "hit";                ///< tasks::miss_class_name
+  std::string text;                        ///< generated text
+  std::vector<std::int64_t> ids;           ///< generated token ids
+  std::optional<double> value_log_prob;    ///< natural log, sum over the expected answer's tokens
+  std::optional<std::int64_t> value_rank;  ///< worst rank of an answer token, 1 = always first
+  std::int64_t computed_tokens = 0;  ///< prompt and answer tokens that were run for this record
+  double seconds = 0;                ///< wall time spent on it; not part of any comparison
+
+  bool scored() const { return outcome == "scored"; }
+};
+
+void to_json(nlohmann::json& json, const Record& record);
+/// Throws DataError naming the missing or ill-typed field.
+void from_json(const nlohmann::json& json, Record& record);
+
+/// A variant as reports show it.
+struct VariantInfo {
+  std::string fingerprint;  ///< what records carry
+  std::string model;        ///< the pair's name in the config
+  std::string name;         ///< "base", "sft", "qk", "qk-pro", "direct-sft", ...
+  std::string description;  ///< "QK-Restore: W_Q and W_K of the softmax layers from base"
+};
+
+/// A published figure to show beside ours. Percent; empty where none is known.
+struct PublishedFigure {
+  std::string model;
+  std::string cell;  ///< "S2@256K", "MATH500"
+  std::optional<double> base, sft, qk;
+  std::string source;
+};
+
+/// The run's description (plan.json): what reports show of it.
+struct RunInfo {
+  std::string name;
+  std::string title;  ///< one line on what this run is
+  std::string program_version;
+  std::string protocol;
+  std::uint64_t seed = 0;
+  std::vector<std::string> tasks;     ///< in the order to show
+  std::vector<std::int64_t> lengths;  ///< ascending
+  std::vector<VariantInfo> variants;  ///< in the order to show; the first is the reference
+  std::string haystack;               ///< name and hash
+  std::string tokenizer;              ///< name and hash
+  std::string machine;                ///< processor, cores, dtype, threads
+  std::vector<std::string> caveats;   ///< said at the top of the report, in full
+  std::vector<PublishedFigure> published;
+  std::string started, finished;  ///< ISO 8601 UTC; not part of any comparison
+  std::string config_json;        ///< resolved config, as JSON text
+};
+
+void to_json(nlohmann::json& json, const RunInfo& info);
+/// Throws DataError naming the missing or ill-typed field.
+void from_json(const nlohmann::json& json, RunInfo& info);
+
+}  // namespace niah::reports

@@ -1,0 +1,52 @@
+// The text that hides the needle.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace niah::tasks {
+
+/// Where haystack text comes from.
+enum class HaystackKind {
+  kKjv,     ///< the King James Version, exported at build time from Debian's bible-kjv-text
+  kProse,   ///< our own generator of English-like sentences; never runs out
+  kEssays,  ///< a folder of .txt files, joined in name order
+  kText,    ///< one file
+};
+
+/// How to get a haystack. `path` is the folder or file of kEssays and kText; empty for kKjv means
+/// the exported text that was found at build time.
+struct HaystackSpec {
+  HaystackKind kind = HaystackKind::kKjv;
+  std::filesystem::path path;
+  bool repeat = false;  ///< start again when the text ends; otherwise running out is an error
+};
+
+/// "kjv", "prose", "essays", "text". Throws UsageError for another name, with the nearest one.
+HaystackKind parse_haystack_kind(const std::string& name);
+std::string haystack_kind_name(HaystackKind kind);
+
+/// A haystack's text in sentences. Immutable and shared by all cells.
+class Haystack {
+ public:
+  virtual ~Haystack() = default;
+  /// Sentence `index` from the start, without surrounding white space; nullopt-like empty string
+  /// never occurs: past the end of a text that may not repeat this throws DataError naming the
+  /// text, its size and the remedy (`repeat: true`, another text).
+  virtual std::string_view sentence(std::int64_t index) const = 0;
+  /// Number of sentences, or -1 when it never runs out (prose, or repeat).
+  virtual std::int64_t size() const = 0;
+  /// Name for reports ("kjv", "essays (49 files)").
+  virtual std::string name() const = 0;
+  /// Hash of the text (or of the generator's version), for fingerprints.
+  virtual std::string sha256() const = 0;
+};
+
+/// Reads or prepares the haystack. Throws DataError when the text is not there: names the path and
+/// the config key.
+std::shared_ptr<const Haystack> open_haystack(const HaystackSpec& spec);
+
+}  // namespace niah::tasks

@@ -1,0 +1,46 @@
+// The protocols: who decides keys, values, depths and how much haystack.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tasks/haystack.h"
+#include "tasks/sample.h"
+
+namespace niah::tasks {
+
+/// One cell of a sweep: a task at a length.
+struct CellRequest {
+  std::string task;          ///< "s1", "s2", "s3", ...
+  std::int64_t length = 0;   ///< nominal tokens, answer room included
+  std::int64_t samples = 0;  ///< how many may be asked for: indexes 0 .. samples-1
+};
+
+/// The samples of one cell, made one at a time. sample() is const and safe from several threads.
+class Cell {
+ public:
+  virtual ~Cell() = default;
+  virtual Sample sample(std::int64_t index) const = 0;
+  virtual const CellRequest& request() const = 0;
+};
+
+/// All that a protocol needs.
+struct ProtocolSpec {
+  std::string protocol = "niah";  ///< "niah", later also "lm-eval" and "ruler"
+  std::uint64_t seed = 0;
+  std::shared_ptr<const Haystack> haystack;  ///< for s2, s3; s1 brings its own
+  TokenCount count;
+};
+
+/// The cells of `requests`, in that order (the reference protocols run one random stream through
+/// all of them). Throws UsageError for an unknown protocol or task (with the nearest name), or a
+/// length too small for template, needle and answer (with the smallest that fits).
+std::vector<std::unique_ptr<Cell>> make_cells(const ProtocolSpec& spec,
+                                              const std::vector<CellRequest>& requests);
+
+/// The names of the tasks a protocol has, in order.
+std::vector<std::string> task_names(const std::string& protocol);
+
+}  // namespace niah::tasks

@@ -1,0 +1,48 @@
+// Was the needle found, and if not, why not.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace niah::tasks {
+
+/// RULER's and lm-eval's string_match_all: mean over the expected answers of "is it contained in
+/// the output", case folded; the output is stripped and its control characters become newlines
+/// first.
+double string_match_all(std::string_view output, const std::vector<std::string>& expected);
+
+/// What happened to one answer. The names (miss_class_name) stand in journals and never change.
+enum class MissClass {
+  kHit,              ///< all expected answers found
+  kWrongValue,       ///< another value-shaped string (7 digits, a UUID)
+  kPartialValue,     ///< the first characters of the value are right, then it departs
+  kHaystackEcho,     ///< text of the haystack repeated instead of an answer
+  kRefused,          ///< "not mentioned", "I cannot", ...
+  kOutOfTokens,      ///< no answer yet when the token limit came
+  kStillThinking,    ///< the thought had not ended when the token limit came
+  kAnswerInThought,  ///< the value stands only inside the thought
+  kEmpty,            ///< nothing generated
+  kGarbage,          ///< none of the above
+};
+
+std::string miss_class_name(MissClass miss);
+/// Throws DataError for an unknown name.
+MissClass parse_miss_class(const std::string& name);
+/// Whether a miss says nothing about retrieval (format, token limit): counted apart in reports.
+bool is_format_miss(MissClass miss);
+
+/// What the classifier looks at.
+struct Answer {
+  std::string_view output;  ///< generated text only, no prefix
+  const std::vector<std::string>* expected = nullptr;
+  bool hit_token_limit = false;  ///< stopped by the limit, not by an end-of-text token
+  std::string_view prompt;       ///< to recognise haystack echo; may be empty
+};
+
+/// How many leading characters of `expected` the first value-shaped string of `output` has right.
+std::size_t matching_prefix(std::string_view output, std::string_view expected);
+
+MissClass classify(const Answer& answer);
+
+}  // namespace niah::tasks
