@@ -1,0 +1,57 @@
+// Text to token ids and back. No torch here: `generate`, `tokenize` and the reports run without it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace niah::models {
+
+using TokenId = std::int32_t;
+
+/// A tokenizer as a checkpoint folder defines it. Immutable after loading: every member may be
+/// called from several threads at once.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Ids of the text alone: nothing is added at either end. Special tokens written in the text are
+  /// recognised where the reference recognises them. Appends to nothing, throws DataError on input
+  /// that the reference refuses (with the byte position).
+  virtual std::vector<TokenId> encode(std::string_view text) const = 0;
+
+  /// Text of the ids, special tokens kept, bytes that are not UTF-8 replaced by U+FFFD as the
+  /// reference does. Throws DataError for an id outside the vocabulary.
+  virtual std::string decode(const std::vector<TokenId>& ids) const = 0;
+
+  /// Number of ids, added tokens included.
+  virtual std::int64_t vocab_size() const = 0;
+
+  /// What the tokenizer's own post-processing puts in front of a prompt (a BOS token for Llama
+  /// style ones, nothing for Qwen).
+  virtual const std::vector<TokenId>& prefix_ids() const = 0;
+  /// ... and behind it (normally nothing).
+  virtual const std::vector<TokenId>& suffix_ids() const = 0;
+
+  /// End-of-text id that stops generation, where the tokenizer names one.
+  virtual std::optional<TokenId> eos_id() const = 0;
+
+  /// One line for people: kind, vocabulary size, BOS policy.
+  virtual std::string description() const = 0;
+  /// SHA-256 over the content of the files it was read from.
+  virtual std::string sha256() const = 0;
+
+  /// prefix_ids, encode(text), suffix_ids: what the model reads.
+  std::vector<TokenId> encode_prompt(std::string_view text) const;
+};
+
+/// Opens the tokenizer at `path`: a checkpoint folder (tokenizer.json, or vocab.json + merges.txt, or
+/// tokenizer.model, with tokenizer_config.json beside it), or one of those files itself. Throws
+/// DataError naming the file and what is missing or not supported.
+std::shared_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& path);
+
+}  // namespace niah::models
