@@ -28,6 +28,7 @@ struct Record {
   std::string detail;                      ///< one line for an outcome that is not "scored"
   double score = 0;                        ///< 0..1; meaningless unless scored
   std::string miss = "hit";                ///< tasks::miss_class_name
+  std::vector<std::string> expected;       ///< the answers that had to be found
   std::string text;                        ///< generated text
   std::vector<std::int64_t> ids;           ///< generated token ids
   std::optional<double> value_log_prob;    ///< natural log, sum over the expected answer's tokens
@@ -38,8 +39,10 @@ struct Record {
   bool scored() const { return outcome == "scored"; }
 };
 
+/// Text that is not UTF-8 gets U+FFFD in place of the wrong bytes; a log-probability that is not
+/// finite is left out.
 void to_json(nlohmann::json& json, const Record& record);
-/// Throws DataError naming the missing or ill-typed field.
+/// Throws DataError naming the field that is missing, unknown, ill-typed or out of range.
 void from_json(const nlohmann::json& json, Record& record);
 
 /// A variant as reports show it.
@@ -47,7 +50,9 @@ struct VariantInfo {
   std::string fingerprint;  ///< what records carry
   std::string model;        ///< the pair's name in the config
   std::string name;         ///< "base", "sft", "qk", "qk-pro", "direct-sft", ...
-  std::string description;  ///< "QK-Restore: W_Q and W_K of the softmax layers from base"
+  /// "QK-Restore: W_Q and W_K of the softmax layers from base". What stands before the first ": "
+  /// is the name that people read.
+  std::string description;
 };
 
 /// A published figure to show beside ours. Percent; empty where none is known.
@@ -78,7 +83,8 @@ struct RunInfo {
 };
 
 void to_json(nlohmann::json& json, const RunInfo& info);
-/// Throws DataError naming the missing or ill-typed field.
+/// Throws DataError naming the missing or ill-typed field. Fields it does not know are left to
+/// other readers of plan.json.
 void from_json(const nlohmann::json& json, RunInfo& info);
 
 }  // namespace niah::reports

@@ -1,0 +1,71 @@
+#include "reports/journal.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "harness/base/error.h"
+
+namespace niah::reports {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+
+Record parse_line(std::string_view line, const fs::path& path, std::int64_t number) {
+  try {
+    return nlohmann::json::parse(line).get<Record>();
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(
+        fmt::format("reading the journal {}, line {}: not JSON ({}); remove the line "
+                    "to have its sample run again",
+                    path.string(), number, error.what()));
+  } catch (const DataError& error) {
+    throw DataError(
+        fmt::format("reading the journal {}, line {}: {}", path.string(), number, error.what()));
+  }
+}
+
+[[noreturn]] void refuse_long_line(const fs::path& path, std::int64_t number) {
+  throw DataError(
+      fmt::format("reading the journal {}, line {}: longer than {} bytes; a record "
+                  "is never that long, so this is not a journal or it is damaged",
+                  path.string(), number, kMaxRecordBytes));
+}
+
+}  // namespace
+
+JournalEnd read_records(const fs::path& path, const std::function<void(const Record&)>& visit) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored))
+    throw DataError(fmt::format("reading the journal {}: it is a folder", path.string()));
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw DataError(fmt::format("reading the journal {}: cannot open it", path.string()));
+
+  JournalEnd end;
+  std::string pending;
+  std::string chunk(kChunkBytes, '\0');
+  while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), in.gcount() > 0) {
+    std::string_view rest(chunk.data(), static_cast<std::size_t>(in.gcount()));
+    for (std::size_t eol; (eol = rest.find('\n')) != std::string_view::npos;
+         rest.remove_prefix(eol + 1)) {
+      if (pending.size() + eol > kMaxRecordBytes) refuse_long_line(path, end.records + 1);
+      pending += rest.substr(0, eol);
+      visit(parse_line(pending, path, end.records + 1));
+      ++end.records;
+      end.valid_bytes += pending.size() + 1;
+      pending.clear();
+    }
+    if (pending.size() + rest.size() > kMaxRecordBytes) refuse_long_line(path, end.records + 1);
+    pending += rest;
+  }
+  if (in.bad()) throw DataError(fmt::format("reading the journal {}: read error", path.string()));
+  end.torn = !pending.empty();
+  return end;
+}
+
+}  // namespace niah::reports

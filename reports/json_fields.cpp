@@ -1,0 +1,168 @@
+#include "reports/json_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace niah::reports {
+namespace {
+
+using nlohmann::json;
+
+std::optional<std::int64_t> as_int64(const json& value) {
+  if (!value.is_number_integer()) return std::nullopt;
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > kMax) return std::nullopt;
+  return value.get<std::int64_t>();
+}
+
+std::string range(double low, double high) {
+  if (std::isinf(low) && std::isinf(high)) return "a number";
+  if (std::isinf(high)) return fmt::format("a number of at least {}", low);
+  if (std::isinf(low)) return fmt::format("a number of at most {}", high);
+  return fmt::format("a number from {} to {}", low, high);
+}
+
+}  // namespace
+
+std::string excerpt(const json& value) {
+  constexpr std::size_t kLongest = 40;
+  // Only the head of a container or string is shown: dumping a hostile megabyte would be wasteful.
+  if (value.is_structured()) return fmt::format("{} of {} items", value.type_name(), value.size());
+  std::string text =
+      value.is_string()
+          ? fmt::format("\"{}\"",
+                        valid_utf8(value.get_ref<const std::string&>().substr(0, kLongest)))
+          : value.dump();
+  return text;
+}
+
+FieldReader::FieldReader(const json& json, std::string what) : json_(json), what_(std::move(what)) {
+  if (!json.is_object())
+    throw DataError(
+        fmt::format("reading {}: found {}, a JSON object was expected", what_, excerpt(json)));
+}
+
+const json* FieldReader::find(const char* name) {
+  known_.emplace_back(name);
+  const auto at = json_.find(name);
+  return at == json_.end() ? nullptr : &*at;
+}
+
+const json& FieldReader::required(const char* name) {
+  const json* value = find(name);
+  if (value == nullptr)
+    throw DataError(fmt::format("reading {}: the field '{}' is missing", what_, name));
+  return *value;
+}
+
+void FieldReader::fail(const char* name, const json& found, const std::string& expected) const {
+  throw DataError(fmt::format("reading {}: the field '{}' is {}, expected {}", what_, name,
+                              excerpt(found), expected));
+}
+
+std::string FieldReader::text(const char* name) {
+  const json& value = required(name);
+  if (!value.is_string()) fail(name, value, "a string");
+  return value.get<std::string>();
+}
+
+std::string FieldReader::text_or(const char* name, const std::string& fallback) {
+  return json_.contains(name) ? text(name) : (known_.emplace_back(name), fallback);
+}
+
+std::vector<std::string> FieldReader::texts(const char* name) {
+  std::vector<std::string> out;
+  for (const json& item : array(name)) {
+    if (!item.is_string()) fail(name, item, "an array of strings");
+    out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+std::int64_t FieldReader::integer(const char* name, std::int64_t low, std::int64_t high) {
+  const json& value = required(name);
+  const auto number = as_int64(value);
+  if (!number || *number < low || *number > high)
+    fail(name, value,
+         high == std::numeric_limits<std::int64_t>::max()
+             ? fmt::format("an integer of at least {}", low)
+             : fmt::format("an integer from {} to {}", low, high));
+  return *number;
+}
+
+std::uint64_t FieldReader::unsigned_integer(const char* name) {
+  const json& value = required(name);
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  const auto number = as_int64(value);
+  if (!number || *number < 0) fail(name, value, "an integer of at least 0");
+  return static_cast<std::uint64_t>(*number);
+}
+
+std::vector<std::int64_t> FieldReader::integers(const char* name, std::int64_t low) {
+  std::vector<std::int64_t> out;
+  for (const json& item : array(name)) {
+    const auto number = as_int64(item);
+    if (!number || *number < low)
+      fail(name, item, fmt::format("an array of integers of at least {}", low));
+    out.push_back(*number);
+  }
+  return out;
+}
+
+double FieldReader::number(const char* name, double low, double high) {
+  const json& value = required(name);
+  // The negated form also refuses NaN.
+  if (!value.is_number() || !(value.get<double>() >= low && value.get<double>() <= high))
+    fail(name, value, range(low, high));
+  return value.get<double>();
+}
+
+std::optional<double> FieldReader::optional_number(const char* name, double low, double high) {
+  const json* value = find(name);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return number(name, low, high);
+}
+
+std::optional<std::int64_t> FieldReader::optional_integer(const char* name, std::int64_t low) {
+  const json* value = find(name);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return integer(name, low);
+}
+
+const json& FieldReader::object(const char* name) {
+  const json& value = required(name);
+  if (!value.is_object()) fail(name, value, "an object");
+  return value;
+}
+
+const json& FieldReader::array(const char* name) {
+  const json& value = required(name);
+  if (!value.is_array()) fail(name, value, "an array");
+  return value;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> FieldReader::counts(const char* name) {
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  for (const auto& [key, value] : object(name).items()) {
+    const auto count = as_int64(value);
+    if (!count || *count < 0) fail(name, value, "an object of counts");
+    out.emplace_back(key, *count);
+  }
+  return out;
+}
+
+void FieldReader::refuse_unknown() const {
+  for (const auto& [key, value] : json_.items()) {
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    throw DataError(fmt::format("reading {}: unknown field '{}'{}", what_, key.substr(0, 60),
+                                did_you_mean(key.substr(0, 60), known_)));
+  }
+}
+
+}  // namespace niah::reports

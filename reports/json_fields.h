@@ -1,0 +1,55 @@
+// Strict reading of JSON objects that come from files: every wrong field is one clear DataError.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace niah::reports {
+
+/// Reads the fields of one JSON object and checks type and range of each. Throws DataError that
+/// names the object, the field, what was found and what was expected.
+class FieldReader {
+ public:
+  /// `what` names the object in errors ("a record"). Throws DataError when `json` is no object.
+  FieldReader(const nlohmann::json& json, std::string what);
+
+  std::string text(const char* name);
+  std::string text_or(const char* name, const std::string& fallback);
+  std::vector<std::string> texts(const char* name);
+  std::int64_t integer(const char* name, std::int64_t low = 0,
+                       std::int64_t high = std::numeric_limits<std::int64_t>::max());
+  std::uint64_t unsigned_integer(const char* name);
+  std::vector<std::int64_t> integers(const char* name, std::int64_t low = 0);
+  double number(const char* name, double low, double high);
+  /// nullopt for a field that is absent or null.
+  std::optional<double> optional_number(const char* name, double low, double high);
+  std::optional<std::int64_t> optional_integer(const char* name, std::int64_t low);
+  /// The field as it is.
+  const nlohmann::json& object(const char* name);
+  const nlohmann::json& array(const char* name);
+  /// Field names and counts: {"wrong_value": 3}.
+  std::vector<std::pair<std::string, std::int64_t>> counts(const char* name);
+
+  /// Throws DataError when the object has a field that nothing has asked for.
+  void refuse_unknown() const;
+
+ private:
+  const nlohmann::json& required(const char* name);
+  const nlohmann::json* find(const char* name);
+  [[noreturn]] void fail(const char* name, const nlohmann::json& found,
+                         const std::string& expected) const;
+
+  const nlohmann::json& json_;
+  std::string what_;
+  std::vector<std::string> known_;
+};
+
+/// The value as JSON text of at most 40 characters, for error messages.
+std::string excerpt(const nlohmann::json& json);
+
+}  // namespace niah::reports

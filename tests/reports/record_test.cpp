@@ -1,0 +1,106 @@
+#include "reports/record.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/error.h"
+#include "tests/reports/synthetic_run.h"
+
+namespace niah::reports {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+Record full_record() {
+  Record record = synthetic_record("f-base", "s2", 4096, 7);
+  record.text = "The number is 7654321.";
+  record.expected = {"7654321"};
+  record.ids = {1, 2, 3};
+  record.value_log_prob = -0.25;
+  record.value_rank = 1;
+  record.seconds = 1.5;
+  return record;
+}
+
+/// The message of the DataError that reading `json` gives.
+std::string refusal(const json& json) {
+  try {
+    (void)json.get<Record>();
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Record, RoundTripsThroughJson) {
+  const json first = full_record();
+  const json second = first.get<Record>();
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(first.at("ids"), json({1, 2, 3}));
+}
+
+TEST(Record, RefusesWhatIsMissingUnknownOrIllTyped) {
+  const json good = full_record();
+  json bad = good;
+  bad.erase("depth");
+  EXPECT_THAT(refusal(bad), HasSubstr("'depth' is missing"));
+  bad = good;
+  bad["scores"] = 1;
+  EXPECT_THAT(refusal(bad), HasSubstr("unknown field 'scores', did you mean 'score'?"));
+  for (const auto& [field, value] :
+       std::vector<std::pair<std::string, json>>{{"index", -1},
+                                                 {"index", 1.5},
+                                                 {"index", 18446744073709551615U},
+                                                 {"depth", 100.5},
+                                                 {"score", "1"},
+                                                 {"kind", "other"},
+                                                 {"prompt_sha256", "abc"},
+                                                 {"expected", {1}},
+                                                 {"ids", "1"},
+                                                 {"value_rank", 0},
+                                                 {"value_log_prob", 0.5},
+                                                 {"text", nullptr}}) {
+    bad = good;
+    bad[field] = value;
+    EXPECT_THAT(refusal(bad), HasSubstr(field)) << field << " = " << value;
+  }
+  EXPECT_THAT(refusal(json::array()), HasSubstr("a JSON object was expected"));
+}
+
+TEST(Record, RefusesAScoreThatContradictsTheMiss) {
+  json bad = full_record();
+  bad["score"] = 0;
+  EXPECT_THAT(refusal(bad), HasSubstr("contradict"));
+}
+
+TEST(Record, WritesHostileTextAndNonFiniteNumbersAsValidJson) {
+  Record record = full_record();
+  record.text = "\xff\xfe broken \x01";
+  record.value_log_prob = -std::numeric_limits<double>::infinity();
+  const json back = json::parse(json(record).dump());
+  EXPECT_FALSE(back.contains("value_log_prob"));
+  EXPECT_EQ(back.get<Record>().text, "\uFFFD\uFFFD broken \x01");
+}
+
+TEST(RunInfo, RoundTripsAndToleratesOtherReadersFields) {
+  RunInfo info = synthetic_info();
+  info.published = {{"HypeNet-9B", "S2@256K", 67.2, 9.4, std::nullopt, "paper"}};
+  json first = info;
+  first["resolved"] = "kept for the runner";
+  const json second = first.get<RunInfo>();
+  first.erase("resolved");
+  EXPECT_EQ(first, second);
+}
+
+TEST(RunInfo, RefusesTwoVariantsWithOneFingerprint) {
+  RunInfo info = synthetic_info();
+  info.variants[1].fingerprint = info.variants[0].fingerprint;
+  EXPECT_THROW((void)json(info).get<RunInfo>(), DataError);
+}
+
+}  // namespace
+}  // namespace niah::reports

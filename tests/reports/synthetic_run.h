@@ -1,0 +1,28 @@
+// Records as a run would leave them, for tests of what reports make of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reports/record.h"
+
+namespace niah::reports {
+
+/// A hit of sample `index`, with the depth and prompt hash that this sample has in every variant.
+Record synthetic_record(const std::string& variant, const std::string& task, std::int64_t length,
+                        std::int64_t index);
+
+/// `record` turned into a miss of the class.
+Record missed(Record record, const std::string& miss = "wrong_value");
+
+/// `record` turned into one that could not be measured.
+Record unmeasured(Record record, const std::string& outcome = "oom");
+
+/// A run of five variants (base, sft, qk, qk-pro, v), three tasks and seven lengths.
+RunInfo synthetic_info();
+
+/// Records of that run: `samples` a cell, with losses as the paper describes them, a cell that ran
+/// out of memory, a gap, text meant to break a page, and two reasoning sets.
+std::vector<Record> synthetic_records(const RunInfo& info, std::int64_t samples);
+
+}  // namespace niah::reports
