@@ -1,0 +1,28 @@
+# Finds libtorch: Torch_DIR if the user gives one, else the copy that docker/bootstrap.sh unpacked.
+if(NOT Torch_DIR AND DEFINED ENV{Torch_DIR})
+  set(Torch_DIR $ENV{Torch_DIR})
+endif()
+if(NOT Torch_DIR)
+  file(GLOB unpacked ${CMAKE_SOURCE_DIR}/.deps/libtorch-*/torch/share/cmake/Torch)
+  if(unpacked)
+    list(SORT unpacked COMPARE NATURAL ORDER DESCENDING)
+    list(GET unpacked 0 Torch_DIR)
+  endif()
+endif()
+if(NOT Torch_DIR)
+  message(FATAL_ERROR "libtorch was not found. Run `bash docker/bootstrap.sh build`, which fetches it, "
+                      "or give -DTorch_DIR=<libtorch>/share/cmake/Torch, "
+                      "or build without models: cmake --preset no-torch")
+endif()
+set(Torch_DIR ${Torch_DIR} CACHE PATH "Folder of TorchConfig.cmake" FORCE)
+find_package(Torch 2.5 REQUIRED)
+
+# One precompiled header for every torch translation unit: parsing torch takes 20 s a file without.
+add_library(niah_torch INTERFACE)
+target_link_libraries(niah_torch INTERFACE niah_options ${TORCH_LIBRARIES})
+separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(niah_torch INTERFACE ${torch_flags} -fopenmp)
+target_include_directories(niah_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+# libtorch's headers bring their own fmt, which shadows the system's; header-only, the two versions live
+# side by side in their own inline namespaces.
+target_compile_definitions(niah_torch INTERFACE FMT_HEADER_ONLY)

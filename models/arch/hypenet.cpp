@@ -1,0 +1,420 @@
+// The whole model in the order of the forward pass: config, softmax mixer, lightning mixer, block,
+// model. Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads, D
+// head size, L lightning heads. Equations: HypeNet, arXiv 2601.22156, and its official
+// implementation.
+#include "models/arch/hypenet.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <variant>
+
+#include "models/arch/layers.h"
+#include "models/checkpoint/config_reader.h"
+#include "models/ops/attention.h"
+#include "models/ops/lightning.h"
+#include "models/ops/rotary.h"
+
+namespace niah::models {
+namespace {
+
+// ------------------------------------------------------------------------------------------ config
+
+/// Factor on the softmax layers' queries, which lets attention stay sharp at length:
+/// s_t = constant, or log(t + a) / log(trunc(a)).
+struct LogitsScaling {
+  std::optional<double> constant;
+  std::optional<double> log_base;  // a
+};
+
+struct HypeNetConfig {
+  std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
+  std::vector<LayerKind> layers;
+  bool softmax_rope, softmax_gate, bias, tied;
+  LogitsScaling scaling;
+  std::int64_t lightning_heads, lightning_kv_heads, lightning_dim;
+  double lightning_scale;
+  bool lightning_rope, lightning_qk_norm, lightning_out_norm, lightning_gate;
+  double eps, theta;
+  std::int64_t max_positions;
+  std::vector<std::int64_t> eos_ids;
+};
+
+LogitsScaling read_scaling(ConfigReader& reader) {
+  constexpr const char* kField = "attn_logits_scaling";
+  const nlohmann::json& value = reader.raw(kField);
+  if (value.is_null()) return {};
+  if (value.is_number_float()) return {value.get<double>(), std::nullopt};
+  if (!value.is_string())
+    reader.refuse(kField, fmt::format("null, a number with a decimal point, or a string such as "
+                                      "\"hype 500\" was expected, found {}",
+                                      value.dump()));
+  // The reference looks at the second word only, and takes 362 when there is none.
+  std::istringstream words(value.get<std::string>());
+  std::string method, base;
+  words >> method >> base;
+  double a = 362;
+  if (!base.empty()) {
+    std::istringstream number(base);
+    if (!(number >> a) || !number.eof())
+      reader.refuse(kField, fmt::format("'{}' is not a number", base));
+  }
+  if (!(std::trunc(a) >= 2))
+    reader.refuse(kField, fmt::format("the base must be at least 2, found {}", a));
+  return {std::nullopt, a};
+}
+
+double read_lightning_scale(ConfigReader& reader, std::int64_t head_dim) {
+  const std::string rule = reader.text("lightning_scale", "1/sqrt(d)");
+  if (rule == "1/sqrt(d)") return 1 / std::sqrt(static_cast<double>(head_dim));
+  if (rule == "1/d") return 1 / static_cast<double>(head_dim);
+  return 1;
+}
+
+std::vector<LayerKind> read_layers(ConfigReader& reader) {
+  const std::int64_t count = reader.positive("num_hidden_layers", 32);
+  std::vector<LayerKind> layers;
+  for (const std::string& type : reader.text_list("mixer_types")) {
+    if (type == "attn")
+      layers.push_back(LayerKind::kSoftmax);
+    else if (type == "lightning-attn" || type == "lightning_attn")
+      layers.push_back(LayerKind::kLightning);
+    else
+      reader.refuse("mixer_types",
+                    fmt::format("'{}' is not supported; attn and lightning-attn are", type));
+  }
+  if (layers.empty()) layers.assign(static_cast<std::size_t>(count), LayerKind::kSoftmax);
+  if (static_cast<std::int64_t>(layers.size()) != count)
+    reader.refuse("mixer_types",
+                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  return layers;
+}
+
+std::vector<std::int64_t> read_eos(ConfigReader& reader) {
+  const nlohmann::json& value = reader.raw("eos_token_id");
+  if (value.is_null()) return {};
+  if (value.is_number_integer()) return {value.get<std::int64_t>()};
+  const bool list = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& id) {
+                      return id.is_number_integer();
+                    });
+  if (!list) reader.refuse("eos_token_id", "an integer or a list of integers was expected");
+  return value.get<std::vector<std::int64_t>>();
+}
+
+HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) {
+  ConfigReader reader(json, label);
+  HypeNetConfig c;
+  c.vocab = reader.positive("vocab_size", 151936);
+  c.d = reader.positive("hidden_size", 4096);
+  c.ff = reader.positive("intermediate_size", 22016);
+  c.layers = read_layers(reader);
+  c.heads = reader.positive("num_attention_heads", 32);
+  c.kv_heads = reader.positive(
+      "num_key_value_heads",
+      reader.is_null("num_key_value_heads") && reader.has("num_key_value_heads") ? c.heads : 32);
+  c.head_dim = reader.positive("head_dim", reader.has("head_dim") ? c.d / c.heads : 128);
+  c.softmax_rope = reader.boolean("attn_use_rope", true);
+  c.softmax_gate = reader.boolean("attn_use_output_gate", false);
+  c.scaling = read_scaling(reader);
+  c.bias = reader.boolean("attention_bias", false);
+  c.lightning_heads = reader.positive("lightning_nh", c.heads);
+  c.lightning_kv_heads = reader.positive("lightning_nkv", c.kv_heads);
+  c.lightning_dim = reader.positive("lightning_head_dim", c.head_dim);
+  c.lightning_scale = read_lightning_scale(reader, c.lightning_dim);
+  c.lightning_rope = reader.boolean("lightning_use_rope", true);
+  c.lightning_qk_norm = reader.boolean("lightning_use_qk_norm", false);
+  c.lightning_out_norm = reader.boolean("lightning_use_output_norm", false);
+  c.lightning_gate = reader.boolean("lightning_use_output_gate", false);
+  c.eps = reader.number("rms_norm_eps", 1e-6);
+  c.theta = reader.number("rope_theta", 10000);
+  c.tied = reader.boolean("tie_word_embeddings", false);
+  c.max_positions = reader.integer("max_position_embeddings", 0);
+  c.eos_ids = read_eos(reader);
+
+  reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
+  reader.must_be("rope_scaling", nullptr, "no released HypeNet scales its rotary embedding");
+  reader.must_be("lightning_use_short_conv", false, "the reference's own module cannot run it");
+  reader.without_effect({"model_type",
+                         "architectures",
+                         "auto_map",
+                         "torch_dtype",
+                         "dtype",
+                         "transformers_version",
+                         "use_cache",
+                         "_name_or_path",
+                         "bos_token_id",
+                         "pad_token_id",
+                         "initializer_range",
+                         "attention_dropout",
+                         "lightning_rope_scaling",
+                         "lightning_conv_size",
+                         "expand_kv_proj",
+                         "rand_init",
+                         "loss_fn",
+                         "fused_ce_loss",
+                         "shift_labels",
+                         "_attn_implementation"});
+  for (const auto& [field, value] : json.items())
+    if (field.starts_with("gdn_") || field.starts_with("kda_") || field.starts_with("mamba2_"))
+      reader.without_effect({field.c_str()});  // mixers that the released code does not instantiate
+  reader.finish();
+
+  if (c.heads % c.kv_heads != 0) reader.refuse("num_key_value_heads", "does not divide the heads");
+  if (c.lightning_heads % c.lightning_kv_heads != 0)
+    reader.refuse("lightning_nkv", "does not divide lightning_nh");
+  if (c.head_dim % 2 != 0) reader.refuse("head_dim", "must be even for rotary embedding");
+  if (c.lightning_rope && c.lightning_dim != c.head_dim)
+    reader.refuse("lightning_head_dim", "must equal head_dim when lightning_use_rope is on");
+  return c;
+}
+
+// ----------------------------------------------------------------------------------- softmax mixer
+
+struct SoftmaxMixer : torch::nn::Module {
+  SoftmaxMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
+      : c(config) {
+    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
+      return register_module(part,
+                             std::make_shared<Linear>(source, name + "." + part, in, out, bias));
+    };
+    const auto norm = [&](const char* part) {
+      return register_module(
+          part, std::make_shared<RmsNorm>(source, name + "." + part, c.head_dim, c.eps));
+    };
+    q_proj = linear("q_proj", c.d, c.heads * c.head_dim, c.bias);
+    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim, c.bias);
+    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim, c.bias);
+    o_proj = linear("o_proj", c.heads * c.head_dim, c.d, c.bias);
+    q_norm = norm("q_norm");
+    k_norm = norm("k_norm");
+    if (c.softmax_gate) o_gate = linear("o_gate", c.d, c.heads * c.head_dim, false);
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor operator()(const at::Tensor& x, LayerState* state, const Pass& pass,
+                        std::int64_t rows) const {
+    at::Tensor k = (*k_norm)(split_heads((*k_proj)(x), c.head_dim));  // [B, H_kv, T, D]
+    const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);       // [B, H_kv, T, D]
+    if (c.softmax_rope) k = apply_rotary(k, pass.cos, pass.sin);
+    if (state != nullptr) state->cache.append(k, v);
+    if (rows == 0) return x.narrow(1, 0, 0);
+
+    const at::Tensor wanted = last_rows(x, rows);                          // [B, R, d]
+    at::Tensor q = (*q_norm)(split_heads((*q_proj)(wanted), c.head_dim));  // [B, H, R, D]
+    const std::int64_t skipped = pass.tokens - rows;
+    if (c.softmax_rope)
+      q = apply_rotary(q, pass.cos.narrow(0, skipped, rows), pass.sin.narrow(0, skipped, rows));
+    q = scale_query(q, pass.position + skipped);
+
+    const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
+    at::Tensor o = merge_heads(  // [B, R, H*D]
+        state != nullptr ? attend_cached(q, state->cache.key(), state->cache.value(), scale)
+                         : attend_whole(q, k, v, scale));
+    if (o_gate) o = o * at::sigmoid((*o_gate)(wanted));
+    return (*o_proj)(o);
+  }
+
+  /// Applies s_t to queries [B, H, R, D] that start at `position`. Keys stay unscaled, so nothing
+  /// in the cache changes when the context grows.
+  at::Tensor scale_query(const at::Tensor& q, std::int64_t position) const {
+    if (c.scaling.constant) return q * *c.scaling.constant;
+    if (!c.scaling.log_base) return q;
+    const at::Tensor t = at::arange(position, position + q.size(2), q.options().dtype(at::kFloat));
+    const double denominator = std::log(std::trunc(*c.scaling.log_base));
+    const at::Tensor s = at::log(t + *c.scaling.log_base) / denominator;
+    return (q * s.view({1, 1, -1, 1})).to(q.scalar_type());
+  }
+
+  HypeNetConfig c;
+  std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj, o_gate;
+  std::shared_ptr<RmsNorm> q_norm, k_norm;
+};
+
+// --------------------------------------------------------------------------------- lightning mixer
+
+struct LightningMixer : torch::nn::Module {
+  LightningMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
+      : c(config) {
+    const std::int64_t wide = c.lightning_heads * c.lightning_dim;
+    const std::int64_t narrow = c.lightning_kv_heads * c.lightning_dim;
+    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
+      return register_module(part,
+                             std::make_shared<Linear>(source, name + "." + part, in, out, c.bias));
+    };
+    const auto norm = [&](const char* part, std::int64_t size) {
+      return register_module(part,
+                             std::make_shared<RmsNorm>(source, name + "." + part, size, c.eps));
+    };
+    q_proj = linear("q_proj", c.d, wide);
+    k_proj = linear("k_proj", c.d, narrow);
+    v_proj = linear("v_proj", c.d, narrow);
+    o_proj = linear("o_proj", wide, c.d);
+    if (c.lightning_qk_norm) {
+      q_norm = norm("q_norm", c.lightning_dim);
+      k_norm = norm("k_norm", c.lightning_dim);
+    }
+    if (c.lightning_out_norm) o_norm = norm("o_norm", wide);
+    if (c.lightning_gate) z_proj = linear("z_proj", c.d, wide);
+    slopes = lightning_slopes(c.lightning_heads).to(q_proj->weight.device());
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor operator()(const at::Tensor& x, LayerState* state, const Pass& pass,
+                        std::int64_t rows) const {
+    at::Tensor q = split_heads((*q_proj)(x), c.lightning_dim);  // [B, L, T, D]
+    at::Tensor k = split_heads((*k_proj)(x), c.lightning_dim);  // [B, L_kv, T, D]
+    const at::Tensor v = split_heads((*v_proj)(x), c.lightning_dim);
+    if (q_norm) {
+      q = (*q_norm)(q);
+      k = (*k_norm)(k);
+    }
+    if (c.lightning_rope) {
+      q = apply_rotary(q, pass.cos, pass.sin);
+      k = apply_rotary(k, pass.cos, pass.sin);
+    }
+    const LightningResult result = lightning_attention(
+        q.to(at::kFloat), repeat_kv(k).to(at::kFloat), repeat_kv(v).to(at::kFloat), slopes,
+        c.lightning_scale, state != nullptr ? state->recurrent : at::Tensor());
+    if (state != nullptr) state->recurrent = result.state;
+    if (rows == 0) return x.narrow(1, 0, 0);
+
+    at::Tensor o = last_rows(merge_heads(result.output.to(x.scalar_type())), rows);  // [B, R, L*D]
+    if (o_norm) o = (*o_norm)(o);
+    if (z_proj) o = o * at::sigmoid((*z_proj)(last_rows(x, rows)));
+    return (*o_proj)(o);
+  }
+
+  at::Tensor repeat_kv(const at::Tensor& x) const {
+    const std::int64_t groups = c.lightning_heads / c.lightning_kv_heads;
+    return groups == 1 ? x : x.repeat_interleave(groups, 1);
+  }
+
+  HypeNetConfig c;
+  std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj, z_proj;
+  std::shared_ptr<RmsNorm> q_norm, k_norm, o_norm;
+  at::Tensor slopes;  // [L], fixed by the number of heads, the same in every layer
+};
+
+// ------------------------------------------------------------------------------------------- block
+
+struct Block : torch::nn::Module {
+  Block(const HypeNetConfig& c, LayerKind kind, TensorSource& source, const std::string& name) {
+    const std::string mixer = name + ".self_attn";
+    if (kind == LayerKind::kSoftmax)
+      softmax = register_module("self_attn", std::make_shared<SoftmaxMixer>(c, source, mixer));
+    else
+      lightning = register_module("self_attn", std::make_shared<LightningMixer>(c, source, mixer));
+    mlp = register_module("mlp", std::make_shared<SwiGlu>(source, name + ".mlp", c.d, c.ff));
+    const auto norm = [&](const char* part) {
+      return register_module(part,
+                             std::make_shared<RmsNorm>(source, name + "." + part, c.d, c.eps));
+    };
+    input_layernorm = norm("input_layernorm");
+    post_attention_layernorm = norm("post_attention_layernorm");
+  }
+
+  /// h [B, T, d] → [B, R, d].
+  at::Tensor operator()(const at::Tensor& h, LayerState* state, const Pass& pass,
+                        std::int64_t rows) const {
+    const at::Tensor x = (*input_layernorm)(h);
+    const at::Tensor mixed =
+        softmax ? (*softmax)(x, state, pass, rows) : (*lightning)(x, state, pass, rows);
+    if (rows == 0) return mixed;
+    const at::Tensor y = last_rows(h, rows) + mixed;
+    return y + (*mlp)((*post_attention_layernorm)(y));
+  }
+
+  std::shared_ptr<SoftmaxMixer> softmax;      // one of the two
+  std::shared_ptr<LightningMixer> lightning;  // is set
+  std::shared_ptr<SwiGlu> mlp;
+  std::shared_ptr<RmsNorm> input_layernorm, post_attention_layernorm;
+};
+
+// ------------------------------------------------------------------------------------------- model
+
+struct Decoder : torch::nn::Module {
+  Decoder(const HypeNetConfig& c, TensorSource& source) {
+    embed_tokens = register_module(
+        "embed_tokens", std::make_shared<Embedding>(source, "model.embed_tokens", c.vocab, c.d));
+    auto list = std::make_shared<torch::nn::Module>("layers");
+    for (std::size_t i = 0; i < c.layers.size(); ++i) {
+      blocks.push_back(
+          std::make_shared<Block>(c, c.layers[i], source, fmt::format("model.layers.{}", i)));
+      list->register_module(std::to_string(i), blocks.back());
+    }
+    register_module("layers", list);
+    norm = register_module("norm", std::make_shared<RmsNorm>(source, "model.norm", c.d, c.eps));
+  }
+
+  std::shared_ptr<Embedding> embed_tokens;
+  std::vector<std::shared_ptr<Block>> blocks;
+  std::shared_ptr<RmsNorm> norm;
+};
+
+class HypeNet : public CausalLM {
+ public:
+  HypeNet(HypeNetConfig config, TensorSource& source) : c_(std::move(config)) {
+    model_ = register_module("model", std::make_shared<Decoder>(c_, source));
+    if (!c_.tied)
+      lm_head_ =
+          register_module("lm_head", std::make_shared<Linear>(source, "lm_head", c_.d, c_.vocab));
+    frequencies_ = rotary_frequencies(c_.theta, c_.head_dim).to(model_->norm->weight.device());
+    info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions};
+  }
+
+  Pass begin(std::int64_t position, std::int64_t tokens) const override {
+    Pass pass{position, tokens, {}, {}};
+    if (c_.softmax_rope || c_.lightning_rope)
+      std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, position, tokens);
+    return pass;
+  }
+
+  at::Tensor embed(const at::Tensor& ids) const override { return (*model_->embed_tokens)(ids); }
+
+  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+                   const Pass& pass, std::int64_t rows) const override {
+    return (*model_->blocks[static_cast<std::size_t>(index)])(hidden, state, pass, rows);
+  }
+
+  at::Tensor head(const at::Tensor& hidden) const override {
+    const at::Tensor normed = (*model_->norm)(hidden);
+    const at::Tensor logits =
+        lm_head_ ? (*lm_head_)(normed) : at::linear(normed, model_->embed_tokens->weight);
+    return logits.to(at::kFloat);
+  }
+
+  std::vector<QkNames> softmax_projections() const override {
+    std::vector<QkNames> names;
+    for (std::size_t i = 0; i < c_.layers.size(); ++i) {
+      if (c_.layers[i] != LayerKind::kSoftmax) continue;
+      const auto parts = [&](const char* projection) {
+        const std::string stem = fmt::format("model.layers.{}.self_attn.{}", i, projection);
+        std::vector<std::string> tensors = {stem + ".weight"};
+        if (c_.bias) tensors.push_back(stem + ".bias");
+        return tensors;
+      };
+      names.push_back(
+          {static_cast<std::int64_t>(i), parts("q_proj"), parts("k_proj"), parts("v_proj")});
+    }
+    return names;
+  }
+
+ private:
+  HypeNetConfig c_;
+  std::shared_ptr<Decoder> model_;
+  std::shared_ptr<Linear> lm_head_;
+  at::Tensor frequencies_;  // [D/2] fp32
+};
+
+}  // namespace
+
+std::shared_ptr<CausalLM> make_hypenet(const nlohmann::json& config, const std::string& label,
+                                       TensorSource& source) {
+  return std::make_shared<HypeNet>(read_config(config, label), source);
+}
+
+}  // namespace niah::models

@@ -1,0 +1,57 @@
+#include "models/arch/layers.h"
+
+#include <torch/torch.h>
+
+#include "models/ops/norm.h"
+
+namespace niah::models {
+
+Linear::Linear(TensorSource& source, const std::string& name, std::int64_t in, std::int64_t out,
+               bool with_bias) {
+  weight = register_parameter("weight", source.tensor(name + ".weight", {out, in}));
+  if (with_bias) bias = register_parameter("bias", source.tensor(name + ".bias", {out}));
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+
+RmsNorm::RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps)
+    : eps(eps) {
+  weight = register_parameter("weight", source.tensor(name + ".weight", {size}));
+}
+
+at::Tensor RmsNorm::operator()(const at::Tensor& x) const { return rms_norm(x, weight, eps); }
+
+Embedding::Embedding(TensorSource& source, const std::string& name, std::int64_t vocab,
+                     std::int64_t size) {
+  weight = register_parameter("weight", source.tensor(name + ".weight", {vocab, size}));
+}
+
+at::Tensor Embedding::operator()(const at::Tensor& ids) const { return at::embedding(weight, ids); }
+
+SwiGlu::SwiGlu(TensorSource& source, const std::string& name, std::int64_t size,
+               std::int64_t width) {
+  gate_proj = register_module("gate_proj",
+                              std::make_shared<Linear>(source, name + ".gate_proj", size, width));
+  up_proj =
+      register_module("up_proj", std::make_shared<Linear>(source, name + ".up_proj", size, width));
+  down_proj = register_module("down_proj",
+                              std::make_shared<Linear>(source, name + ".down_proj", width, size));
+}
+
+at::Tensor SwiGlu::operator()(const at::Tensor& x) const {
+  return (*down_proj)(at::silu((*gate_proj)(x)) * (*up_proj)(x));
+}
+
+at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim) {
+  return x.view({x.size(0), x.size(1), -1, head_dim}).transpose(1, 2);
+}
+
+at::Tensor merge_heads(const at::Tensor& x) {
+  return x.transpose(1, 2).reshape({x.size(0), x.size(2), -1});
+}
+
+at::Tensor last_rows(const at::Tensor& x, std::int64_t rows) {
+  return rows == x.size(1) ? x : x.narrow(1, x.size(1) - rows, rows);
+}
+
+}  // namespace niah::models

@@ -1,0 +1,54 @@
+// The small building blocks that every architecture here shares.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <string>
+
+#include "models/weights.h"
+
+namespace niah::models {
+
+/// y = x W^T (+ b), W [out, in].
+struct Linear : torch::nn::Module {
+  Linear(TensorSource& source, const std::string& name, std::int64_t in, std::int64_t out,
+         bool with_bias = false);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  at::Tensor weight, bias;
+};
+
+/// RMSNorm with the weight applied after rounding (ops/norm.h).
+struct RmsNorm : torch::nn::Module {
+  RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  at::Tensor weight;
+  double eps;
+};
+
+/// Token embedding, E [vocab, d].
+struct Embedding : torch::nn::Module {
+  Embedding(TensorSource& source, const std::string& name, std::int64_t vocab, std::int64_t size);
+  at::Tensor operator()(const at::Tensor& ids) const;
+
+  at::Tensor weight;
+};
+
+/// down(silu(gate x) * up x), no biases.
+struct SwiGlu : torch::nn::Module {
+  SwiGlu(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  std::shared_ptr<Linear> gate_proj, up_proj, down_proj;
+};
+
+/// [B, T, H*D] → [B, H, T, D].
+at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim);
+/// [B, H, T, D] → [B, T, H*D].
+at::Tensor merge_heads(const at::Tensor& x);
+/// The last `rows` of the T positions of [B, T, d].
+at::Tensor last_rows(const at::Tensor& x, std::int64_t rows);
+
+}  // namespace niah::models

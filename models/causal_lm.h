@@ -1,0 +1,78 @@
+// A language model as the harness sees it: token ids in, logits out, a state in between.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/state.h"
+#include "models/weights.h"
+
+namespace niah::models {
+
+/// Which logits a forward pass is wanted for. Everything else of the last layer is not computed.
+enum class Logits { kNone, kLast, kAll };
+
+/// Kinds of sequence mixers.
+enum class LayerKind { kSoftmax, kSlidingWindow, kLightning, kJet };
+
+/// What the harness must know of a model without looking inside.
+struct ModelInfo {
+  std::string architecture;  ///< "hypenet", ...
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::vector<LayerKind> layers;
+  std::vector<std::int64_t> eos_ids;
+  /// Longest context that the config claims; 0 when it claims none.
+  std::int64_t max_positions = 0;
+};
+
+/// What all layers of one forward pass share.
+struct Pass {
+  std::int64_t position = 0;  ///< absolute position of the first token
+  std::int64_t tokens = 0;
+  at::Tensor cos, sin;  ///< rotary tables [T, D/2] fp32; undefined without rotary layers
+};
+
+/// A decoder-only model. Parameter names (named_parameters) are the checkpoint's tensor names. The
+/// pieces embed, layer and head are public so that variants that agree on their lower layers can
+/// run those once.
+class CausalLM : public torch::nn::Module {
+ public:
+  const ModelInfo& info() const { return info_; }
+  std::int64_t num_layers() const { return static_cast<std::int64_t>(info_.layers.size()); }
+
+  /// Reads `ids` [B, T] (int64) after what `state` has seen. Returns logits [B, T or 1, vocab] in
+  /// fp32, or an undefined tensor for Logits::kNone. The result does not depend on how a text is
+  /// cut into calls, up to rounding. Runs without gradients.
+  at::Tensor forward(const at::Tensor& ids, State& state, Logits logits);
+  /// Like forward, with logits of the last `rows` positions [B, rows, vocab].
+  at::Tensor forward_rows(const at::Tensor& ids, State& state, std::int64_t rows);
+  /// Logits [B, T, vocab] of whole sequences from position 0, differentiable, keeping no state.
+  at::Tensor forward_train(const at::Tensor& ids);
+
+  virtual Pass begin(std::int64_t position, std::int64_t tokens) const = 0;
+  /// ids [B, T] → residual stream [B, T, d].
+  virtual at::Tensor embed(const at::Tensor& ids) const = 0;
+  /// Residual stream after layer `index`, for the last `rows` positions only: [B, rows, d]. The
+  /// state takes in all positions whatever `rows` is (0: only that). `state` null: the sequence
+  /// starts here and nothing is kept.
+  virtual at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+                           const Pass& pass, std::int64_t rows) const = 0;
+  /// Final norm and output projection: [B, R, d] → [B, R, vocab] fp32.
+  virtual at::Tensor head(const at::Tensor& hidden) const = 0;
+
+  /// Names of the W_Q and W_K tensors (biases included) of the softmax layers, for QK-Restore.
+  struct QkNames {
+    std::int64_t layer;
+    std::vector<std::string> query, key, value;
+  };
+  virtual std::vector<QkNames> softmax_projections() const = 0;
+
+ protected:
+  ModelInfo info_;
+};
+
+}  // namespace niah::models

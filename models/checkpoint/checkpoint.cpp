@@ -1,0 +1,180 @@
+#include "models/checkpoint/checkpoint.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/sha256.h"
+#include "harness/base/text.h"
+
+namespace niah::models {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kSingle = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+/// A shard's name must be a plain file name: an index may not reach outside its folder.
+void check_shard_name(const fs::path& index, const std::string& shard) {
+  const fs::path name(shard);
+  const bool plain = !shard.empty() && name.filename() == name && shard != "." && shard != ".." &&
+                     shard.find('\0') == std::string::npos;
+  if (plain && shard.ends_with(".safetensors")) return;
+  throw DataError(fmt::format(
+      "reading {}: the index names the file '{}'; only .safetensors files of the same folder are "
+      "accepted",
+      index.string(), valid_utf8(shard)));
+}
+
+std::map<std::string, std::string> read_index(const fs::path& path) {
+  const json index = parse_json_file(path, "reading the shard index");
+  const auto found = index.is_object() ? index.find("weight_map") : index.end();
+  if (!index.is_object() || found == index.end() || !found->is_object() || found->empty())
+    throw DataError(fmt::format("reading {}: it has no weight_map object", path.string()));
+  std::map<std::string, std::string> map;
+  for (const auto& [name, file] : found->items()) {
+    if (!file.is_string())
+      throw DataError(fmt::format("reading {}: the weight_map entry of '{}' is not a file name",
+                                  path.string(), valid_utf8(name)));
+    check_shard_name(path, file.get<std::string>());
+    map.emplace(name, file.get<std::string>());
+  }
+  return map;
+}
+
+}  // namespace
+
+json parse_json_file(const fs::path& path, std::string_view doing) {
+  const std::string text = read_file(path, doing);
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    const std::size_t at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(at), '\n');
+    const std::size_t line_start = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
+    const std::size_t column = line_start == std::string::npos ? at + 1 : at - line_start;
+    throw DataError(
+        fmt::format("{}: {}:{}:{}: not valid JSON", doing, path.string(), line, column));
+  }
+}
+
+Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
+  if (!fs::is_directory(folder))
+    throw DataError(fmt::format(
+        "opening the checkpoint {}: no such folder; a Hugging Face folder with config.json and "
+        "{} is expected",
+        folder.string(), kSingle));
+  const fs::path config = folder / "config.json";
+  if (!fs::exists(config))
+    throw DataError(
+        fmt::format("opening the checkpoint {}: it has no config.json", folder.string()));
+  config_ = parse_json_file(config, "reading the model config");
+  if (!config_.is_object())
+    throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
+
+  if (fs::exists(folder / kSingle)) {
+    files_.push_back(std::make_unique<SafetensorsFile>(folder / kSingle));
+    for (const TensorInfo& tensor : files_.back()->tensors())
+      tensors_.emplace(tensor.name, std::pair{files_.back().get(), &tensor});
+    return;
+  }
+  if (!fs::exists(folder / kIndex))
+    throw DataError(fmt::format("opening the checkpoint {}: neither {} nor {} is there",
+                                folder.string(), kSingle, kIndex));
+  open_shards(read_index(folder / kIndex));
+}
+
+void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_map) {
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : weight_map) shards.insert(shard);
+  std::vector<std::string> missing;
+  for (const std::string& shard : shards)
+    if (!fs::exists(folder_ / shard)) missing.push_back(shard);
+  if (!missing.empty())
+    throw DataError(fmt::format(
+        "opening the checkpoint {}: {} of {} shards named by {} are missing: {}", folder_.string(),
+        missing.size(), shards.size(), kIndex, fmt::join(missing, ", ")));
+  std::map<std::string, const SafetensorsFile*> opened;
+  for (const std::string& shard : shards) {
+    files_.push_back(std::make_unique<SafetensorsFile>(folder_ / shard));
+    opened.emplace(shard, files_.back().get());
+  }
+  for (const auto& [name, shard] : weight_map) {
+    const SafetensorsFile* file = opened.at(shard);
+    const TensorInfo* tensor = file->find(name);
+    if (tensor == nullptr)
+      throw DataError(
+          fmt::format("opening the checkpoint {}: {} says that tensor '{}' is in {}, which does "
+                      "not hold it: the "
+                      "index and the shards are of different versions",
+                      folder_.string(), kIndex, valid_utf8(name), shard));
+    tensors_.emplace(name, std::pair{file, tensor});
+  }
+  for (const auto& file : files_)
+    for (const TensorInfo& tensor : file->tensors()) {
+      const auto found = tensors_.find(tensor.name);
+      if (found == tensors_.end() || found->second.first != file.get())
+        throw DataError(fmt::format(
+            "opening the checkpoint {}: {} holds tensor '{}', which {} does not place there: the "
+            "index and the shards are of different versions",
+            folder_.string(), file->path().filename().string(), valid_utf8(tensor.name), kIndex));
+    }
+}
+
+std::string Checkpoint::model_type() const {
+  const auto found = config_.find("model_type");
+  if (found == config_.end() || !found->is_string())
+    throw DataError(
+        fmt::format("reading {}: it has no model_type", (folder_ / "config.json").string()));
+  return found->get<std::string>();
+}
+
+std::vector<std::string> Checkpoint::tensor_names() const {
+  std::vector<std::string> names;
+  names.reserve(tensors_.size());
+  for (const auto& [name, place] : tensors_) names.push_back(name);
+  return names;
+}
+
+const TensorInfo* Checkpoint::find(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : found->second.second;
+}
+
+std::span<const std::byte> Checkpoint::bytes(const TensorInfo& tensor) const {
+  const auto found = tensors_.find(tensor.name);
+  check(found != tensors_.end() && found->second.second == &tensor,
+        "a tensor of another checkpoint");
+  return found->second.first->bytes(tensor);
+}
+
+fs::path Checkpoint::file_of(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? folder_ : found->second.first->path();
+}
+
+std::vector<fs::path> Checkpoint::weight_files() const {
+  std::vector<fs::path> paths;
+  for (const auto& file : files_) paths.push_back(file->path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string Checkpoint::weights_sha256() const {
+  Sha256 hash;
+  for (const auto& [name, place] : tensors_) {
+    const auto& [file, tensor] = place;
+    hash.update(
+        fmt::format("{} {} {}\n", name, dtype_name(tensor->dtype), format_shape(tensor->shape)));
+    const auto data = file->bytes(*tensor);
+    hash.update({reinterpret_cast<const char*>(data.data()), data.size()});
+  }
+  return hash.hex();
+}
+
+}  // namespace niah::models

@@ -1,0 +1,117 @@
+#include "models/checkpoint/config_reader.h"
+
+#include <fmt/format.h>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace niah::models {
+namespace {
+
+const nlohmann::json kNull;
+
+std::string shown(const nlohmann::json& value) {
+  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > 80) text = valid_utf8(text.substr(0, 80)) + "...";
+  return text;
+}
+
+}  // namespace
+
+ConfigReader::ConfigReader(const nlohmann::json& config, std::string label)
+    : config_(config), label_(std::move(label)) {
+  if (!config_.is_object())
+    throw DataError(fmt::format("reading {}: a JSON object was expected", label_));
+}
+
+void ConfigReader::refuse(const std::string& field, const std::string& what) const {
+  throw DataError(fmt::format("reading {}: {}: {}", label_, valid_utf8(field), what));
+}
+
+bool ConfigReader::has(const std::string& field) const { return config_.contains(field); }
+
+const nlohmann::json& ConfigReader::raw(const std::string& field) {
+  seen_.insert(field);
+  const auto found = config_.find(field);
+  return found == config_.end() ? kNull : *found;
+}
+
+bool ConfigReader::is_null(const std::string& field) { return raw(field).is_null(); }
+
+std::int64_t ConfigReader::integer(const std::string& field, std::int64_t fallback) {
+  const auto& value = raw(field);
+  if (value.is_null()) return fallback;
+  if (!value.is_number_integer())
+    refuse(field, fmt::format("an integer was expected, found {}", shown(value)));
+  return value.get<std::int64_t>();
+}
+
+std::int64_t ConfigReader::positive(const std::string& field, std::int64_t fallback) {
+  const std::int64_t value = integer(field, fallback);
+  constexpr std::int64_t kLimit = std::int64_t{1} << 32;
+  if (value <= 0 || value > kLimit)
+    refuse(field, fmt::format("a positive integer was expected, found {}", value));
+  return value;
+}
+
+double ConfigReader::number(const std::string& field, double fallback) {
+  const auto& value = raw(field);
+  if (value.is_null()) return fallback;
+  if (!value.is_number())
+    refuse(field, fmt::format("a number was expected, found {}", shown(value)));
+  return value.get<double>();
+}
+
+bool ConfigReader::boolean(const std::string& field, bool fallback) {
+  const auto& value = raw(field);
+  if (value.is_null()) return fallback;
+  if (!value.is_boolean())
+    refuse(field, fmt::format("true or false was expected, found {}", shown(value)));
+  return value.get<bool>();
+}
+
+std::string ConfigReader::text(const std::string& field, const std::string& fallback) {
+  const auto& value = raw(field);
+  if (value.is_null()) return fallback;
+  if (!value.is_string())
+    refuse(field, fmt::format("a string was expected, found {}", shown(value)));
+  return value.get<std::string>();
+}
+
+std::vector<std::string> ConfigReader::text_list(const std::string& field) {
+  const auto& value = raw(field);
+  std::vector<std::string> list;
+  if (value.is_null()) return list;
+  if (!value.is_array())
+    refuse(field, fmt::format("a list of strings was expected, found {}", shown(value)));
+  for (const auto& item : value) {
+    if (!item.is_string())
+      refuse(field, fmt::format("a list of strings was expected, found {} in it", shown(item)));
+    list.push_back(item.get<std::string>());
+  }
+  return list;
+}
+
+void ConfigReader::without_effect(std::initializer_list<const char*> fields) {
+  for (const char* field : fields) seen_.insert(field);
+}
+
+void ConfigReader::must_be(const std::string& field, const nlohmann::json& accepted,
+                           const std::string& why) {
+  const auto& value = raw(field);
+  if (value.is_null() || value == accepted) return;
+  refuse(field,
+         fmt::format("{} is not supported, only {} is ({})", shown(value), shown(accepted), why));
+}
+
+void ConfigReader::finish() const {
+  for (const auto& [field, value] : config_.items()) {
+    if (seen_.contains(field)) continue;
+    const std::vector<std::string> known(seen_.begin(), seen_.end());
+    refuse(field, fmt::format("this field is not known here and could change the result (its value "
+                              "is {}){}",
+                              shown(value), did_you_mean(field, known)));
+  }
+}
+
+}  // namespace niah::models

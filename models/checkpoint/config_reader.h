@@ -1,0 +1,51 @@
+// Reads a config.json so that no field is ever ignored by accident: each is read, named as without
+// effect, or refused.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace niah::models {
+
+/// One object of a model config. Every accessor marks its field as seen; finish() refuses the rest.
+/// All throw DataError with file, field, found and expected.
+class ConfigReader {
+ public:
+  /// `label` names the file (and object) in errors. `config` must outlive the reader.
+  ConfigReader(const nlohmann::json& config, std::string label);
+
+  bool has(const std::string& field) const;
+  /// Absent or null.
+  bool is_null(const std::string& field);
+
+  std::int64_t integer(const std::string& field, std::int64_t fallback);
+  /// An integer that must be there and be positive.
+  std::int64_t positive(const std::string& field, std::int64_t fallback);
+  double number(const std::string& field, double fallback);
+  bool boolean(const std::string& field, bool fallback);
+  std::string text(const std::string& field, const std::string& fallback);
+  std::vector<std::string> text_list(const std::string& field);
+  /// The raw value (null when absent), for fields with several forms.
+  const nlohmann::json& raw(const std::string& field);
+
+  /// Fields that cannot change the result.
+  void without_effect(std::initializer_list<const char*> fields);
+  /// Refuses the field unless it is absent, null, or equal to `accepted`.
+  void must_be(const std::string& field, const nlohmann::json& accepted, const std::string& why);
+  /// Throws when a field was neither read nor declared without effect.
+  void finish() const;
+
+  /// Throws DataError: "reading FILE: FIELD: WHAT".
+  [[noreturn]] void refuse(const std::string& field, const std::string& what) const;
+
+ private:
+  const nlohmann::json& config_;
+  std::string label_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace niah::models

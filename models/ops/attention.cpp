@@ -1,0 +1,80 @@
+#include "models/ops/attention.h"
+
+#include <torch/torch.h>
+
+#include <limits>
+
+namespace niah::models {
+namespace {
+
+// Up to here the scores [G*R, n] are small enough to be made whole; it is the fastest way for a few
+// query rows.
+constexpr std::int64_t kDirectRows = 4;
+
+/// [B, H, R, D] → [B, H_kv, G*R, D]: the query heads of a group become rows, so that grouped keys
+/// are never repeated.
+at::Tensor fold_groups(const at::Tensor& query, std::int64_t kv_heads) {
+  return query.reshape({query.size(0), kv_heads, -1, query.size(3)});
+}
+
+at::Tensor attend_few_rows(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                           double scale) {
+  const std::int64_t rows = query.size(2), kv_heads = key.size(1), keys = key.size(2);
+  const std::int64_t groups = query.size(1) / kv_heads;
+  at::Tensor scores =
+      at::matmul(fold_groups(query * scale, kv_heads), key.transpose(-1, -2)).to(at::kFloat);
+  if (rows > 1) {
+    const at::Tensor future = at::ones({rows, rows}, scores.options().dtype(at::kBool)).triu(1);
+    scores.view({-1, kv_heads, groups, rows, keys})
+        .narrow(-1, keys - rows, rows)
+        .masked_fill_(future, -std::numeric_limits<float>::infinity());
+  }
+  const at::Tensor weights = at::softmax(scores, -1).to(value.scalar_type());
+  return at::matmul(weights, value).reshape(query.sizes());
+}
+
+struct Part {
+  at::Tensor output;  // [B, H, R, D]
+  at::Tensor lse;     // [B, H, R], log of the sum of exponentials
+};
+
+Part flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal,
+           double scale) {
+  auto [output, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+      query, key, value, /*dropout_p=*/0.0, causal, /*attn_mask=*/{}, scale);
+  return {output, lse};
+}
+
+}  // namespace
+
+at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                         double scale) {
+  const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
+  if (rows <= kDirectRows) return attend_few_rows(query, key, value, scale);
+
+  // The past is visible to every row, the rows themselves causally: two attentions, joined by their
+  // log-sum-exp.
+  const std::int64_t groups = query.size(1) / kv_heads, past = keys - rows;
+  const auto own = [&](const at::Tensor& x) {
+    return x.narrow(2, past, rows).repeat_interleave(groups, 1);
+  };
+  const Part recent = flash(query, own(key), own(value), /*causal=*/true, scale);
+  if (past == 0) return recent.output;
+  const Part folded = flash(fold_groups(query, kv_heads), key.narrow(2, 0, past),
+                            value.narrow(2, 0, past), /*causal=*/false, scale);
+  const at::Tensor past_lse = folded.lse.reshape(recent.lse.sizes());
+  const at::Tensor past_output = folded.output.reshape(query.sizes());
+  const at::Tensor total = at::logaddexp(past_lse, recent.lse);
+  const at::Tensor joined = past_output * at::exp(past_lse - total).unsqueeze(-1) +
+                            recent.output * at::exp(recent.lse - total).unsqueeze(-1);
+  return joined.to(query.scalar_type());
+}
+
+at::Tensor attend_whole(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                        double scale) {
+  return at::scaled_dot_product_attention(query, key, value, /*attn_mask=*/{}, /*dropout_p=*/0.0,
+                                          /*is_causal=*/true, scale,
+                                          /*enable_gqa=*/query.size(1) != key.size(1));
+}
+
+}  // namespace niah::models

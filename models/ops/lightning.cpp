@@ -1,0 +1,110 @@
+#include "models/ops/lightning.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <vector>
+
+namespace niah::models {
+namespace {
+
+// Work a token grows with the chunk (scores) and shrinks with it (states); 64 is near the best for
+// head sizes from 32 to 128.
+constexpr std::int64_t kChunk = 64;
+
+/// exp(-slope * exponent) for slopes [H] and any exponents, [H, ...]; zero where exponent < 0.
+at::Tensor decay(const at::Tensor& slopes, const at::Tensor& exponents) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(exponents.dim()) + 1, 1);
+  shape[0] = slopes.size(0);
+  const at::Tensor factors = at::exp(-slopes.view(shape) * exponents.clamp_min(0).unsqueeze(0));
+  return factors * (exponents >= 0).unsqueeze(0);
+}
+
+at::Tensor count_to(std::int64_t n, const at::Tensor& like) {
+  return at::arange(n, like.options());
+}
+
+/// N chunks of C tokens each: q, k, v [B, H, N, C, D], state [B, H, D, D].
+LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const at::Tensor& slopes, const at::Tensor& state) {
+  const std::int64_t heads = q.size(1), chunks = q.size(2), length = q.size(3), dim = q.size(4);
+  const at::Tensor i = count_to(length, slopes);
+  const at::Tensor n = count_to(chunks, slopes);
+
+  // What each chunk adds to the state by its end: (decay^(C-1-j) K)^T V.
+  const at::Tensor to_end = decay(slopes, length - 1 - i).view({1, heads, 1, length, 1});
+  const at::Tensor added = at::matmul((k * to_end).transpose(-1, -2), v);  // [B, H, N, D, D]
+
+  // The state before each chunk, and after the last: a linear recurrence with one factor a head, so
+  // it is a product with the triangular matrix of powers of that factor.
+  const at::Tensor after = count_to(chunks + 1, slopes);
+  const at::Tensor steps = (after.unsqueeze(1) - 1 - n.unsqueeze(0)) * length;  // [N+1, N]
+  const at::Tensor from_added =
+      at::matmul(decay(slopes, steps), added.flatten(3));  // [B, H, N+1, D*D]
+  const at::Tensor from_start =
+      decay(slopes, after * length).unsqueeze(-1) * state.flatten(2).unsqueeze(2);
+  const at::Tensor states =
+      (from_added + from_start).view({q.size(0), heads, chunks + 1, dim, dim});
+
+  const at::Tensor mask = decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)).unsqueeze(1);  // [H,1,C,C]
+  const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * mask;
+  const at::Tensor from_state = decay(slopes, i + 1).view({1, heads, 1, length, 1});
+  const at::Tensor output =
+      at::matmul(scores, v) + at::matmul(q * from_state, states.narrow(2, 0, chunks));
+  return {output.flatten(2, 3), states.select(2, chunks)};
+}
+
+LightningResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const at::Tensor& slopes, const at::Tensor& state) {
+  const at::Tensor next = state * at::exp(-slopes).view({1, -1, 1, 1}) + k.transpose(-1, -2) * v;
+  return {at::matmul(q, next), next};
+}
+
+at::Tensor chunked(const at::Tensor& x, std::int64_t begin, std::int64_t chunks,
+                   std::int64_t length) {
+  return x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
+}
+
+}  // namespace
+
+at::Tensor lightning_slopes(std::int64_t heads) {
+  const auto power_of_two = [](std::int64_t count) {
+    std::vector<float> slopes;
+    for (std::int64_t h = 0; h < count; ++h)
+      slopes.push_back(static_cast<float>(
+          std::pow(2.0, -8.0 * static_cast<double>(h + 1) / static_cast<double>(count))));
+    return slopes;
+  };
+  std::int64_t power = 1;
+  while (power * 2 <= heads) power *= 2;
+  std::vector<float> slopes = power_of_two(power);
+  const std::vector<float> finer = power_of_two(2 * power);
+  for (std::size_t i = 0; static_cast<std::int64_t>(slopes.size()) < heads; i += 2)
+    slopes.push_back(finer[i]);
+  return torch::tensor(slopes);
+}
+
+LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
+                                    const at::Tensor& value, const at::Tensor& slopes, double scale,
+                                    const at::Tensor& state) {
+  const at::Tensor q = query * scale;
+  const std::int64_t tokens = q.size(2), dim = q.size(3);
+  at::Tensor current =
+      state.defined() ? state : at::zeros({q.size(0), q.size(1), dim, dim}, q.options());
+  if (tokens == 1) return one_token(q, key, value, slopes, current);
+
+  const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;
+  std::vector<at::Tensor> outputs;
+  const auto run = [&](std::int64_t begin, std::int64_t count, std::int64_t length) {
+    LightningResult part =
+        run_chunks(chunked(q, begin, count, length), chunked(key, begin, count, length),
+                   chunked(value, begin, count, length), slopes, current);
+    outputs.push_back(part.output);
+    current = part.state;
+  };
+  if (chunks > 0) run(0, chunks, kChunk);
+  if (rest > 0) run(chunks * kChunk, 1, rest);
+  return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
+}
+
+}  // namespace niah::models

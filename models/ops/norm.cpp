@@ -1,0 +1,14 @@
+#include "models/ops/norm.h"
+
+#include <torch/torch.h>
+
+namespace niah::models {
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  if (x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat)
+    return at::rms_norm(x, {x.size(-1)}, weight, eps);
+  const at::Tensor normed = at::rms_norm(x.to(at::kFloat), {x.size(-1)}, {}, eps);
+  return normed.to(x.scalar_type()) * weight;
+}
+
+}  // namespace niah::models

@@ -1,0 +1,77 @@
+#include "models/registry.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "models/arch/hypenet.h"
+
+namespace niah::models {
+namespace {
+
+using Maker = std::function<std::shared_ptr<CausalLM>(const nlohmann::json&, const std::string&,
+                                                      TensorSource&)>;
+
+const std::map<std::string, Maker>& makers() {
+  static const std::map<std::string, Maker> table = {
+      {"hypenet", make_hypenet},
+  };
+  return table;
+}
+
+}  // namespace
+
+std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
+                                     TensorSource& source) {
+  const auto type = config.is_object() ? config.find("model_type") : config.end();
+  if (!config.is_object() || type == config.end() || !type->is_string())
+    throw DataError(fmt::format("reading {}: it has no model_type", label));
+  const auto name = type->get<std::string>();
+  const auto maker = makers().find(name);
+  if (maker != makers().end()) return maker->second(config, label, source);
+  std::vector<std::string> known;
+  for (const auto& [known_name, make] : makers()) known.push_back(known_name);
+  throw DataError(fmt::format("reading {}: model_type '{}' is not supported{}; supported: {}",
+                              label, valid_utf8(name), did_you_mean(name, known),
+                              fmt::join(known, ", ")));
+}
+
+std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::string& label,
+                                      const WeightMap& weights) {
+  MapSource source(weights, label);
+  auto model = make_model(config, label, source);
+  source.finish();
+  for (at::Tensor& parameter : model->parameters()) parameter.set_requires_grad(false);
+  model->eval();
+  return model;
+}
+
+void resolve_tied_head(const nlohmann::json& config, const std::string& label, WeightMap& weights) {
+  const auto head = weights.find("lm_head.weight");
+  const auto embedding = weights.find("model.embed_tokens.weight");
+  const auto tied = config.find("tie_word_embeddings");
+  const bool is_tied = tied != config.end() && tied->is_boolean() && tied->get<bool>();
+  if (!is_tied || head == weights.end() || embedding == weights.end()) return;
+  if (!at::equal(head->second, embedding->second))
+    throw DataError(fmt::format(
+        "loading {}: config.json says tie_word_embeddings: true, but the file holds an "
+        "lm_head.weight that differs from model.embed_tokens.weight. Set tie_word_embeddings to "
+        "false if the head was trained apart, or remove lm_head.weight.",
+        label));
+  weights.erase(head);
+}
+
+std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype) {
+  const auto checkpoint = std::make_shared<Checkpoint>(folder);
+  WeightMap weights = load_weights(checkpoint, dtype);
+  resolve_tied_head(checkpoint->config(), folder.string(), weights);
+  return build_model(checkpoint->config(), folder.string(), weights);
+}
+
+}  // namespace niah::models

@@ -1,0 +1,31 @@
+// Which architecture a config.json asks for.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "models/causal_lm.h"
+
+namespace niah::models {
+
+/// Builds the architecture that `config` names by model_type. `label` names the config in errors.
+/// Throws DataError for an unknown model_type (lists the known ones) or anything the architecture
+/// refuses.
+std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
+                                     TensorSource& source);
+
+/// A model with exactly these tensors, in evaluation mode and without gradients. Throws DataError
+/// listing missing, unexpected and mis-shaped tensors.
+std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::string& label,
+                                      const WeightMap& weights);
+
+/// Opens a checkpoint folder and builds its model in `dtype`.
+std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype);
+
+/// Drops lm_head.weight where the config ties it to the embedding and both are equal; throws
+/// DataError where they contradict each other.
+void resolve_tied_head(const nlohmann::json& config, const std::string& label, WeightMap& weights);
+
+}  // namespace niah::models

@@ -1,0 +1,73 @@
+#include "models/state.h"
+
+#include <algorithm>
+
+#include "harness/base/error.h"
+
+namespace niah::models {
+
+void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
+  const std::int64_t tokens = key.size(2);
+  const std::int64_t needed = length_ + tokens;
+  if (!key_.defined() || needed > key_.size(2)) grow(key, needed);
+  key_.narrow(2, length_, tokens).copy_(key);
+  value_.narrow(2, length_, tokens).copy_(value);
+  length_ = needed;
+}
+
+void KvCache::grow(const at::Tensor& like, std::int64_t needed) {
+  // Doubling keeps the cost of an unforeseen length linear; a foreseen one is allocated once.
+  const std::int64_t old = key_.defined() ? key_.size(2) : 0;
+  const std::int64_t capacity = std::max({needed, wanted_, needed > wanted_ ? 2 * old : 0});
+  const auto shape = {like.size(0), like.size(1), capacity, like.size(3)};
+  at::Tensor key = at::empty(shape, like.options());
+  at::Tensor value = at::empty(shape, like.options());
+  if (length_ > 0) {
+    key.narrow(2, 0, length_).copy_(key_.narrow(2, 0, length_));
+    value.narrow(2, 0, length_).copy_(value_.narrow(2, 0, length_));
+  }
+  key_ = std::move(key);
+  value_ = std::move(value);
+}
+
+void KvCache::truncate(std::int64_t length) {
+  check(length >= 0 && length <= length_, "a cache can only be rewound to where it has been");
+  length_ = length;
+}
+
+std::int64_t KvCache::bytes() const {
+  return key_.defined() ? static_cast<std::int64_t>(key_.nbytes() + value_.nbytes()) : 0;
+}
+
+void State::reserve(std::int64_t tokens) {
+  for (LayerState& layer : layers_) layer.cache.reserve(tokens);
+}
+
+Mark State::mark() const {
+  Mark mark{position_, {}};
+  mark.recurrent.reserve(layers_.size());
+  for (const LayerState& layer : layers_) mark.recurrent.push_back(layer.recurrent);
+  return mark;
+}
+
+void State::rewind(const Mark& mark) {
+  check(mark.position <= position_ && mark.recurrent.size() == layers_.size(),
+        "a state can only be rewound to a mark of its own past");
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    LayerState& layer = layers_[i];
+    layer.recurrent = mark.recurrent[i];
+    if (layer.cache.length() > 0) layer.cache.truncate(mark.position);
+  }
+  position_ = mark.position;
+}
+
+std::int64_t State::bytes() const {
+  std::int64_t total = 0;
+  for (const LayerState& layer : layers_) {
+    total += layer.cache.bytes();
+    if (layer.recurrent.defined()) total += static_cast<std::int64_t>(layer.recurrent.nbytes());
+  }
+  return total;
+}
+
+}  // namespace niah::models

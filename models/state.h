@@ -1,0 +1,76 @@
+// What a model remembers of the tokens it has read.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace niah::models {
+
+/// Keys and values of one softmax layer, both [B, H_kv, capacity, D], of which the first length()
+/// positions are in use. Rows are written once and never changed, so going back is truncation.
+class KvCache {
+ public:
+  /// Makes room for `tokens` positions in all, so that appending up to there moves nothing.
+  void reserve(std::int64_t tokens) { wanted_ = tokens; }
+  /// Appends keys and values [B, H_kv, T, D].
+  void append(const at::Tensor& key, const at::Tensor& value);
+  /// Forgets everything from position `length` on.
+  void truncate(std::int64_t length);
+
+  std::int64_t length() const { return length_; }
+  /// [B, H_kv, length, D], views of the cache.
+  at::Tensor key() const { return key_.narrow(2, 0, length_); }
+  at::Tensor value() const { return value_.narrow(2, 0, length_); }
+  /// Bytes held.
+  std::int64_t bytes() const;
+
+ private:
+  void grow(const at::Tensor& like, std::int64_t needed);
+
+  at::Tensor key_, value_;
+  std::int64_t length_ = 0;
+  std::int64_t wanted_ = 0;
+};
+
+/// What one layer remembers: a softmax layer its keys and values, a linear layer a recurrent matrix
+/// (and a convolution tail). Recurrent tensors are never changed in place: a layer replaces them,
+/// so holding one is a snapshot.
+struct LayerState {
+  KvCache cache;
+  at::Tensor recurrent;  ///< [B, H, D_k, D_v] fp32; undefined before the first token
+};
+
+/// A point to come back to. Cheap: recurrent tensors are shared, not copied; caches need only the
+/// position. Valid until the state is rewound to before it.
+struct Mark {
+  std::int64_t position = 0;
+  std::vector<at::Tensor> recurrent;
+};
+
+/// The state of a model, or of a range of its layers, after `position()` tokens.
+class State {
+ public:
+  explicit State(std::int64_t layers) : layers_(static_cast<std::size_t>(layers)) {}
+
+  std::int64_t position() const { return position_; }
+  void advance(std::int64_t tokens) { position_ += tokens; }
+  LayerState& layer(std::int64_t index) { return layers_[static_cast<std::size_t>(index)]; }
+  /// Makes room in all caches for `tokens` positions.
+  void reserve(std::int64_t tokens);
+
+  /// Remembers this position. rewind(mark) restores exactly this state; a mark taken later than the
+  /// position rewound to is void.
+  Mark mark() const;
+  void rewind(const Mark& mark);
+
+  /// Bytes held by caches and recurrent matrices.
+  std::int64_t bytes() const;
+
+ private:
+  std::vector<LayerState> layers_;
+  std::int64_t position_ = 0;
+};
+
+}  // namespace niah::models

@@ -1,0 +1,174 @@
+#include "models/weights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include "harness/base/error.h"
+#include "harness/base/sha256.h"
+#include "harness/base/text.h"
+
+namespace niah::models {
+namespace {
+
+constexpr std::size_t kMaxListed = 10;
+
+at::ScalarType scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+      return at::kDouble;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI16:
+      return at::kShort;
+    case DType::kI8:
+      return at::kChar;
+    case DType::kU8:
+      return at::kByte;
+    case DType::kBool:
+      return at::kBool;
+  }
+  throw std::logic_error("unknown element type");
+}
+
+DType file_type(at::ScalarType type) {
+  switch (type) {
+    case at::kDouble:
+      return DType::kF64;
+    case at::kFloat:
+      return DType::kF32;
+    case at::kHalf:
+      return DType::kF16;
+    case at::kBFloat16:
+      return DType::kBF16;
+    case at::kLong:
+      return DType::kI64;
+    case at::kInt:
+      return DType::kI32;
+    case at::kByte:
+      return DType::kU8;
+    default:
+      throw std::logic_error("an element type that is never saved");
+  }
+}
+
+std::string_view tensor_bytes(const at::Tensor& contiguous) {
+  return {static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()};
+}
+
+/// "missing (2): a [3, 4], b [5]\n" with at most kMaxListed names.
+std::string list_problem(const std::string& title, const std::vector<std::string>& items) {
+  if (items.empty()) return "";
+  const std::vector<std::string> shown(
+      items.begin(), items.begin() + static_cast<long>(std::min(items.size(), kMaxListed)));
+  return fmt::format("\n  {} ({}): {}{}", title, items.size(), fmt::join(shown, ", "),
+                     items.size() > kMaxListed ? ", ..." : "");
+}
+
+}  // namespace
+
+MapSource::MapSource(const WeightMap& weights, std::string label)
+    : weights_(weights), label_(std::move(label)) {}
+
+at::Tensor MapSource::tensor(const std::string& name, at::IntArrayRef shape) {
+  asked_[name] = shape.vec();
+  const auto found = weights_.find(name);
+  // A stand-in lets the architecture go on, so that finish() can list all problems at once.
+  if (found == weights_.end() || found->second.sizes() != shape)
+    return at::empty(shape, at::TensorOptions().device(at::kMeta));
+  return found->second;
+}
+
+void MapSource::finish() const {
+  std::vector<std::string> missing, unexpected, misshaped, names;
+  for (const auto& [name, shape] : asked_) {
+    names.push_back(name);
+    const auto found = weights_.find(name);
+    if (found == weights_.end())
+      missing.push_back(fmt::format("{} {}", name, format_shape(shape)));
+    else if (found->second.sizes() != at::IntArrayRef(shape))
+      misshaped.push_back(fmt::format("{} is {}, expected {}", name,
+                                      format_shape(found->second.sizes().vec()),
+                                      format_shape(shape)));
+  }
+  for (const auto& [name, tensor] : weights_)
+    if (!asked_.contains(name))
+      unexpected.push_back(
+          fmt::format("{} {}{}", valid_utf8(name), format_shape(tensor.sizes().vec()),
+                      did_you_mean(name, missing.empty() ? std::vector<std::string>{} : names)));
+  if (missing.empty() && unexpected.empty() && misshaped.empty()) return;
+  throw DataError(fmt::format("loading {}: the tensors do not fit its config.json:{}{}{}", label_,
+                              list_problem("missing", missing),
+                              list_problem("wrong shape", misshaped),
+                              list_problem("unexpected", unexpected)));
+}
+
+at::Tensor ShapeSource::tensor(const std::string& name, at::IntArrayRef shape) {
+  shapes_[name] = shape.vec();
+  return at::empty(shape, at::TensorOptions().device(at::kMeta));
+}
+
+std::int64_t ShapeSource::parameters() const {
+  std::int64_t total = 0;
+  for (const auto& [name, shape] : shapes_) total += c10::multiply_integers(shape);
+  return total;
+}
+
+at::Tensor view_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
+                       std::shared_ptr<const void> owner) {
+  const auto options = at::TensorOptions().dtype(scalar_type(info.dtype));
+  if (bytes.empty()) return at::empty(info.shape, options);
+  // from_blob wants a mutable pointer; the mapping is read-only and parameters are never written.
+  void* data = const_cast<std::byte*>(bytes.data());
+  return at::from_blob(
+      data, info.shape, [owner = std::move(owner)](void*) {}, options);
+}
+
+WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype) {
+  WeightMap weights;
+  for (const std::string& name : checkpoint->tensor_names()) {
+    const TensorInfo& info = *checkpoint->find(name);
+    if (!at::isFloatingType(scalar_type(info.dtype)))
+      throw DataError(fmt::format(
+          "loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16",
+          checkpoint->file_of(name).string(), valid_utf8(name), dtype_name(info.dtype)));
+    weights.emplace(name, view_tensor(info, checkpoint->bytes(info), checkpoint).to(dtype));
+  }
+  return weights;
+}
+
+void save_weights(const std::filesystem::path& path, const WeightMap& weights,
+                  const std::map<std::string, std::string>& metadata) {
+  std::vector<at::Tensor> keep;
+  std::vector<TensorBytes> tensors;
+  for (const auto& [name, tensor] : weights) {
+    keep.push_back(tensor.detach().contiguous());
+    const std::string_view bytes = tensor_bytes(keep.back());
+    tensors.push_back({name,
+                       file_type(keep.back().scalar_type()),
+                       keep.back().sizes().vec(),
+                       {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}});
+  }
+  write_safetensors(path, tensors, metadata);
+}
+
+std::string hash_weights(const WeightMap& weights) {
+  Sha256 hash;
+  for (const auto& [name, tensor] : weights) {
+    const at::Tensor contiguous = tensor.detach().contiguous();
+    hash.update(fmt::format("{} {} {}\n", name, dtype_name(file_type(contiguous.scalar_type())),
+                            format_shape(contiguous.sizes().vec())));
+    hash.update(tensor_bytes(contiguous));
+  }
+  return hash.hex();
+}
+
+}  // namespace niah::models

@@ -1,0 +1,69 @@
+// Where a model's parameters come from.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/checkpoint/checkpoint.h"
+
+namespace niah::models {
+
+/// Tensors by checkpoint name. Copies share the tensors: a variant is a copy with some replaced.
+using WeightMap = std::map<std::string, at::Tensor>;
+
+/// Gives an architecture its parameters while it builds itself.
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  /// The parameter `name`, which must have this shape.
+  virtual at::Tensor tensor(const std::string& name, at::IntArrayRef shape) = 0;
+};
+
+/// Takes parameters from a WeightMap and keeps account: finish() throws DataError listing every
+/// missing, unexpected and mis-shaped tensor with shapes.
+class MapSource : public TensorSource {
+ public:
+  /// `label` names the checkpoint in errors. `weights` must outlive the source.
+  MapSource(const WeightMap& weights, std::string label);
+  at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
+  void finish() const;
+
+ private:
+  const WeightMap& weights_;
+  std::string label_;
+  std::map<std::string, std::vector<std::int64_t>> asked_;
+};
+
+/// Gives meta tensors (no memory) and remembers the shapes asked for: the architecture's inventory.
+class ShapeSource : public TensorSource {
+ public:
+  at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
+  const std::map<std::string, std::vector<std::int64_t>>& shapes() const { return shapes_; }
+  /// Number of parameters asked for.
+  std::int64_t parameters() const;
+
+ private:
+  std::map<std::string, std::vector<std::int64_t>> shapes_;
+};
+
+/// All tensors of a checkpoint in `dtype`: views of the mapped file where the type is the same,
+/// copies where it must be converted. The tensors keep the mapping alive. Throws DataError for
+/// element types that are not floating point.
+WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype);
+
+/// Writes the tensors as one safetensors file, in name order.
+void save_weights(const std::filesystem::path& path, const WeightMap& weights,
+                  const std::map<std::string, std::string>& metadata);
+
+/// Content hash of tensors as they are in memory: names, types, shapes, data.
+std::string hash_weights(const WeightMap& weights);
+
+/// One safetensors tensor as it is on disk, sharing the mapping that `owner` keeps alive.
+at::Tensor view_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
+                       std::shared_ptr<const void> owner);
+
+}  // namespace niah::models
