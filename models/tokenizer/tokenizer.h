@@ -24,6 +24,16 @@ class Tokenizer {
   /// that the reference refuses (with the byte position).
   virtual std::vector<TokenId> encode(std::string_view text) const = 0;
 
+  /// encode(text).size(), without making the ids.
+  virtual std::int64_t count(std::string_view text) const;
+
+  /// Whether encode(left + right) is certainly encode(left) followed by encode(right), judged by
+  /// the text around the seam: true means exact, false means that it is not known. So a long prompt
+  /// can be put together from pieces that were encoded once. Looks no further than the longest
+  /// special token (at most 100 bytes in the tokenizers we know) to both sides, so `left` and
+  /// `right` may be cut down to that much of the whole text.
+  virtual bool is_seam_exact(std::string_view left, std::string_view right) const = 0;
+
   /// Text of the ids, special tokens kept, bytes that are not UTF-8 replaced by U+FFFD as the
   /// reference does. Throws DataError for an id outside the vocabulary.
   virtual std::string decode(const std::vector<TokenId>& ids) const = 0;
@@ -49,8 +59,8 @@ class Tokenizer {
   std::vector<TokenId> encode_prompt(std::string_view text) const;
 };
 
-/// Opens the tokenizer at `path`: a checkpoint folder (tokenizer.json, or vocab.json + merges.txt, or
-/// tokenizer.model, with tokenizer_config.json beside it), or one of those files itself. Throws
+/// Opens the tokenizer at `path`: a checkpoint folder (tokenizer.json, or vocab.json + merges.txt,
+/// or tokenizer.model, with tokenizer_config.json beside it), or one of those files itself. Throws
 /// DataError naming the file and what is missing or not supported.
 std::shared_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& path);
 
