@@ -1,0 +1,98 @@
+// A run's results: its description and its cells. All reports are drawn from this.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reports/cells.h"
+#include "reports/record.h"
+
+namespace niah::reports {
+
+/// A miss to look at.
+struct Example {
+  std::string variant;  ///< fingerprint
+  std::string task;
+  std::int64_t length = 0;
+  std::int64_t index = 0;
+  double depth = 0;
+  std::string miss;
+  std::string expected;
+  std::string generated;
+  bool operator==(const Example&) const = default;
+};
+
+/// What a run found.
+struct Results {
+  RunInfo run;
+  std::vector<Cell> cells;        ///< by kind, task, length, variant, in the run's order
+  std::vector<Example> examples;  ///< a few misses of each variant and task
+  std::int64_t ignored = 0;       ///< records of variants, tasks or lengths that the run has not
+  double seconds = 0;             ///< wall time of all records
+  std::int64_t computed_tokens = 0;
+
+  /// The cell, or nullptr when it has no records.
+  const Cell* find(std::string_view kind, std::string_view variant, std::string_view task,
+                   std::int64_t length) const;
+  const Cell* recall_cell(std::string_view variant, std::string_view task,
+                          std::int64_t length) const {
+    return find("recall", variant, task, length);
+  }
+  const Cell* reasoning_cell(std::string_view variant, std::string_view task) const {
+    return find("reasoning", variant, task, 0);
+  }
+  /// Names of the reasoning sets that have records, sorted.
+  std::vector<std::string> reasoning_tasks() const;
+};
+
+/// Gathers records, in any order and in bounded memory a record, into results that do not depend on
+/// the order.
+class Collector {
+ public:
+  explicit Collector(RunInfo run);
+
+  /// Records that do not belong to the run are counted and left out.
+  void add(const Record& record);
+
+  /// The results. Throws DataError when two records of one sample contradict each other: that is a
+  /// journal of two different runs.
+  Results finish() &&;
+
+ private:
+  struct Sample {
+    Outcome outcome;
+    std::string what;  ///< miss class, or why it was not measured
+    double score = 0;
+    std::int64_t real_length = 0;
+    std::optional<std::int64_t> rank;
+  };
+  /// Where a cell stands among the others: the order of the members is the order of cells.
+  struct Key {
+    std::string kind;
+    std::size_t task_place = 0;
+    std::string task;
+    std::int64_t length = 0;
+    std::size_t variant_place = 0;
+    auto operator<=>(const Key&) const = default;
+  };
+
+  bool belongs(const Record& record, std::size_t variant, std::size_t task) const;
+  void keep_example(const Record& record, std::size_t variant, std::size_t task);
+  std::vector<Sample> without_repeats(const Key& key, std::vector<Sample> samples) const;
+  Cell summarise(const Key& key, const std::vector<Sample>& samples) const;
+
+  Results results_;
+  std::map<Key, std::vector<Sample>> samples_;
+  /// Per variant and task, the few misses of the longest contexts, lowest index first.
+  std::map<std::pair<std::size_t, std::size_t>,
+           std::map<std::pair<std::int64_t, std::int64_t>, Example>>
+      examples_;
+};
+
+}  // namespace niah::reports

@@ -1,0 +1,28 @@
+// results.json: what a later run can be compared with.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "reports/comparisons.h"
+#include "reports/results.h"
+
+namespace niah::reports {
+
+/// The form of results.json; a change that old readers would misread changes it.
+inline constexpr std::string_view kResultsSchema = "niah-results/1";
+
+/// The results as JSON: one line a cell, keys sorted, so that versions can be compared by eye and
+/// by diff. All that depends on when and how fast the run went stands under "timing"; the rest is
+/// the same for the same records in any order.
+std::string results_json(const Results& results, const Analysis& analysis);
+
+/// The opposite: everything but the examples. Throws DataError for what is not such a file, naming
+/// `name`; counts that contradict the samples are refused.
+Results parse_results(std::string_view text, const std::string& name);
+
+/// Reads `path`: a results.json, or a run folder that holds one.
+Results read_results(const std::filesystem::path& path);
+
+}  // namespace niah::reports

@@ -1,0 +1,120 @@
+#include "reports/comparisons.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <utility>
+
+#include "reports/variants.h"
+#include "tests/reports/synthetic_run.h"
+
+namespace niah::reports {
+namespace {
+
+/// Results of base, sft and qk on one cell; `hits` says for sample i whether each found it.
+Results three_variants(std::int64_t n,
+                       const std::function<std::array<bool, 3>(std::int64_t)>& hits) {
+  Collector collector(synthetic_info());
+  const std::array<const char*, 3> variants = {"f-base", "f-sft", "f-qk"};
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+      const Record record = synthetic_record(variants[v], "s3", 65536, i);
+      collector.add(hits(i)[v] ? record : missed(record));
+    }
+  }
+  return std::move(collector).finish();
+}
+
+TEST(PairSamples, CountsOnlySamplesThatBothWereMeasuredOnWithTheSamePrompt) {
+  Collector collector(synthetic_info());
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const Record base = synthetic_record("f-base", "s1", 4096, i);
+    Record sft = synthetic_record("f-sft", "s1", 4096, i);
+    if (i == 1) sft = missed(sft);
+    if (i == 2) sft = unmeasured(sft);
+    if (i == 3) sft.prompt_sha256 = std::string(64, '0');
+    if (i != 4) collector.add(base);
+    collector.add(sft);
+  }
+  const Results results = std::move(collector).finish();
+  const PairCounts pairs = pair_samples(*results.recall_cell("f-base", "s1", 4096),
+                                        *results.recall_cell("f-sft", "s1", 4096));
+  EXPECT_EQ(pairs, (PairCounts{2, 1, 0, 0}));
+}
+
+TEST(Analysis, ComparesWithTheBaseAndRestorationsWithTheFineTuneToo) {
+  const Results results = three_variants(50, [](std::int64_t i) {
+    return std::array{true, i < 20, i < 45};
+  });
+  const Analysis analysis = analyse(results);
+  ASSERT_EQ(analysis.comparisons.size(), 3U);
+  const Cell& qk = *results.recall_cell("f-qk", "s3", 65536);
+  ASSERT_NE(analysis.find(qk, "f-sft"), nullptr);
+  EXPECT_EQ(analysis.find(qk, "f-sft")->pairs.only_second, 25);
+  EXPECT_DOUBLE_EQ(analysis.find(qk, "f-base")->pairs.difference(), -0.1);
+  EXPECT_GE(analysis.find(qk, "f-base")->adjusted, analysis.find(qk, "f-base")->p);
+  EXPECT_EQ(analysis.find(qk, "f-qk"), nullptr);
+}
+
+TEST(Analysis, SaysHowMuchOfALossCameBack) {
+  const Results results = three_variants(50, [](std::int64_t i) {
+    return std::array{i < 48, i < 20, i < 41};
+  });
+  const Analysis analysis = analyse(results);
+  ASSERT_EQ(analysis.recoveries.size(), 1U);
+  const Recovery& recovery = analysis.recoveries[0];
+  EXPECT_EQ(recovery.verdict, Recovery::Verdict::kRecovered);
+  EXPECT_DOUBLE_EQ(recovery.recovered->fraction, 21.0 / 28.0);
+  EXPECT_DOUBLE_EQ(recovery.base_recall(), 0.96);
+  EXPECT_DOUBLE_EQ(recovery.sft_recall(), 0.40);
+  EXPECT_DOUBLE_EQ(recovery.restored_recall(), 0.82);
+}
+
+TEST(Analysis, TellsNoLossFromTooFewSamples) {
+  const auto verdict = [](std::int64_t n, std::int64_t sft_hits) {
+    return analyse(three_variants(n,
+                                  [&](std::int64_t i) {
+                                    return std::array{true, i < sft_hits, true};
+                                  }))
+        .recoveries.at(0)
+        .verdict;
+  };
+  EXPECT_EQ(verdict(50, 50), Recovery::Verdict::kNoLoss);
+  EXPECT_EQ(verdict(50, 48), Recovery::Verdict::kNoLoss);
+  EXPECT_EQ(verdict(5, 5), Recovery::Verdict::kTooFew);
+  EXPECT_EQ(verdict(30, 25), Recovery::Verdict::kTooFew);  // 17 points, p = 0.06
+  EXPECT_EQ(verdict(50, 40), Recovery::Verdict::kRecovered);
+}
+
+TEST(Analysis, TestsTrendsByLengthAndDepth) {
+  const RunInfo info = synthetic_info();
+  Collector collector(info);
+  for (const Record& record : synthetic_records(info, 40)) collector.add(record);
+  const Results results = std::move(collector).finish();
+  for (const TaskTrend& trend : analyse(results).trends) {
+    if (trend.variant != "f-sft" || trend.task != "s3") continue;
+    ASSERT_TRUE(trend.by_length);
+    EXPECT_LT(trend.by_length->z, -5);
+    EXPECT_LT(trend.by_length->p, 1e-6);
+    EXPECT_LT(*trend.effective_length, info.lengths.back());
+    return;
+  }
+  FAIL() << "no trend of sft on s3";
+}
+
+TEST(Variants, RolesLabelsAndReferences) {
+  RunInfo run = synthetic_info();
+  EXPECT_EQ(role_of(run.variants[0]), Role::kBase);
+  EXPECT_EQ(role_of(run.variants[1]), Role::kFineTuned);
+  EXPECT_EQ(role_of({"", "", "direct-sft", ""}), Role::kFineTuned);
+  EXPECT_EQ(role_of(run.variants[2]), Role::kRestored);
+  EXPECT_EQ(label_of(run, run.variants[0]), "base");
+  EXPECT_EQ(label_of(run, run.variants[2]), "QK-Restore");
+  EXPECT_EQ(reference_of(run, run.variants[4]).fingerprint, "f-base");
+  run.variants.push_back({"f-other", "jet", "sft", ""});
+  EXPECT_EQ(reference_of(run, run.variants.back()).fingerprint, "f-other");
+  EXPECT_EQ(label_of(run, run.variants[2]), "hypenet QK-Restore");
+}
+
+}  // namespace
+}  // namespace niah::reports
