@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace niah::tasks {
@@ -17,8 +18,10 @@ enum class HaystackKind {
   kText,    ///< one file
 };
 
-/// How to get a haystack. `path` is the folder or file of kEssays and kText; empty for kKjv means
-/// the exported text that was found at build time.
+/// How to get a haystack. `path` is the folder or file of kEssays and kText. For kKjv it may name
+/// the file; when it is empty the file is looked for in the folder that the environment variable
+/// NIAH_DATA_DIR names, then where the build exported it to, then in ../share/niah beside the
+/// program.
 struct HaystackSpec {
   HaystackKind kind = HaystackKind::kKjv;
   std::filesystem::path path;
@@ -33,9 +36,9 @@ std::string haystack_kind_name(HaystackKind kind);
 class Haystack {
  public:
   virtual ~Haystack() = default;
-  /// Sentence `index` from the start, without surrounding white space; nullopt-like empty string
-  /// never occurs: past the end of a text that may not repeat this throws DataError naming the
-  /// text, its size and the remedy (`repeat: true`, another text).
+  /// Sentence `index` from the start, never empty, without surrounding white space. Past the end of
+  /// a text that may not repeat this throws DataError naming the text, its size and the remedy
+  /// (`repeat: true`, another text). Safe from several threads.
   virtual std::string_view sentence(std::int64_t index) const = 0;
   /// Number of sentences, or -1 when it never runs out (prose, or repeat).
   virtual std::int64_t size() const = 0;
@@ -43,6 +46,9 @@ class Haystack {
   virtual std::string name() const = 0;
   /// Hash of the text (or of the generator's version), for fingerprints.
   virtual std::string sha256() const = 0;
+  /// The texts it was read from, unaltered and in order; empty for prose. The reference protocols
+  /// join and cut them in their own ways.
+  virtual const std::vector<std::string>& documents() const = 0;
 };
 
 /// Reads or prepares the haystack. Throws DataError when the text is not there: names the path and

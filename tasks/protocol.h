@@ -28,10 +28,15 @@ class Cell {
 
 /// All that a protocol needs.
 struct ProtocolSpec {
-  std::string protocol = "niah";  ///< "niah", later also "lm-eval" and "ruler"
+  std::string protocol = "niah";  ///< "niah", "lm-eval" or "ruler"
   std::uint64_t seed = 0;
   std::shared_ptr<const Haystack> haystack;  ///< for s2, s3; s1 brings its own
   TokenCount count;
+  /// Whether tokens add up when a text is cut before a space that stands between a visible ASCII
+  /// character and an ASCII letter: true of byte-level BPE behind a GPT-style pre-tokenizer (GPT,
+  /// Llama 3, Qwen), not of SentencePiece. Then haystacks are counted once and not once a sample.
+  /// The samples are the same either way.
+  bool counts_add = false;
 };
 
 /// The cells of `requests`, in that order (the reference protocols run one random stream through

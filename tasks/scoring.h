@@ -1,6 +1,7 @@
 // Was the needle found, and if not, why not.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,14 +10,15 @@ namespace niah::tasks {
 
 /// RULER's and lm-eval's string_match_all: mean over the expected answers of "is it contained in
 /// the output", case folded; the output is stripped and its control characters become newlines
-/// first.
+/// first. With no expected answer (task `absent`): 1 when the output holds no value-shaped string.
 double string_match_all(std::string_view output, const std::vector<std::string>& expected);
 
 /// What happened to one answer. The names (miss_class_name) stand in journals and never change.
 enum class MissClass {
   kHit,              ///< all expected answers found
-  kWrongValue,       ///< another value-shaped string (7 digits, a UUID)
-  kPartialValue,     ///< the first characters of the value are right, then it departs
+  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any
+  kPartialValue,     ///< the first characters of the value are right, then it departs; or some of
+                     ///< several values are there and not all
   kHaystackEcho,     ///< text of the haystack repeated instead of an answer
   kRefused,          ///< "not mentioned", "I cannot", ...
   kOutOfTokens,      ///< no answer yet when the token limit came
@@ -40,9 +42,20 @@ struct Answer {
   std::string_view prompt;       ///< to recognise haystack echo; may be empty
 };
 
+/// Whether the text holds a number of seven digits or a UUID that stands by itself.
+bool contains_value(std::string_view text);
+
+/// What a reasoning model says after its thought: the text behind the last "</think>", nothing when
+/// a "<think>" is still open, else all of it.
+std::string_view answer_after_thought(std::string_view output);
+
 /// How many leading characters of `expected` the first value-shaped string of `output` has right.
+/// Value-shaped is here what could be a value cut short: a run of digits, or for a UUID of hex
+/// digits and hyphens, of at least three characters.
 std::size_t matching_prefix(std::string_view output, std::string_view expected);
 
+/// What happened. Only what stands after the thought counts as the answer, so a sample whose value
+/// stands in the thought alone scores 1 by string_match_all and is kAnswerInThought here.
 MissClass classify(const Answer& answer);
 
 }  // namespace niah::tasks

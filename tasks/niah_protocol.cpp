@@ -1,0 +1,305 @@
+// Our own protocol: RULER's needles, but sample i of a cell is a function of (seed, task, length,
+// i) alone, and every haystack is filled to within one unit of its length.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/error.h"
+#include "tasks/counter_rng.h"
+#include "tasks/filler.h"
+#include "tasks/prompt_parts.h"
+#include "tasks/protocols.h"
+#include "tasks/task.h"
+#include "tasks/wording.h"
+#include "tasks/words.h"
+
+namespace niah::tasks {
+namespace {
+
+/// Coprime to the number of depths and far from its divisors: consecutive samples lie far apart,
+/// and each 40 in a row cover all depths once.
+constexpr std::int64_t kDepthStep = 11;
+
+/// A needle and how deep it goes.
+struct Needle {
+  std::string sentence;
+  int depth = 0;
+};
+
+/// What one sample asks, before there is any haystack.
+struct Question {
+  std::string head;
+  std::string tail;
+  std::string prefix;
+  std::string key;
+  std::vector<std::string> outputs;
+  std::vector<Needle> needles;  ///< by depth
+  Needle asked;                 ///< the one that the sample's span and depth speak of
+};
+
+/// Keys of needles and of distractor lines come from the even and the odd places of the key list,
+/// so no distractor has a key that is asked for.
+enum class KeyShare { kNeedles = 0, kDistractors = 1 };
+
+std::string draw_token(CounterRng& random, TokenKind kind, KeyShare share) {
+  switch (kind) {
+    case TokenKind::kUuid:
+      return random.uuid4();
+    case TokenKind::kNumber:
+      return std::to_string(1'000'000 + random.below(9'000'000));
+    case TokenKind::kWords:
+      break;
+  }
+  const auto& keys = KeyList::instance();
+  const auto pairs = static_cast<std::uint64_t>(keys.size()) / 2;
+  return keys.at(static_cast<std::int64_t>(2 * random.below(pairs)) + static_cast<int>(share));
+}
+
+/// `count` different tokens.
+std::vector<std::string> draw_tokens(CounterRng& random, TokenKind kind, int count) {
+  std::vector<std::string> tokens;
+  while (static_cast<int>(tokens.size()) < count) {
+    auto token = draw_token(random, kind, KeyShare::kNeedles);
+    if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) {
+      tokens.push_back(std::move(token));
+    }
+  }
+  return tokens;
+}
+
+/// Line `index` of the haystack of needles: a function of seed, task and index.
+std::string distractor_line(const Task& task, std::uint64_t seed, std::int64_t index) {
+  CounterRng random(fmt::format("niah-1/{}/{}/line/{}", seed, task.name, index));
+  const auto key = draw_token(random, task.key, KeyShare::kDistractors);
+  return needle_sentence(task.value, key, draw_token(random, task.value, KeyShare::kDistractors));
+}
+
+/// Unit `index` of what the task's needles stand in.
+std::string filler_unit(const ProtocolSpec& spec, const Task& task, std::int64_t index) {
+  switch (task.surroundings) {
+    case Surroundings::kLines:
+      return std::string(kRepeatedLine);
+    case Surroundings::kDistractors:
+      return distractor_line(task, spec.seed, index);
+    case Surroundings::kText:
+      break;
+  }
+  return std::string(require_haystack(spec, task.name).sentence(index));
+}
+
+/// A filler that alone takes more than `tokens` tokens.
+std::shared_ptr<const Filler> make_filler(const ProtocolSpec& spec, const Task& task,
+                                          std::int64_t tokens, const TokenMeter& meter) {
+  const char separator = task.surroundings == Surroundings::kText ? ' ' : '\n';
+  auto filler = std::make_shared<Filler>(separator, meter);
+  do {
+    // The estimate may be low or high where counts do not add, so the whole has the last word.
+    const std::int64_t goal = std::max(filler->size() + 1, filler->size() * 21 / 20);
+    while (filler->size() < goal || filler->estimate_tokens(filler->size()) <= tokens) {
+      filler->append(filler_unit(spec, task, filler->size()));
+    }
+  } while (PromptParts(*filler).add_units(0, filler->size()).count_tokens() <= tokens);
+  return filler;
+}
+
+/// An amount of haystack and the tokens of the whole prompt with it.
+struct Fit {
+  std::int64_t units = 0;
+  std::int64_t tokens = 0;
+};
+
+class NiahCell final : public Cell {
+ public:
+  NiahCell(CellRequest request, const Task& task, std::uint64_t seed,
+           std::shared_ptr<const Filler> filler)
+      : request_(std::move(request)), task_(task), seed_(seed), filler_(std::move(filler)) {
+    auto random = CounterRng::for_cell(seed_, task_.name, request_.length);
+    depth_offset_ = static_cast<std::int64_t>(random.below(depths().size()));
+    require_length();
+  }
+
+  const CellRequest& request() const override { return request_; }
+
+  Sample sample(std::int64_t index) const override {
+    check_index(request_, index);
+    const Question question = ask(index);
+    const Fit filled = fit(question);
+    Sample sample;
+    sample.protocol = "niah";
+    sample.task = task_.name;
+    sample.seed = seed_;
+    sample.max_length = request_.length;
+    sample.index = index;
+    sample.input = input(question, filled.units).render();
+    sample.gen_prefix = question.prefix;
+    sample.outputs = question.outputs;
+    sample.key = question.key;
+    sample.depth = question.asked.depth;
+    sample.length = filled.tokens + kGenerationTokens;
+    sample.haystack_units = filled.units;
+    complete_sample(sample, question.asked.sentence, {question.head.size(), question.tail.size()});
+    return sample;
+  }
+
+ private:
+  /// The depths of a sample's needles: the scheduled one for the asked needle, others at random.
+  std::vector<int> needle_depths(CounterRng& random, std::int64_t index) const {
+    const auto count = static_cast<std::int64_t>(depths().size());
+    const std::int64_t scheduled = (depth_offset_ + kDepthStep * (index % count)) % count;
+    std::vector<int> result{depths()[static_cast<std::size_t>(scheduled)]};
+    for (const auto step : random.distinct(std::max(task_.needles() - 1, 0), count - 1)) {
+      result.push_back(depths()[static_cast<std::size_t>((scheduled + 1 + step) % count)]);
+    }
+    return result;
+  }
+
+  Question ask(std::int64_t index) const {
+    auto random = CounterRng::for_sample(seed_, task_.name, request_.length, index);
+    const auto keys = draw_tokens(random, task_.key, task_.keys);
+    const auto values = draw_tokens(random, task_.value, task_.keys * task_.values);
+    const std::vector<std::string> asked(keys.begin(), keys.begin() + task_.queries);
+    Question question;
+    question.key = join_query(asked);
+    question.head = question_head(task_);
+    question.tail = question_tail(task_, question.key);
+    question.prefix = answer_prefix(task_, question.key);
+    if (task_.absent) return question;
+    question.outputs.assign(values.begin(), values.begin() + task_.queries * task_.values);
+    const auto needle_depth = needle_depths(random, index);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto& key = keys[i / static_cast<std::size_t>(task_.values)];
+      question.needles.push_back({needle_sentence(task_.value, key, values[i]), needle_depth[i]});
+    }
+    question.asked = question.needles.front();
+    std::stable_sort(question.needles.begin(), question.needles.end(),
+                     [](const Needle& a, const Needle& b) { return a.depth < b.depth; });
+    return question;
+  }
+
+  /// Head, haystack of `units` units with the needles between them, question.
+  PromptParts input(const Question& question, std::int64_t units) const {
+    const std::string separator(1, filler_->separator());
+    PromptParts parts(*filler_);
+    parts.add(question.head);
+    bool empty = true;
+    const auto separate = [&] {
+      if (!empty) parts.add(separator);
+      empty = false;
+    };
+    std::int64_t done = 0;
+    const auto add_units_until = [&](std::int64_t end) {
+      if (end == done) return;
+      separate();
+      parts.add_units(done, end);
+      done = end;
+    };
+    for (const auto& needle : question.needles) {
+      add_units_until(depth_position(units, needle.depth));
+      separate();
+      parts.add(needle.sentence);
+    }
+    add_units_until(units);
+    return parts.add(question.tail);
+  }
+
+  std::int64_t tokens(const Question& question, std::int64_t units) const {
+    return input(question, units).add(" ").add(question.prefix).count_tokens();
+  }
+
+  /// The number of units that fit while one more does not.
+  Fit fit(const Question& question) const {
+    const std::int64_t room = request_.length - kGenerationTokens;
+    Fit fit = estimate_fit(question, room);
+    if (fit.tokens > room) {
+      while (fit.tokens > room) fit.tokens = tokens(question, --fit.units);
+      return fit;
+    }
+    for (;;) {
+      const std::int64_t next = tokens(question, fit.units + 1);
+      if (next > room) return fit;
+      fit = {fit.units + 1, next};
+    }
+  }
+
+  /// A first guess, normally right or one unit off.
+  Fit estimate_fit(const Question& question, std::int64_t room) const {
+    const auto clamp = [this](std::int64_t units) {
+      return std::clamp<std::int64_t>(units, 1, filler_->size() - 1);
+    };
+    const std::int64_t frame = tokens(question, 0);
+    Fit fit;
+    fit.units = clamp(filler_->estimate_units(room - frame));
+    fit.tokens = tokens(question, fit.units);
+    constexpr int kMostJumps = 8;
+    for (int jump = 0; jump < kMostJumps; ++jump) {
+      // Where counts do not add the estimate drifts: correct it by the mean size of a unit.
+      const double mean = static_cast<double>(fit.tokens - frame) / static_cast<double>(fit.units);
+      const auto missing = static_cast<std::int64_t>(static_cast<double>(room - fit.tokens) / mean);
+      const std::int64_t next = clamp(fit.units + missing);
+      if (next == fit.units) break;
+      fit = {next, tokens(question, next)};
+    }
+    return fit;
+  }
+
+  std::int64_t smallest_length(const Question& question) const {
+    return tokens(question, 1) + kGenerationTokens;
+  }
+
+  /// Every sample must hold at least one unit of haystack.
+  void require_length() const {
+    std::int64_t smallest = 0;
+    for (std::int64_t index = 0; index < request_.samples; ++index) {
+      smallest = std::max(smallest, smallest_length(ask(index)));
+    }
+    if (smallest <= request_.length) return;
+    throw UsageError(
+        fmt::format("task {} at length {}: the question, its needles, one unit of haystack and {} "
+                    "tokens of answer need at least {} tokens with this tokenizer. Use a length of "
+                    "{} or more.",
+                    task_.name, request_.length, kGenerationTokens, smallest, smallest));
+  }
+
+  CellRequest request_;
+  const Task& task_;
+  std::uint64_t seed_;
+  std::shared_ptr<const Filler> filler_;
+  std::int64_t depth_offset_ = 0;
+};
+
+/// Tasks with the same key here share one filler.
+std::string filler_name(const Task& task) {
+  switch (task.surroundings) {
+    case Surroundings::kLines:
+      return "lines";
+    case Surroundings::kText:
+      return "text";
+    case Surroundings::kDistractors:
+      break;
+  }
+  return "distractors of " + task.name;
+}
+
+}  // namespace
+
+Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
+  const TokenMeter meter(spec.count, spec.counts_add);
+  std::map<std::string, std::int64_t> longest;
+  for (const auto& request : requests) {
+    auto& length = longest[filler_name(find_task(spec.protocol, request.task))];
+    length = std::max(length, request.length);
+  }
+  std::map<std::string, std::shared_ptr<const Filler>> fillers;
+  Cells cells;
+  for (const auto& request : requests) {
+    const Task& task = find_task(spec.protocol, request.task);
+    const auto name = filler_name(task);
+    auto& filler = fillers[name];
+    if (!filler) filler = make_filler(spec, task, longest[name], meter);
+    cells.push_back(std::make_unique<NiahCell>(request, task, spec.seed, filler));
+  }
+  return cells;
+}
+
+}  // namespace niah::tasks

@@ -1,0 +1,43 @@
+// A prompt as a list of parts: most of it a range of a filler, whose tokens are known already.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tasks/filler.h"
+
+namespace niah::tasks {
+
+/// Literal texts and ranges of one filler, in order.
+class PromptParts {
+ public:
+  /// `filler` outlives this object.
+  explicit PromptParts(const Filler& filler) : filler_(&filler) {}
+
+  PromptParts& add(std::string_view literal);
+  /// Units begin .. end-1 of the filler, joined; nothing when the range is empty.
+  PromptParts& add_units(std::int64_t begin, std::int64_t end);
+
+  std::string render() const;
+
+  /// Tokens of render(), special tokens included. Counts only the joints when the meter's counts
+  /// add, else the whole text; the result is the same.
+  std::int64_t count_tokens() const;
+
+ private:
+  /// A literal when the range is empty, else a range.
+  struct Part {
+    std::string literal;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+
+  std::int64_t count_joints() const;
+
+  const Filler* filler_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace niah::tasks

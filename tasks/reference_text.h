@@ -1,0 +1,54 @@
+// A corpus as the reference programs use it: cut after so many words, then split into sentences.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tasks/filler.h"
+#include "tasks/prompt_parts.h"
+
+namespace niah::tasks {
+
+/// The sentences of a text's first words. All but the last few are the leading units of the text's
+/// filler; the cut makes the others.
+struct LeadingSentences {
+  std::int64_t shared = 0;             ///< leading units of the filler
+  std::vector<std::string_view> rest;  ///< sentences behind them
+
+  std::int64_t size() const { return shared + static_cast<std::int64_t>(rest.size()); }
+};
+
+/// A text with single spaces between its words. Immutable to its users, who may be several threads.
+class ReferenceText {
+ public:
+  ReferenceText(std::string text, const TokenMeter& meter);
+  ReferenceText(const ReferenceText&) = delete;
+  ReferenceText& operator=(const ReferenceText&) = delete;
+
+  std::int64_t words() const { return static_cast<std::int64_t>(word_ends_.size()); }
+  const Filler& filler() const { return filler_; }
+
+  /// The sentences of the first `words` words; of all when the text has fewer.
+  std::shared_ptr<const LeadingSentences> lead(std::int64_t words) const;
+
+ private:
+  std::string text_;
+  std::vector<std::size_t> word_ends_;
+  std::vector<std::string_view> sentences_;  ///< of the whole text; the filler's units
+  Filler filler_;
+  mutable std::mutex mutex_;
+  /// What lead() found, as samples of one cell ask for the same few sizes.
+  mutable std::map<std::int64_t, std::shared_ptr<const LeadingSentences>> leads_;
+};
+
+/// Appends sentences begin .. end-1, joined by one space.
+void add_sentences(PromptParts& parts, const LeadingSentences& lead, std::int64_t begin,
+                   std::int64_t end);
+
+}  // namespace niah::tasks

@@ -1,0 +1,68 @@
+// NVIDIA RULER's needle tasks, sample for sample (its scripts/data/synthetic/niah.py).
+#include <algorithm>
+
+#include "tasks/protocols.h"
+#include "tasks/reference_cell.h"
+#include "tasks/wording.h"
+
+namespace niah::tasks {
+namespace {
+
+/// RULER's template ends in the answer prefix, so it is counted; special tokens are not.
+std::int64_t template_tokens(const Task& task, const TokenMeter& meter,
+                             const ReferenceDraft& draft) {
+  PromptParts text = draft.input;
+  text.add(" ").add(answer_prefix(task, draft.query));
+  return text.count_tokens() - meter.special_tokens();
+}
+
+/// The size that RULER settles on: the largest that fits, by bisection. Each try has its own
+/// needle.
+std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, const Task& task,
+                       CPythonRandom& random) {
+  const std::int64_t step = size_step(task, request.length);
+  const auto length = [&](std::int64_t units) { return run.length(run.make(task, units, random)); };
+  const auto first = static_cast<double>(length(step) - kGenerationTokens);
+  const double per_unit = first / static_cast<double>(step);
+  std::int64_t low = step;
+  std::int64_t high = std::max(
+      static_cast<std::int64_t>(static_cast<double>(request.length) / per_unit * 3), 2 * step);
+  run.haystack->prepare(task, high);
+  std::int64_t best = step;
+  while (low <= high) {
+    const std::int64_t middle = (low + high) / 2;
+    if (length(middle) <= request.length) {
+      best = middle;
+      low = middle + 1;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
+  const TokenMeter meter(spec.count, spec.counts_add);
+  const auto haystack =
+      std::make_shared<ReferenceHaystack>(spec, meter, CorpusRules{.joint = "", .repeats = true});
+  Cells cells;
+  for (const auto& request : requests) {
+    const Task& task = find_task(spec.protocol, request.task);
+    const ReferenceRun run{spec, haystack, spec.seed, [&](const ReferenceDraft& draft) {
+                             return template_tokens(task, meter, draft) + kGenerationTokens;
+                           }};
+    // One process makes one cell, so each starts its stream anew.
+    CPythonRandom random(spec.seed);
+    const std::int64_t units = find_size(run, request, task, random);
+    std::vector<SamplePlan> plans;
+    for (std::int64_t i = 0; i < request.samples; ++i) {
+      plans.push_back(plan_sample(run, request, task, units, random));
+    }
+    cells.push_back(make_reference_cell(run, request, std::move(plans)));
+  }
+  return cells;
+}
+
+}  // namespace niah::tasks

@@ -1,0 +1,41 @@
+#include "tasks/task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "tasks/protocol.h"
+
+namespace niah::tasks {
+
+const std::vector<Task>& all_tasks() {
+  using enum Surroundings;
+  using enum TokenKind;
+  static const std::vector<Task> tasks = {
+      {.name = "s1", .surroundings = kLines},
+      {.name = "s2"},
+      {.name = "s3", .value = kUuid},
+      {.name = "multikey_1", .keys = 4},
+      {.name = "multikey_2", .surroundings = kDistractors},
+      {.name = "multikey_3", .surroundings = kDistractors, .key = kUuid, .value = kUuid},
+      {.name = "multivalue", .values = 4},
+      {.name = "multiquery", .keys = 4, .queries = 4},
+      {.name = "absent", .absent = true},
+  };
+  return tasks;
+}
+
+const Task& find_task(std::string_view protocol, const std::string& name) {
+  const auto names = task_names(std::string(protocol));
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    throw UsageError(fmt::format("protocol {}: no task '{}'{} (tasks: {})", protocol, name,
+                                 did_you_mean(name, names), fmt::join(names, ", ")));
+  }
+  const auto& tasks = all_tasks();
+  return *std::find_if(tasks.begin(), tasks.end(),
+                       [&](const Task& task) { return task.name == name; });
+}
+
+}  // namespace niah::tasks

@@ -1,0 +1,46 @@
+// What each task asks: the one list of tasks.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace niah::tasks {
+
+/// What the needles stand in.
+enum class Surroundings {
+  kLines,        ///< one line, repeated (RULER's "noise")
+  kText,         ///< sentences of a haystack
+  kDistractors,  ///< lines that are needles themselves, with other keys
+};
+
+/// What keys and values look like.
+enum class TokenKind {
+  kWords,   ///< an adjective and a noun, hyphenated
+  kNumber,  ///< seven digits
+  kUuid,    ///< a version-4 UUID
+};
+
+/// One task of RULER's needle family, by the names of its configuration.
+struct Task {
+  std::string name;
+  Surroundings surroundings = Surroundings::kText;
+  TokenKind key = TokenKind::kWords;
+  TokenKind value = TokenKind::kNumber;
+  int keys = 1;         ///< keys in the text
+  int values = 1;       ///< values of each key
+  int queries = 1;      ///< keys asked for
+  bool absent = false;  ///< the needle is left out: whatever is answered is a false recall
+
+  /// Whether the question is worded for one value.
+  bool is_singular() const { return queries * values == 1; }
+  int needles() const { return absent ? 0 : keys * values; }
+};
+
+/// All tasks, in the order to show them.
+const std::vector<Task>& all_tasks();
+
+/// The task `name` of `protocol`. Throws UsageError naming the nearest task.
+const Task& find_task(std::string_view protocol, const std::string& name);
+
+}  // namespace niah::tasks

@@ -1,0 +1,46 @@
+// What CPython's str knows about characters, on UTF-8: the reference programs are Python, and their
+// splitting, stripping and case folding must be matched character by character.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace niah::tasks {
+
+/// A code point and the bytes it takes.
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t length = 1;
+};
+
+/// The code point that starts at byte `at` (at < utf8.size()). A byte that starts no well-formed
+/// sequence reads as U+FFFD of one byte.
+CodePoint code_point_at(std::string_view utf8, std::size_t at);
+
+/// str.isspace of one character, which is also `\s` of CPython's re.
+bool is_python_space(char32_t c);
+/// Unicode's White_Space property: as is_python_space, without U+001C to U+001F.
+bool is_white_space(char32_t c);
+/// str.isupper and str.islower of one character.
+bool is_upper(char32_t c);
+bool is_lower(char32_t c);
+/// `\d`: a decimal digit of any script.
+bool is_decimal_digit(char32_t c);
+/// `[^\W\d]`: a letter, a number that is no decimal digit, or the underscore.
+bool is_word_letter(char32_t c);
+
+/// str.lower(), but for the rule of the word-final sigma.
+std::string to_lower(std::string_view utf8);
+
+/// str.strip().
+std::string_view strip(std::string_view utf8);
+
+/// re.sub(r"\s+", " ", text).
+std::string collapse_white_space(std::string_view utf8);
+
+/// The lines of `text` without their newlines; no empty last line after a final newline.
+std::vector<std::string_view> split_lines(std::string_view text);
+
+}  // namespace niah::tasks
