@@ -18,6 +18,10 @@ std::int64_t Cell::format_misses() const {
   return count;
 }
 
+int depth_band(double depth, int bands) {
+  return std::clamp(static_cast<int>(depth * bands / 100), 0, bands - 1);
+}
+
 std::vector<DepthBand> depth_bands(const Cell& cell, int bands) {
   std::vector<DepthBand> out(static_cast<std::size_t>(bands));
   for (int i = 0; i < bands; ++i) {
@@ -26,8 +30,7 @@ std::vector<DepthBand> depth_bands(const Cell& cell, int bands) {
   }
   for (const Outcome& sample : cell.samples) {
     if (!sample.scored) continue;
-    const int band = std::clamp(static_cast<int>(sample.depth * bands / 100), 0, bands - 1);
-    DepthBand& at = out[static_cast<std::size_t>(band)];
+    DepthBand& at = out[static_cast<std::size_t>(depth_band(sample.depth, bands))];
     ++at.n;
     at.hits += sample.hit ? 1 : 0;
   }

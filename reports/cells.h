@@ -62,6 +62,9 @@ struct DepthBand {
   std::int64_t hits = 0;
 };
 
+/// Which of `bands` bands of equal width a depth in percent falls in.
+int depth_band(double depth, int bands);
+
 /// The cell's scored samples in `bands` bands of equal width over 0..100 percent, shallow first.
 std::vector<DepthBand> depth_bands(const Cell& cell, int bands = 10);
 

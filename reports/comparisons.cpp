@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
+#include <tuple>
 
 #include "reports/variants.h"
 
@@ -47,6 +49,18 @@ Comparison compare(const Cell& reference, const Cell& cell) {
   return out;
 }
 
+/// One family is what one question asks of all cells: this variant against that reference.
+void adjust_by_family(std::vector<Comparison>& comparisons) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<Comparison*>> families;
+  for (Comparison& c : comparisons) families[{c.kind, c.reference, c.variant}].push_back(&c);
+  for (auto& [question, family] : families) {
+    std::vector<double> p_values;
+    for (const Comparison* c : family) p_values.push_back(c->p);
+    const std::vector<double> adjusted = holm(p_values);
+    for (std::size_t i = 0; i < family.size(); ++i) family[i]->adjusted = adjusted[i];
+  }
+}
+
 std::vector<Comparison> compare_all(const Results& results) {
   std::vector<Comparison> out;
   const auto add = [&](const Cell& cell, const VariantInfo& reference) {
@@ -62,10 +76,7 @@ std::vector<Comparison> compare_all(const Results& results) {
     const VariantInfo* sft = find_variant(results.run, variant->model, "sft");
     if (sft != nullptr && role_of(*variant) == Role::kRestored) add(cell, *sft);
   }
-  std::vector<double> p_values;
-  for (const Comparison& comparison : out) p_values.push_back(comparison.p);
-  const std::vector<double> adjusted = holm(p_values);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i].adjusted = adjusted[i];
+  adjust_by_family(out);
   return out;
 }
 
@@ -144,14 +155,19 @@ TaskTrend trend_of(const Results& results, const VariantInfo& variant, const std
 }  // namespace
 
 PairCounts pair_samples(const Cell& first, const Cell& second) {
-  PairCounts pairs;
+  return pair_samples_by_band(first, second, 1).front();
+}
+
+std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands) {
+  std::vector<PairCounts> out(static_cast<std::size_t>(bands));
   for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
+    PairCounts& pairs = out[static_cast<std::size_t>(depth_band(match[0]->depth, bands))];
     const bool in_first = match[0]->hit;
     const bool in_second = match[1]->hit;
     ++(in_first ? (in_second ? pairs.both : pairs.only_first)
                 : (in_second ? pairs.only_second : pairs.neither));
   });
-  return pairs;
+  return out;
 }
 
 std::int64_t Recovery::n() const {

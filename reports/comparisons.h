@@ -29,6 +29,9 @@ struct PairCounts {
 /// Pairs scored samples of equal index and equal prompt.
 PairCounts pair_samples(const Cell& first, const Cell& second);
 
+/// The same in `bands` bands of depth, as depth_bands has them.
+std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands = 10);
+
 /// A variant against a reference in one cell.
 struct Comparison {
   std::string kind;
@@ -38,7 +41,7 @@ struct Comparison {
   std::string variant;    ///< fingerprint; the second of the pairs
   PairCounts pairs;
   double p = 1;         ///< exact two-sided McNemar
-  double adjusted = 1;  ///< by Holm, over all comparisons of the run
+  double adjusted = 1;  ///< by Holm, over the cells of this variant and reference
 };
 
 /// What a restoration brought back in one cell, on the samples that base, fine-tune and restoration

@@ -1,0 +1,88 @@
+#include "reports/format.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cmath>
+
+#include "harness/base/units.h"
+
+namespace niah::reports {
+
+std::string percent(double share, int decimals) {
+  return fmt::format("{:.{}f}", 100 * share, decimals);
+}
+
+std::string percent_signed(double share) {
+  const std::string digits = percent(std::abs(share), 0);
+  return share < 0 && digits != "0" ? "−" + digits : digits;
+}
+
+std::string percent_words(double share) { return percent_signed(share) + " %"; }
+
+std::string percent_range(const Interval& interval) {
+  return percent(interval.low) + "–" + percent(interval.high);
+}
+
+std::string p_value(double p) { return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p); }
+
+std::string signed_number(double value, int decimals) {
+  const std::string digits = fmt::format("{:.{}f}", std::abs(value), decimals);
+  if (digits.find_first_not_of("0.") == std::string::npos) return digits;
+  return (value < 0 ? "−" : "+") + digits;
+}
+
+std::string task_label(std::string_view task) {
+  std::string label(task);
+  const bool short_name = task.size() == 2 && task[0] == 's' && task[1] >= '0' && task[1] <= '9';
+  if (short_name) label[0] = 'S';
+  return label;
+}
+
+std::string task_note(std::string_view task) {
+  if (task == "s1") return "a 7-digit number hidden in repeated filler";
+  if (task == "s2") return "a 7-digit number hidden in ordinary text";
+  if (task == "s3") return "a UUID of 36 characters hidden in ordinary text";
+  return "";
+}
+
+std::string cell_label(std::string_view task, std::int64_t length) {
+  return length == 0 ? task_label(task) : task_label(task) + " at " + format_length(length);
+}
+
+std::string shorten(std::string_view utf8, std::size_t code_points) {
+  std::size_t seen = 0;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    const bool starts = (static_cast<unsigned char>(utf8[i]) & 0xC0) != 0x80;
+    if (starts && ++seen > code_points) return std::string(utf8.substr(0, i)) + "…";
+  }
+  return std::string(utf8);
+}
+
+std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
+}
+
+std::string file_stem(std::string_view name) {
+  std::string stem;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = byte < 0x80 && std::isalnum(byte) != 0;
+    if (plain) {
+      stem += static_cast<char>(std::tolower(byte));
+    } else if (!stem.empty() && stem.back() != '-') {
+      stem += '-';
+    }
+  }
+  while (!stem.empty() && stem.back() == '-') stem.pop_back();
+  constexpr std::size_t kLongest = 80;
+  return stem.empty() ? "unnamed" : stem.substr(0, kLongest);
+}
+
+}  // namespace niah::reports

@@ -1,0 +1,54 @@
+// Numbers and names as reports write them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "reports/statistics.h"
+
+namespace niah::reports {
+
+/// What stands where there is no number.
+inline constexpr std::string_view kGap = "–";
+
+/// 0.4166 → "41.7" (no percent sign).
+std::string percent(double share, int decimals = 1);
+
+/// -0.113 → "−11", with a real minus sign (no percent sign).
+std::string percent_signed(double share);
+
+/// 0.4166 → "42 %": for sentences.
+std::string percent_words(double share);
+
+/// {0.551, 0.92} → "55.1–92.0", in percent.
+std::string percent_range(const Interval& interval);
+
+/// 0.0341 → "0.034", 0.00002 → "< 0.001".
+std::string p_value(double p);
+
+/// A signed number with a real minus sign: "+12.5", "−3.0", "0.0".
+std::string signed_number(double value, int decimals = 1);
+
+/// "s3" → "S3"; other names as they are.
+std::string task_label(std::string_view task);
+
+/// What a task of RULER asks, for newcomers; "" for a task of another name.
+std::string task_note(std::string_view task);
+
+/// "S3 at 64K"; without a length (reasoning) the task alone.
+std::string cell_label(std::string_view task, std::int64_t length);
+
+/// The first `code_points` of well-formed UTF-8, with "…" when there is more.
+std::string shorten(std::string_view utf8, std::size_t code_points);
+
+/// The text with every `from` replaced by `to`; `from` must not be empty.
+std::string replace_all(std::string text, std::string_view from, std::string_view to);
+
+/// "1 cell", "3 cells".
+std::string counted(std::int64_t count, std::string_view noun);
+
+/// A name for a file: lower-case letters, digits and dashes only.
+std::string file_stem(std::string_view name);
+
+}  // namespace niah::reports

@@ -1,0 +1,278 @@
+#include "reports/page.h"
+
+#include <fmt/format.h>
+
+#include "harness/base/progress.h"
+#include "harness/base/units.h"
+#include "reports/answer.h"
+#include "reports/format.h"
+#include "reports/heatmap.h"
+#include "reports/line_chart.h"
+#include "reports/markup.h"
+#include "reports/tables.h"
+#include "reports/variants.h"
+
+namespace niah::reports {
+namespace {
+
+constexpr std::size_t kShownAnswer = 160;
+
+std::string paragraph(const std::string& css, std::string_view text) {
+  return fmt::format("<p class=\"{}\">{}</p>\n", css, html_text(text));
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string out = "<ul>\n";
+  for (const std::string& item : items) out += "<li>" + html_text(item) + "</li>\n";
+  return out + "</ul>\n";
+}
+
+std::string section(const std::string& id, const std::string& title, const std::string& note,
+                    const std::string& content) {
+  if (content.empty()) return "";
+  return fmt::format(
+      "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}"
+      "</h2>\n{2}{3}</section>\n",
+      id, html_text(title), note.empty() ? "" : paragraph("note", note), content);
+}
+
+std::string fold(const std::string& title, const std::string& content) {
+  return fmt::format("<details class=\"fold\"><summary>{}</summary>\n{}</details>\n",
+                     html_text(title), content);
+}
+
+std::string table_or_nothing(const Table& table) {
+  return table.rows.empty() ? "" : html_table(table);
+}
+
+std::string header(const Results& results) {
+  const RunInfo& run = results.run;
+  std::string lengths;
+  if (!run.lengths.empty())
+    lengths = fmt::format(" of {} to {} tokens", format_length(run.lengths.front()),
+                          format_length(run.lengths.back()));
+  const std::string asked = fmt::format(
+      "A short fact (the needle) is hidden in a long text{}, and the model is asked for it; recall "
+      "is the share of needles it gives back. {} compared on the same samples: {}.",
+      lengths, counted(static_cast<std::int64_t>(run.variants.size()), "variant"), [&] {
+        std::string names;
+        for (const VariantInfo& variant : run.variants)
+          names += (names.empty() ? "" : ", ") + label_of(run, variant);
+        return names;
+      }());
+  return "<header>\n<h1>" + html_text(run.title.empty() ? run.name : run.title) + "</h1>\n" +
+         paragraph("lead", asked) + "</header>\n";
+}
+
+std::string answer_block(const Answer& answer) {
+  std::string out = "<section class=\"answer\" aria-label=\"The answer\">\n";
+  for (const std::string& headline : answer.headlines) out += paragraph("headline", headline);
+  if (!answer.points.empty()) out += list(answer.points);
+  return out + "</section>\n";
+}
+
+std::string caveat_box(const Results& results, const Answer& answer) {
+  std::vector<std::string> items = results.run.caveats;
+  items.insert(items.end(), answer.warnings.begin(), answer.warnings.end());
+  if (results.ignored > 0)
+    items.push_back(
+        fmt::format("{} of the journal belong to other variants, tasks or lengths than "
+                    "this run has, and were left out.",
+                    counted(results.ignored, "record")));
+  if (items.empty()) return "";
+  return "<aside class=\"box\" aria-label=\"Read this first\"><h2>Read this first</h2>\n" +
+         list(items) + "</aside>\n";
+}
+
+/// Over all lengths together; only where all lengths were measured.
+std::string overall_recall(const Results& results, const VariantInfo& variant,
+                           const std::string& task) {
+  std::int64_t n = 0;
+  std::int64_t hits = 0;
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+    if (cell == nullptr || cell->n == 0) return "";
+    n += cell->n;
+    hits += cell->hits;
+  }
+  return n == 0 ? "" : percent_words(static_cast<double>(hits) / static_cast<double>(n));
+}
+
+std::string figure(const std::string& title, const std::string& aside, const std::string& svg,
+                   const std::string& behind) {
+  return fmt::format(
+      "<figure><figcaption>{}{}</figcaption>\n{}{}</figure>\n", html_text(title),
+      aside.empty() ? "" : " <span>" + html_text(aside) + "</span>", svg,
+      behind.empty() ? "" : "<details><summary>Numbers</summary>\n" + behind + "</details>\n");
+}
+
+std::string task_heading(const std::string& task) {
+  const std::string note = task_note(task);
+  return fmt::format("<h3>{}{}</h3>\n", html_text(task_label(task)),
+                     note.empty() ? "" : " <span>" + html_text(note) + "</span>");
+}
+
+std::string heatmaps(const Results& results) {
+  std::string out;
+  for (const std::string& task : results.run.tasks) {
+    out += task_heading(task) + "<div class=\"strip\">\n";
+    for (const VariantInfo& variant : results.run.variants)
+      out += figure(label_of(results.run, variant), overall_recall(results, variant, task),
+                    heatmap_svg(recall_heatmap(results, variant, task), SvgUse::kInline),
+                    html_table(heatmap_table(results, variant, task)));
+    out += "</div>\n";
+  }
+  return out.empty() ? "" : legend_svg(Scale::kRecall, "recall-key") + out;
+}
+
+std::string difference_maps(const Results& results) {
+  std::string out;
+  for (const std::string& task : results.run.tasks) {
+    std::string strip;
+    for (const VariantInfo& variant : results.run.variants) {
+      const VariantInfo& reference = reference_of(results.run, variant);
+      if (reference.fingerprint == variant.fingerprint) continue;
+      strip += figure(
+          label_of(results.run, variant), "less " + label_of(results.run, reference),
+          heatmap_svg(difference_heatmap(results, reference, variant, task), SvgUse::kInline), "");
+    }
+    if (!strip.empty()) out += task_heading(task) + "<div class=\"strip\">\n" + strip + "</div>\n";
+  }
+  return out.empty() ? "" : legend_svg(Scale::kDifference, "difference-key") + out;
+}
+
+std::string charts(const Results& results) {
+  std::string key = "<ul class=\"key\">\n";
+  for (std::size_t i = 0; i < results.run.variants.size(); ++i)
+    key += fmt::format(
+        "<li><svg class=\"{}\" width=\"26\" height=\"10\" aria-hidden=\"true\"><path class=\"line\""
+        " d=\"M0 5H26\"/><circle class=\"mark\" cx=\"13\" cy=\"5\" r=\"3\"/></svg>{}</li>\n",
+        series_class(i), html_text(label_of(results.run, results.run.variants[i])));
+  std::string out;
+  for (const std::string& task : results.run.tasks)
+    out += figure(task_label(task), "", recall_chart_svg(results, task), "");
+  return out.empty() ? "" : key + "</ul>\n<div class=\"charts\">\n" + out + "</div>\n";
+}
+
+std::string depth_tables(const Results& results) {
+  std::string out;
+  for (const std::string& task : results.run.tasks)
+    out += fold(task_label(task) + " by depth", html_table(depth_table(results, task)));
+  return out;
+}
+
+std::string examples(const Results& results) {
+  std::string out;
+  for (const Example& example : results.examples) {
+    const VariantInfo* variant = find_variant(results.run, example.variant);
+    out += fmt::format(
+        "<li><span class=\"where\">{}, {}, sample {}, depth {:.0f}&nbsp;%: {}</span>expected "
+        "<code>{}</code>, got <code>{}</code></li>\n",
+        html_text(cell_label(example.task, example.length)),
+        html_text(variant == nullptr ? example.variant : label_of(results.run, *variant)),
+        example.index, example.depth, html_text(miss_label(example.miss)),
+        html_foreign(example.expected, kShownAnswer),
+        html_foreign(example.generated, kShownAnswer));
+  }
+  return out.empty()
+             ? ""
+             : fold("Some misses, word for word", "<ul class=\"misses\">\n" + out + "</ul>\n");
+}
+
+std::string metadata(const Results& results) {
+  const RunInfo& run = results.run;
+  std::string out = "<dl>\n";
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html_text(value));
+  };
+  add("Run", run.name);
+  add("Protocol", fmt::format("{}, seed {}", run.protocol, run.seed));
+  add("Haystack", run.haystack);
+  add("Tokenizer", run.tokenizer);
+  for (const VariantInfo& variant : run.variants) {
+    const std::string what = variant.description.empty() ? variant.name : variant.description;
+    add("Variant", fmt::format("{} {}: {} (fingerprint {})", variant.model, variant.name, what,
+                               variant.fingerprint));
+  }
+  add("Machine", run.machine);
+  add("Program", "niah " + run.program_version);
+  add("Time", run.started.empty() ? "" : run.started + " to " + run.finished);
+  add("Work", fmt::format("{} tokens computed in {} of samples",
+                          format_count(results.computed_tokens), format_duration(results.seconds)));
+  return out + "</dl>\n";
+}
+
+std::string reproduction(const Results& results) {
+  std::string out =
+      "<p>Every figure on this page is a function of <code>journal.jsonl</code> and "
+      "<code>plan.json</code> beside it. To draw it again, without a model:</p>\n"
+      "<pre>niah report RUN_FOLDER</pre>\n"
+      "<p>To run it again from its configuration, or a single sample of it:</p>\n"
+      "<pre>niah run CONFIG --out NEW_FOLDER\nniah replay SAMPLE_ID</pre>\n";
+  if (!results.run.config_json.empty())
+    out +=
+        fold("Resolved configuration", "<pre>" + html_text(results.run.config_json) + "</pre>\n");
+  return out;
+}
+
+std::string links(const std::vector<std::string>& files) {
+  if (files.empty()) return "";
+  std::string items;
+  for (const std::string& file : files)
+    items += fmt::format("<li><a href=\"{0}\">{0}</a></li>\n", html_text(file));
+  return fold("Tables and heatmaps as files", "<ul class=\"files\">\n" + items + "</ul>\n");
+}
+
+}  // namespace
+
+std::string report_page(const Results& results, const Analysis& analysis,
+                        const std::vector<std::string>& files) {
+  const Answer answer = answer_in_words(results, analysis);
+  std::string out = fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+      "'unsafe-inline'; img-src data:\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n",
+      html_text(results.run.name), page_style());
+  out += header(results) + "<main>\n" + answer_block(answer) + caveat_box(results, answer);
+  out += section("heatmaps", "Where needles are found",
+                 "Each square is the share of needles found at one depth and one context length. "
+                 "Down: depth of the needle, start of the text at the top. Across: context length. "
+                 "The number beside a name is the mean over all lengths.",
+                 heatmaps(results));
+  out += section("lengths", "Recall by context length",
+                 "In percent. Shaded: Wilson's 95 % interval.", charts(results));
+  out += section("summary", "All cells", "", table_or_nothing(summary_table(results)));
+  out += section("recovery", "What restoring brought back",
+                 "Only cells in which the fine-tune measurably lost recall; the file has them all.",
+                 table_or_nothing(recovery_table(results, analysis, RecoveryRows::kLosses)));
+  out += section("reasoning", "Reasoning beside recall",
+                 "A repair is worth having only if what the fine-tune taught stays.",
+                 table_or_nothing(reasoning_table(results)));
+  out += section("differences", "Where recall changed",
+                 "Difference to the reference in points, on the samples that both were measured "
+                 "on. Orange: lost. Blue: gained.",
+                 difference_maps(results));
+  out += section("depths", "By depth", "", depth_tables(results));
+  out += section("misses", "Why answers missed", "",
+                 (miss_table(results).rows.empty()
+                      ? ""
+                      : fold("Misses by class, cell by cell", html_table(miss_table(results)))) +
+                     examples(results));
+  out += section(
+      "tests", "Tests and trends", "",
+      (analysis.trends.empty()
+           ? ""
+           : fold("Trends and effective lengths", html_table(trend_table(results, analysis)))) +
+          (analysis.comparisons.empty()
+               ? ""
+               : fold("All paired comparisons", html_table(comparison_table(results, analysis)))));
+  out += section("published", "Published figures of other models", "",
+                 table_or_nothing(published_table(results)));
+  out += section("run", "This run", "", metadata(results));
+  out += section("reproduce", "How to reproduce", "", reproduction(results) + links(files));
+  return out + "</main>\n<footer>Drawn by niah " + html_text(results.run.program_version) +
+         " from the run's records.</footer>\n</body>\n</html>\n";
+}
+
+}  // namespace niah::reports

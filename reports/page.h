@@ -1,0 +1,20 @@
+// report.html: the whole run on one page that needs no network and no script.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reports/comparisons.h"
+#include "reports/results.h"
+
+namespace niah::reports {
+
+/// The page. `files` are the tables and heatmaps that lie beside it, by relative path.
+std::string report_page(const Results& results, const Analysis& analysis,
+                        const std::vector<std::string>& files);
+
+/// The page's style sheet: light, dark, print, narrow screens.
+std::string_view page_style();
+
+}  // namespace niah::reports

@@ -1,0 +1,119 @@
+#include "reports/report.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "harness/base/files.h"
+#include "harness/base/text.h"
+#include "reports/answer.h"
+#include "reports/format.h"
+#include "reports/heatmap.h"
+#include "reports/page.h"
+#include "reports/results_json.h"
+#include "reports/tables.h"
+#include "reports/variants.h"
+
+namespace niah::reports {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Tables of a row a cell or a depth are for programs; nobody typesets them.
+bool for_programs(const Table& table) { return table.name == "cells" || table.name == "depths"; }
+
+/// Writes files below a folder and remembers their names.
+class Writer {
+ public:
+  explicit Writer(fs::path folder) : folder_(std::move(folder)) {}
+  void write(const std::string& name, const std::string& content) {
+    const fs::path path = folder_ / name;
+    ensure_writable_folder(path.parent_path());
+    write_file(path, content);
+    names_.push_back(name);
+  }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  fs::path folder_;
+  std::vector<std::string> names_;
+};
+
+void write_tables(const Results& results, const Analysis& analysis, Writer& writer) {
+  for (const Table& table : all_tables(results, analysis)) {
+    writer.write("tables/" + table.name + ".csv", csv(table));
+    if (for_programs(table)) continue;
+    writer.write("tables/" + table.name + ".md", markdown(table));
+    writer.write("tables/" + table.name + ".tex", latex(table));
+  }
+}
+
+void write_heatmaps(const Results& results, Writer& writer) {
+  for (const std::string& task : results.run.tasks) {
+    for (const VariantInfo& variant : results.run.variants) {
+      const std::string name = file_stem(task) + "-" + file_stem(label_of(results.run, variant));
+      writer.write("heatmaps/" + name + ".svg",
+                   heatmap_svg(recall_heatmap(results, variant, task), SvgUse::kFile));
+      const VariantInfo& reference = reference_of(results.run, variant);
+      if (reference.fingerprint == variant.fingerprint) continue;
+      writer.write(
+          "heatmaps/" + name + "-difference.svg",
+          heatmap_svg(difference_heatmap(results, reference, variant, task), SvgUse::kFile));
+    }
+  }
+}
+
+Report draw(Report report, const fs::path& out) {
+  Writer writer(out);
+  write_tables(report.results, report.analysis, writer);
+  write_heatmaps(report.results, writer);
+  const std::string page = report_page(report.results, report.analysis, writer.names());
+  writer.write("results.json", results_json(report.results, report.analysis));
+  writer.write("report.html", page);
+  return report;
+}
+
+}  // namespace
+
+Report write_report(const RunInfo& run, const std::vector<fs::path>& journals,
+                    const fs::path& out) {
+  Report report;
+  Collector collector(run);
+  for (const fs::path& journal : journals) {
+    const JournalEnd end =
+        read_records(journal, [&](const Record& record) { collector.add(record); });
+    report.journal.records += end.records;
+    report.journal.valid_bytes += end.valid_bytes;
+    report.journal.torn = report.journal.torn || end.torn;
+  }
+  report.results = std::move(collector).finish();
+  report.analysis = analyse(report.results);
+  return draw(std::move(report), out);
+}
+
+Report write_report(const RunInfo& run, const std::vector<Record>& records, const fs::path& out) {
+  Report report;
+  Collector collector(run);
+  for (const Record& record : records) collector.add(record);
+  report.results = std::move(collector).finish();
+  report.analysis = analyse(report.results);
+  return draw(std::move(report), out);
+}
+
+void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,
+                   bool colour) {
+  const Answer answer = answer_in_words(results, analysis);
+  const auto print = [&](const std::vector<std::string>& lines, const char* bullet) {
+    for (const std::string& line : lines) fmt::print(stream, "{}{}\n", bullet, valid_utf8(line));
+  };
+  print(answer.headlines, "");
+  print(answer.points, "  ");
+  print(results.run.caveats, "! ");
+  print(answer.warnings, "! ");
+  const Table table = compact_summary_table(results);
+  if (!table.rows.empty())
+    fmt::print(stream, "\n{}:\n{}", table.caption, terminal(table, 100, 2, colour));
+}
+
+}  // namespace niah::reports

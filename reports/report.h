@@ -1,0 +1,36 @@
+// Draws all of a run's reports from its records.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <vector>
+
+#include "reports/comparisons.h"
+#include "reports/journal.h"
+#include "reports/record.h"
+#include "reports/results.h"
+
+namespace niah::reports {
+
+/// What was drawn.
+struct Report {
+  Results results;
+  Analysis analysis;
+  JournalEnd journal;  ///< what reading the journal found; empty for records in memory
+};
+
+/// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/,
+/// lm_eval/ and junit.xml into the folder `out`, each file atomically. The same records give the
+/// same files, times apart. Throws DataError for a bad journal or a folder that cannot be written.
+Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>& journals,
+                    const std::filesystem::path& out);
+
+/// The same from records in memory.
+Report write_report(const RunInfo& run, const std::vector<Record>& records,
+                    const std::filesystem::path& out);
+
+/// The answer in words and the summary table, for a terminal of 100 columns.
+void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,
+                   bool colour);
+
+}  // namespace niah::reports

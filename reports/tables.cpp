@@ -1,0 +1,403 @@
+#include "reports/tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "harness/base/units.h"
+#include "reports/format.h"
+#include "reports/variants.h"
+
+namespace niah::reports {
+namespace {
+
+const std::string kNone(kGap);
+
+std::string recall_or_gap(const Cell* cell, int decimals = 1) {
+  return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall(), decimals);
+}
+
+std::string band_recall(const DepthBand& band) {
+  return band.n == 0 ? kNone
+                     : percent(static_cast<double>(band.hits) / static_cast<double>(band.n), 0);
+}
+
+std::string band_title(const DepthBand& band) {
+  return fmt::format("{:g}–{:g}", band.low, band.high);
+}
+
+std::string number_or_gap(const std::optional<double>& value, int decimals) {
+  return value ? fmt::format("{:.{}f}", *value, decimals) : kNone;
+}
+
+std::vector<DepthBand> no_bands() { return depth_bands(Cell{}); }
+
+std::string label_of(const Results& results, const std::string& fingerprint) {
+  const VariantInfo* variant = find_variant(results.run, fingerprint);
+  return variant == nullptr ? fingerprint : reports::label_of(results.run, *variant);
+}
+
+void add_variant_columns(Table& table, const Results& results) {
+  for (const VariantInfo& variant : results.run.variants) {
+    const std::string label = reports::label_of(results.run, variant);
+    table.columns.push_back({"%", Align::kRight, label});
+    table.columns.push_back({"n", Align::kRight, label});
+    table.columns.push_back({"95 % interval", Align::kRight, label});
+  }
+}
+
+void add_variant_cells(std::vector<std::string>& row, const Cell* cell) {
+  const bool measured = cell != nullptr && cell->n > 0;
+  row.push_back(recall_or_gap(cell));
+  row.push_back(measured ? std::to_string(cell->n) : "0");
+  row.push_back(measured ? percent_range(cell->interval()) : kNone);
+}
+
+std::string recovered_text(const Recovery& recovery) {
+  if (recovery.recovered) return percent_signed(recovery.recovered->fraction);
+  return recovery.verdict == Recovery::Verdict::kNoLoss ? "no measurable loss"
+                                                        : "n too small to tell";
+}
+
+std::string recovered_interval(const Recovery& recovery) {
+  if (!recovery.recovered) return kNone;
+  const auto end = [](const std::optional<double>& value, const char* unbounded) {
+    return value ? percent_signed(*value) : std::string(unbounded);
+  };
+  return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
+}
+
+std::vector<std::string> reasons_of(const Results& results) {
+  std::set<std::string> reasons;
+  for (const Cell& cell : results.cells)
+    for (const auto& [reason, count] : cell.unmeasured) reasons.insert(reason);
+  return {reasons.begin(), reasons.end()};
+}
+
+std::vector<std::string> miss_classes_of(const Results& results) {
+  std::set<std::string> classes;
+  for (const Cell& cell : results.cells)
+    for (const auto& [miss, count] : cell.misses) classes.insert(miss);
+  std::vector<std::string> sorted(classes.begin(), classes.end());
+  std::stable_partition(sorted.begin(), sorted.end(),
+                        [](const std::string& miss) { return !is_format_miss(miss); });
+  return sorted;
+}
+
+std::string count_of(const std::map<std::string, std::int64_t>& counts, const std::string& key) {
+  const auto at = counts.find(key);
+  return at == counts.end() ? "0" : std::to_string(at->second);
+}
+
+/// The run's variant of that name whose model is `model`, or of the first model when the published
+/// model is not in the run.
+const Cell* our_cell(const Results& results, const PublishedFigure& figure, const char* name) {
+  const std::vector<std::string> models = models_of(results.run);
+  if (models.empty()) return nullptr;
+  const bool same = std::find(models.begin(), models.end(), figure.model) != models.end();
+  const VariantInfo* variant = find_variant(results.run, same ? figure.model : models[0], name);
+  if (variant == nullptr) return nullptr;
+  const std::size_t at = figure.cell.find('@');
+  for (const Cell& cell : results.cells) {
+    if (cell.variant != variant->fingerprint) continue;
+    const std::string label = cell.kind == "recall"
+                                  ? task_label(cell.task) + "@" + format_length(cell.length)
+                                  : cell.task;
+    if (at != std::string::npos ? label == figure.cell : file_stem(label) == file_stem(figure.cell))
+      return &cell;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Table summary_table(const Results& results) {
+  Table table{"summary",
+              "Recall in percent by task and length, with n and Wilson's 95 % interval",
+              {{"task", Align::kLeft}, {"length"}},
+              {}};
+  add_variant_columns(table, results);
+  for (const std::string& task : results.run.tasks) {
+    for (const std::int64_t length : results.run.lengths) {
+      std::vector<std::string> row = {task_label(task), format_length(length)};
+      for (const VariantInfo& variant : results.run.variants)
+        add_variant_cells(row, results.recall_cell(variant.fingerprint, task, length));
+      table.add_row(std::move(row));
+    }
+  }
+  return table;
+}
+
+Table compact_summary_table(const Results& results) {
+  Table table{"summary", "Recall in percent", {{"cell", Align::kLeft}, {"n"}}, {}};
+  for (const VariantInfo& variant : results.run.variants)
+    table.columns.push_back({shorten(reports::label_of(results.run, variant), 20)});
+  for (const std::string& task : results.run.tasks) {
+    for (const std::int64_t length : results.run.lengths) {
+      std::vector<const Cell*> cells;
+      std::int64_t most = 0;
+      for (const VariantInfo& variant : results.run.variants) {
+        cells.push_back(results.recall_cell(variant.fingerprint, task, length));
+        if (cells.back() != nullptr) most = std::max(most, cells.back()->n);
+      }
+      std::vector<std::string> row = {task_label(task) + " " + format_length(length),
+                                      std::to_string(most)};
+      for (const Cell* cell : cells) {
+        const bool fewer = cell != nullptr && cell->n > 0 && cell->n != most;
+        row.push_back(recall_or_gap(cell) + (fewer ? fmt::format(" (n={})", cell->n) : ""));
+      }
+      table.add_row(std::move(row));
+    }
+  }
+  return table;
+}
+
+Table depth_table(const Results& results, const std::string& task) {
+  Table table{"depth-" + file_stem(task),
+              fmt::format("{}: recall in percent by depth of the needle (percent of the haystack)",
+                          task_label(task)),
+              {{"variant", Align::kLeft}, {"length"}, {"n"}},
+              {}};
+  for (const DepthBand& band : no_bands()) table.columns.push_back({band_title(band)});
+  for (const VariantInfo& variant : results.run.variants) {
+    for (const std::int64_t length : results.run.lengths) {
+      const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+      std::vector<std::string> row = {reports::label_of(results.run, variant),
+                                      format_length(length),
+                                      std::to_string(cell == nullptr ? 0 : cell->n)};
+      for (const DepthBand& band : cell == nullptr ? no_bands() : depth_bands(*cell))
+        row.push_back(band_recall(band));
+      table.add_row(std::move(row));
+    }
+  }
+  return table;
+}
+
+Table heatmap_table(const Results& results, const VariantInfo& variant, const std::string& task) {
+  Table table{"heatmap",
+              fmt::format("{}, {}: recall in percent by depth (rows) and length", task_label(task),
+                          reports::label_of(results.run, variant)),
+              {{"depth %", Align::kLeft}},
+              {}};
+  for (const DepthBand& band : no_bands()) table.rows.push_back({band_title(band)});
+  for (const std::int64_t length : results.run.lengths) {
+    table.columns.push_back({format_length(length)});
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+    const std::vector<DepthBand> bands = cell == nullptr ? no_bands() : depth_bands(*cell);
+    for (std::size_t i = 0; i < bands.size(); ++i) table.rows[i].push_back(band_recall(bands[i]));
+  }
+  return table;
+}
+
+Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows) {
+  Table table{"recovery",
+              "Part of the lost recall that a restoration brought back: (restored − fine-tuned) / "
+              "(base − fine-tuned) on the same samples, with a paired bootstrap interval",
+              {{"task", Align::kLeft},
+               {"length"},
+               {"restoration", Align::kLeft},
+               {"n"},
+               {"base %"},
+               {"fine-tuned %"},
+               {"restored %"},
+               {"recovered %"},
+               {"95 % interval"}},
+              {}};
+  for (const Recovery& r : analysis.recoveries) {
+    if (rows == RecoveryRows::kLosses && !r.recovered) continue;
+    table.add_row({task_label(r.task), format_length(r.length), label_of(results, r.restored),
+                   std::to_string(r.n()), percent(r.base_recall()), percent(r.sft_recall()),
+                   percent(r.restored_recall()), recovered_text(r), recovered_interval(r)});
+  }
+  return table;
+}
+
+Table comparison_table(const Results& results, const Analysis& analysis) {
+  Table table{"comparisons",
+              "Paired comparisons: exact two-sided McNemar test, adjusted by Holm over the cells "
+              "of a variant",
+              {{"cell", Align::kLeft},
+               {"variant", Align::kLeft},
+               {"against", Align::kLeft},
+               {"pairs"},
+               {"lost"},
+               {"gained"},
+               {"difference, points"},
+               {"p"},
+               {"p (Holm)"}},
+              {}};
+  for (const Comparison& c : analysis.comparisons)
+    table.add_row({cell_label(c.task, c.length), label_of(results, c.variant),
+                   label_of(results, c.reference), std::to_string(c.pairs.n()),
+                   std::to_string(c.pairs.only_first), std::to_string(c.pairs.only_second),
+                   signed_number(100 * c.pairs.difference()), p_value(c.p), p_value(c.adjusted)});
+  return table;
+}
+
+Table miss_table(const Results& results) {
+  const std::vector<std::string> classes = miss_classes_of(results);
+  const std::vector<std::string> reasons = reasons_of(results);
+  Table table{
+      "misses",
+      "Why answers missed; format misses say nothing about retrieval, and what could not be "
+      "measured is not in n",
+      {{"cell", Align::kLeft}, {"variant", Align::kLeft}, {"n"}, {"hits"}},
+      {}};
+  for (const std::string& miss : classes)
+    table.columns.push_back(
+        {miss_label(miss), Align::kRight, is_format_miss(miss) ? "format misses" : "misses"});
+  for (const std::string& reason : reasons)
+    table.columns.push_back({miss_label(reason), Align::kRight, "not measured"});
+  for (const Cell& cell : results.cells) {
+    if (cell.hits == cell.n && cell.unmeasured.empty()) continue;
+    std::vector<std::string> row = {cell_label(cell.task, cell.length),
+                                    label_of(results, cell.variant), std::to_string(cell.n),
+                                    std::to_string(cell.hits)};
+    for (const std::string& miss : classes) row.push_back(count_of(cell.misses, miss));
+    for (const std::string& reason : reasons) row.push_back(count_of(cell.unmeasured, reason));
+    table.add_row(std::move(row));
+  }
+  return table;
+}
+
+Table reasoning_table(const Results& results) {
+  Table table{"reasoning",
+              "Problems solved, in percent, with n and Wilson's 95 % interval",
+              {{"set", Align::kLeft}},
+              {}};
+  add_variant_columns(table, results);
+  for (const std::string& task : results.reasoning_tasks()) {
+    std::vector<std::string> row = {task};
+    for (const VariantInfo& variant : results.run.variants)
+      add_variant_cells(row, results.reasoning_cell(variant.fingerprint, task));
+    table.add_row(std::move(row));
+  }
+  return table;
+}
+
+Table trend_table(const Results& results, const Analysis& analysis) {
+  Table table{
+      "trends",
+      "Trends (Cochran-Armitage, z below 0: recall falls) and effective length: the longest "
+      "up to which recall keeps at least 85 % of its value at the shortest",
+      {{"task", Align::kLeft},
+       {"variant", Align::kLeft},
+       {"effective length"},
+       {"z", Align::kRight, "by length"},
+       {"p", Align::kRight, "by length"},
+       {"z", Align::kRight, "by depth"},
+       {"p", Align::kRight, "by depth"}},
+      {}};
+  const auto z = [](const std::optional<Trend>& t) { return t ? signed_number(t->z, 2) : kNone; };
+  const auto p = [](const std::optional<Trend>& t) { return t ? p_value(t->p) : kNone; };
+  for (const TaskTrend& t : analysis.trends)
+    table.add_row({task_label(t.task), label_of(results, t.variant),
+                   t.effective_length ? format_length(*t.effective_length) : kNone, z(t.by_length),
+                   p(t.by_length), z(t.by_depth), p(t.by_depth)});
+  return table;
+}
+
+Table published_table(const Results& results) {
+  constexpr const char* kOurs = "this run";
+  Table table{"published",
+              "Published figures, in percent. They are of the models named here, measured by their "
+              "authors; this run's own models stand beside them for orientation",
+              {{"published model", Align::kLeft},
+               {"cell", Align::kLeft},
+               {"base", Align::kRight, "published"},
+               {"CoT-SFT", Align::kRight, "published"},
+               {"QK-Restore", Align::kRight, "published"},
+               {"base", Align::kRight, kOurs},
+               {"sft", Align::kRight, kOurs},
+               {"qk", Align::kRight, kOurs},
+               {"source", Align::kLeft}},
+              {}};
+  for (const PublishedFigure& figure : results.run.published)
+    table.add_row({figure.model, figure.cell, number_or_gap(figure.base, 1),
+                   number_or_gap(figure.sft, 1), number_or_gap(figure.qk, 1),
+                   recall_or_gap(our_cell(results, figure, "base")),
+                   recall_or_gap(our_cell(results, figure, "sft")),
+                   recall_or_gap(our_cell(results, figure, "qk")), figure.source});
+  return table;
+}
+
+Table cell_table(const Results& results) {
+  Table table{"cells",
+              "Every cell",
+              {{"kind", Align::kLeft},
+               {"task", Align::kLeft},
+               {"length"},
+               {"model", Align::kLeft},
+               {"variant", Align::kLeft},
+               {"n"},
+               {"hits"},
+               {"recall"},
+               {"recall_low"},
+               {"recall_high"},
+               {"format_misses"},
+               {"not_measured"},
+               {"real_length_mean"},
+               {"real_length_min"},
+               {"value_log_prob_mean"},
+               {"value_rank_median"}},
+              {}};
+  const auto number = [](double value) { return fmt::format("{:.6g}", value); };
+  const auto optional_number = [&](const std::optional<double>& value) {
+    return value ? number(*value) : std::string();
+  };
+  for (const Cell& cell : results.cells) {
+    const VariantInfo* variant = find_variant(results.run, cell.variant);
+    const bool measured = cell.n > 0;
+    table.add_row({cell.kind, cell.task, std::to_string(cell.length),
+                   variant == nullptr ? "" : variant->model,
+                   variant == nullptr ? cell.variant : variant->name, std::to_string(cell.n),
+                   std::to_string(cell.hits), measured ? number(cell.recall()) : "",
+                   measured ? number(cell.interval().low) : "",
+                   measured ? number(cell.interval().high) : "",
+                   std::to_string(cell.format_misses()), std::to_string(cell.unmeasured_count()),
+                   measured ? number(cell.mean_real_length) : "",
+                   measured ? std::to_string(cell.min_real_length) : "",
+                   optional_number(cell.mean_log_prob), optional_number(cell.median_rank)});
+  }
+  return table;
+}
+
+Table depth_point_table(const Results& results) {
+  Table table{"depths",
+              "Every depth that was asked for",
+              {{"task", Align::kLeft},
+               {"length"},
+               {"model", Align::kLeft},
+               {"variant", Align::kLeft},
+               {"depth"},
+               {"n"},
+               {"hits"}},
+              {}};
+  for (const Cell& cell : results.cells) {
+    if (cell.kind != "recall") continue;
+    const VariantInfo* variant = find_variant(results.run, cell.variant);
+    for (const DepthBand& point : depth_points(cell))
+      table.add_row(
+          {cell.task, std::to_string(cell.length), variant == nullptr ? "" : variant->model,
+           variant == nullptr ? cell.variant : variant->name, fmt::format("{:.6g}", point.low),
+           std::to_string(point.n), std::to_string(point.hits)});
+  }
+  return table;
+}
+
+std::vector<Table> all_tables(const Results& results, const Analysis& analysis) {
+  std::vector<Table> tables = {summary_table(results),
+                               recovery_table(results, analysis, RecoveryRows::kAll),
+                               comparison_table(results, analysis), reasoning_table(results),
+                               trend_table(results, analysis)};
+  for (const std::string& task : results.run.tasks) tables.push_back(depth_table(results, task));
+  tables.push_back(miss_table(results));
+  tables.push_back(published_table(results));
+  tables.push_back(cell_table(results));
+  tables.push_back(depth_point_table(results));
+  std::erase_if(tables, [](const Table& table) { return table.rows.empty(); });
+  return tables;
+}
+
+}  // namespace niah::reports
