@@ -10,16 +10,15 @@ namespace {
 
 constexpr std::size_t kMaxShown = 60;
 
-/// A value as it may stand in an error message: one line, short, well-formed UTF-8.
-std::string shown(const nlohmann::json& node) {
+}  // namespace
+
+std::string shown_json(const nlohmann::json& node) {
   if (node.is_array()) return fmt::format("an array of {}", node.size());
   if (node.is_object()) return fmt::format("an object of {}", node.size());
   std::string text = node.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
   return text;
 }
-
-}  // namespace
 
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file) {
   try {
@@ -34,14 +33,14 @@ nlohmann::json parse_json(std::string_view text, const std::filesystem::path& fi
 }
 
 JsonView JsonView::at(std::string_view key) const {
-  if (!node_->is_object()) fail("is " + shown(*node_) + ", expected an object");
+  if (!node_->is_object()) fail("is " + shown_json(*node_) + ", expected an object");
   const auto member = node_->find(key);
   if (member == node_->end()) fail(fmt::format("has no \"{}\"", key));
   return {*member, *file_, fmt::format("{}.{}", path_, key)};
 }
 
 std::optional<JsonView> JsonView::find(std::string_view key) const {
-  if (!node_->is_object()) fail("is " + shown(*node_) + ", expected an object");
+  if (!node_->is_object()) fail("is " + shown_json(*node_) + ", expected an object");
   const auto member = node_->find(key);
   if (member == node_->end() || member->is_null()) return std::nullopt;
   return JsonView(*member, *file_, fmt::format("{}.{}", path_, key));
@@ -56,30 +55,30 @@ std::vector<JsonView> JsonView::elements() const {
 }
 
 const std::string& JsonView::string() const {
-  if (!node_->is_string()) fail("is " + shown(*node_) + ", expected a string");
+  if (!node_->is_string()) fail("is " + shown_json(*node_) + ", expected a string");
   return node_->get_ref<const std::string&>();
 }
 
 bool JsonView::boolean() const {
-  if (!node_->is_boolean()) fail("is " + shown(*node_) + ", expected true or false");
+  if (!node_->is_boolean()) fail("is " + shown_json(*node_) + ", expected true or false");
   return node_->get<bool>();
 }
 
 std::int32_t JsonView::id() const {
   constexpr std::uint64_t kLimit = std::uint64_t{1} << 31;
   if (!node_->is_number_unsigned() || node_->get<std::uint64_t>() >= kLimit) {
-    fail("is " + shown(*node_) + ", expected an integer from 0 to 2147483647");
+    fail("is " + shown_json(*node_) + ", expected an integer from 0 to 2147483647");
   }
   return static_cast<std::int32_t>(node_->get<std::uint64_t>());
 }
 
 const nlohmann::json& JsonView::array() const {
-  if (!node_->is_array()) fail("is " + shown(*node_) + ", expected an array");
+  if (!node_->is_array()) fail("is " + shown_json(*node_) + ", expected an array");
   return *node_;
 }
 
 const nlohmann::json& JsonView::object() const {
-  if (!node_->is_object()) fail("is " + shown(*node_) + ", expected an object");
+  if (!node_->is_object()) fail("is " + shown_json(*node_) + ", expected an object");
   return *node_;
 }
 

@@ -15,6 +15,9 @@ namespace niah::models {
 /// it stops being JSON.
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file);
 
+/// A value as it may stand in an error message: one short line.
+std::string shown_json(const nlohmann::json& node);
+
 /// A node of a parsed JSON file. Cheap to copy; the document must outlive it. Every accessor throws
 /// DataError naming the file, the path of the node, what was found and what was expected.
 class JsonView {
@@ -29,8 +32,7 @@ class JsonView {
   /// The elements of an array.
   std::vector<JsonView> elements() const;
 
-  bool is_null() const { return node_->is_null(); }
-  bool is_string() const { return node_->is_string(); }
+  bool is_zero() const { return node_->is_number() && node_->get<double>() == 0; }
   bool is_object() const { return node_->is_object(); }
 
   const std::string& string() const;

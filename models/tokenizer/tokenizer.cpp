@@ -3,10 +3,31 @@
 #include <fmt/format.h>
 
 #include "harness/base/error.h"
+#include "harness/base/files.h"
 #include "models/tokenizer/sentencepiece_tokenizer.h"
+#include "models/tokenizer/tokenizer_json.h"
 
 namespace niah::models {
 namespace fs = std::filesystem;
+namespace {
+
+std::shared_ptr<const Tokenizer> open_json(const fs::path& file) {
+  return parse_tokenizer_json(read_file(file, "reading the tokenizer"),
+                              read_tokenizer_config(file.parent_path()), file);
+}
+
+std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
+  if (fs::exists(folder / "tokenizer.json")) return open_json(folder / "tokenizer.json");
+  if (fs::exists(folder / "vocab.json")) {
+    return read_vocab_and_merges(folder, read_tokenizer_config(folder));
+  }
+  if (fs::exists(folder / "tokenizer.model")) return open_sentencepiece(folder / "tokenizer.model");
+  throw DataError(fmt::format(
+      "opening the tokenizer in {}: there is no tokenizer.json, vocab.json or tokenizer.model",
+      folder.string()));
+}
+
+}  // namespace
 
 std::int64_t Tokenizer::count(std::string_view text) const {
   return static_cast<std::int64_t>(encode(text).size());
@@ -21,11 +42,19 @@ std::vector<TokenId> Tokenizer::encode_prompt(std::string_view text) const {
 }
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
+  if (fs::is_directory(path)) return open_folder(path);
   if (!fs::exists(path)) {
     throw DataError(fmt::format("opening the tokenizer {}: no such file or folder", path.string()));
   }
-  const fs::path file = fs::is_directory(path) ? path / "tokenizer.model" : path;
-  return open_sentencepiece(file);
+  const fs::path folder = path.parent_path();
+  if (path.filename() == "vocab.json" || path.filename() == "merges.txt") {
+    return read_vocab_and_merges(folder, read_tokenizer_config(folder));
+  }
+  if (path.extension() == ".json") return open_json(path);
+  if (path.extension() == ".model") return open_sentencepiece(path);
+  throw DataError(
+      fmt::format("opening the tokenizer {}: expected a folder, a tokenizer.json or a .model file",
+                  path.string()));
 }
 
 }  // namespace niah::models

@@ -55,6 +55,7 @@ TokenizerConfig parse_tokenizer_config(std::string_view text, const std::filesys
   config.tokenizer_class = json.string_or("tokenizer_class", "");
   config.add_bos_token = flag(json, "add_bos_token");
   config.add_eos_token = flag(json, "add_eos_token");
+  config.add_prefix_space = json.boolean_or("add_prefix_space", false);
   config.bos_token = token_text(json, "bos_token");
   config.eos_token = token_text(json, "eos_token");
   config.added_tokens = added_tokens(json);

@@ -16,6 +16,7 @@ struct TokenizerConfig {
   std::string tokenizer_class;
   std::optional<bool> add_bos_token;
   std::optional<bool> add_eos_token;
+  bool add_prefix_space = false;  ///< read for vocab.json + merges.txt only
   std::optional<std::string> bos_token;
   std::optional<std::string> eos_token;
   std::vector<AddedToken> added_tokens;  ///< of added_tokens_decoder, by ascending id

@@ -23,24 +23,44 @@ std::size_t skip_ascii(std::string_view text, std::size_t at) {
   return at;
 }
 
-/// Length of the well-formed multi-byte sequence at text[at], 0 when there is none (Unicode
-/// Standard, table 3-7).
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
-  };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned lead = byte(0);
-  if (lead < 0xC2 || lead > 0xF4 || !continues(1)) return 0;
-  if (lead < 0xE0) return 2;
-  if (!continues(2)) return 0;
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-  if (lead == 0xED && byte(1) > 0x9F) return 0;
-  if (lead < 0xF0) return 3;
-  if (!continues(3)) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return 4;
+/// What stands at text[at]: how many bytes belong together, and whether they are a character.
+struct Sequence {
+  std::size_t size;
+  bool complete;
+};
+
+/// The range that the second byte must be in (Unicode Standard, table 3-7).
+struct SecondByte {
+  unsigned low, high;
+};
+
+SecondByte second_byte(unsigned lead) {
+  switch (lead) {
+    case 0xE0:
+      return {0xA0, 0xBF};
+    case 0xED:
+      return {0x80, 0x9F};
+    case 0xF0:
+      return {0x90, 0xBF};
+    case 0xF4:
+      return {0x80, 0x8F};
+    default:
+      return {0x80, 0xBF};
+  }
+}
+
+Sequence sequence_at(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0x80) return {1, true};
+  if (lead < 0xC2 || lead > 0xF4) return {1, false};
+  const std::size_t wanted = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  SecondByte range = second_byte(lead);
+  for (std::size_t size = 1; size < wanted; ++size, range = {0x80, 0xBF}) {
+    if (at + size >= text.size()) return {size, false};
+    const auto byte = static_cast<unsigned char>(text[at + size]);
+    if (byte < range.low || byte > range.high) return {size, false};
+  }
+  return {wanted, true};
 }
 
 }  // namespace
@@ -48,12 +68,25 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 std::size_t find_invalid_utf8(std::string_view text) {
   std::size_t at = skip_ascii(text, 0);
   while (at < text.size()) {
-    const std::size_t length = sequence_length(text, at);
-    if (length == 0) return at;
-    at += length;
+    const Sequence sequence = sequence_at(text, at);
+    if (!sequence.complete) return at;
+    at += sequence.size;
     if (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) at = skip_ascii(text, at);
   }
   return std::string_view::npos;
+}
+
+std::string replace_invalid_utf8(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  if (find_invalid_utf8(text) == std::string_view::npos) return std::string(text);
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const Sequence sequence = sequence_at(text, at);
+    out += sequence.complete ? text.substr(at, sequence.size) : kReplacement;
+    at += sequence.size;
+  }
+  return out;
 }
 
 void require_utf8(std::string_view text) {

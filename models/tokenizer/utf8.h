@@ -15,6 +15,11 @@ std::size_t find_invalid_utf8(std::string_view text);
 /// the reference tokenizers take text, not bytes.
 void require_utf8(std::string_view text);
 
+/// The text with every maximal run of bytes that begins a sequence but does not complete it, and
+/// every other stray byte, replaced by one U+FFFD: as Rust's String::from_utf8_lossy and Python's
+/// errors="replace" do.
+std::string replace_invalid_utf8(std::string_view text);
+
 /// One code point of well-formed UTF-8 and the bytes it takes.
 struct CodePoint {
   char32_t value = 0;

@@ -1,0 +1,75 @@
+#include "models/tokenizer/char_class.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace niah::models {
+namespace {
+
+constexpr CodePointRange kWhiteSpace[] = {
+    {0x9, 0xD},       {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680},
+    {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
+
+/// Enclosed letters: symbols by category, alphabetic by property (Other_Alphabetic).
+constexpr CodePointRange kAlphabeticSymbols[] = {
+    {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+
+bool contains(std::span<const CodePointRange> ranges, char32_t code_point) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const CodePointRange& range) {
+    return range.first <= code_point && code_point <= range.last;
+  });
+}
+
+/// General category as two letters, the reference's where it knows more than utf8proc.
+std::string_view category(char32_t code_point) {
+  const auto newer = newer_categories();
+  const auto at = std::partition_point(newer.begin(), newer.end(), [&](const CategoryRange& range) {
+    return range.last < code_point;
+  });
+  if (at != newer.end() && at->first <= code_point) return at->category;
+  return utf8proc_category_string(static_cast<utf8proc_int32_t>(code_point));
+}
+
+CharClass classify(char32_t code_point) {
+  if (is_white_space(code_point)) return CharClass::kSpace;
+  switch (category(code_point)[0]) {
+    case 'L':
+      return CharClass::kLetter;
+    case 'N':
+      return CharClass::kNumber;
+    default:
+      return CharClass::kOther;
+  }
+}
+
+constexpr std::size_t kTableSize = 0x10000;  ///< the Basic Multilingual Plane
+using Table = std::array<CharClass, kTableSize>;
+
+std::unique_ptr<const Table> make_table() {
+  auto table = std::make_unique<Table>();
+  for (char32_t c = 0; c < kTableSize; ++c) (*table)[c] = classify(c);
+  return table;
+}
+
+}  // namespace
+
+CharClass char_class(char32_t code_point) {
+  static const std::unique_ptr<const Table> table = make_table();
+  return code_point < kTableSize ? (*table)[code_point] : classify(code_point);
+}
+
+bool is_white_space(char32_t code_point) { return contains(kWhiteSpace, code_point); }
+
+std::span<const CodePointRange> white_space_ranges() { return kWhiteSpace; }
+
+bool is_word_char(char32_t code_point) {
+  constexpr char32_t kNonJoiner = 0x200C, kJoiner = 0x200D;
+  const std::string_view name = category(code_point);
+  return name[0] == 'L' || name[0] == 'M' || name == "Nd" || name == "Nl" || name == "Pc" ||
+         code_point == kNonJoiner || code_point == kJoiner ||
+         contains(kAlphabeticSymbols, code_point);
+}
+
+}  // namespace niah::models
