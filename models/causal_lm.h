@@ -36,6 +36,14 @@ struct Pass {
   at::Tensor cos, sin;  ///< rotary tables [T, D/2] fp32; undefined without rotary layers
 };
 
+/// A softmax layer's projections by tensor name (weight, then bias where there is one) and its
+/// heads.
+struct SoftmaxLayer {
+  std::int64_t index = 0;
+  std::vector<std::string> query, key, value;
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+};
+
 /// A decoder-only model. Parameter names (named_parameters) are the checkpoint's tensor names. The
 /// pieces embed, layer and head are public so that variants that agree on their lower layers can
 /// run those once.
@@ -64,12 +72,8 @@ class CausalLM : public torch::nn::Module {
   /// Final norm and output projection: [B, R, d] → [B, R, vocab] fp32.
   virtual at::Tensor head(const at::Tensor& hidden) const = 0;
 
-  /// Names of the W_Q and W_K tensors (biases included) of the softmax layers, for QK-Restore.
-  struct QkNames {
-    std::int64_t layer;
-    std::vector<std::string> query, key, value;
-  };
-  virtual std::vector<QkNames> softmax_projections() const = 0;
+  /// The softmax layers, bottom up: what QK-Restore works on.
+  virtual std::vector<SoftmaxLayer> softmax_layers() const = 0;
 
  protected:
   ModelInfo info_;

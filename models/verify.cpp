@@ -13,11 +13,12 @@ namespace {
 // In bf16 no disagreement was ever seen where the margin exceeded 2.6 times the mean difference.
 constexpr double kClearMargin = 10;
 
-at::Tensor entry(const std::shared_ptr<SafetensorsFile>& file, const char* name, std::int64_t dims) {
+at::Tensor entry(const std::shared_ptr<SafetensorsFile>& file, const char* name,
+                 std::int64_t dims) {
   const TensorInfo* info = file->find(name);
   if (info == nullptr)
-    throw DataError(fmt::format("reading the golden file {}: it has no '{}'", file->path().string(),
-                                name));
+    throw DataError(
+        fmt::format("reading the golden file {}: it has no '{}'", file->path().string(), name));
   at::Tensor tensor = view_tensor(*info, file->bytes(*info), file);
   if (tensor.dim() != dims || tensor.size(0) != 1)
     throw DataError(fmt::format("reading the golden file {}: '{}' has shape {}",
@@ -63,9 +64,10 @@ Golden read_golden(const std::filesystem::path& path) {
                     golden.prefill_length <= total &&
                     golden.decode_logits.size(1) == total - golden.prefill_length + 1;
   if (!fits)
-    throw DataError(fmt::format("reading the golden file {}: the lengths of input_ids, logits, "
-                                "decode_logits and prefill_length do not fit together",
-                                path.string()));
+    throw DataError(
+        fmt::format("reading the golden file {}: the lengths of input_ids, logits, "
+                    "decode_logits and prefill_length do not fit together",
+                    path.string()));
   return golden;
 }
 
@@ -90,7 +92,8 @@ VerifyResult verify(CausalLM& model, const Golden& golden, std::int64_t chunk) {
   result.mean_abs_diff = (ours - theirs).abs().mean().item<double>();
   result.argmax_agreement = same.to(at::kDouble).mean().item<double>();
   const at::Tensor clear = same.masked_select(margin.gt(kClearMargin * result.mean_abs_diff));
-  result.clear_argmax_agreement = clear.numel() == 0 ? 1 : clear.to(at::kDouble).mean().item<double>();
+  result.clear_argmax_agreement =
+      clear.numel() == 0 ? 1 : clear.to(at::kDouble).mean().item<double>();
   result.positions = ours.size(0);
   return result;
 }

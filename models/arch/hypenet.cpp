@@ -387,20 +387,20 @@ class HypeNet : public CausalLM {
     return logits.to(at::kFloat);
   }
 
-  std::vector<QkNames> softmax_projections() const override {
-    std::vector<QkNames> names;
+  std::vector<SoftmaxLayer> softmax_layers() const override {
+    std::vector<SoftmaxLayer> found;
     for (std::size_t i = 0; i < c_.layers.size(); ++i) {
       if (c_.layers[i] != LayerKind::kSoftmax) continue;
-      const auto parts = [&](const char* projection) {
+      const auto tensors = [&](const char* projection) {
         const std::string stem = fmt::format("model.layers.{}.self_attn.{}", i, projection);
-        std::vector<std::string> tensors = {stem + ".weight"};
-        if (c_.bias) tensors.push_back(stem + ".bias");
-        return tensors;
+        std::vector<std::string> names = {stem + ".weight"};
+        if (c_.bias) names.push_back(stem + ".bias");
+        return names;
       };
-      names.push_back(
-          {static_cast<std::int64_t>(i), parts("q_proj"), parts("k_proj"), parts("v_proj")});
+      found.push_back({static_cast<std::int64_t>(i), tensors("q_proj"), tensors("k_proj"),
+                       tensors("v_proj"), c_.heads, c_.kv_heads, c_.head_dim});
     }
-    return names;
+    return found;
   }
 
  private:

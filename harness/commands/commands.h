@@ -1,0 +1,22 @@
+// One function a subcommand: it adds its options to the program and says what to run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "harness/base/error.h"
+
+namespace niah {
+
+/// What main() runs once the command line is read; returns the exit code.
+using Command = std::function<ExitCode()>;
+
+/// A subcommand with a description and an example, which `--help` shows at its end.
+CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
+                      const std::string& example);
+
+void add_train_command(CLI::App& program, Command& chosen);
+
+}  // namespace niah

@@ -1,0 +1,37 @@
+// niah train: the zoo's training recipes.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "harness/commands/commands.h"
+#include "harness/zoo/train.h"
+
+namespace niah {
+namespace {
+
+struct TrainArguments {
+  std::string recipe;
+  zoo::TrainRun run;
+};
+
+ExitCode run_train(const TrainArguments& arguments) {
+  zoo::train(zoo::read_recipe(arguments.recipe), arguments.run);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* command = add_command(
+      program, "train", "Train or fine-tune a small model by a recipe (resumes by itself)",
+      "niah train configs/zoo/base.yaml --out runs/zoo/base");
+  command->add_option("recipe", arguments->recipe, "The recipe (YAML)")->required();
+  command->add_option("--out", arguments->run.out, "Folder for the finished checkpoint")
+      ->required();
+  command->add_flag("--quiet", arguments->run.quiet, "No progress line");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_train(*arguments); }; });
+}
+
+}  // namespace niah

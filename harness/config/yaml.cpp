@@ -1,0 +1,222 @@
+#include "harness/config/yaml.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <map>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+
+namespace niah {
+namespace {
+
+std::string shown(const YAML::Node& node) {
+  switch (node.Type()) {
+    case YAML::NodeType::Scalar:
+      return fmt::format("'{}'", valid_utf8(node.Scalar().substr(0, 60)));
+    case YAML::NodeType::Sequence:
+      return "a list";
+    case YAML::NodeType::Map:
+      return "a mapping";
+    default:
+      return "nothing";
+  }
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::string_view digits = text;
+  if (digits.starts_with('-')) digits.remove_prefix(1);
+  if (digits.empty() || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+YamlMap::YamlMap(YAML::Node node, std::string file, std::string path)
+    : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)) {
+  if (!node_.IsMap())
+    throw UsageError(fmt::format("{}: {}{}a mapping (key: value) was expected, found {}",
+                                 where(node_.Mark()), path_, path_.empty() ? "" : ": ",
+                                 shown(node_)));
+  std::map<std::string, YAML::Mark> seen;
+  for (const auto& entry : node_) {
+    if (!entry.first.IsScalar())
+      throw UsageError(fmt::format("{}: a key must be a plain word", where(entry.first.Mark())));
+    const std::string key = entry.first.Scalar();
+    const auto [first, fresh] = seen.emplace(key, entry.first.Mark());
+    if (!fresh)
+      throw UsageError(fmt::format("{}: {}: this key was already given at {}",
+                                   where(entry.first.Mark()), full(key), where(first->second)));
+  }
+}
+
+YamlMap YamlMap::parse(const std::string& text, const std::string& file) {
+  try {
+    return YamlMap(YAML::Load(text), file, "");
+  } catch (const YAML::Exception& error) {
+    throw UsageError(fmt::format("{}:{}:{}: not valid YAML: {}", file, error.mark.line + 1,
+                                 error.mark.column + 1, error.msg));
+  }
+}
+
+YamlMap YamlMap::read(const std::filesystem::path& path) {
+  return parse(read_file(path, "reading the config"), path.string());
+}
+
+std::string YamlMap::where(const YAML::Mark& mark) const {
+  if (mark.is_null()) return file_;
+  return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
+}
+
+std::string YamlMap::full(const std::string& key) const {
+  return path_.empty() ? key : path_ + "." + key;
+}
+
+void YamlMap::refuse(const std::string& key, const std::string& what) const {
+  const YAML::Node value = node_[key];
+  const YAML::Mark mark = value.IsDefined() ? value.Mark() : node_.Mark();
+  throw UsageError(fmt::format("{}: {}: {}", where(mark), full(key), what));
+}
+
+bool YamlMap::has(const std::string& key) const {
+  const YAML::Node value = node_[key];
+  return value.IsDefined() && !value.IsNull();
+}
+
+YAML::Node YamlMap::raw(const std::string& key) {
+  asked_.insert(key);
+  const YAML::Node& self = node_;  // a const lookup does not create the key
+  return self[key];
+}
+
+YAML::Node YamlMap::required(const std::string& key) {
+  YAML::Node value = raw(key);
+  if (!value.IsDefined() || value.IsNull()) refuse(key, "this key is required");
+  return value;
+}
+
+std::string YamlMap::scalar(const YAML::Node& node, const std::string& key,
+                            const char* expected) const {
+  if (!node.IsScalar()) refuse(key, fmt::format("expected {}, got {}", expected, shown(node)));
+  return node.Scalar();
+}
+
+std::string YamlMap::text(const std::string& key) { return scalar(required(key), key, "text"); }
+
+std::string YamlMap::text(const std::string& key, const std::string& fallback) {
+  asked_.insert(key);
+  return has(key) ? text(key) : fallback;
+}
+
+std::int64_t YamlMap::integer(const std::string& key) {
+  const YAML::Node node = required(key);
+  const auto value = parse_integer(scalar(node, key, "an integer"));
+  if (!value) refuse(key, fmt::format("expected an integer, got {}", shown(node)));
+  return *value;
+}
+
+std::int64_t YamlMap::integer(const std::string& key, std::int64_t fallback) {
+  asked_.insert(key);
+  return has(key) ? integer(key) : fallback;
+}
+
+double YamlMap::number(const std::string& key) {
+  const YAML::Node node = required(key);
+  const auto value = parse_number(scalar(node, key, "a number"));
+  if (!value) refuse(key, fmt::format("expected a number, got {}", shown(node)));
+  return *value;
+}
+
+double YamlMap::number(const std::string& key, double fallback) {
+  asked_.insert(key);
+  return has(key) ? number(key) : fallback;
+}
+
+bool YamlMap::boolean(const std::string& key, bool fallback) {
+  asked_.insert(key);
+  if (!has(key)) return fallback;
+  const std::string text = scalar(node_[key], key, "true or false");
+  if (text == "true") return true;
+  if (text == "false") return false;
+  refuse(key, fmt::format("expected true or false, got '{}'", text));
+}
+
+std::vector<std::int64_t> YamlMap::lengths(const std::string& key) {
+  std::vector<std::int64_t> out;
+  for (const std::string& text : texts(key)) {
+    const auto length = parse_length(text);
+    if (!length)
+      refuse(key, fmt::format("expected a length such as 4096 or 4K, got '{}'", valid_utf8(text)));
+    out.push_back(*length);
+  }
+  return out;
+}
+
+std::vector<std::string> YamlMap::texts(const std::string& key) {
+  const YAML::Node node = required(key);
+  if (node.IsScalar()) return {node.Scalar()};
+  if (!node.IsSequence()) refuse(key, fmt::format("expected a list, got {}", shown(node)));
+  std::vector<std::string> out;
+  for (const YAML::Node& item : node) {
+    if (!item.IsScalar())
+      refuse(key, fmt::format("expected a list of words, found {}", shown(item)));
+    out.push_back(item.Scalar());
+  }
+  if (out.empty()) refuse(key, "the list is empty");
+  return out;
+}
+
+YamlMap YamlMap::wrap(const YAML::Node& node, const std::string& path) const {
+  return YamlMap(node, file_, full(path));
+}
+
+YamlMap YamlMap::map(const std::string& key) { return wrap(required(key), key); }
+
+std::optional<YamlMap> YamlMap::optional_map(const std::string& key) {
+  asked_.insert(key);
+  if (!has(key)) return std::nullopt;
+  return map(key);
+}
+
+std::vector<YamlMap> YamlMap::maps(const std::string& key) {
+  const YAML::Node node = required(key);
+  if (!node.IsSequence()) refuse(key, fmt::format("expected a list, got {}", shown(node)));
+  std::vector<YamlMap> out;
+  for (std::size_t i = 0; i < node.size(); ++i)
+    out.push_back(wrap(node[i], fmt::format("{}[{}]", key, i)));
+  if (out.empty()) refuse(key, "the list is empty");
+  return out;
+}
+
+std::vector<std::string> YamlMap::keys() const {
+  std::vector<std::string> out;
+  for (const auto& entry : node_) out.push_back(entry.first.Scalar());
+  return out;
+}
+
+void YamlMap::finish() const {
+  for (const auto& entry : node_) {
+    const std::string key = entry.first.Scalar();
+    if (asked_.contains(key)) continue;
+    const std::vector<std::string> known(asked_.begin(), asked_.end());
+    throw UsageError(fmt::format("{}: {}: unknown key{}", where(entry.first.Mark()), full(key),
+                                 did_you_mean(key, known)));
+  }
+}
+
+}  // namespace niah

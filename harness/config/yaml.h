@@ -1,0 +1,70 @@
+// YAML read so that nothing is ignored: every key is asked for by its name and type, and what was
+// not asked for is an error with file, line, column and the nearest valid name.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace niah {
+
+/// A mapping of a YAML file. Scalars have one meaning each: integers are decimal without leading
+/// zeros, lengths may end in K or M (x 1024), booleans are true and false only, text is anything
+/// else. All accessors throw UsageError "file:line:column: key.path: found, expected".
+class YamlMap {
+ public:
+  /// Parses `text`; the root must be a mapping. Duplicate keys are refused with both places.
+  static YamlMap parse(const std::string& text, const std::string& file);
+  /// Reads and parses a file. Throws DataError when it cannot be read.
+  static YamlMap read(const std::filesystem::path& path);
+
+  bool has(const std::string& key) const;
+  std::string text(const std::string& key);
+  std::string text(const std::string& key, const std::string& fallback);
+  std::int64_t integer(const std::string& key);
+  std::int64_t integer(const std::string& key, std::int64_t fallback);
+  double number(const std::string& key);
+  double number(const std::string& key, double fallback);
+  bool boolean(const std::string& key, bool fallback);
+  /// One length or a list of lengths: 4096, 4K, 256k.
+  std::vector<std::int64_t> lengths(const std::string& key);
+  /// A list of texts; a single text counts as a list of one.
+  std::vector<std::string> texts(const std::string& key);
+  /// The mapping under `key`; throws when it is missing or not a mapping.
+  YamlMap map(const std::string& key);
+  std::optional<YamlMap> optional_map(const std::string& key);
+  /// A list whose elements are mappings.
+  std::vector<YamlMap> maps(const std::string& key);
+  /// The raw node under `key`, for values with several forms; marks the key as read.
+  YAML::Node raw(const std::string& key);
+  /// Keys in file order.
+  std::vector<std::string> keys() const;
+
+  /// Refuses keys that were never asked for. Call it when everything known has been read.
+  void finish() const;
+
+  /// Throws UsageError at the place of `key` (or of the mapping when the key is absent).
+  [[noreturn]] void refuse(const std::string& key, const std::string& what) const;
+  /// Wraps a node that raw() gave, which must be a mapping.
+  YamlMap wrap(const YAML::Node& node, const std::string& path) const;
+
+ private:
+  YamlMap(YAML::Node node, std::string file, std::string path);
+  YAML::Node required(const std::string& key);
+  std::string scalar(const YAML::Node& node, const std::string& key, const char* expected) const;
+  std::string where(const YAML::Mark& mark) const;
+  std::string full(const std::string& key) const;
+
+  YAML::Node node_;
+  std::string file_;
+  std::string path_;
+  std::set<std::string> asked_;
+};
+
+}  // namespace niah

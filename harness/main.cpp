@@ -1,0 +1,62 @@
+// niah: does this model still find what it read?
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "harness/base/interrupt.h"
+#include "harness/commands/commands.h"
+#include "harness/version.h"
+
+namespace niah {
+
+CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
+                      const std::string& example) {
+  CLI::App* command = program.add_subcommand(name, description);
+  command->footer("Example:\n  " + example);
+  return command;
+}
+
+namespace {
+
+int fail(ExitCode code, const char* message) {
+  fmt::print(stderr, "niah: {}\n", message);
+  return static_cast<int>(code);
+}
+
+/// CLI11 has its own exit codes; ours is 2 for every wrong command line and 0 for --help.
+int report_parse_error(const CLI::App& program, const CLI::ParseError& error) {
+  const int code = program.exit(error, std::cout, std::cerr);
+  return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+}
+
+int run(int argc, char** argv) {
+  CLI::App program{
+      "niah measures whether a language model can still find what it read.\n"
+      "It builds needle-in-a-haystack tests, runs them, compares checkpoints and draws reports."};
+  program.set_version_flag("--version", std::string("niah ") + kVersion);
+  program.require_subcommand(1);
+  Command chosen;
+  add_train_command(program, chosen);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return report_parse_error(program, error);
+  }
+  install_interrupt_handler();
+  try {
+    return static_cast<int>(chosen());
+  } catch (const Error& error) {
+    return fail(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ExitCode::kNotMeasured, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(ExitCode::kNotMeasured, error.what());
+  }
+}
+
+}  // namespace
+}  // namespace niah
+
+int main(int argc, char** argv) { return niah::run(argc, argv); }

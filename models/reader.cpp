@@ -1,0 +1,114 @@
+#include "models/reader.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <string>
+
+#include "harness/base/error.h"
+
+namespace niah::models {
+namespace {
+
+at::Tensor as_tensor(const std::vector<std::int64_t>& ids) {
+  return at::tensor(at::IntArrayRef(ids), at::kLong).unsqueeze(0);
+}
+
+bool same(const at::Tensor& a, const at::Tensor& b) {
+  return a.sizes() == b.sizes() && (a.const_data_ptr() == b.const_data_ptr() || at::equal(a, b));
+}
+
+/// Number of leading layers (embedding included) in which all models hold the same parameters.
+std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) {
+  const std::int64_t layers = models.front()->num_layers();
+  if (models.size() == 1) return layers - 1;
+  std::int64_t shared = layers - 1;
+  const auto reference = models.front()->named_parameters();
+  for (std::size_t i = 1; i < models.size(); ++i) {
+    for (const auto& item : models[i]->named_parameters()) {
+      const std::string& name = item.key();
+      constexpr std::string_view kPrefix = "model.layers.";
+      const bool in_layer = name.starts_with(kPrefix);
+      const bool embedding = name.starts_with("model.embed_tokens");
+      if (!in_layer && !embedding) continue;  // the head comes after every layer
+      const std::int64_t layer = in_layer ? std::stoll(name.substr(kPrefix.size())) : 0;
+      if (layer < shared && !same(item.value(), reference[name])) shared = layer;
+    }
+  }
+  return shared;
+}
+
+}  // namespace
+
+Reader::Reader(std::vector<std::shared_ptr<CausalLM>> variants, std::int64_t tokens)
+    : models_(std::move(variants)),
+      shared_(count_shared(models_)),
+      trunk_(models_.front()->num_layers()) {
+  trunk_.reserve(tokens);
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    check(models_[i]->info().layers == models_.front()->info().layers,
+          "variants of one model have the same layers");
+    tops_.emplace_back(models_.front()->num_layers());
+    tops_.back().reserve(tokens);
+  }
+}
+
+at::Tensor Reader::run_trunk(const at::Tensor& ids, const Pass& pass) {
+  const CausalLM& model = *models_.front();
+  at::Tensor hidden = shared_ > 0 ? model.embed(ids) : at::Tensor();
+  for (std::int64_t i = 0; i < shared_; ++i)
+    hidden = model.layer(i, hidden, &trunk_.layer(i), pass, pass.tokens);
+  trunk_.advance(pass.tokens);
+  return hidden;
+}
+
+at::Tensor Reader::run_top(std::size_t variant, at::Tensor hidden, const Pass& pass,
+                           std::int64_t rows) {
+  const CausalLM& model = *models_[variant];
+  State& state = tops_[variant];
+  const std::int64_t last = model.num_layers() - 1;
+  for (std::int64_t i = shared_; i <= last; ++i)
+    hidden = model.layer(i, hidden, &state.layer(i), pass, i == last ? rows : pass.tokens);
+  state.advance(pass.tokens);
+  return hidden;
+}
+
+void Reader::read(const std::vector<std::int64_t>& ids) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor tokens = as_tensor(ids);
+  const Pass pass = models_.front()->begin(position(), tokens.size(1));
+  const at::Tensor hidden = run_trunk(tokens, pass);
+  for (std::size_t i = 0; i < models_.size(); ++i)
+    run_top(i, shared_ > 0 ? hidden : models_[i]->embed(tokens), pass, 0);
+}
+
+at::Tensor Reader::read_one(std::size_t variant, const std::vector<std::int64_t>& ids,
+                            std::int64_t rows) {
+  const at::NoGradGuard no_grad;
+  check(tops_[variant].position() == position(), "this variant has not read the whole text");
+  const at::Tensor tokens = as_tensor(ids);
+  const Pass pass = models_.front()->begin(position(), tokens.size(1));
+  const at::Tensor trunk = run_trunk(tokens, pass);
+  const at::Tensor hidden =
+      run_top(variant, shared_ > 0 ? trunk : models_[variant]->embed(tokens), pass, rows);
+  return models_[variant]->head(hidden).squeeze(0);
+}
+
+Reader::Point Reader::mark() const {
+  Point point{trunk_.mark(), {}};
+  for (const State& top : tops_) point.tops.push_back(top.mark());
+  return point;
+}
+
+void Reader::rewind(const Point& point) {
+  trunk_.rewind(point.trunk);
+  for (std::size_t i = 0; i < tops_.size(); ++i) tops_[i].rewind(point.tops[i]);
+}
+
+std::int64_t Reader::bytes() const {
+  std::int64_t total = trunk_.bytes();
+  for (const State& top : tops_) total += top.bytes();
+  return total;
+}
+
+}  // namespace niah::models

@@ -1,0 +1,54 @@
+// Several variants of one model reading the same text: what they have in common is computed once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "models/causal_lm.h"
+
+namespace niah::models {
+
+/// Reads a text for one or more variants. Layers below the first one in which the variants differ
+/// are run once for all of them (QK-Restored variants of a model whose softmax layers lie high
+/// share nearly everything). Results are those of each model alone, to the bit.
+class Reader {
+ public:
+  /// The variants must have the same architecture; `tokens` is the longest text expected. Layers
+  /// count as shared while all their parameters are the same tensors or equal in content.
+  Reader(std::vector<std::shared_ptr<CausalLM>> variants, std::int64_t tokens);
+
+  /// Reads `ids` for every variant; no logits.
+  void read(const std::vector<std::int64_t>& ids);
+  /// Reads `ids` for one variant only and returns logits [rows, vocab] of the last `rows`
+  /// positions. The other variants must be rewound before they read on.
+  at::Tensor read_one(std::size_t variant, const std::vector<std::int64_t>& ids, std::int64_t rows);
+
+  /// Tokens read.
+  std::int64_t position() const { return trunk_.position(); }
+  std::size_t variants() const { return models_.size(); }
+  /// Number of layers that all variants share.
+  std::int64_t shared_layers() const { return shared_; }
+
+  /// A point to come back to; see State::mark.
+  struct Point {
+    Mark trunk;
+    std::vector<Mark> tops;
+  };
+  Point mark() const;
+  void rewind(const Point& point);
+
+  /// Bytes held by all states.
+  std::int64_t bytes() const;
+
+ private:
+  at::Tensor run_trunk(const at::Tensor& ids, const Pass& pass);
+  at::Tensor run_top(std::size_t variant, at::Tensor hidden, const Pass& pass, std::int64_t rows);
+
+  std::vector<std::shared_ptr<CausalLM>> models_;
+  std::int64_t shared_;
+  State trunk_;
+  std::vector<State> tops_;
+};
+
+}  // namespace niah::models
