@@ -1,0 +1,131 @@
+#include "models/tokenizer/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <thread>
+
+#include "harness/base/error.h"
+#include "models/tokenizer/tokenize_lines.h"
+#include "tests/models/tokenizer/cases.h"
+
+namespace niah::models {
+namespace {
+
+const std::vector<std::string> kParts = {
+    "'s", "'LL",    " the", "License", "work", " ",  "  ", "\n",      "\r\n", "\t",
+    "7",  "42",     "2024", ".",       ",",    " (", "<|", "<|end|>", "|>",   "end",
+    "é",  "\u0301", "中",   "한",      "😀",    "x",  "A",  "\u0323",  "'",    "word"};
+
+class Seams : public testing::TestWithParam<std::string> {};
+
+TEST_P(Seams, AreExactWhereTheyAreSaidToBe) {
+  const auto tokenizer = open_tokenizer(data_folder(GetParam()));
+  const auto texts = random_texts(kParts, 8000, 4);
+  int exact = 0;
+  for (std::size_t i = 0; i + 1 < texts.size(); ++i) {
+    const std::string &left = texts[i], &right = texts[i + 1];
+    if (!tokenizer->is_seam_exact(left, right)) continue;
+    ++exact;
+    auto joined = tokenizer->encode(left);
+    const auto behind = tokenizer->encode(right);
+    joined.insert(joined.end(), behind.begin(), behind.end());
+    ASSERT_EQ(joined, tokenizer->encode(left + right)) << left << "|" << right;
+  }
+  EXPECT_GT(exact, 1000);
+  EXPECT_TRUE(tokenizer->is_seam_exact("The end.", " Next sentence."));
+  EXPECT_FALSE(tokenizer->is_seam_exact("The en", "d."));
+  EXPECT_FALSE(tokenizer->is_seam_exact("The end. ", " Next"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Tokenizers, Seams, testing::Values("gpt2", "llama3", "qwen"),
+                         [](const auto& info) { return info.param; });
+
+TEST(Tokenizer, SeamsAreNotPromisedWhereTheFileDoesMore) {
+  for (const char* name : {"roberta", "other"}) {
+    EXPECT_FALSE(open_tokenizer(data_folder(name))->is_seam_exact("The end.", " Next"));
+  }
+}
+
+TEST(Tokenizer, RefusesTextThatIsNotUtf8) {
+  const auto tokenizer = open_tokenizer(data_folder("qwen"));
+  EXPECT_THROW(tokenizer->encode("a\xFF"), DataError);
+  EXPECT_THROW(tokenizer->count("a\xFF"), DataError);
+  EXPECT_THROW(tokenizer->decode({100000}), DataError);
+  EXPECT_THROW(tokenizer->decode({-1}), DataError);
+}
+
+TEST(Tokenizer, NamesWhatIsMissing) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "niah_no_tokenizer";
+  std::filesystem::create_directories(folder);
+  EXPECT_THROW(open_tokenizer(folder), DataError);
+  EXPECT_THROW(open_tokenizer(folder / "tokenizer.json"), DataError);
+  std::ofstream(folder / "tokenizer.bin") << "x";
+  EXPECT_THROW(open_tokenizer(folder / "tokenizer.bin"), DataError);
+}
+
+TEST(Tokenizer, HashCoversFileAndConfig) {
+  const auto qwen = open_tokenizer(data_folder("qwen"));
+  EXPECT_EQ(qwen->sha256().size(), 64u);
+  EXPECT_EQ(qwen->sha256(), open_tokenizer(data_folder("qwen") / "tokenizer.json")->sha256());
+  EXPECT_NE(qwen->sha256(), open_tokenizer(data_folder("llama3"))->sha256());
+}
+
+TEST(Tokenizer, DescribesItself) {
+  EXPECT_EQ(open_tokenizer(data_folder("qwen"))->description(),
+            "byte-level BPE, 703 tokens, nothing in front of a prompt");
+  EXPECT_EQ(open_tokenizer(data_folder("llama3"))->description(),
+            "byte-level BPE, 702 tokens, <|begin|> in front of a prompt");
+}
+
+TEST(Tokenizer, ThreadsShareOneTokenizer) {
+  const auto texts = random_texts(kParts, 1500, 10);
+  std::vector<std::vector<TokenId>> expected;
+  for (const auto& text : texts) {
+    expected.push_back(open_tokenizer(data_folder("gpt2_files"))->encode(text));
+    if (expected.size() == 50) break;
+  }
+  const auto tokenizer = open_tokenizer(data_folder("gpt2_files"));
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        const auto ids = tokenizer->encode(texts[i]);
+        if (i < expected.size() && ids != expected[i]) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(TokenizeLines, WritesOneObjectALine) {
+  const auto tokenizer = open_tokenizer(data_folder("gpt2"));
+  std::istringstream in("\"a\\u2028\"\n\n\"\"\n");
+  std::ostringstream out;
+  tokenize_lines(in, out, *tokenizer);
+  const auto ids = tokenizer->encode("a\u2028");
+  ASSERT_EQ(ids.size(), 4u);
+  EXPECT_EQ(out.str(), "{\"ids\":[" + std::to_string(ids[0]) + "," + std::to_string(ids[1]) + "," +
+                           std::to_string(ids[2]) + "," + std::to_string(ids[3]) +
+                           "],\"text\":\"a\\u2028\"}\n{\"ids\":[],\"text\":\"\"}\n");
+}
+
+TEST(TokenizeLines, NamesTheBadLine) {
+  const auto tokenizer = open_tokenizer(data_folder("gpt2"));
+  for (const std::string bad : {"plain", "7", "\"\\ud800\"", "\"a"}) {
+    std::istringstream in("\"good\"\n" + bad + "\n");
+    std::ostringstream out;
+    try {
+      tokenize_lines(in, out, *tokenizer);
+      ADD_FAILURE() << bad;
+    } catch (const DataError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("line 2"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace niah::models
