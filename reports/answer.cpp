@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kAlpha = 0.05;
 /// An interval wider than this says hardly more than "some of it".
-constexpr double kWidestUsefulInterval = 1.0;
+constexpr double kWidestUsefulInterval = 0.8;
 
 std::string label(const RunInfo& run, const std::string& fingerprint) {
   const VariantInfo* variant = find_variant(run, fingerprint);

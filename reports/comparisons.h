@@ -24,6 +24,13 @@ struct PairCounts {
     return static_cast<double>(only_second - only_first) / static_cast<double>(n());
   }
   bool operator==(const PairCounts&) const = default;
+  PairCounts& operator+=(const PairCounts& other) {
+    both += other.both;
+    only_first += other.only_first;
+    only_second += other.only_second;
+    neither += other.neither;
+    return *this;
+  }
 };
 
 /// Pairs scored samples of equal index and equal prompt.

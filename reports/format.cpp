@@ -14,7 +14,11 @@ std::string percent(double share, int decimals) {
 }
 
 std::string percent_signed(double share) {
-  const std::string digits = percent(std::abs(share), 0);
+  std::string digits = percent(std::abs(share), 0);
+  const bool rounded_to_end =
+      (digits == "100" && std::abs(share) < 1) || (digits == "0" && share != 0);
+  if (rounded_to_end) digits = percent(std::abs(share), 1);
+  if (digits == "0.0" || digits == "100.0") digits = digits == "0.0" ? "0" : "100";
   return share < 0 && digits != "0" ? "−" + digits : digits;
 }
 

@@ -15,7 +15,8 @@ inline constexpr std::string_view kGap = "–";
 /// 0.4166 → "41.7" (no percent sign).
 std::string percent(double share, int decimals = 1);
 
-/// -0.113 → "−11", with a real minus sign (no percent sign).
+/// -0.113 → "−11", with a real minus sign (no percent sign). What is not quite 0 or 100 gets a
+/// decimal: 0.996 → "99.6".
 std::string percent_signed(double share);
 
 /// 0.4166 → "42 %": for sentences.

@@ -148,12 +148,13 @@ std::string legend_parts(Scale scale, const std::string& id, int x, int y) {
   return out;
 }
 
+// No fill on plain text: it would override the ink that each cell's own colour asks for.
 constexpr std::string_view kFileStyle =
-    "<style>text{font:11px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif;"
-    "fill:#1f2328}.value{font-size:9.5px;text-anchor:middle}.tick,.axis{fill:#57606a;"
-    "font-size:9.5px}.mid{text-anchor:middle}.end{text-anchor:end}.head{font-size:13px;"
-    "font-weight:600}.gap{stroke:#8c959f;stroke-width:.5}.hatch{stroke:#8c959f}"
-    ".paper{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.tick,.axis{fill:#9198a1}"
+    "<style>text{font:11px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}"
+    ".value{font-size:9.5px;text-anchor:middle}.tick,.axis{fill:#57606a;font-size:9.5px}"
+    ".mid{text-anchor:middle}.end{text-anchor:end}.head{font-size:13px;font-weight:600;"
+    "fill:#1f2328}.gap{stroke:#8c959f;stroke-width:.5}.hatch{stroke:#8c959f}.paper{fill:#fff}"
+    "@media(prefers-color-scheme:dark){.head{fill:#e6edf3}.tick,.axis{fill:#9198a1}"
     ".paper{fill:#0d1117}}</style>\n";
 
 std::string file_surroundings(const Heatmap& map, const Layout& layout) {
@@ -213,7 +214,7 @@ Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
   Heatmap map = empty_heatmap(results);
   map.id = id_of(results, "difference", variant, task);
   map.scale = Scale::kDifference;
-  map.title = fmt::format("{}: {} less {}", task_label(task), label_of(results.run, variant),
+  map.title = fmt::format("{}: {} minus {}", task_label(task), label_of(results.run, variant),
                           label_of(results.run, reference));
   for (std::size_t column = 0; column < map.columns.size(); ++column) {
     const std::int64_t length = results.run.lengths[column];

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "harness/base/text.h"
@@ -17,6 +18,13 @@ std::string column_class(const Table& table, std::size_t i) {
   if (!column.group.empty() && (i == 0 || table.columns[i - 1].group != column.group))
     css += css.empty() ? "part" : " part";
   return css.empty() ? "" : " class=\"" + css + "\"";
+}
+
+/// Whether neighbouring rows share their first cell, so that a rule between runs helps the eye.
+bool has_runs(const Table& table) {
+  return std::adjacent_find(table.rows.begin(), table.rows.end(), [](const auto& a, const auto& b) {
+           return a.front() == b.front();
+         }) != table.rows.end();
 }
 
 std::string heading_rows(const Table& table) {
@@ -56,10 +64,12 @@ std::string html_table(const Table& table) {
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\n"
       "<caption>{0}</caption>\n<thead>{1}</thead>\n<tbody>\n",
       html_text(table.caption), heading_rows(table));
-  std::string last;
+  const bool runs = has_runs(table);
+  const std::string* last = nullptr;
   for (const auto& row : table.rows) {
-    out += last.empty() || row.front() == last ? "<tr>" : "<tr class=\"next\">";
-    last = row.front();
+    const bool next = runs && last != nullptr && row.front() != *last;
+    out += next ? "<tr class=\"next\">" : "<tr>";
+    last = &row.front();
     for (std::size_t i = 0; i < row.size(); ++i)
       out += i == 0 ? fmt::format("<th scope=\"row\">{}</th>", html_text(row[i]))
                     : fmt::format("<td{}>{}</td>", column_class(table, i), html_text(row[i]));

@@ -133,7 +133,7 @@ std::string difference_maps(const Results& results) {
       const VariantInfo& reference = reference_of(results.run, variant);
       if (reference.fingerprint == variant.fingerprint) continue;
       strip += figure(
-          label_of(results.run, variant), "less " + label_of(results.run, reference),
+          label_of(results.run, variant), "minus " + label_of(results.run, reference),
           heatmap_svg(difference_heatmap(results, reference, variant, task), SvgUse::kInline), "");
     }
     if (!strip.empty()) out += task_heading(task) + "<div class=\"strip\">\n" + strip + "</div>\n";

@@ -11,7 +11,8 @@ std::string_view page_style() {
 @media(prefers-color-scheme:dark){:root{--paper:#0d1117;--ink:#e6edf3;--soft:#9198a1;
 --line:#30363d;--box:#151b23;--accent:#6cb6ff;--warn:#272115;--warn-line:#9e7a1f;
 --c0:#d1d7e0;--c1:#fb8f44;--c2:#4cb8f5;--c3:#2dd4bf;--c4:#c297ff;--c5:#e3b341;--c6:#f778ba;
---c7:#a3d65c}}
+--c7:#a3d65c}
+.map{filter:brightness(.9)}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 body{margin:0;background:var(--paper);color:var(--ink);
@@ -84,7 +85,7 @@ thead tr:last-child th{border-bottom:1px solid var(--line)}
 .group{color:var(--ink);text-align:center}
 tbody tr+tr>*{border-top:1px solid color-mix(in srgb,var(--line) 55%,transparent)}
 .num{text-align:right}
-tbody .next>*{border-top-color:var(--soft)}
+tbody .next>*{border-top-color:color-mix(in srgb,var(--soft) 50%,transparent)}
 .part{padding-left:24px}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:5px 22px;margin:8px 0;font-size:15px}
 dt{color:var(--soft)}

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "reports/answer.h"
 #include "reports/format.h"
 #include "reports/heatmap.h"
+#include "reports/lm_eval.h"
 #include "reports/page.h"
 #include "reports/results_json.h"
 #include "reports/tables.h"
@@ -23,13 +26,23 @@ namespace fs = std::filesystem;
 /// Tables of a row a cell or a depth are for programs; nobody typesets them.
 bool for_programs(const Table& table) { return table.name == "cells" || table.name == "depths"; }
 
+std::string variant_stem(const RunInfo& run, const VariantInfo& variant) {
+  const bool several = models_of(run).size() > 1;
+  return file_stem(several ? variant.model + "-" + variant.name : variant.name);
+}
+
 /// Writes files below a folder and remembers their names.
 class Writer {
  public:
   explicit Writer(fs::path folder) : folder_(std::move(folder)) {}
-  void write(const std::string& name, const std::string& content) {
+  /// A name that is taken (two variants that differ only in what a file name cannot hold) gets a
+  /// number.
+  void write(const std::string& stem, const std::string& extension, const std::string& content) {
+    std::string name = stem + extension;
+    for (int i = 2; std::find(names_.begin(), names_.end(), name) != names_.end(); ++i)
+      name = fmt::format("{}-{}{}", stem, i, extension);
     const fs::path path = folder_ / name;
-    ensure_writable_folder(path.parent_path());
+    if (folders_.insert(path.parent_path()).second) ensure_writable_folder(path.parent_path());
     write_file(path, content);
     names_.push_back(name);
   }
@@ -37,40 +50,48 @@ class Writer {
 
  private:
   fs::path folder_;
+  std::set<fs::path> folders_;
   std::vector<std::string> names_;
 };
 
 void write_tables(const Results& results, const Analysis& analysis, Writer& writer) {
   for (const Table& table : all_tables(results, analysis)) {
-    writer.write("tables/" + table.name + ".csv", csv(table));
+    writer.write("tables/" + table.name, ".csv", csv(table));
     if (for_programs(table)) continue;
-    writer.write("tables/" + table.name + ".md", markdown(table));
-    writer.write("tables/" + table.name + ".tex", latex(table));
+    writer.write("tables/" + table.name, ".md", markdown(table));
+    writer.write("tables/" + table.name, ".tex", latex(table));
   }
 }
 
 void write_heatmaps(const Results& results, Writer& writer) {
   for (const std::string& task : results.run.tasks) {
     for (const VariantInfo& variant : results.run.variants) {
-      const std::string name = file_stem(task) + "-" + file_stem(label_of(results.run, variant));
-      writer.write("heatmaps/" + name + ".svg",
+      const std::string name = file_stem(task) + "-" + variant_stem(results.run, variant);
+      writer.write("heatmaps/" + name, ".svg",
                    heatmap_svg(recall_heatmap(results, variant, task), SvgUse::kFile));
       const VariantInfo& reference = reference_of(results.run, variant);
       if (reference.fingerprint == variant.fingerprint) continue;
       writer.write(
-          "heatmaps/" + name + "-difference.svg",
+          "heatmaps/" + name + "-difference", ".svg",
           heatmap_svg(difference_heatmap(results, reference, variant, task), SvgUse::kFile));
     }
   }
+}
+
+void write_lm_eval(const Results& results, Writer& writer) {
+  for (const VariantInfo& variant : results.run.variants)
+    writer.write("lm_eval/" + variant_stem(results.run, variant), ".json",
+                 lm_eval_results(results, variant));
 }
 
 Report draw(Report report, const fs::path& out) {
   Writer writer(out);
   write_tables(report.results, report.analysis, writer);
   write_heatmaps(report.results, writer);
+  write_lm_eval(report.results, writer);
   const std::string page = report_page(report.results, report.analysis, writer.names());
-  writer.write("results.json", results_json(report.results, report.analysis));
-  writer.write("report.html", page);
+  writer.write("results", ".json", results_json(report.results, report.analysis));
+  writer.write("report", ".html", page);
   return report;
 }
 

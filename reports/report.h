@@ -19,8 +19,8 @@ struct Report {
   JournalEnd journal;  ///< what reading the journal found; empty for records in memory
 };
 
-/// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/,
-/// lm_eval/ and junit.xml into the folder `out`, each file atomically. The same records give the
+/// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/
+/// and lm_eval/ into the folder `out`, each file atomically. The same records give the
 /// same files, times apart. Throws DataError for a bad journal or a folder that cannot be written.
 Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>& journals,
                     const std::filesystem::path& out);

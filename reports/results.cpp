@@ -78,7 +78,8 @@ void Collector::add(const Record& record) {
   sample.score = record.score;
   sample.real_length = record.real_length;
   sample.rank = record.value_rank;
-  samples_[{record.kind, task, record.task, record.length, variant}].push_back(std::move(sample));
+  samples_[{record.kind == "reasoning", task, record.task, record.length, variant}].push_back(
+      std::move(sample));
   if (record.scored() && record.score < 1 && record.kind == "recall")
     keep_example(record, variant, task);
 }
@@ -125,7 +126,7 @@ std::vector<Collector::Sample> Collector::without_repeats(const Key& key,
 
 Cell Collector::summarise(const Key& key, const std::vector<Sample>& samples) const {
   Cell cell;
-  cell.kind = key.kind;
+  cell.kind = key.reasoning ? "reasoning" : "recall";
   cell.variant = results_.run.variants[key.variant_place].fingerprint;
   cell.task = key.task;
   cell.length = key.length;

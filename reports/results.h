@@ -74,7 +74,7 @@ class Collector {
   };
   /// Where a cell stands among the others: the order of the members is the order of cells.
   struct Key {
-    std::string kind;
+    bool reasoning = false;
     std::size_t task_place = 0;
     std::string task;
     std::int64_t length = 0;

@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::size_t kLongestLabel = 32;
 
+/// What the description has before its first ": ", when that is short; or else the name.
+std::string plain_label(const VariantInfo& variant) {
+  const std::size_t colon = variant.description.find(": ");
+  const bool named = colon != std::string::npos && colon > 0 && colon <= kLongestLabel;
+  return named ? variant.description.substr(0, colon) : variant.name;
+}
+
 }  // namespace
 
 Role role_of(const VariantInfo& variant) {
@@ -15,9 +22,12 @@ Role role_of(const VariantInfo& variant) {
 }
 
 std::string label_of(const RunInfo& run, const VariantInfo& variant) {
-  const std::size_t colon = variant.description.find(": ");
-  const bool named = colon != std::string::npos && colon > 0 && colon <= kLongestLabel;
-  const std::string label = named ? variant.description.substr(0, colon) : variant.name;
+  std::string label = plain_label(variant);
+  const auto namesakes =
+      std::count_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& other) {
+        return other.model == variant.model && plain_label(other) == label;
+      });
+  if (namesakes > 1 && label != variant.name) label += " (" + variant.name + ")";
   return models_of(run).size() > 1 ? variant.model + " " + label : label;
 }
 

@@ -18,7 +18,8 @@ enum class Role {
 Role role_of(const VariantInfo& variant);
 
 /// The variant as people read it: what its description has before the first ": " when that is
-/// short, or else its name. With several models in the run the model's name comes first.
+/// short, or else its name; both, where two variants of a model would read the same. With several
+/// models in the run the model's name comes first.
 std::string label_of(const RunInfo& run, const VariantInfo& variant);
 
 /// The variant with this fingerprint, or nullptr.

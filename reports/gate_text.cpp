@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "reports/format.h"
+#include "reports/gate.h"
+#include "reports/table.h"
+
+namespace niah::reports {
+namespace {
+
+/// Worst first.
+constexpr std::array kOrder = {GateOutcome::kRegression, GateOutcome::kNotMeasured,
+                               GateOutcome::kInconclusive, GateOutcome::kPass};
+
+std::vector<const GateCell*> worst_first(const Verdict& verdict) {
+  std::vector<const GateCell*> cells;
+  for (const GateOutcome outcome : kOrder)
+    for (const GateCell& cell : verdict.cells)
+      if (cell.outcome == outcome) cells.push_back(&cell);
+  return cells;
+}
+
+std::string variant_name(const std::string& model, const std::string& variant) {
+  return model.empty() ? variant : model + " " + variant;
+}
+
+std::string change(const PairCounts& pairs) {
+  if (pairs.n() == 0) return std::string(kGap);
+  const auto n = static_cast<double>(pairs.n());
+  return fmt::format("{} → {}", percent(static_cast<double>(pairs.both + pairs.only_first) / n),
+                     percent(static_cast<double>(pairs.both + pairs.only_second) / n));
+}
+
+std::string band_name(const GateBand& band) {
+  return fmt::format("{} at depth {:g}–{:g} %, all lengths", task_label(band.task), band.low,
+                     band.high);
+}
+
+std::string headline(const Verdict& verdict) {
+  switch (verdict.exit_code()) {
+    case ExitCode::kOk:
+      return "No recall was lost";
+    case ExitCode::kCheckFailed:
+      return "Recall was lost";
+    case ExitCode::kInconclusive:
+      return "The evidence does not suffice";
+    default:
+      return "Not everything could be measured";
+  }
+}
+
+std::string tally(const Verdict& verdict) {
+  std::vector<std::string> parts;
+  for (const GateOutcome outcome : kOrder) {
+    const auto count = std::count_if(verdict.cells.begin(), verdict.cells.end(),
+                                     [&](const GateCell& cell) { return cell.outcome == outcome; });
+    if (count > 0) parts.push_back(fmt::format("{} {}", count, gate_outcome_name(outcome)));
+  }
+  return fmt::format("{}: {}", counted(static_cast<std::int64_t>(verdict.cells.size()), "cell"),
+                     fmt::join(parts, ", "));
+}
+
+std::string rules(const Verdict& verdict) {
+  const GateOptions& options = verdict.options;
+  std::optional<double> finest;
+  std::optional<double> coarsest;
+  for (const GateCell& cell : verdict.cells) {
+    if (!cell.detectable) continue;
+    finest = std::min(finest.value_or(1), *cell.detectable);
+    coarsest = std::max(coarsest.value_or(0), *cell.detectable);
+  }
+  std::string text = fmt::format(
+      "A cell or depth band fails on a drop of more than {} points that is significant at {} over "
+      "the whole gate (exact one-sided McNemar on paired samples, Holm).",
+      percent(options.max_drop, 0), options.alpha);
+  if (finest)
+    text +=
+        fmt::format(" With these n the gate finds drops from {} to {} points with probability {}.",
+                    percent(*finest, 0), percent(*coarsest, 0), options.power);
+  return text;
+}
+
+}  // namespace
+
+std::string gate_markdown(const Verdict& verdict) {
+  std::string out = fmt::format("## {}\n\n{}.\n\n", headline(verdict), tally(verdict));
+  Table table{"gate",
+              "Cells, worst first",
+              {{"verdict", Align::kLeft},
+               {"variant", Align::kLeft},
+               {"cell", Align::kLeft},
+               {"pairs"},
+               {"recall %"},
+               {"p (Holm)"},
+               {"why", Align::kLeft}},
+              {}};
+  for (const GateBand& band : verdict.bands)
+    if (band.regression)
+      table.add_row({gate_outcome_name(GateOutcome::kRegression),
+                     variant_name(band.model, band.variant), band_name(band),
+                     std::to_string(band.pairs.n()), change(band.pairs), p_value(band.adjusted),
+                     "recall fell in this depth band"});
+  for (const GateCell* cell : worst_first(verdict))
+    table.add_row({gate_outcome_name(cell->outcome), variant_name(cell->model, cell->variant),
+                   cell_label(cell->task, cell->length), std::to_string(cell->pairs.n()),
+                   change(cell->pairs), p_value(cell->adjusted), cell->reason});
+  out += markdown(table) + "\n" + rules(verdict) + "\n";
+  for (const std::string& note : verdict.notes) out += "\n" + note + "\n";
+  return out;
+}
+
+std::string gate_lines(const Verdict& verdict) {
+  std::string out;
+  for (const GateBand& band : verdict.bands)
+    if (band.regression)
+      out += fmt::format("{:<13} {} {}: {} (n = {}, p = {})\n",
+                         gate_outcome_name(GateOutcome::kRegression),
+                         variant_name(band.model, band.variant), band_name(band),
+                         change(band.pairs), band.pairs.n(), p_value(band.adjusted));
+  for (const GateCell* cell : worst_first(verdict))
+    out += fmt::format("{:<13} {} {}: {} (n = {}){}\n", gate_outcome_name(cell->outcome),
+                       variant_name(cell->model, cell->variant),
+                       cell_label(cell->task, cell->length), change(cell->pairs), cell->pairs.n(),
+                       cell->reason.empty() ? "" : ": " + cell->reason);
+  return out + headline(verdict) + ". " + tally(verdict) + ".\n";
+}
+
+}  // namespace niah::reports

@@ -1,0 +1,229 @@
+#include "reports/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "reports/answer.h"
+#include "reports/lm_eval.h"
+#include "reports/page.h"
+#include "reports/results_json.h"
+#include "reports/tables.h"
+#include "tests/reports/synthetic_run.h"
+#include "tests/reports/temporary_folder.h"
+
+namespace niah::reports {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+Results collect(const RunInfo& info, const std::vector<Record>& records) {
+  Collector collector(info);
+  for (const Record& record : records) collector.add(record);
+  return std::move(collector).finish();
+}
+
+std::string page_of(const Results& results) { return report_page(results, analyse(results), {}); }
+
+/// base, sft and qk on one cell of `n` samples, with this many hits (the first samples).
+Results one_cell(std::int64_t n, std::int64_t base, std::int64_t sft, std::int64_t qk) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(3);
+  std::vector<Record> records;
+  const auto add = [&](const char* variant, std::int64_t hits) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Record record = synthetic_record(variant, "s3", 65536, i);
+      records.push_back(i < hits ? record : missed(record));
+    }
+  };
+  add("f-base", base);
+  add("f-sft", sft);
+  add("f-qk", qk);
+  return collect(info, records);
+}
+
+Answer answer_of(const Results& results) { return answer_in_words(results, analyse(results)); }
+
+TEST(Answer, SaysHowMuchOfALossCameBack) {
+  const Answer answer = answer_of(one_cell(25, 24, 10, 21));
+  EXPECT_THAT(answer.headlines,
+              Contains(StartsWith("CoT-SFT lost recall in 1 of 1 cell, most in S3 at 64K: from "
+                                  "96 % to 40 % (n = 25).")));
+  EXPECT_THAT(answer.points,
+              Contains("S3 at 64K: base 96 % (n = 25), after CoT-SFT 40 %, after QK-Restore 84 %: "
+                       "79 % of the loss recovered (95 % interval 56 to 100 %)."));
+}
+
+TEST(Answer, SaysPlainlyWhereNothingWasLostOrNIsTooSmall) {
+  EXPECT_THAT(answer_of(one_cell(50, 50, 49, 50)).points,
+              Contains(testing::EndsWith("no measurable loss.")));
+  EXPECT_THAT(answer_of(one_cell(50, 50, 49, 50)).headlines,
+              Contains(HasSubstr("no measurable loss in 1 cell (n from 50")));
+  EXPECT_THAT(answer_of(one_cell(4, 4, 2, 4)).points,
+              Contains(testing::EndsWith("n too small to tell.")));
+  EXPECT_THAT(answer_of(one_cell(4, 4, 2, 4)).headlines, Contains(HasSubstr("n is too small")));
+}
+
+TEST(Answer, SaysThatAWideIntervalSaysLittle) {
+  EXPECT_THAT(answer_of(one_cell(20, 18, 12, 15)).points, Contains(HasSubstr("too wide")));
+}
+
+TEST(Answer, OfARunWithoutFineTuneGivesBothEnds) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(1);
+  const Answer answer = answer_of(collect(info, synthetic_records(info, 10)));
+  EXPECT_THAT(answer.headlines, IsEmpty());
+  EXPECT_THAT(answer.points, Contains(HasSubstr("S1, base: 100 % at 4K (n = 10)")));
+}
+
+TEST(Answer, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
+  std::vector<Record> records;
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const Record record = synthetic_record("f-base", "s1", 4096, i);
+    records.push_back(i < 2    ? missed(record, "out_of_tokens")
+                      : i == 5 ? unmeasured(record)
+                               : record);
+  }
+  const Answer answer = answer_of(collect(synthetic_info(), records));
+  EXPECT_THAT(answer.warnings, Contains(HasSubstr("1 sample in 1 cell could not be measured")));
+  EXPECT_THAT(answer.warnings,
+              Contains(HasSubstr("base: 2 of 2 missed answers are format misses")));
+}
+
+TEST(Page, IsSelfContainedAndEscapesModelOutput) {
+  const RunInfo info = synthetic_info();
+  const std::string page = page_of(collect(info, synthetic_records(info, 16)));
+  EXPECT_THAT(page, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("http://www.w3.org/1999")),
+                          Not(HasSubstr("src=")), Not(HasSubstr("@import"))));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));
+  EXPECT_EQ(page.find('\x07'), std::string::npos);
+  EXPECT_THAT(page, HasSubstr(info.caveats[0]));
+  EXPECT_LT(page.find("class=\"answer\""), page.find("id=\"heatmaps\""));
+}
+
+TEST(Page, EscapesWhateverTheRunIsCalled) {
+  RunInfo info = synthetic_info();
+  info.title = info.variants[1].description = info.caveats[0] = "\"><img src=x onerror=y>";
+  info.variants[1].name = "sft<b>";
+  info.tasks[0] = info.haystack = info.tokenizer = "<iframe>";
+  const std::string page = page_of(collect(info, synthetic_records(info, 4)));
+  EXPECT_THAT(page,
+              AllOf(Not(HasSubstr("<img")), Not(HasSubstr("<b>")), Not(HasSubstr("<iframe"))));
+}
+
+TEST(Page, DrawsRunsOfAnyShape) {
+  RunInfo empty;
+  EXPECT_THAT(page_of(collect(empty, {})), HasSubstr("Nothing was measured."));
+  RunInfo one = synthetic_info();
+  one.lengths = {6000};
+  one.tasks = {"mystery"};
+  EXPECT_THAT(page_of(collect(one, {synthetic_record("f-base", "mystery", 6000, 0)})),
+              HasSubstr("6000"));
+  EXPECT_THAT(page_of(collect(one, {})), HasSubstr("not measured"));
+}
+
+TEST(Tables, PublishedFiguresStandBesideTheSameCellsAndGapsStayGaps) {
+  const Results results = one_cell(10, 9, 5, 8);
+  Results with_figure = results;
+  with_figure.run.published = {{"HypeNet-9B", "S3@64K", 52.0, std::nullopt, 42.6, "paper"},
+                               {"HypeNet-9B", "S1@4K", std::nullopt, 1.0, 2.0, "paper"}};
+  const Table table = published_table(with_figure);
+  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"HypeNet-9B", "S3@64K", "52.0", "–", "42.6",
+                                                     "90.0", "50.0", "80.0", "paper"}));
+  EXPECT_EQ(table.rows[1][5], "–");
+}
+
+TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
+  const Results results = one_cell(10, 9, 5, 8);
+  const auto json = nlohmann::json::parse(lm_eval_results(results, results.run.variants[0]));
+  const auto& scores = json.at("results").at("niah_single_3");
+  EXPECT_EQ(scores.at("65536,none"), 0.9);
+  EXPECT_NEAR(scores.at("65536_stderr,none").get<double>(), 0.1, 1e-12);
+  EXPECT_FALSE(scores.contains("4096,none"));
+  EXPECT_FALSE(json.at("results").contains("niah_single_1"));
+  EXPECT_EQ(json.at("n-samples").at("niah_single_3").at("effective"), 10);
+}
+
+class WriteReport : public testing::Test {
+ protected:
+  /// A journal of the records, in the order given.
+  fs::path journal(const std::vector<Record>& records, const std::string& tail = "") {
+    std::string text;
+    for (const Record& record : records) text += nlohmann::json(record).dump() + "\n";
+    const fs::path path = folder_.path() / "journal.jsonl";
+    write_file(path, text + tail);
+    return path;
+  }
+  static std::vector<std::string> files_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), folder).string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(WriteReport, WritesAllFilesAndTheSameOnesForAnyOrderOfRecords) {
+  const RunInfo info = synthetic_info();
+  std::vector<Record> records = synthetic_records(info, 8);
+  const fs::path first = folder_.path() / "first";
+  const fs::path second = folder_.path() / "second";
+  const Report report = write_report(info, std::vector{journal(records, "{\"torn")}, first);
+  EXPECT_TRUE(report.journal.torn);
+  std::reverse(records.begin(), records.end());
+  write_report(info, records, second);
+
+  const std::vector<std::string> files = files_in(first);
+  EXPECT_EQ(files, files_in(second));
+  for (const char* name :
+       {"results.json", "report.html", "tables/summary.md", "tables/summary.csv",
+        "tables/summary.tex", "tables/depth-s3.csv", "tables/depths.csv", "heatmaps/s2-sft.svg",
+        "heatmaps/s2-sft-difference.svg", "lm_eval/base.json"})
+    EXPECT_THAT(files, Contains(name));
+  for (const std::string& name : files)
+    EXPECT_EQ(read_file(first / name, "test"), read_file(second / name, "test")) << name;
+  EXPECT_EQ(read_results(first).cells, report.results.cells);
+  const std::string page = read_file(first / "report.html", "test");
+  EXPECT_THAT(page, HasSubstr("href=\"tables/summary.md\""));
+}
+
+TEST_F(WriteReport, KeepsVariantsApartWhoseNamesMakeOneFileName) {
+  RunInfo info = synthetic_info();
+  info.variants[2].name = "qk λ";
+  info.variants[3].name = "qk μ";
+  write_report(info, synthetic_records(info, 2), folder_.path());
+  EXPECT_THAT(files_in(folder_.path()),
+              AllOf(Contains("heatmaps/s1-qk.svg"), Contains("heatmaps/s1-qk-2.svg")));
+}
+
+TEST_F(WriteReport, RefusesAFolderThatCannotBeWritten) {
+  write_file(folder_.path() / "taken", "");
+  EXPECT_THROW(write_report(synthetic_info(), std::vector<Record>{}, folder_.path() / "taken"),
+               DataError);
+}
+
+TEST(PrintSummary, FitsAHundredColumns) {
+  const RunInfo info = synthetic_info();
+  const Results results = collect(info, synthetic_records(info, 8));
+  const Table table = compact_summary_table(results);
+  const std::string text = terminal(table, 100, 2);
+  EXPECT_THAT(text, HasSubstr("S3 256K"));
+  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
+       begin = end + 1)
+    EXPECT_LE(end - begin, 110U);  // bytes; gaps and such take three
+}
+
+}  // namespace
+}  // namespace niah::reports
