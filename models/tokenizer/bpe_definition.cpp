@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
-#include "harness/base/text.h"
+#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
@@ -49,7 +49,7 @@ void append_new(std::vector<AddedToken>& tokens, const AddedToken& token,
   if (same->id == token.id) return;
   throw DataError(
       fmt::format("reading {}: the token \"{}\" has id {} there and id {} in tokenizer_config.json",
-                  file.string(), valid_utf8(token.content), same->id, token.id));
+                  file.string(), one_line(token.content), same->id, token.id));
 }
 
 }  // namespace
@@ -105,7 +105,7 @@ std::vector<Merge> read_merges(std::string_view text, const std::filesystem::pat
     if (!merge) {
       throw DataError(
           fmt::format("reading {}: line {} is \"{}\", expected two tokens and one space",
-                      file.string(), number, valid_utf8(line.substr(0, 60))));
+                      file.string(), number, one_line(line.substr(0, 60))));
     }
     merges.push_back(std::move(*merge));
   }
@@ -127,7 +127,7 @@ std::vector<AddedToken> join_added_tokens(const BpeDefinition& definition,
     if (token.id == expected) continue;
     throw DataError(fmt::format(
         "reading {}: the added token \"{}\" has id {}, but its place in the vocabulary is {}",
-        file.string(), valid_utf8(token.content), token.id, expected));
+        file.string(), one_line(token.content), token.id, expected));
   }
   return tokens;
 }

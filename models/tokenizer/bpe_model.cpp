@@ -6,8 +6,8 @@
 #include <queue>
 
 #include "harness/base/error.h"
-#include "harness/base/text.h"
 #include "models/tokenizer/byte_alphabet.h"
+#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kShortWord = 48;
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& problem) {
-  throw DataError(fmt::format("reading {}: {}", file.string(), valid_utf8(problem)));
+  throw DataError(fmt::format("reading {}: {}", file.string(), one_line(problem)));
 }
 
 }  // namespace
@@ -68,7 +68,8 @@ void BpeModel::add_merges(const BpeDefinition& definition) {
                        "the vocabulary",
                        rank, left, right, token));
     };
-    merges_.set(id_of(left), id_of(right), {rank, id_of(left + right)});
+    const TokenId left_id = id_of(left), right_id = id_of(right);
+    merges_.set(left_id, right_id, {rank, id_of(left + right)});
     ++rank;
   }
 }

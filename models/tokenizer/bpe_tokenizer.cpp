@@ -6,7 +6,6 @@
 #include <span>
 
 #include "harness/base/error.h"
-#include "harness/base/text.h"
 #include "models/tokenizer/byte_alphabet.h"
 #include "models/tokenizer/utf8.h"
 #include "models/tokenizer/word_cache.h"
@@ -89,7 +88,7 @@ class BpeTokenizer final : public Tokenizer {
     if (token_bytes_[id] && token_bytes_[id] != bytes) {
       throw DataError(fmt::format(
           "reading {}: the added token \"{}\" has id {}, which stands for another token",
-          parts_.file.string(), valid_utf8(token.content), token.id));
+          parts_.file.string(), one_line(token.content), token.id));
     }
     vocab_size_ += token_bytes_[id] ? 0 : 1;
     token_bytes_[id] = bytes;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "harness/base/error.h"
-#include "harness/base/text.h"
+#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
 
 constexpr std::size_t kMaxShown = 60;
+/// Readers follow nested steps by recursion; a path as long as this is an attack on their stack.
+constexpr std::size_t kMaxPathBytes = 4096;
 
 }  // namespace
 
@@ -26,9 +28,9 @@ nlohmann::json parse_json(std::string_view text, const std::filesystem::path& fi
   } catch (const nlohmann::json::parse_error& error) {
     throw DataError(
         fmt::format("reading {}: not JSON: {} (at byte {} of {}); is the download whole?",
-                    file.string(), valid_utf8(error.what()), error.byte, text.size()));
+                    file.string(), one_line(error.what()), error.byte, text.size()));
   } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("reading {}: {}", file.string(), valid_utf8(error.what())));
+    throw DataError(fmt::format("reading {}: {}", file.string(), one_line(error.what())));
   }
 }
 
@@ -47,6 +49,10 @@ std::optional<JsonView> JsonView::find(std::string_view key) const {
 }
 
 std::vector<JsonView> JsonView::elements() const {
+  if (path_.size() > kMaxPathBytes) {
+    throw DataError(fmt::format("reading {}: {}... is nested too deeply", file_->string(),
+                                path_.substr(0, kMaxShown)));
+  }
   std::vector<JsonView> out;
   for (const auto& element : array()) {
     out.emplace_back(element, *file_, fmt::format("{}[{}]", path_, out.size()));
@@ -93,7 +99,7 @@ bool JsonView::boolean_or(std::string_view key, bool fallback) const {
 }
 
 void JsonView::fail(const std::string& problem) const {
-  throw DataError(fmt::format("reading {}: {} {}", file_->string(), path_, problem));
+  throw DataError(one_line(fmt::format("reading {}: {} {}", file_->string(), path_, problem)));
 }
 
 }  // namespace niah::models

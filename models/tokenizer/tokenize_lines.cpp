@@ -8,7 +8,7 @@
 #include <string>
 
 #include "harness/base/error.h"
-#include "harness/base/text.h"
+#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
@@ -17,7 +17,7 @@ std::string parse_text(const std::string& line) {
   try {
     return nlohmann::json::parse(line).get<std::string>();
   } catch (const nlohmann::json::exception& error) {
-    throw DataError("expected a JSON string: " + valid_utf8(error.what()));
+    throw DataError("expected a JSON string: " + one_line(error.what()));
   }
 }
 

@@ -89,6 +89,15 @@ std::string replace_invalid_utf8(std::string_view text) {
   return out;
 }
 
+std::string one_line(std::string_view text) {
+  std::string out = replace_invalid_utf8(text);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) c = ' ';
+  }
+  return out;
+}
+
 void require_utf8(std::string_view text) {
   const std::size_t at = find_invalid_utf8(text);
   if (at == std::string_view::npos) return;

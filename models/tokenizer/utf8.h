@@ -20,6 +20,10 @@ void require_utf8(std::string_view text);
 /// errors="replace" do.
 std::string replace_invalid_utf8(std::string_view text);
 
+/// The text as it may stand in a one-line message: control characters become spaces, what is not
+/// UTF-8 becomes U+FFFD.
+std::string one_line(std::string_view text);
+
 /// One code point of well-formed UTF-8 and the bytes it takes.
 struct CodePoint {
   char32_t value = 0;
