@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "harness/base/units.h"
 #include "reports/format.h"
@@ -77,21 +78,17 @@ std::string loss_words(const Results& results, const VariantInfo& variant, const
       percent_words(static_cast<double>(pairs.both + pairs.only_second) / n), pairs.n());
 }
 
-/// What a restoration brought back over all cells together; "" when there is nothing to say.
-std::string pooled_words(const Results& results, const Analysis& analysis,
-                         const VariantInfo& variant) {
+/// What a restoration brought back over all cells together; nullopt when nothing was measurably
+/// lost.
+std::optional<Recovered> pooled_recovery(const Analysis& analysis, const VariantInfo& variant) {
   HitPatterns pooled{};
   for (const Recovery& recovery : analysis.recoveries)
     if (recovery.restored == variant.fingerprint)
       for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
   const std::int64_t lost = pooled[4] + pooled[5];
   const std::int64_t gained = pooled[2] + pooled[3];
-  if (lost <= gained || mcnemar_two_sided(lost, gained) > kAlpha) return "";
-  const auto recovered = recovered_fraction(pooled);
-  if (!recovered) return "";
-  return fmt::format("Over all cells together {} brought back {} of the loss ({}).",
-                     label_of(results.run, variant), percent_words(recovered->fraction),
-                     interval_words(*recovered));
+  if (mcnemar_two_sided(lost, gained) > kAlpha) return std::nullopt;
+  return recovered_fraction(pooled);
 }
 
 /// The restoration that the answer is about; the others follow below it.
@@ -113,8 +110,12 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
     const Losses losses = losses_of(results, analysis, variant);
     if (losses.cells > 0) add(loss_words(results, variant, losses));
   }
-  if (const VariantInfo* restored = first_restored(results.run, model))
-    add(pooled_words(results, analysis, *restored));
+  const VariantInfo* restored = first_restored(results.run, model);
+  if (restored == nullptr) return text;
+  if (const auto recovered = pooled_recovery(analysis, *restored))
+    add(fmt::format("Over all cells together {} brought back {} of the loss ({}).",
+                    label_of(results.run, *restored), percent_words(recovered->fraction),
+                    interval_words(*recovered)));
   return text;
 }
 
@@ -169,12 +170,22 @@ void add_recall_points(const Results& results, const Analysis& analysis, const s
       if (!words.empty()) points.push_back(words);
     }
   }
+}
+
+void add_other_restorations(const Results& results, const Analysis& analysis,
+                            const std::string& model, std::vector<std::string>& points) {
+  const VariantInfo* first = first_restored(results.run, model);
+  std::string text;
   for (const VariantInfo& variant : results.run.variants) {
-    if (variant.model != model || role_of(variant) != Role::kRestored || &variant == restored)
+    if (variant.model != model || role_of(variant) != Role::kRestored || &variant == first)
       continue;
-    const std::string words = pooled_words(results, analysis, variant);
-    if (!words.empty()) points.push_back(words);
+    const auto recovered = pooled_recovery(analysis, variant);
+    if (!recovered) continue;
+    text += fmt::format("{}{} brought back {} ({})", text.empty() ? "" : ", ",
+                        label_of(results.run, variant), percent_words(recovered->fraction),
+                        interval_words(*recovered));
   }
+  if (!text.empty()) points.push_back("Over all cells together, of the loss: " + text + ".");
 }
 
 void add_reasoning_points(const Results& results, const std::string& model,
@@ -266,6 +277,7 @@ Answer answer_in_words(const Results& results, const Analysis& analysis) {
     const std::string headline = headline_of_model(results, analysis, model);
     if (!headline.empty()) answer.headlines.push_back(headline);
     add_recall_points(results, analysis, model, answer.points);
+    add_other_restorations(results, analysis, model, answer.points);
     add_reasoning_points(results, model, answer.points);
   }
   if (results.cells.empty()) answer.headlines.emplace_back("Nothing was measured.");

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 
+#include "harness/base/text.h"
 #include "harness/base/units.h"
 
 namespace niah::reports {
@@ -61,6 +63,32 @@ std::string shorten(std::string_view utf8, std::size_t code_points) {
     if (starts && ++seen > code_points) return std::string(utf8.substr(0, i)) + "…";
   }
   return std::string(utf8);
+}
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  return text;
+}
+
+std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent) {
+  std::string out;
+  std::size_t used = 0;
+  while (!utf8.empty()) {
+    const std::string_view word = utf8.substr(0, utf8.find(' '));
+    utf8.remove_prefix(std::min(word.size() + 1, utf8.size()));
+    const std::size_t size = count_code_points(word);
+    if (used > 0 && used + 1 + size > width) {
+      out += "\n" + std::string(indent);
+      used = indent.size();
+    } else if (used > 0) {
+      out += ' ';
+      ++used;
+    }
+    out += word;
+    used += size;
+  }
+  return out;
 }
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {

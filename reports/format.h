@@ -43,6 +43,13 @@ std::string cell_label(std::string_view task, std::int64_t length);
 /// The first `code_points` of well-formed UTF-8, with "…" when there is more.
 std::string shorten(std::string_view utf8, std::size_t code_points);
 
+/// The text with a space for each control character: it stays on its line and moves no terminal.
+std::string one_line(std::string text);
+
+/// The text in lines of at most `width` code points, broken at spaces; lines after the first begin
+/// with `indent`.
+std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent);
+
 /// The text with every `from` replaced by `to`; `from` must not be empty.
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 

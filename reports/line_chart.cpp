@@ -20,6 +20,11 @@ constexpr double kRight = 14;
 constexpr double kTop = 10;
 constexpr double kBottom = 24;
 constexpr std::size_t kColours = 8;
+/// More bands than this would hide each other: then only the first variants have theirs.
+constexpr std::size_t kMostBands = 6;
+constexpr std::size_t kBandsOfMany = 3;
+/// More marks than this on a line would touch.
+constexpr std::size_t kMostMarks = 16;
 
 struct Point {
   double x = 0;
@@ -105,6 +110,8 @@ std::string series_class(std::size_t place) {
 }
 
 std::string recall_chart_svg(const Results& results, const std::string& task) {
+  const std::size_t banded = results.run.variants.size() <= kMostBands ? kMostBands : kBandsOfMany;
+  const bool marked = results.run.lengths.size() <= kMostMarks;
   std::string bands;
   std::string lines;
   for (std::size_t place = 0; place < results.run.variants.size(); ++place) {
@@ -112,8 +119,9 @@ std::string recall_chart_svg(const Results& results, const std::string& task) {
     const std::string group = fmt::format("<g class=\"{}\">", series_class(place));
     const std::string label = label_of(results.run, variant);
     for (const auto& run : runs_of(results, variant, task)) {
-      bands += group + band_svg(run) + "</g>\n";
-      lines += group + line_svg(run) + marks_svg(label, run) + "</g>\n";
+      if (place < banded) bands += group + band_svg(run) + "</g>\n";
+      const bool dot = marked || run.size() == 1;  // a line of one point would not be seen
+      lines += group + line_svg(run) + (dot ? marks_svg(label, run) : "") + "</g>\n";
     }
   }
   return fmt::format(

@@ -52,7 +52,8 @@ std::string heading_rows(const Table& table) {
 }  // namespace
 
 std::string html_text(std::string_view text) {
-  return replace_all(escape_html(valid_utf8(text)), " %", "\u00A0%");
+  std::string out = replace_all(escape_html(valid_utf8(text)), " %", "\u00A0%");
+  return replace_all(std::move(out), "n = ", "n\u00A0=\u00A0");
 }
 
 std::string html_foreign(std::string_view text, std::size_t code_points) {

@@ -240,8 +240,10 @@ std::string report_page(const Results& results, const Analysis& analysis,
                  "Down: depth of the needle, start of the text at the top. Across: context length. "
                  "The number beside a name is the mean over all lengths.",
                  heatmaps(results));
-  out += section("lengths", "Recall by context length",
-                 "In percent. Shaded: Wilson's 95 % interval.", charts(results));
+  out += section(
+      "lengths", "Recall by context length",
+      "In percent. Shaded: Wilson's 95 % interval (of the first three, where there are many).",
+      charts(results));
   out += section("summary", "All cells", "", table_or_nothing(summary_table(results)));
   out += section("recovery", "What restoring brought back",
                  "Only cells in which the fine-tune measurably lost recall; the file has them all.",

@@ -125,16 +125,20 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
 void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,
                    bool colour) {
   const Answer answer = answer_in_words(results, analysis);
-  const auto print = [&](const std::vector<std::string>& lines, const char* bullet) {
-    for (const std::string& line : lines) fmt::print(stream, "{}{}\n", bullet, valid_utf8(line));
+  constexpr std::size_t kColumns = 100;
+  const auto print = [&](const std::vector<std::string>& lines, const std::string& bullet) {
+    for (const std::string& line : lines)
+      fmt::print(
+          stream, "{}\n",
+          wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), kColumns, "  "));
   };
   print(answer.headlines, "");
-  print(answer.points, "  ");
+  print(answer.points, "- ");
   print(results.run.caveats, "! ");
   print(answer.warnings, "! ");
   const Table table = compact_summary_table(results);
   if (!table.rows.empty())
-    fmt::print(stream, "\n{}:\n{}", table.caption, terminal(table, 100, 2, colour));
+    fmt::print(stream, "\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));
 }
 
 }  // namespace niah::reports

@@ -17,13 +17,6 @@ std::string heading(const Column& column) {
   return column.title.empty() ? column.group : column.group + ": " + column.title;
 }
 
-/// Line breaks and tabs would end a row.
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  return text;
-}
-
 std::string markdown_cell(const std::string& text) {
   std::string out;
   for (const char c : one_line(text)) {

@@ -14,8 +14,8 @@ namespace {
 
 const std::string kNone(kGap);
 
-std::string recall_or_gap(const Cell* cell, int decimals = 1) {
-  return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall(), decimals);
+std::string recall_or_gap(const Cell* cell) {
+  return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall());
 }
 
 std::string band_recall(const DepthBand& band) {
@@ -25,10 +25,6 @@ std::string band_recall(const DepthBand& band) {
 
 std::string band_title(const DepthBand& band) {
   return fmt::format("{:g}–{:g}", band.low, band.high);
-}
-
-std::string number_or_gap(const std::optional<double>& value, int decimals) {
-  return value ? fmt::format("{:.{}f}", *value, decimals) : kNone;
 }
 
 std::vector<DepthBand> no_bands() { return depth_bands(Cell{}); }
@@ -54,20 +50,6 @@ void add_variant_cells(std::vector<std::string>& row, const Cell* cell) {
   row.push_back(measured ? percent_range(cell->interval()) : kNone);
 }
 
-std::string recovered_text(const Recovery& recovery) {
-  if (recovery.recovered) return percent_signed(recovery.recovered->fraction);
-  return recovery.verdict == Recovery::Verdict::kNoLoss ? "no measurable loss"
-                                                        : "n too small to tell";
-}
-
-std::string recovered_interval(const Recovery& recovery) {
-  if (!recovery.recovered) return kNone;
-  const auto end = [](const std::optional<double>& value, const char* unbounded) {
-    return value ? percent_signed(*value) : std::string(unbounded);
-  };
-  return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
-}
-
 std::vector<std::string> reasons_of(const Results& results) {
   std::set<std::string> reasons;
   for (const Cell& cell : results.cells)
@@ -88,26 +70,6 @@ std::vector<std::string> miss_classes_of(const Results& results) {
 std::string count_of(const std::map<std::string, std::int64_t>& counts, const std::string& key) {
   const auto at = counts.find(key);
   return at == counts.end() ? "0" : std::to_string(at->second);
-}
-
-/// The run's variant of that name whose model is `model`, or of the first model when the published
-/// model is not in the run.
-const Cell* our_cell(const Results& results, const PublishedFigure& figure, const char* name) {
-  const std::vector<std::string> models = models_of(results.run);
-  if (models.empty()) return nullptr;
-  const bool same = std::find(models.begin(), models.end(), figure.model) != models.end();
-  const VariantInfo* variant = find_variant(results.run, same ? figure.model : models[0], name);
-  if (variant == nullptr) return nullptr;
-  const std::size_t at = figure.cell.find('@');
-  for (const Cell& cell : results.cells) {
-    if (cell.variant != variant->fingerprint) continue;
-    const std::string label = cell.kind == "recall"
-                                  ? task_label(cell.task) + "@" + format_length(cell.length)
-                                  : cell.task;
-    if (at != std::string::npos ? label == figure.cell : file_stem(label) == file_stem(figure.cell))
-      return &cell;
-  }
-  return nullptr;
 }
 
 }  // namespace
@@ -190,51 +152,6 @@ Table heatmap_table(const Results& results, const VariantInfo& variant, const st
   return table;
 }
 
-Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows) {
-  Table table{"recovery",
-              "Part of the lost recall that a restoration brought back: (restored − fine-tuned) / "
-              "(base − fine-tuned) on the same samples, with a paired bootstrap interval",
-              {{"task", Align::kLeft},
-               {"length"},
-               {"restoration", Align::kLeft},
-               {"n"},
-               {"base %"},
-               {"fine-tuned %"},
-               {"restored %"},
-               {"recovered %"},
-               {"95 % interval"}},
-              {}};
-  for (const Recovery& r : analysis.recoveries) {
-    if (rows == RecoveryRows::kLosses && !r.recovered) continue;
-    table.add_row({task_label(r.task), format_length(r.length), label_of(results, r.restored),
-                   std::to_string(r.n()), percent(r.base_recall()), percent(r.sft_recall()),
-                   percent(r.restored_recall()), recovered_text(r), recovered_interval(r)});
-  }
-  return table;
-}
-
-Table comparison_table(const Results& results, const Analysis& analysis) {
-  Table table{"comparisons",
-              "Paired comparisons: exact two-sided McNemar test, adjusted by Holm over the cells "
-              "of a variant",
-              {{"cell", Align::kLeft},
-               {"variant", Align::kLeft},
-               {"against", Align::kLeft},
-               {"pairs"},
-               {"lost"},
-               {"gained"},
-               {"difference, points"},
-               {"p"},
-               {"p (Holm)"}},
-              {}};
-  for (const Comparison& c : analysis.comparisons)
-    table.add_row({cell_label(c.task, c.length), label_of(results, c.variant),
-                   label_of(results, c.reference), std::to_string(c.pairs.n()),
-                   std::to_string(c.pairs.only_first), std::to_string(c.pairs.only_second),
-                   signed_number(100 * c.pairs.difference()), p_value(c.p), p_value(c.adjusted)});
-  return table;
-}
-
 Table miss_table(const Results& results) {
   const std::vector<std::string> classes = miss_classes_of(results);
   const std::vector<std::string> reasons = reasons_of(results);
@@ -273,52 +190,6 @@ Table reasoning_table(const Results& results) {
       add_variant_cells(row, results.reasoning_cell(variant.fingerprint, task));
     table.add_row(std::move(row));
   }
-  return table;
-}
-
-Table trend_table(const Results& results, const Analysis& analysis) {
-  Table table{
-      "trends",
-      "Trends (Cochran-Armitage, z below 0: recall falls) and effective length: the longest "
-      "up to which recall keeps at least 85 % of its value at the shortest",
-      {{"task", Align::kLeft},
-       {"variant", Align::kLeft},
-       {"effective length"},
-       {"z", Align::kRight, "by length"},
-       {"p", Align::kRight, "by length"},
-       {"z", Align::kRight, "by depth"},
-       {"p", Align::kRight, "by depth"}},
-      {}};
-  const auto z = [](const std::optional<Trend>& t) { return t ? signed_number(t->z, 2) : kNone; };
-  const auto p = [](const std::optional<Trend>& t) { return t ? p_value(t->p) : kNone; };
-  for (const TaskTrend& t : analysis.trends)
-    table.add_row({task_label(t.task), label_of(results, t.variant),
-                   t.effective_length ? format_length(*t.effective_length) : kNone, z(t.by_length),
-                   p(t.by_length), z(t.by_depth), p(t.by_depth)});
-  return table;
-}
-
-Table published_table(const Results& results) {
-  constexpr const char* kOurs = "this run";
-  Table table{"published",
-              "Published figures, in percent. They are of the models named here, measured by their "
-              "authors; this run's own models stand beside them for orientation",
-              {{"published model", Align::kLeft},
-               {"cell", Align::kLeft},
-               {"base", Align::kRight, "published"},
-               {"CoT-SFT", Align::kRight, "published"},
-               {"QK-Restore", Align::kRight, "published"},
-               {"base", Align::kRight, kOurs},
-               {"sft", Align::kRight, kOurs},
-               {"qk", Align::kRight, kOurs},
-               {"source", Align::kLeft}},
-              {}};
-  for (const PublishedFigure& figure : results.run.published)
-    table.add_row({figure.model, figure.cell, number_or_gap(figure.base, 1),
-                   number_or_gap(figure.sft, 1), number_or_gap(figure.qk, 1),
-                   recall_or_gap(our_cell(results, figure, "base")),
-                   recall_or_gap(our_cell(results, figure, "sft")),
-                   recall_or_gap(our_cell(results, figure, "qk")), figure.source});
   return table;
 }
 

@@ -40,6 +40,9 @@ TEST(Format, NumbersAsPeopleReadThem) {
   EXPECT_EQ(shorten("añ", 2), "añ");
   EXPECT_EQ(file_stem("QK-Restore (λ = 0.1)/../x"), "qk-restore-0-1-x");
   EXPECT_EQ(file_stem("λ"), "unnamed");
+  EXPECT_EQ(wrap("one two three", 7, "  "), "one two\n  three");
+  EXPECT_EQ(wrap("− − −", 3, ""), "− −\n−");
+  EXPECT_EQ(one_line("a\nb\x1b[2J"), "a b [2J");
 }
 
 TEST(Palette, GetsLighterWithRecallAndSymmetricallyDarkerWithDifference) {
