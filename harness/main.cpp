@@ -38,6 +38,9 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", std::string("niah ") + kVersion);
   program.require_subcommand(1);
   Command chosen;
+  add_reproduce_command(program, chosen);
+  add_run_command(program, chosen);
+  add_report_command(program, chosen);
   add_train_command(program, chosen);
   try {
     program.parse(argc, argv);

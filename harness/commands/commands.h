@@ -17,6 +17,9 @@ using Command = std::function<ExitCode()>;
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example);
 
+void add_reproduce_command(CLI::App& program, Command& chosen);
+void add_run_command(CLI::App& program, Command& chosen);
+void add_report_command(CLI::App& program, Command& chosen);
 void add_train_command(CLI::App& program, Command& chosen);
 
 }  // namespace niah

@@ -65,9 +65,12 @@ YamlMap::YamlMap(YAML::Node node, std::string file, std::string path)
   }
 }
 
-YamlMap YamlMap::parse(const std::string& text, const std::string& file) {
+YamlMap YamlMap::parse(const std::string& text, const std::string& file,
+                       const std::function<void(YAML::Node)>& edit) {
   try {
-    return YamlMap(YAML::Load(text), file, "");
+    const YAML::Node root = YAML::Load(text);
+    if (edit && root.IsMap()) edit(root);
+    return YamlMap(root, file, "");
   } catch (const YAML::Exception& error) {
     throw UsageError(fmt::format("{}:{}:{}: not valid YAML: {}", file, error.mark.line + 1,
                                  error.mark.column + 1, error.msg));

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -20,7 +21,9 @@ namespace niah {
 class YamlMap {
  public:
   /// Parses `text`; the root must be a mapping. Duplicate keys are refused with both places.
-  static YamlMap parse(const std::string& text, const std::string& file);
+  /// `edit` may change the parsed tree before it is checked (overrides of the command line).
+  static YamlMap parse(const std::string& text, const std::string& file,
+                       const std::function<void(YAML::Node)>& edit = {});
   /// Reads and parses a file. Throws DataError when it cannot be read.
   static YamlMap read(const std::filesystem::path& path);
 

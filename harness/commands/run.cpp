@@ -1,0 +1,176 @@
+// niah run, niah reproduce, niah report: from a sweep to a report.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/files.h"
+#include "harness/base/progress.h"
+#include "harness/commands/commands.h"
+#include "harness/config/sweep.h"
+#include "harness/embedded_configs.h"
+#include "harness/run/runner.h"
+#include "models/checkpoint/checkpoint.h"
+#include "reports/report.h"
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+
+void print_report(const reports::Report& report, const fs::path& out) {
+  reports::print_summary(report.results, report.analysis, stderr, ::isatty(STDERR_FILENO) != 0);
+  fmt::print(stderr, "\nThe whole story: {}\n", (out / "report.html").string());
+}
+
+// ----------------------------------------------------------------------------------------------
+// run
+
+struct RunArguments {
+  std::string config;
+  std::vector<std::string> overrides;
+  RunOptions options;
+};
+
+Overrides parse_overrides(const std::vector<std::string>& texts) {
+  Overrides overrides;
+  for (const std::string& text : texts) overrides.push_back(parse_override(text));
+  return overrides;
+}
+
+ExitCode run_config(const RunArguments& arguments) {
+  const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
+  print_report(run_sweep(sweep, arguments.options), arguments.options.out);
+  return ExitCode::kOk;
+}
+
+// ----------------------------------------------------------------------------------------
+// reproduce
+
+struct ReproduceArguments {
+  RunOptions options{"runs/reproduce", false};
+  bool quick = false;
+  bool full = false;
+  std::string pre, post, family = "model";
+  std::string haystack_kind, haystack_path;
+};
+
+/// Folder that holds models/zoo: the source tree of this build, or what was installed beside it.
+fs::path data_root() {
+  const fs::path source = NIAH_SOURCE_ROOT;
+  if (fs::exists(source / "models" / "zoo")) return source;
+  return executable_folder().parent_path() / "share" / "niah";
+}
+
+/// The embedded sweep, changed as the options say.
+SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
+  Overrides overrides;
+  if (arguments.quick && arguments.full) throw UsageError("give --quick or --full, not both");
+  if (arguments.quick) {
+    overrides.emplace_back("lengths", "[4K, 16K]");
+    overrides.emplace_back("samples", "8");
+    overrides.emplace_back("reasoning.samples", "30");
+  }
+  if (arguments.full) overrides.emplace_back("samples", "100");
+  SweepConfig sweep =
+      parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", data_root() / "configs", overrides);
+  if (!arguments.haystack_kind.empty())
+    sweep.haystack.kind = tasks::parse_haystack_kind(arguments.haystack_kind);
+  if (!arguments.haystack_path.empty()) sweep.haystack.path = arguments.haystack_path;
+  if (arguments.pre.empty() != arguments.post.empty())
+    throw UsageError(
+        "--pre and --post belong together: the checkpoints before and after the fine-tune");
+  if (arguments.pre.empty()) return sweep;
+
+  ModelConfig& model = sweep.models.front();
+  model.name = arguments.family;
+  model.base = arguments.pre;
+  model.sft = arguments.post;
+  std::erase_if(model.variants,
+                [](const VariantConfig& v) { return v.kind == VariantKind::kCheckpoint; });
+  sweep.name = arguments.family;
+  sweep.title = fmt::format(
+      "Recall of {} before and after its fine-tune, and with Q and K restored", arguments.family);
+  sweep.tokenizer = arguments.pre;
+  sweep.reasoning.reset();
+  sweep.caveats.clear();
+  return sweep;
+}
+
+ExitCode run_reproduce(const ReproduceArguments& arguments) {
+  const SweepConfig sweep = reproduce_sweep(arguments);
+  const Progress clock("", 1, /*quiet=*/true);
+  const reports::Report report = run_sweep(sweep, arguments.options);
+  print_report(report, arguments.options.out);
+  fmt::print(stderr, "Took {}.\n", format_duration(clock.elapsed()));
+  return ExitCode::kOk;
+}
+
+// -------------------------------------------------------------------------------------------
+// report
+
+struct ReportArguments {
+  std::vector<std::string> runs;
+};
+
+ExitCode run_report(const ReportArguments& arguments) {
+  for (const std::string& run : arguments.runs) {
+    const fs::path folder = run;
+    const auto info =
+        models::parse_json_file(folder / "plan.json", "reading the run").get<reports::RunInfo>();
+    print_report(reports::write_report(info, {folder / "journal.jsonl"}, folder), folder);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<RunArguments>();
+  CLI::App* command = add_command(
+      program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
+      "niah run configs/nightly.yaml --out runs/tonight");
+  command->add_option("config", arguments->config, "The sweep (YAML)")->required();
+  command->add_option("--out", arguments->options.out, "Run folder")->required();
+  command->add_option("--set", arguments->overrides, "Change a key: --set samples=20");
+  command->add_flag("--quiet", arguments->options.quiet, "No progress line");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_config(*arguments); }; });
+}
+
+void add_reproduce_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<ReproduceArguments>();
+  CLI::App* command = add_command(
+      program, "reproduce",
+      "The paper's story end to end: on the small models that come with the program, or on a pair "
+      "of "
+      "checkpoints",
+      "niah reproduce --quick\n"
+      "  niah reproduce --family HypeNet-2B --pre hypenet-2b --post hypenet-2b-cot --out runs/2b");
+  command->add_option("--out", arguments->options.out, "Run folder")->capture_default_str();
+  command->add_flag("--quick", arguments->quick, "A look in about a minute: 4K and 16K, 8 samples");
+  command->add_flag("--full", arguments->full, "100 samples a cell");
+  command->add_option("--pre", arguments->pre, "Checkpoint folder before the fine-tune");
+  command->add_option("--post", arguments->post, "Checkpoint folder after it");
+  command->add_option("--family", arguments->family, "Name of the pair in the report");
+  command->add_option("--haystack", arguments->haystack_kind, "kjv, prose, essays or text");
+  command->add_option("--haystack-path", arguments->haystack_path,
+                      "Folder or file of essays, text");
+  command->add_flag("--quiet", arguments->options.quiet, "No progress line");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
+}
+
+void add_report_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<ReportArguments>();
+  CLI::App* command =
+      add_command(program, "report", "Draw the reports of runs again from their journals",
+                  "niah report runs/reproduce");
+  command->add_option("runs", arguments->runs, "Run folders")->required();
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
+}
+
+}  // namespace niah

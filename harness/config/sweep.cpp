@@ -1,0 +1,345 @@
+#include "harness/config/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "tasks/protocol.h"
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path resolve(const fs::path& base, const std::string& text) {
+  return (fs::path(text).is_absolute() ? fs::path(text) : base / text).lexically_normal();
+}
+
+std::string describe(const VariantConfig& variant) {
+  switch (variant.kind) {
+    case VariantKind::kBase:
+      return "Base: the checkpoint before the fine-tune";
+    case VariantKind::kSft:
+      return "CoT-SFT: after chain-of-thought fine-tuning";
+    case VariantKind::kCheckpoint:
+      return fmt::format("{}: checkpoint {}", variant.name, variant.checkpoint.filename().string());
+    case VariantKind::kRestored:
+      break;
+  }
+  switch (variant.restore.method) {
+    case models::RestoreMethod::kQk:
+      return "QK-Restore: CoT-SFT with W_Q and W_K of the softmax layers from base";
+    case models::RestoreMethod::kQkPro:
+      return fmt::format(
+          "QK-Pro: CoT-SFT with W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda "
+          "{})",
+          variant.restore.lambda);
+    case models::RestoreMethod::kQ:
+      return "Q only: CoT-SFT with W_Q from base (ablation)";
+    case models::RestoreMethod::kK:
+      return "K only: CoT-SFT with W_K from base (ablation)";
+    case models::RestoreMethod::kV:
+      return "V only: CoT-SFT with W_V from base (ablation)";
+  }
+  throw std::logic_error("unknown variant");
+}
+
+models::RestoreMethod read_method(const YamlMap& map, const char* key, const std::string& name) {
+  try {
+    return models::parse_restore_method(name);
+  } catch (const UsageError& error) {
+    map.refuse(key, error.what());
+  }
+}
+
+VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
+  VariantConfig variant;
+  variant.name = name;
+  if (name == "base") return variant;
+  if (name == "sft") {
+    variant.kind = VariantKind::kSft;
+    return variant;
+  }
+  variant.kind = VariantKind::kRestored;
+  variant.restore.method = read_method(map, "variants", name);
+  return variant;
+}
+
+VariantConfig read_variant(YamlMap map, const fs::path& base) {
+  VariantConfig variant;
+  if (map.has("method") == map.has("checkpoint"))
+    map.refuse("method", "give either `method` (qk, qk-pro, q, k, v) or `checkpoint` (a folder)");
+  if (map.has("checkpoint")) {
+    variant.kind = VariantKind::kCheckpoint;
+    variant.checkpoint = resolve(base, map.text("checkpoint"));
+    variant.name = map.text("name");
+  } else {
+    variant.kind = VariantKind::kRestored;
+    variant.restore.method = read_method(map, "method", map.text("method"));
+    variant.restore.lambda = map.number("lambda", variant.restore.lambda);
+    if (!(variant.restore.lambda >= 0)) map.refuse("lambda", "expected 0 or more");
+    variant.name = map.text("name", models::restore_method_name(variant.restore.method));
+  }
+  variant.description = map.text("description", "");
+  map.finish();
+  return variant;
+}
+
+std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
+  const YAML::Node list = map.raw("variants");
+  std::vector<VariantConfig> variants;
+  if (!list.IsDefined() || list.IsNull()) {
+    variants.push_back(plain_variant(map, "base"));
+    if (map.has("sft"))
+      for (const char* name : {"sft", "qk", "qk-pro"}) variants.push_back(plain_variant(map, name));
+  } else if (!list.IsSequence() || list.size() == 0) {
+    map.refuse("variants", "expected a list such as [base, sft, qk]");
+  } else {
+    for (std::size_t i = 0; i < list.size(); ++i)
+      variants.push_back(
+          list[i].IsScalar()
+              ? plain_variant(map, list[i].Scalar())
+              : read_variant(map.wrap(list[i], fmt::format("variants[{}]", i)), base));
+  }
+  std::set<std::string> names;
+  for (VariantConfig& variant : variants) {
+    if (!names.insert(variant.name).second)
+      map.refuse("variants", fmt::format("two variants are called '{}'; give one a `name`",
+                                         valid_utf8(variant.name)));
+    if (variant.description.empty()) variant.description = describe(variant);
+    const bool needs_sft =
+        variant.kind == VariantKind::kSft || variant.kind == VariantKind::kRestored;
+    if (needs_sft && !map.has("sft"))
+      map.refuse("variants",
+                 fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune", variant.name));
+  }
+  return variants;
+}
+
+ModelConfig read_model(YamlMap map, const fs::path& base) {
+  ModelConfig model;
+  model.name = map.text("name");
+  model.base = resolve(base, map.text("base"));
+  model.variants = read_variants(map, base);
+  if (map.has("sft")) model.sft = resolve(base, map.text("sft"));
+  map.text("sft", "");
+  map.finish();
+  return model;
+}
+
+tasks::HaystackSpec read_haystack(YamlMap& root, const fs::path& base) {
+  tasks::HaystackSpec spec;
+  auto map = root.optional_map("haystack");
+  if (!map) return spec;
+  spec.kind = tasks::parse_haystack_kind(map->text("kind"));
+  if (map->has("path")) spec.path = resolve(base, map->text("path"));
+  map->text("path", "");
+  spec.repeat = map->boolean("repeat", false);
+  map->finish();
+  return spec;
+}
+
+SampleCounts read_samples(YamlMap& root, const std::vector<std::int64_t>& lengths) {
+  SampleCounts counts;
+  const YAML::Node node = root.raw("samples");
+  if (!node.IsDefined() || !node.IsMap()) {
+    counts.otherwise = root.integer("samples");
+    if (counts.otherwise < 1) root.refuse("samples", "expected at least 1");
+    return counts;
+  }
+  YamlMap map = root.map("samples");
+  for (const std::string& key : map.keys()) {
+    const auto length = parse_length(key);
+    if (!length) map.refuse(key, "expected a length such as 4K as the key");
+    const std::int64_t count = map.integer(key);
+    if (count < 1) map.refuse(key, "expected at least 1");
+    counts.by_length[*length] = count;
+  }
+  for (const std::int64_t length : lengths)
+    if (!counts.by_length.contains(length))
+      root.refuse("samples", fmt::format("no count for length {}", format_length(length)));
+  return counts;
+}
+
+RuntimeConfig read_runtime(YamlMap& root) {
+  RuntimeConfig runtime;
+  auto map = root.optional_map("runtime");
+  if (!map) return runtime;
+  runtime.dtype = map->text("dtype", runtime.dtype);
+  const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
+  if (std::find(dtypes.begin(), dtypes.end(), runtime.dtype) == dtypes.end())
+    map->refuse("dtype",
+                fmt::format("expected auto, fp32 or bf16, got '{}'{}", valid_utf8(runtime.dtype),
+                            did_you_mean(runtime.dtype, dtypes)));
+  const auto or_auto = [&](const char* key) -> std::int64_t {
+    if (!map->has(key) || map->text(key) == "auto") return map->text(key, "auto"), 0;
+    const std::int64_t value = map->integer(key);
+    if (value < 1) map->refuse(key, "expected auto or a positive integer");
+    return value;
+  };
+  runtime.threads = or_auto("threads");
+  runtime.prefill_chunk = or_auto("prefill_chunk");
+  runtime.share_prefixes = map->boolean("share_prefixes", true);
+  map->finish();
+  return runtime;
+}
+
+void read_report(YamlMap& root, SweepConfig& sweep) {
+  auto map = root.optional_map("report");
+  if (!map) return;
+  if (map->has("published")) {
+    if (map->text("published") != "paper") map->refuse("published", "only `paper` is known");
+    sweep.published = true;
+  }
+  map->text("published", "");
+  if (map->has("caveats")) sweep.caveats = map->texts("caveats");
+  map->raw("caveats");
+  map->finish();
+}
+
+void read_generation(YamlMap& root, SweepConfig& sweep) {
+  if (auto map = root.optional_map("generation")) {
+    sweep.generation.max_new_tokens = map->integer("max_new_tokens", 128);
+    sweep.generation.stop_when_decided = map->boolean("stop_when_decided", true);
+    if (sweep.generation.max_new_tokens < 1) map->refuse("max_new_tokens", "expected at least 1");
+    if (sweep.generation.max_new_tokens > 128)
+      map->refuse("max_new_tokens", "the protocols keep room for 128 answer tokens, not more");
+    map->finish();
+  }
+  if (auto map = root.optional_map("reasoning")) {
+    ReasoningConfig reasoning;
+    if (map->text("kind", "word-problems") != "word-problems")
+      map->refuse("kind", "only word-problems is known");
+    reasoning.samples = map->integer("samples", reasoning.samples);
+    reasoning.max_new_tokens = map->integer("max_new_tokens", reasoning.max_new_tokens);
+    if (reasoning.samples < 1) map->refuse("samples", "expected at least 1");
+    map->finish();
+    sweep.reasoning = reasoning;
+  }
+}
+
+void check_tasks(YamlMap& root, const SweepConfig& sweep) {
+  const auto known = tasks::task_names(sweep.protocol);
+  std::set<std::string> seen;
+  for (const std::string& task : sweep.tasks) {
+    if (std::find(known.begin(), known.end(), task) == known.end())
+      root.refuse("tasks", fmt::format("'{}' is not a task of protocol {}{}", valid_utf8(task),
+                                       sweep.protocol, did_you_mean(task, known)));
+    if (!seen.insert(task).second) root.refuse("tasks", fmt::format("'{}' stands twice", task));
+  }
+  for (std::size_t i = 1; i < sweep.lengths.size(); ++i)
+    if (sweep.lengths[i] == sweep.lengths[i - 1])
+      root.refuse("lengths", fmt::format("{} stands twice", format_length(sweep.lengths[i])));
+}
+
+void apply_override(YAML::Node root, const std::string& path, const std::string& value) {
+  YAML::Node node = root;
+  std::size_t begin = 0;
+  for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', begin)) {
+    const std::string key = path.substr(begin, dot - begin);
+    if (node[key].IsDefined() && !node[key].IsMap())
+      throw UsageError(fmt::format("--set {}: '{}' is not a mapping", path, path.substr(0, dot)));
+    node.reset(node[key]);
+    begin = dot + 1;
+  }
+  try {
+    node[path.substr(begin)] = YAML::Load(value);
+  } catch (const YAML::Exception& error) {
+    throw UsageError(fmt::format("--set {}: the value is not valid YAML: {}", path, error.msg));
+  }
+}
+
+}  // namespace
+
+std::int64_t SampleCounts::at(std::int64_t length) const {
+  const auto found = by_length.find(length);
+  return found == by_length.end() ? otherwise : found->second;
+}
+
+std::pair<std::string, std::string> parse_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError(fmt::format("--set '{}': expected key.path=value", valid_utf8(text)));
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
+                        const Overrides& overrides) {
+  YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
+    for (const auto& [path, value] : overrides) apply_override(node, path, value);
+  });
+  SweepConfig sweep;
+  sweep.name = root.text("name");
+  sweep.title = root.text("title", "");
+  sweep.protocol = root.text("protocol", "niah");
+  sweep.haystack = read_haystack(root, base);
+  sweep.tasks = root.texts("tasks");
+  sweep.lengths = root.lengths("lengths");
+  std::sort(sweep.lengths.begin(), sweep.lengths.end());
+  sweep.samples = read_samples(root, sweep.lengths);
+  sweep.seed = static_cast<std::uint64_t>(root.integer("seed", 0));
+  for (YamlMap& model : root.maps("models")) sweep.models.push_back(read_model(model, base));
+  sweep.tokenizer =
+      root.has("tokenizer") ? resolve(base, root.text("tokenizer")) : sweep.models.front().base;
+  root.text("tokenizer", "");
+  read_generation(root, sweep);
+  sweep.runtime = read_runtime(root);
+  read_report(root, sweep);
+  root.finish();
+  check_tasks(root, sweep);
+  return sweep;
+}
+
+SweepConfig read_sweep(const fs::path& path, const Overrides& overrides) {
+  return parse_sweep(read_file(path, "reading the config"), path.string(), path.parent_path(),
+                     overrides);
+}
+
+std::string sweep_to_json(const SweepConfig& sweep) {
+  nlohmann::ordered_json json;
+  json["name"] = sweep.name;
+  json["protocol"] = sweep.protocol;
+  json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
+                      {"path", sweep.haystack.path.string()},
+                      {"repeat", sweep.haystack.repeat}};
+  json["tasks"] = sweep.tasks;
+  json["lengths"] = sweep.lengths;
+  for (const std::int64_t length : sweep.lengths)
+    json["samples"][format_length(length)] = sweep.samples.at(length);
+  json["seed"] = sweep.seed;
+  for (const ModelConfig& model : sweep.models) {
+    nlohmann::ordered_json entry = {{"name", model.name}, {"base", model.base.string()}};
+    if (!model.sft.empty()) entry["sft"] = model.sft.string();
+    for (const VariantConfig& variant : model.variants) {
+      nlohmann::ordered_json one = {{"name", variant.name}};
+      if (variant.kind == VariantKind::kRestored) {
+        one["method"] = models::restore_method_name(variant.restore.method);
+        if (variant.restore.method == models::RestoreMethod::kQkPro)
+          one["lambda"] = variant.restore.lambda;
+      }
+      if (variant.kind == VariantKind::kCheckpoint) one["checkpoint"] = variant.checkpoint.string();
+      entry["variants"].push_back(one);
+    }
+    json["models"].push_back(entry);
+  }
+  json["tokenizer"] = sweep.tokenizer.string();
+  json["generation"] = {{"max_new_tokens", sweep.generation.max_new_tokens},
+                        {"stop_when_decided", sweep.generation.stop_when_decided}};
+  if (sweep.reasoning)
+    json["reasoning"] = {{"kind", "word-problems"},
+                         {"samples", sweep.reasoning->samples},
+                         {"max_new_tokens", sweep.reasoning->max_new_tokens}};
+  json["runtime"] = {{"dtype", sweep.runtime.dtype},
+                     {"threads", sweep.runtime.threads},
+                     {"prefill_chunk", sweep.runtime.prefill_chunk},
+                     {"share_prefixes", sweep.runtime.share_prefixes}};
+  return json.dump(2);
+}
+
+}  // namespace niah

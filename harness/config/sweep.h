@@ -1,0 +1,98 @@
+// A sweep: models x variants x tasks x lengths, read from YAML.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/config/yaml.h"
+#include "models/surgery/restore.h"
+#include "reports/record.h"
+#include "tasks/haystack.h"
+
+namespace niah {
+
+/// Where a variant's weights come from.
+enum class VariantKind {
+  kBase,        ///< the checkpoint before the fine-tune
+  kSft,         ///< after it
+  kRestored,    ///< after it, with projections put back
+  kCheckpoint,  ///< another checkpoint of the same architecture
+};
+
+struct VariantConfig {
+  std::string name;
+  VariantKind kind = VariantKind::kBase;
+  models::RestoreOptions restore;
+  std::filesystem::path checkpoint;
+  std::string description;  ///< for reports; made up from the kind where the file gives none
+};
+
+struct ModelConfig {
+  std::string name;
+  std::filesystem::path base, sft;  ///< sft may be empty
+  std::vector<VariantConfig> variants;
+};
+
+/// How many samples a cell has: one number, or one a length.
+struct SampleCounts {
+  std::int64_t otherwise = 0;
+  std::map<std::int64_t, std::int64_t> by_length;
+  std::int64_t at(std::int64_t length) const;
+};
+
+struct GenerationConfig {
+  std::int64_t max_new_tokens = 128;
+  bool stop_when_decided = true;
+};
+
+struct ReasoningConfig {
+  std::int64_t samples = 100;
+  std::int64_t max_new_tokens = 170;
+};
+
+struct RuntimeConfig {
+  std::string dtype = "auto";      ///< auto, fp32, bf16
+  std::int64_t threads = 0;        ///< 0: all cores
+  std::int64_t prefill_chunk = 0;  ///< 0: chosen by the model's size
+  bool share_prefixes = true;
+};
+
+struct SweepConfig {
+  std::string name;
+  std::string title;
+  std::string protocol = "niah";
+  tasks::HaystackSpec haystack;
+  std::vector<std::string> tasks;
+  std::vector<std::int64_t> lengths;  ///< ascending
+  SampleCounts samples;
+  std::uint64_t seed = 0;
+  std::vector<ModelConfig> models;
+  std::filesystem::path tokenizer;  ///< empty: the first model's base folder
+  GenerationConfig generation;
+  std::optional<ReasoningConfig> reasoning;
+  RuntimeConfig runtime;
+  bool published = false;  ///< show the paper's figures beside ours
+  std::vector<std::string> caveats;
+};
+
+/// `--set key.path=value` on the command line.
+using Overrides = std::vector<std::pair<std::string, std::string>>;
+
+/// Splits "key.path=value". Throws UsageError.
+std::pair<std::string, std::string> parse_override(const std::string& text);
+
+/// Reads a sweep. Relative paths of checkpoints, texts and tokenizers count from `base`. Throws
+/// UsageError with file:line:column for anything unknown, ill-typed or contradictory.
+SweepConfig parse_sweep(const std::string& yaml, const std::string& file,
+                        const std::filesystem::path& base, const Overrides& overrides);
+SweepConfig read_sweep(const std::filesystem::path& path, const Overrides& overrides);
+
+/// The resolved config as JSON text, for plan.json.
+std::string sweep_to_json(const SweepConfig& sweep);
+
+}  // namespace niah

@@ -1,0 +1,42 @@
+// The run's memory: one fsynced line a sample, so that a killed run loses at most the one in
+// flight.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "harness/base/files.h"
+#include "reports/record.h"
+
+namespace niah {
+
+/// Appends records, and knows which samples already have one.
+class Journal {
+ public:
+  /// Opens or creates the journal. A torn last line is dropped. Throws DataError for any other bad
+  /// line, or when another process writes the same journal.
+  explicit Journal(const std::filesystem::path& path);
+
+  /// Whether this sample of this variant is done.
+  bool has(const std::string& variant, const std::string& kind, const std::string& task,
+           std::int64_t length, std::int64_t index) const;
+  /// Writes the record and waits until it is on the disk.
+  void append(const reports::Record& record);
+  /// Records found when the journal was opened.
+  std::int64_t resumed() const { return resumed_; }
+  /// Whether a torn line was dropped.
+  bool torn() const { return torn_; }
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string, std::int64_t, std::int64_t>;
+
+  AppendFile file_;
+  std::set<Key> done_;
+  std::int64_t resumed_ = 0;
+  bool torn_ = false;
+};
+
+}  // namespace niah

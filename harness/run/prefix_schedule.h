@@ -1,0 +1,30 @@
+// In which order to read a set of prompts so that no common prefix is read twice.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace niah {
+
+using TokenIds = std::vector<std::int64_t>;
+
+/// One prompt's turn.
+struct Visit {
+  std::size_t prompt = 0;           ///< which prompt
+  std::int64_t resume = 0;          ///< position to go back to: a mark of an earlier visit, or 0
+  std::vector<std::int64_t> marks;  ///< positions to remember on the way, ascending, > resume
+  std::int64_t tail = 0;            ///< where shared reading ends; the rest is the prompt's own
+};
+
+/// Orders `prompts` by longest common prefix, in units of `chunk` tokens: every prompt is cut at
+/// multiples of `chunk` whatever it shares, so that the same pieces go through the model with
+/// sharing on and off, and results agree to the bit. The last, incomplete piece (1 to `chunk`
+/// tokens) is the tail. With `share` false every prompt is read from the start, in the given order.
+std::vector<Visit> schedule_prefixes(const std::vector<TokenIds>& prompts, std::int64_t chunk,
+                                     bool share);
+
+/// Tokens that a schedule reads, tails included.
+std::int64_t scheduled_tokens(const std::vector<TokenIds>& prompts,
+                              const std::vector<Visit>& visits);
+
+}  // namespace niah

@@ -1,0 +1,166 @@
+#include "harness/run/probe.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "harness/base/sha256.h"
+#include "harness/base/text.h"
+#include "tasks/scoring.h"
+
+namespace niah {
+namespace {
+
+// Keeps a record under 2 KB.
+constexpr std::size_t kMaxText = 700;
+
+TokenIds widen(const std::vector<models::TokenId>& ids) { return {ids.begin(), ids.end()}; }
+
+/// Ids of `continuation` after `prompt`, or none when the tokenizer would merge across the joint.
+TokenIds continuation_ids(const models::Tokenizer& tokenizer, const std::string& prompt,
+                          const std::string& continuation) {
+  if (tokenizer.is_seam_exact(prompt, continuation)) return widen(tokenizer.encode(continuation));
+  const auto alone = tokenizer.encode(prompt);
+  const auto together = tokenizer.encode(prompt + continuation);
+  const bool extends =
+      together.size() > alone.size() && std::equal(alone.begin(), alone.end(), together.begin());
+  if (!extends) return {};
+  return widen({together.begin() + static_cast<long>(alone.size()), together.end()});
+}
+
+std::string shorten(const std::string& text) {
+  if (text.size() <= kMaxText) return text;
+  return valid_utf8(text.substr(0, kMaxText)) + "...";
+}
+
+std::string decode(const models::Tokenizer& tokenizer, const TokenIds& ids) {
+  return tokenizer.decode({ids.begin(), ids.end()});
+}
+
+/// Whether the outcome can no longer change.
+bool is_decided(const Question& question, const std::string& output) {
+  if (question.blank.kind == "reasoning") return false;
+  return tasks::string_match_all(output, question.blank.expected) == 1 &&
+         !question.blank.expected.empty();
+}
+
+void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
+                  const Question& question) {
+  record.score = tasks::string_match_all(output, record.expected);
+  record.miss = tasks::miss_class_name(
+      tasks::classify({output, &record.expected, hit_limit, question.prompt}));
+}
+
+void score_reasoning(reports::Record& record, const std::string& output, bool hit_limit) {
+  using tasks::MissClass;
+  const auto answer = tasks::final_answer(output);
+  const bool right = answer && fmt::format("{}", *answer) == record.expected.front();
+  record.score = right ? 1 : 0;
+  const MissClass miss = right            ? MissClass::kHit
+                         : answer         ? MissClass::kWrongValue
+                         : hit_limit      ? MissClass::kOutOfTokens
+                         : output.empty() ? MissClass::kEmpty
+                                          : MissClass::kGarbage;
+  record.miss = tasks::miss_class_name(miss);
+}
+
+void fill(reports::Record& record, const models::Generation& generation, const Question& question,
+          const models::Tokenizer& tokenizer) {
+  record.computed_tokens = generation.computed_tokens;
+  if (!generation.finite) {
+    record.outcome = "not_finite";
+    record.detail = "a logit was NaN or infinite";
+    return;
+  }
+  const std::string output = decode(tokenizer, generation.ids);
+  record.text = shorten(output);
+  record.ids = generation.ids;
+  record.value_log_prob = generation.draft_log_prob;
+  record.value_rank = generation.draft_rank;
+  if (record.kind == "reasoning")
+    score_reasoning(record, output, generation.hit_limit);
+  else
+    score_needle(record, output, generation.hit_limit, question);
+}
+
+}  // namespace
+
+Question needle_question(const tasks::Sample& sample, const models::Tokenizer& tokenizer,
+                         const GenerationConfig& generation) {
+  Question question;
+  question.prompt = sample.prompt();
+  question.ids = widen(tokenizer.encode_prompt(question.prompt));
+  if (!sample.outputs.empty()) {
+    question.expected_text = " " + sample.outputs.front();
+    question.draft = continuation_ids(tokenizer, question.prompt, question.expected_text);
+  }
+  question.max_new_tokens = generation.max_new_tokens;
+  question.stop_when_decided = generation.stop_when_decided;
+
+  reports::Record& record = question.blank;
+  record.protocol = sample.protocol;
+  record.task = sample.task;
+  record.length = sample.max_length;
+  record.index = sample.index;
+  record.depth = sample.depth;
+  record.real_depth = sample.real_depth;
+  record.prompt_tokens = static_cast<std::int64_t>(question.ids.size());
+  record.real_length = sample.length;
+  record.prompt_sha256 = sample.prompt_sha256;
+  record.expected = sample.outputs;
+  return question;
+}
+
+Question reasoning_question(std::uint64_t seed, std::int64_t index,
+                            const models::Tokenizer& tokenizer, const ReasoningConfig& reasoning) {
+  const tasks::WordProblem problem = tasks::probe_problem(seed, index);
+  Question question;
+  question.prompt = problem.prompt();
+  question.ids = widen(tokenizer.encode_prompt(question.prompt));
+  question.expected_text = problem.chain_of_thought;
+  question.draft = continuation_ids(tokenizer, question.prompt, question.expected_text);
+  question.max_new_tokens = reasoning.max_new_tokens;
+  question.stop_when_decided = false;
+
+  reports::Record& record = question.blank;
+  record.kind = "reasoning";
+  record.task = "word-problems";
+  record.index = index;
+  record.prompt_tokens = static_cast<std::int64_t>(question.ids.size());
+  record.real_length = record.prompt_tokens;
+  record.prompt_sha256 = sha256_hex(question.prompt);
+  record.expected = {fmt::format("{}", problem.answer)};
+  return question;
+}
+
+reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,
+                    const std::vector<std::int64_t>& eos_ids, const Question& question,
+                    const TokenIds& tail, const models::Tokenizer& tokenizer) {
+  const auto begin = std::chrono::steady_clock::now();
+  reports::Record record = question.blank;
+  record.variant = fingerprint;
+  models::DecodeOptions options;
+  options.max_new_tokens = question.max_new_tokens;
+  options.eos_ids = eos_ids;
+  options.draft = question.draft;
+  if (question.stop_when_decided)
+    options.decided = [&](const TokenIds& ids) {
+      return is_decided(question, decode(tokenizer, ids));
+    };
+  try {
+    fill(record, models::decode_greedy(reader, variant, tail, options), question, tokenizer);
+  } catch (const std::bad_alloc&) {
+    record.outcome = "oom";
+    record.detail = "out of memory while decoding";
+  } catch (const c10::OutOfMemoryError& error) {
+    record.outcome = "oom";
+    record.detail = "out of memory while decoding";
+  }
+  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return record;
+}
+
+}  // namespace niah

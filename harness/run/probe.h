@@ -1,0 +1,43 @@
+// One question to one variant, scored: the step from a model's output to a record.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "harness/config/sweep.h"
+#include "harness/run/prefix_schedule.h"
+#include "models/decode.h"
+#include "models/tokenizer/tokenizer.h"
+#include "reports/record.h"
+#include "tasks/corpus/word_problem.h"
+#include "tasks/sample.h"
+
+namespace niah {
+
+/// A prompt with what is expected, in text and in ids.
+struct Question {
+  reports::Record blank;  ///< everything of the record that is known before the model answers
+  std::string prompt;
+  std::string expected_text;  ///< what the draft spells
+  TokenIds ids;               ///< the prompt as the model reads it
+  TokenIds draft;             ///< expected continuation; empty where it cannot be spelled in ids
+  std::int64_t max_new_tokens = 0;
+  bool stop_when_decided = true;
+};
+
+/// A needle sample as a question.
+Question needle_question(const tasks::Sample& sample, const models::Tokenizer& tokenizer,
+                         const GenerationConfig& generation);
+
+/// Problem `index` of the held-out reasoning probe as a question. The draft is the worked solution.
+Question reasoning_question(std::uint64_t seed, std::int64_t index,
+                            const models::Tokenizer& tokenizer, const ReasoningConfig& reasoning);
+
+/// Asks one variant. `reader` stands where the prompt's last `tail` tokens begin. Running out of
+/// memory and non-finite logits become outcomes of the record, not errors.
+reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,
+                    const std::vector<std::int64_t>& eos_ids, const Question& question,
+                    const TokenIds& tail, const models::Tokenizer& tokenizer);
+
+}  // namespace niah

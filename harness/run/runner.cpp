@@ -1,0 +1,262 @@
+#include "harness/run/runner.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <new>
+#include <utility>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/interrupt.h"
+#include "harness/base/progress.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "harness/run/plan.h"
+#include "harness/run/prefix_schedule.h"
+#include "harness/run/probe.h"
+#include "tasks/protocol.h"
+
+namespace niah {
+namespace {
+
+constexpr std::int64_t kDefaultChunk = 512;
+
+/// Everything a run holds while it goes.
+class Run {
+ public:
+  Run(const SweepConfig& sweep, const RunOptions& options);
+  reports::Report finish();
+  void measure();
+
+ private:
+  using Questions = std::vector<Question>;
+  /// One stretch of work: a cell (or the reasoning probe) on one group of variants.
+  struct Job {
+    std::string label;
+    const VariantGroup* group;
+    const tasks::Cell* cell;  ///< null: the reasoning probe
+    std::int64_t samples;
+    double cost;  ///< tokens, roughly
+  };
+
+  std::vector<Job> plan_jobs() const;
+  Questions open_questions(const Job& job) const;
+  void run_job(const Job& job, Progress& progress);
+  void read_and_ask(const Job& job, const Questions& questions, Progress& progress);
+  void ask_all(models::Reader& reader, const Job& job, const Question& question,
+               const TokenIds& tail, std::int64_t shared_tokens);
+  void record_failure(const Job& job, const Questions& questions, const std::string& outcome,
+                      const std::string& detail);
+
+  SweepConfig sweep_;
+  RunOptions options_;
+  std::int64_t chunk_;
+  std::shared_ptr<const models::Tokenizer> tokenizer_;
+  std::vector<std::unique_ptr<tasks::Cell>> cells_;
+  std::vector<VariantGroup> groups_;
+  reports::RunInfo info_;
+  std::unique_ptr<Journal> journal_;
+};
+
+std::vector<std::int64_t> eos_ids(const models::CausalLM& model,
+                                  const models::Tokenizer& tokenizer) {
+  std::vector<std::int64_t> ids = model.info().eos_ids;
+  if (tokenizer.eos_id() && std::find(ids.begin(), ids.end(), *tokenizer.eos_id()) == ids.end())
+    ids.push_back(*tokenizer.eos_id());
+  return ids;
+}
+
+Run::Run(const SweepConfig& sweep, const RunOptions& options)
+    : sweep_(sweep),
+      options_(options),
+      chunk_(sweep.runtime.prefill_chunk > 0 ? sweep.runtime.prefill_chunk : kDefaultChunk) {
+  ensure_writable_folder(options_.out);
+  const Machine machine = prepare_machine(sweep_.runtime);
+  tokenizer_ = models::open_tokenizer(sweep_.tokenizer);
+  const auto haystack = tasks::open_haystack(sweep_.haystack);
+
+  tasks::ProtocolSpec protocol{sweep_.protocol, sweep_.seed, haystack, {}, false};
+  protocol.count = [tokenizer = tokenizer_](std::string_view text) {
+    return tokenizer->count(text) + static_cast<std::int64_t>(tokenizer->prefix_ids().size() +
+                                                              tokenizer->suffix_ids().size());
+  };
+  std::vector<tasks::CellRequest> requests;
+  for (const std::int64_t length : sweep_.lengths)
+    for (const std::string& task : sweep_.tasks)
+      requests.push_back({task, length, sweep_.samples.at(length)});
+  cells_ = tasks::make_cells(protocol, requests);
+
+  const FingerprintBasis basis{
+      tokenizer_->sha256(), machine.dtype == at::kBFloat16 ? "bf16" : "fp32",
+      fmt::format("greedy, {} tokens, decided {}", sweep_.generation.max_new_tokens,
+                  sweep_.generation.stop_when_decided)};
+  std::vector<LoadedVariant> variants;
+  for (const ModelConfig& model : sweep_.models)
+    for (LoadedVariant& variant : load_variants(model, machine.dtype, basis))
+      variants.push_back(std::move(variant));
+  groups_ = group_variants(variants);
+
+  const std::string haystack_id =
+      fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
+  const std::string tokenizer_id =
+      fmt::format("{} {}", tokenizer_->description(), tokenizer_->sha256().substr(0, 16));
+  info_ = describe_run(sweep_, variants, haystack_id, tokenizer_id, machine);
+  write_or_check_plan(options_.out, info_);
+  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
+}
+
+std::vector<Run::Job> Run::plan_jobs() const {
+  std::vector<Job> jobs;
+  if (sweep_.reasoning)
+    for (const VariantGroup& group : groups_)
+      jobs.push_back({"reasoning", &group, nullptr, sweep_.reasoning->samples,
+                      static_cast<double>(sweep_.reasoning->samples * 500) *
+                          static_cast<double>(group.size())});
+  for (const auto& cell : cells_) {
+    const tasks::CellRequest& request = cell->request();
+    std::string task = request.task;
+    std::transform(task.begin(), task.end(), task.begin(),
+                   [](unsigned char c) { return std::toupper(c); });
+    // The shared trunk once, and on average the second half of every prompt.
+    const double tokens =
+        static_cast<double>(request.length) * (1 + static_cast<double>(request.samples) / 2);
+    for (const VariantGroup& group : groups_)
+      jobs.push_back({fmt::format("{}@{}", task, format_length(request.length)), &group, cell.get(),
+                      request.samples, tokens * (1 + 0.1 * static_cast<double>(group.size()))});
+  }
+  return jobs;
+}
+
+Run::Questions Run::open_questions(const Job& job) const {
+  Questions questions;
+  const auto done = [&](const std::string& kind, const std::string& task, std::int64_t length,
+                        std::int64_t index) {
+    return std::all_of(job.group->begin(), job.group->end(), [&](const LoadedVariant& variant) {
+      return journal_->has(variant.info.fingerprint, kind, task, length, index);
+    });
+  };
+  for (std::int64_t i = 0; i < job.samples; ++i) {
+    stop_if_interrupted();
+    if (job.cell == nullptr) {
+      if (done("reasoning", "word-problems", 0, i)) continue;
+      questions.push_back(reasoning_question(sweep_.seed, i, *tokenizer_, *sweep_.reasoning));
+    } else {
+      const tasks::CellRequest& request = job.cell->request();
+      if (done("recall", request.task, request.length, i)) continue;
+      questions.push_back(needle_question(job.cell->sample(i), *tokenizer_, sweep_.generation));
+    }
+  }
+  return questions;
+}
+
+void Run::ask_all(models::Reader& reader, const Job& job, const Question& question,
+                  const TokenIds& tail, std::int64_t shared_tokens) {
+  const models::Reader::Point before = reader.mark();
+  for (std::size_t v = 0; v < job.group->size(); ++v) {
+    const LoadedVariant& variant = (*job.group)[v];
+    if (journal_->has(variant.info.fingerprint, question.blank.kind, question.blank.task,
+                      question.blank.length, question.blank.index))
+      continue;
+    reports::Record record = ask(reader, v, variant.info.fingerprint,
+                                 eos_ids(*variant.model, *tokenizer_), question, tail, *tokenizer_);
+    // What was read for all variants together is booked on the first of them.
+    record.computed_tokens += std::exchange(shared_tokens, 0);
+    journal_->append(record);
+    reader.rewind(before);
+  }
+}
+
+void Run::read_and_ask(const Job& job, const Questions& questions, Progress& progress) {
+  std::vector<TokenIds> prompts;
+  std::size_t longest = 0;
+  for (const Question& question : questions) {
+    prompts.push_back(question.ids);
+    longest = std::max(longest, question.ids.size() + question.draft.size() +
+                                    static_cast<std::size_t>(question.max_new_tokens));
+  }
+  std::vector<std::shared_ptr<models::CausalLM>> models;
+  std::string names;
+  for (const LoadedVariant& variant : *job.group) {
+    models.push_back(variant.model);
+    names += (names.empty() ? "" : ", ") + variant.info.name;
+  }
+  models::Reader reader(models, static_cast<std::int64_t>(longest));
+
+  std::map<std::int64_t, models::Reader::Point> marks = {{0, reader.mark()}};
+  for (const Visit& visit : schedule_prefixes(prompts, chunk_, sweep_.runtime.share_prefixes)) {
+    const TokenIds& ids = prompts[visit.prompt];
+    marks.erase(marks.upper_bound(visit.resume), marks.end());
+    reader.rewind(marks.at(visit.resume));
+    for (std::int64_t at = visit.resume; at < visit.tail; at += chunk_) {
+      stop_if_interrupted();
+      reader.read({ids.begin() + at, ids.begin() + at + chunk_});
+      if (std::binary_search(visit.marks.begin(), visit.marks.end(), at + chunk_))
+        marks.emplace(at + chunk_, reader.mark());
+    }
+    ask_all(reader, job, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
+            visit.tail - visit.resume);
+    progress.advance(job.cost / static_cast<double>(job.samples),
+                     fmt::format("{}  {}", job.label, names));
+  }
+}
+
+void Run::record_failure(const Job& job, const Questions& questions, const std::string& outcome,
+                         const std::string& detail) {
+  for (const Question& question : questions)
+    for (const LoadedVariant& variant : *job.group) {
+      reports::Record record = question.blank;
+      record.variant = variant.info.fingerprint;
+      if (journal_->has(record.variant, record.kind, record.task, record.length, record.index))
+        continue;
+      record.outcome = outcome;
+      record.detail = detail;
+      journal_->append(record);
+    }
+}
+
+void Run::run_job(const Job& job, Progress& progress) {
+  const Questions questions = open_questions(job);
+  progress.advance(
+      job.cost / static_cast<double>(job.samples) *
+          static_cast<double>(job.samples - static_cast<std::int64_t>(questions.size())),
+      job.label);
+  if (questions.empty()) return;
+  try {
+    read_and_ask(job, questions, progress);
+  } catch (const std::bad_alloc&) {
+    record_failure(job, questions, "oom", "out of memory while reading the prompt");
+  } catch (const c10::OutOfMemoryError&) {
+    record_failure(job, questions, "oom", "out of memory while reading the prompt");
+  }
+}
+
+void Run::measure() {
+  if (journal_->resumed() > 0)
+    fmt::print(stderr, "continuing: {} records are there already{}\n", journal_->resumed(),
+               journal_->torn() ? ", one torn line was dropped" : "");
+  const std::vector<Job> jobs = plan_jobs();
+  double total = 0;
+  for (const Job& job : jobs) total += job.cost;
+  Progress progress(sweep_.name, total, options_.quiet);
+  for (const Job& job : jobs) run_job(job, progress);
+}
+
+reports::Report Run::finish() {
+  info_.finished = utc_now();
+  write_or_check_plan(options_.out, info_);
+  return reports::write_report(info_, {options_.out / "journal.jsonl"}, options_.out);
+}
+
+}  // namespace
+
+reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options) {
+  Run run(sweep, options);
+  run.measure();
+  return run.finish();
+}
+
+}  // namespace niah

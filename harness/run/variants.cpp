@@ -1,0 +1,126 @@
+#include "harness/run/variants.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "harness/base/error.h"
+#include "harness/base/sha256.h"
+#include "harness/version.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/reader.h"
+#include "models/registry.h"
+
+namespace niah {
+namespace {
+
+/// A checkpoint in memory.
+struct Source {
+  std::filesystem::path folder;
+  nlohmann::json config;
+  models::WeightMap weights;
+  std::string sha256;
+};
+
+Source load_source(const std::filesystem::path& folder, at::ScalarType dtype) {
+  const auto checkpoint = std::make_shared<models::Checkpoint>(folder);
+  Source source{folder, checkpoint->config(), models::load_weights(checkpoint, dtype),
+                checkpoint->weights_sha256()};
+  models::resolve_tied_head(source.config, folder.string(), source.weights);
+  return source;
+}
+
+/// Fields that only say how or when a checkpoint was made.
+nlohmann::json comparable_config(nlohmann::json config) {
+  for (const char* field : {"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
+    config.erase(field);
+  return config;
+}
+
+/// Variants are views on each other's tensors: that needs one architecture.
+void require_same_architecture(const Source& first, const Source& other) {
+  const nlohmann::json a = comparable_config(first.config), b = comparable_config(other.config);
+  if (a == b) return;
+  std::string differences;
+  for (const auto& [field, value] : a.items())
+    if (!b.contains(field) || b[field] != value)
+      differences += fmt::format("\n  {}: {} and {}", field, value.dump(),
+                                 b.contains(field) ? b[field].dump() : "absent");
+  for (const auto& [field, value] : b.items())
+    if (!a.contains(field))
+      differences += fmt::format("\n  {}: absent and {}", field, value.dump());
+  throw DataError(fmt::format("{} and {} are not checkpoints of one model; config.json differs:{}",
+                              first.folder.string(), other.folder.string(), differences));
+}
+
+std::string fingerprint(const Source& weights, const std::string& surgery,
+                        const FingerprintBasis& basis) {
+  return sha256_hex(fmt::format("niah {}\n{}\n{}\n{}\n{}\n{}\n{}", kVersion, weights.sha256,
+                                comparable_config(weights.config).dump(), surgery,
+                                basis.tokenizer_sha256, basis.dtype, basis.decoding))
+      .substr(0, 16);
+}
+
+}  // namespace
+
+std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
+                                         const FingerprintBasis& basis) {
+  const Source base = load_source(model.base, dtype);
+  std::optional<Source> sft;
+  if (!model.sft.empty()) {
+    sft = load_source(model.sft, dtype);
+    require_same_architecture(base, *sft);
+  }
+  const auto softmax =
+      models::build_model(base.config, base.folder.string(), base.weights)->softmax_layers();
+  std::vector<LoadedVariant> loaded;
+  const auto add = [&](const VariantConfig& variant, const Source& source,
+                       const models::WeightMap& weights, const std::string& surgery) {
+    loaded.push_back(
+        {{fingerprint(source, surgery, basis), model.name, variant.name, variant.description},
+         models::build_model(source.config, source.folder.string(), weights)});
+  };
+  for (const VariantConfig& variant : model.variants) {
+    switch (variant.kind) {
+      case VariantKind::kBase:
+        add(variant, base, base.weights, "");
+        break;
+      case VariantKind::kSft:
+        add(variant, *sft, sft->weights, "");
+        break;
+      case VariantKind::kCheckpoint: {
+        const Source other = load_source(variant.checkpoint, dtype);
+        require_same_architecture(base, other);
+        add(variant, other, other.weights, "");
+        break;
+      }
+      case VariantKind::kRestored:
+        add(variant, *sft, models::restore(base.weights, sft->weights, softmax, variant.restore),
+            fmt::format("{} lambda {} from {}", models::restore_method_name(variant.restore.method),
+                        variant.restore.lambda, base.sha256));
+        break;
+    }
+  }
+  return loaded;
+}
+
+std::vector<VariantGroup> group_variants(const std::vector<LoadedVariant>& variants) {
+  std::vector<VariantGroup> groups;
+  for (const LoadedVariant& variant : variants) {
+    bool placed = false;
+    for (VariantGroup& group : groups) {
+      const models::Reader pair({group.front().model, variant.model}, 0);
+      if (pair.shared_layers() < 1) continue;
+      group.push_back(variant);
+      placed = true;
+      break;
+    }
+    if (!placed) groups.push_back({variant});
+  }
+  return groups;
+}
+
+}  // namespace niah

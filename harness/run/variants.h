@@ -1,0 +1,42 @@
+// A sweep's variants, loaded: views on shared tensors, grouped by what they have in common.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/config/sweep.h"
+#include "models/causal_lm.h"
+#include "reports/record.h"
+
+namespace niah {
+
+/// One variant, ready to run.
+struct LoadedVariant {
+  reports::VariantInfo info;
+  std::shared_ptr<models::CausalLM> model;
+};
+
+/// Variants that share their lower layers and are run together.
+using VariantGroup = std::vector<LoadedVariant>;
+
+/// What enters every variant's fingerprint beside its weights.
+struct FingerprintBasis {
+  std::string tokenizer_sha256;
+  std::string dtype;
+  std::string decoding;  ///< max tokens, stop rule
+};
+
+/// Loads the variants of one model. Checkpoints are mapped once; restored variants share all
+/// tensors but the restored ones. Throws DataError for a checkpoint that is not whole, or for
+/// checkpoints of different architectures (lists the differences).
+std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
+                                         const FingerprintBasis& basis);
+
+/// Puts variants together that share at least the embedding and the first layer, keeping their
+/// order.
+std::vector<VariantGroup> group_variants(const std::vector<LoadedVariant>& variants);
+
+}  // namespace niah
