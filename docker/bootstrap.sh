@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Everything that a fresh Debian 12 machine needs, then one job. Run it again any time: what is done is
+# not done twice.
+#   bash docker/bootstrap.sh reproduce [options]   install, build, run the paper's story (niah reproduce)
+#   bash docker/bootstrap.sh test                  install, build, run all tests
+#   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
+#   bash docker/bootstrap.sh build                 install and build only
+#   bash docker/bootstrap.sh deps                  install only
+# Torch_DIR=<libtorch>/share/cmake/Torch uses that libtorch instead of fetching one.
+set -euo pipefail
+
+readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly torch_version=2.13.0
+readonly deps=$root/.deps
+readonly libtorch=$deps/libtorch-$torch_version
+readonly build=$root/build/release
+
+say() { printf 'bootstrap: %s\n' "$*" >&2; }
+die() { say "$*"; exit 3; }
+
+packages() { grep -vE '^(#|$)' "$root/docker/apt.txt"; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; return; fi
+  command -v sudo > /dev/null || die "system packages are missing and neither root nor sudo is here; install: $(packages | tr '\n' ' ')"
+  sudo "$@"
+}
+
+install_packages() {
+  local missing log
+  missing=$(for p in $(packages); do
+    [ "$(dpkg-query -W -f='${Status}' "$p" 2> /dev/null)" = "install ok installed" ] || echo "$p"
+  done)
+  [ -z "$missing" ] && return
+  say "installing $(echo "$missing" | wc -l) system packages"
+  log=$(mktemp)
+  if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+      --no-install-recommends $missing; } > "$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    die "apt-get could not install: $(echo $missing). Is the network there? Log: $log"
+  fi
+  rm -f "$log"
+}
+
+# Downloads torch's CPU wheel: PyTorch's own CPU index where it answers, else what pip is set up with.
+download_wheel() {
+  local to=$1 pip="python3 -m pip --disable-pip-version-check"
+  $pip download --quiet --no-deps --dest "$to" --retries 0 --timeout 10 \
+    --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version" > /dev/null 2>&1 && return
+  say "PyTorch's CPU index does not answer, asking pip's configured index"
+  $pip download --quiet --no-deps --dest "$to" "torch==$torch_version" > "$to/pip.log" 2>&1 && return
+  tail -n 3 "$to/pip.log" >&2
+  die "pip could not download torch $torch_version. Is the network there? Or give Torch_DIR=<libtorch>/share/cmake/Torch"
+}
+
+install_libtorch() {
+  [ -n "${Torch_DIR:-}" ] && { [ -e "$Torch_DIR/TorchConfig.cmake" ] || die "Torch_DIR=$Torch_DIR holds no TorchConfig.cmake"; return; }
+  [ -e "$libtorch/.complete" ] && return
+  say "fetching libtorch $torch_version (CPU, about 200 MB)"
+  local work
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' RETURN
+  download_wheel "$work"
+  rm -rf "$libtorch"
+  mkdir -p "$libtorch"
+  unzip -q "$work"/torch-*.whl 'torch/lib/*' 'torch/include/*' 'torch/share/*' 'torch/version.py' -d "$libtorch" \
+    || die "the torch wheel could not be unpacked into $libtorch: is the disk full?"
+  if grep -qE "^cuda.*= *'" "$libtorch/torch/version.py"; then
+    rm -rf "$libtorch"
+    die "pip's index gave a CUDA build of torch $torch_version; a CPU build is needed. Point pip at PyTorch's CPU index, or give Torch_DIR"
+  fi
+  rm -f "$libtorch"/torch/lib/libtorch_python.so
+  touch "$libtorch/.complete"
+}
+
+build_release() {
+  export CCACHE_DIR=${CCACHE_DIR:-$root/.ccache}
+  cmake --preset release -S "$root" > "$root/build.log" 2>&1 || { tail -n 20 "$root/build.log" >&2; die "cmake failed; log: $root/build.log"; }
+  # Two jobs per core would swap on small machines: a torch translation unit takes about 1.5 GB.
+  local jobs by_memory
+  jobs=$(nproc)
+  by_memory=$(($(awk '/MemAvailable/ {print $2}' /proc/meminfo) / 2000000))
+  [ "$by_memory" -lt "$jobs" ] && jobs=$((by_memory > 0 ? by_memory : 1))
+  cmake --build "$build" --parallel "$jobs" -- --quiet >> "$root/build.log" 2>&1 || { grep -E 'error|FAILED' "$root/build.log" | head -n 20 >&2; die "the build failed; log: $root/build.log"; }
+  rm -f "$root/build.log"
+}
+
+main() {
+  local job=${1:-}
+  [ $# -gt 0 ] && shift
+  case $job in
+    deps | build | test | bench | reproduce) ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  esac
+  cd "$root"
+  [ "$(uname -s)" = Linux ] && command -v dpkg-query > /dev/null || die "this script is for Debian 12; elsewhere install the packages of docker/apt.txt by hand and build with cmake --preset release"
+  install_packages
+  install_libtorch
+  [ "$job" = deps ] && return
+  build_release
+  case $job in
+    test) ctest --preset release "$@" ;;
+    bench) for b in "$build"/tests/bench/*_bench; do "$b" "$@"; done ;;
+    reproduce) "$build/niah" reproduce "$@" ;;
+  esac
+}
+
+main "$@"

@@ -1,0 +1,23 @@
+// Token-by-token versions of the ops, written from the equations alone. Slow; kept so that every faster
+// version can be checked against them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "models/ops/lightning.h"
+
+namespace niah::models::reference {
+
+/// The recurrence S_t = exp(-slope) S_{t-1} + k_t^T v_t, o_t = scale * q_t S_t, one token at a time.
+LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
+                                    const at::Tensor& value, const at::Tensor& slopes, double scale,
+                                    const at::Tensor& state);
+
+/// Causal softmax attention of the last R of n positions, one query row at a time, in fp64.
+at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
+                             const at::Tensor& value, double scale);
+
+/// x / sqrt(mean(x^2) + eps) * weight in fp64.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+
+}  // namespace niah::models::reference

@@ -1,0 +1,110 @@
+#include "models/decode.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "models/registry.h"
+#include "tests/models/support.h"
+
+namespace niah::models {
+namespace {
+
+struct Fixture {
+  std::shared_ptr<CausalLM> model =
+      load_model(test_data() / "models/hypenet-tiny-sharded", at::kFloat);
+  std::vector<std::int64_t> prompt = {5, 9, 200, 31, 77, 12, 250, 3, 8, 90, 41, 17};
+
+  /// The plain greedy continuation, token by token, with the model's own forward.
+  std::vector<std::int64_t> greedy(std::size_t count) {
+    State state(model->num_layers());
+    std::vector<std::int64_t> out;
+    at::Tensor ids = at::tensor(at::IntArrayRef(prompt), at::kLong).unsqueeze(0);
+    while (out.size() < count) {
+      const at::Tensor logits = model->forward(ids, state, Logits::kLast);
+      out.push_back(logits.argmax(-1).item<std::int64_t>());
+      ids = at::full({1, 1}, out.back(), at::kLong);
+    }
+    return out;
+  }
+
+  Generation run(DecodeOptions options, std::size_t tail = 4) {
+    Reader reader({model}, 200);
+    const auto cut = prompt.end() - static_cast<long>(tail);
+    reader.read({prompt.begin(), cut});
+    return decode_greedy(reader, 0, {cut, prompt.end()}, options);
+  }
+};
+
+TEST(DecodeGreedy, EqualsTokenByTokenWithoutADraft) {
+  Fixture f;
+  const Generation out = f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}});
+  EXPECT_EQ(out.ids, f.greedy(20));
+  EXPECT_TRUE(out.hit_limit);
+  EXPECT_FALSE(out.draft_log_prob.has_value());
+}
+
+TEST(DecodeGreedy, DoesNotDependOnTheDraft) {
+  Fixture f;
+  const auto expected = f.greedy(20);
+  for (std::size_t right = 0; right <= 10; ++right) {
+    std::vector<std::int64_t> draft(expected.begin(), expected.begin() + static_cast<long>(right));
+    for (int wrong = 0; wrong < 3; ++wrong) draft.push_back((expected[right] + 1) % 256);
+    const Generation out = f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = draft, .decided = {}});
+    EXPECT_EQ(out.ids, expected) << right << " draft tokens are right";
+  }
+  const std::vector<std::int64_t> exact(expected.begin(), expected.begin() + 12);
+  EXPECT_EQ(f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = exact, .decided = {}}).ids, expected);
+}
+
+TEST(DecodeGreedy, ScoresTheDraft) {
+  Fixture f;
+  const auto draft = f.greedy(3);
+  const Generation out = f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = draft, .decided = {}});
+  EXPECT_EQ(out.draft_rank, 1);
+  State state(f.model->num_layers());
+  std::vector<std::int64_t> text = f.prompt;
+  text.insert(text.end(), draft.begin(), draft.end() - 1);
+  const at::Tensor logits = f.model->forward_rows(
+      at::tensor(at::IntArrayRef(text), at::kLong).unsqueeze(0), state, 3)[0];
+  double expected = 0;
+  for (std::int64_t i = 0; i < 3; ++i)
+    expected += at::log_softmax(logits[i].to(at::kDouble), -1)[draft[static_cast<std::size_t>(i)]]
+                    .item<double>();
+  EXPECT_NEAR(*out.draft_log_prob, expected, 1e-4);
+
+  std::vector<std::int64_t> unlikely = draft;
+  unlikely[1] = logits[1].argmin().item<std::int64_t>();
+  EXPECT_EQ(f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = unlikely, .decided = {}}).draft_rank, 256);
+}
+
+TEST(DecodeGreedy, StopsAtEosAndWhenDecided) {
+  Fixture f;
+  const auto all = f.greedy(12);
+  const auto eos = all[5];
+  const auto first_eos = std::find(all.begin(), all.end(), eos);
+  for (const auto& draft : {std::vector<std::int64_t>{}, all}) {
+    const Generation stopped =
+        f.run({.max_new_tokens = 12, .eos_ids = {eos}, .draft = draft, .decided = {}});
+    EXPECT_EQ(stopped.ids, std::vector<std::int64_t>(all.begin(), first_eos));
+    EXPECT_FALSE(stopped.hit_limit);
+    const Generation decided =
+        f.run({.max_new_tokens = 12, .eos_ids = {}, .draft = draft, .decided = [](const auto& ids) {
+                 return ids.size() == 4;
+               }});
+    EXPECT_EQ(decided.ids, std::vector<std::int64_t>(all.begin(), all.begin() + 4));
+  }
+}
+
+TEST(DecodeGreedy, ReportsLogitsThatAreNotFinite) {
+  Fixture f;
+  const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models/hypenet-tiny-sharded");
+  WeightMap weights = load_weights(checkpoint, at::kFloat);
+  weights["model.norm.weight"] = at::full_like(weights["model.norm.weight"], NAN);
+  f.model = build_model(checkpoint->config(), "broken", weights);
+  EXPECT_FALSE(f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = {}, .decided = {}}).finite);
+}
+
+}  // namespace
+}  // namespace niah::models

@@ -1,0 +1,55 @@
+#include "models/ops/attention.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <tuple>
+
+#include "models/ops/norm.h"
+#include "models/ops/reference.h"
+
+namespace niah::models {
+namespace {
+
+double max_diff(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+// rows, keys, heads, kv heads, head size
+using Shape = std::tuple<int, int, int, int, int>;
+class AttentionShape : public testing::TestWithParam<Shape> {};
+
+TEST_P(AttentionShape, MatchesTheReferenceRowByRow) {
+  const auto [rows, keys, heads, kv_heads, dim] = GetParam();
+  torch::manual_seed(keys);
+  const at::Tensor q = torch::randn({1, heads, rows, dim});
+  // The cache hands out views of a larger buffer: keys are not contiguous over heads.
+  const at::Tensor k = torch::randn({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
+  const at::Tensor v = torch::randn({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
+  const at::Tensor expected = reference::softmax_attention(q, k, v, 0.3);
+  EXPECT_LT(max_diff(attend_cached(q, k, v, 0.3), expected), 1e-5);
+  if (rows == keys) EXPECT_LT(max_diff(attend_whole(q, k, v, 0.3), expected), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShape,
+                         testing::Values(Shape{1, 1, 4, 2, 16}, Shape{1, 300, 4, 2, 64},
+                                         Shape{2, 2, 4, 1, 16}, Shape{4, 77, 6, 3, 24},
+                                         Shape{5, 5, 4, 2, 16}, Shape{36, 700, 4, 2, 64},
+                                         Shape{64, 64, 8, 8, 32}, Shape{130, 999, 6, 2, 24},
+                                         Shape{257, 600, 4, 1, 128}));
+
+TEST(RmsNorm, MatchesTheReference) {
+  torch::manual_seed(3);
+  const at::Tensor x = torch::randn({2, 5, 96}) * 3, weight = torch::rand({96}) + 0.5;
+  EXPECT_LT(max_diff(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)), 2e-6);
+}
+
+TEST(RmsNorm, RoundsBeforeTheWeightInBf16) {
+  torch::manual_seed(4);
+  const at::Tensor x = torch::randn({3, 64}).to(at::kBFloat16);
+  const at::Tensor weight = (torch::rand({64}) + 0.5).to(at::kBFloat16);
+  const at::Tensor ones = at::ones({64}, at::kFloat);
+  const at::Tensor normed = reference::rms_norm(x.to(at::kFloat), ones, 1e-6).to(at::kBFloat16);
+  EXPECT_TRUE(at::equal(rms_norm(x, weight, 1e-6), normed * weight));
+}
+
+}  // namespace
+}  // namespace niah::models

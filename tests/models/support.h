@@ -1,0 +1,47 @@
+// What the models' tests share.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace niah::models {
+
+/// A folder that is removed at the end of the test.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "niah-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::filesystem::path test_data() { return NIAH_TEST_DATA; }
+
+/// Golden checkpoints of the given prefix: the committed ones, and all of NIAH_GOLDEN_DIR where set.
+inline std::vector<std::string> golden_models(const std::string& prefix) {
+  std::vector<std::filesystem::path> roots = {test_data() / "models"};
+  if (const char* all = std::getenv("NIAH_GOLDEN_DIR"))
+    roots.push_back(std::filesystem::path(all) / "models");
+  std::vector<std::string> folders;
+  for (const auto& root : roots)
+    for (const auto& entry : std::filesystem::directory_iterator(root))
+      if (entry.path().filename().string().starts_with(prefix)) folders.push_back(entry.path().string());
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+}  // namespace niah::models
