@@ -51,11 +51,13 @@ TEST(DecodeGreedy, DoesNotDependOnTheDraft) {
   for (std::size_t right = 0; right <= 10; ++right) {
     std::vector<std::int64_t> draft(expected.begin(), expected.begin() + static_cast<long>(right));
     for (int wrong = 0; wrong < 3; ++wrong) draft.push_back((expected[right] + 1) % 256);
-    const Generation out = f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = draft, .decided = {}});
+    const Generation out =
+        f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = draft, .decided = {}});
     EXPECT_EQ(out.ids, expected) << right << " draft tokens are right";
   }
   const std::vector<std::int64_t> exact(expected.begin(), expected.begin() + 12);
-  EXPECT_EQ(f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = exact, .decided = {}}).ids, expected);
+  EXPECT_EQ(f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = exact, .decided = {}}).ids,
+            expected);
 }
 
 TEST(DecodeGreedy, ScoresTheDraft) {
@@ -66,8 +68,8 @@ TEST(DecodeGreedy, ScoresTheDraft) {
   State state(f.model->num_layers());
   std::vector<std::int64_t> text = f.prompt;
   text.insert(text.end(), draft.begin(), draft.end() - 1);
-  const at::Tensor logits = f.model->forward_rows(
-      at::tensor(at::IntArrayRef(text), at::kLong).unsqueeze(0), state, 3)[0];
+  const at::Tensor logits =
+      f.model->forward_rows(at::tensor(at::IntArrayRef(text), at::kLong).unsqueeze(0), state, 3)[0];
   double expected = 0;
   for (std::int64_t i = 0; i < 3; ++i)
     expected += at::log_softmax(logits[i].to(at::kDouble), -1)[draft[static_cast<std::size_t>(i)]]
@@ -76,7 +78,9 @@ TEST(DecodeGreedy, ScoresTheDraft) {
 
   std::vector<std::int64_t> unlikely = draft;
   unlikely[1] = logits[1].argmin().item<std::int64_t>();
-  EXPECT_EQ(f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = unlikely, .decided = {}}).draft_rank, 256);
+  EXPECT_EQ(
+      f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = unlikely, .decided = {}}).draft_rank,
+      256);
 }
 
 TEST(DecodeGreedy, StopsAtEosAndWhenDecided) {

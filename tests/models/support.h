@@ -31,7 +31,8 @@ class TemporaryFolder {
 
 inline std::filesystem::path test_data() { return NIAH_TEST_DATA; }
 
-/// Golden checkpoints of the given prefix: the committed ones, and all of NIAH_GOLDEN_DIR where set.
+/// Golden checkpoints of the given prefix: the committed ones, and all of NIAH_GOLDEN_DIR where
+/// set.
 inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::filesystem::path> roots = {test_data() / "models"};
   if (const char* all = std::getenv("NIAH_GOLDEN_DIR"))
@@ -39,7 +40,8 @@ inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::string> folders;
   for (const auto& root : roots)
     for (const auto& entry : std::filesystem::directory_iterator(root))
-      if (entry.path().filename().string().starts_with(prefix)) folders.push_back(entry.path().string());
+      if (entry.path().filename().string().starts_with(prefix))
+        folders.push_back(entry.path().string());
   std::sort(folders.begin(), folders.end());
   return folders;
 }

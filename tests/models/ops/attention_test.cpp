@@ -11,7 +11,9 @@
 namespace niah::models {
 namespace {
 
-double max_diff(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+double max_diff(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 // rows, keys, heads, kv heads, head size
 using Shape = std::tuple<int, int, int, int, int>;
@@ -26,7 +28,8 @@ TEST_P(AttentionShape, MatchesTheReferenceRowByRow) {
   const at::Tensor v = torch::randn({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
   const at::Tensor expected = reference::softmax_attention(q, k, v, 0.3);
   EXPECT_LT(max_diff(attend_cached(q, k, v, 0.3), expected), 1e-5);
-  if (rows == keys) EXPECT_LT(max_diff(attend_whole(q, k, v, 0.3), expected), 1e-5);
+  if (rows != keys) return;
+  EXPECT_LT(max_diff(attend_whole(q, k, v, 0.3), expected), 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShape,

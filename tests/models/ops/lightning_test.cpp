@@ -39,10 +39,12 @@ TEST_P(LightningLength, PrefillIsPrefillOfAllButOnePlusDecode) {
   if (tokens < 2) return;
   const Inputs in = random_inputs(tokens);
   const auto whole = lightning_attention(in.q, in.k, in.v, in.slopes, 1, {});
-  const auto head = lightning_attention(in.q.narrow(2, 0, tokens - 1), in.k.narrow(2, 0, tokens - 1),
-                                        in.v.narrow(2, 0, tokens - 1), in.slopes, 1, {});
-  const auto last = lightning_attention(in.q.narrow(2, tokens - 1, 1), in.k.narrow(2, tokens - 1, 1),
-                                        in.v.narrow(2, tokens - 1, 1), in.slopes, 1, head.state);
+  const auto head =
+      lightning_attention(in.q.narrow(2, 0, tokens - 1), in.k.narrow(2, 0, tokens - 1),
+                          in.v.narrow(2, 0, tokens - 1), in.slopes, 1, {});
+  const auto last =
+      lightning_attention(in.q.narrow(2, tokens - 1, 1), in.k.narrow(2, tokens - 1, 1),
+                          in.v.narrow(2, tokens - 1, 1), in.slopes, 1, head.state);
   EXPECT_LT(max_diff(last.output, whole.output.narrow(2, tokens - 1, 1)), kTolerance);
   EXPECT_LT(max_diff(last.state, whole.state), kTolerance);
 }

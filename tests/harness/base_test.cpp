@@ -1,0 +1,79 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/progress.h"
+#include "harness/base/sha256.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "tests/models/support.h"
+
+namespace niah {
+namespace {
+
+using models::TemporaryFolder;
+
+TEST(Sha256, MatchesThePublishedVectors) {
+  EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256().update("a").update("bc").hex(), sha256_hex("abc"));
+}
+
+TEST(Units, LengthsReadAndWrite) {
+  EXPECT_EQ(parse_length("4K"), 4096);
+  EXPECT_EQ(parse_length("256k"), 262144);
+  EXPECT_EQ(parse_length("1M"), 1048576);
+  for (const char* bad : {"", "K", "-4K", "04", "4.5K", "4 K", "0", "9999999999999", "4KK"})
+    EXPECT_EQ(parse_length(bad), std::nullopt) << bad;
+  for (const std::int64_t length : {1, 1000, 1024, 4096, 6000, 262144, 1048576})
+    EXPECT_EQ(parse_length(format_length(length)), length);
+  EXPECT_EQ(format_bytes(7516192768.0), "7.0 GiB");
+  EXPECT_EQ(format_count(1926138880), "1,926,138,880");
+  EXPECT_EQ(format_count(-12), "-12");
+  EXPECT_EQ(format_duration(59.7), "1 min 00 s");
+}
+
+TEST(Text, RepairsUtf8AndEscapes) {
+  EXPECT_EQ(valid_utf8("a\xC3\xA9z"), "a\xC3\xA9z");
+  EXPECT_EQ(valid_utf8("a\xC3"), "a\xEF\xBF\xBD");
+  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
+  EXPECT_EQ(count_code_points("a\xC3\xA9\xE2\x82\xAC"), 3U);
+  EXPECT_EQ(escape_html("<b a='\"'>&\x01"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;\xEF\xBF\xBD");
+  EXPECT_EQ(did_you_mean("sampels", {"samples", "seed"}), ", did you mean 'samples'?");
+  EXPECT_EQ(did_you_mean("zzzzzz", {"samples", "seed"}), "");
+}
+
+TEST(Files, WriteFileReplacesWholeAndLeavesNothingBeside) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "a.txt";
+  write_file(path, "one");
+  write_file(path, "two");
+  EXPECT_EQ(read_file(path, "test"), "two");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  EXPECT_THROW(write_file(folder.path() / "no" / "b.txt", "x"), DataError);
+}
+
+TEST(Files, UnwritableFoldersAreRefusedAtOnce) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "file", "x");
+  EXPECT_THROW(ensure_writable_folder(folder.path() / "file"), DataError);
+  EXPECT_THROW(ensure_writable_folder(folder.path() / "file" / "sub"), DataError);
+  EXPECT_THROW(ensure_writable_folder("/proc/niah"), DataError);
+  ensure_writable_folder(folder.path() / "a" / "b");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "a" / "b"));
+}
+
+TEST(Files, MappingSaysWhatIsWrong) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(MappedFile(folder.path() / "none"), DataError);
+  EXPECT_THROW(MappedFile{folder.path()}, DataError);
+  write_file(folder.path() / "empty", "");
+  EXPECT_EQ(MappedFile(folder.path() / "empty").size(), 0U);
+  write_file(folder.path() / "full", "abc");
+  EXPECT_EQ(MappedFile(folder.path() / "full").view(), "abc");
+}
+
+}  // namespace
+}  // namespace niah

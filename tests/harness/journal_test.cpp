@@ -1,0 +1,85 @@
+#include "harness/run/journal.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "harness/base/error.h"
+#include "reports/journal.h"
+#include "tests/models/support.h"
+
+namespace niah {
+namespace {
+
+using models::TemporaryFolder;
+
+reports::Record record(std::int64_t index, const std::string& variant = "v") {
+  reports::Record record;
+  record.variant = variant;
+  record.protocol = "niah";
+  record.task = "s1";
+  record.length = 4096;
+  record.index = index;
+  record.expected = {"1234567"};
+  record.prompt_sha256 = std::string(64, 'a');
+  return record;
+}
+
+TEST(Journal, RemembersWhatItHolds) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "journal.jsonl";
+  {
+    Journal journal(path);
+    EXPECT_EQ(journal.resumed(), 0);
+    journal.append(record(0));
+    journal.append(record(1, "w"));
+    EXPECT_TRUE(journal.has("v", "recall", "s1", 4096, 0));
+  }
+  Journal journal(path);
+  EXPECT_EQ(journal.resumed(), 2);
+  EXPECT_FALSE(journal.torn());
+  EXPECT_TRUE(journal.has("v", "recall", "s1", 4096, 0));
+  EXPECT_FALSE(journal.has("v", "recall", "s1", 4096, 1));
+  EXPECT_FALSE(journal.has("v", "reasoning", "s1", 4096, 0));
+  EXPECT_TRUE(journal.has("w", "recall", "s1", 4096, 1));
+}
+
+TEST(Journal, DropsATornLastLineAndGoesOnBehindIt) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "journal.jsonl";
+  { Journal(path).append(record(0)); }
+  const auto whole = std::filesystem::file_size(path);
+  for (std::size_t cut = 1; cut < 60; cut += 7) {
+    {
+      std::ofstream file(path, std::ios::app);
+      file << std::string("{\"kind\":\"recall\",\"variant\":\"v\",\"protocol\":\"niah\",\"task\"")
+                  .substr(0, cut);
+    }
+    Journal journal(path);
+    EXPECT_TRUE(journal.torn());
+    EXPECT_EQ(journal.resumed(), 1);
+    EXPECT_EQ(std::filesystem::file_size(path), whole);
+  }
+  { Journal(path).append(record(1)); }
+  EXPECT_EQ(Journal(path).resumed(), 2);
+}
+
+TEST(Journal, RefusesDamageInTheMiddle) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "journal.jsonl";
+  {
+    std::ofstream file(path);
+    file << "{\"kind\":\n";
+  }
+  EXPECT_THROW(Journal{path}, DataError);
+}
+
+TEST(Journal, HasOneWriter) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "journal.jsonl";
+  const Journal first(path);
+  EXPECT_THROW(Journal{path}, DataError);
+}
+
+}  // namespace
+}  // namespace niah

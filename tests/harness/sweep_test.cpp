@@ -1,0 +1,111 @@
+#include "harness/config/sweep.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/error.h"
+
+namespace niah {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kSweep = R"(
+name: demo
+tasks: [s1, s2]
+lengths: [8K, 4K]
+samples: 10
+models:
+  - name: pair
+    base: checkpoints/base
+    sft: /abs/sft
+    variants: [base, sft, qk, {method: qk-pro, lambda: 0.5}, {name: other, checkpoint: c}]
+)";
+
+SweepConfig parse(const std::string& text, const Overrides& overrides = {}) {
+  return parse_sweep(text, "s.yaml", "/configs", overrides);
+}
+
+std::string refusal(const std::string& text, const Overrides& overrides = {}) {
+  try {
+    parse(text, overrides);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(Sweep, ReadsModelsVariantsAndPaths) {
+  const SweepConfig sweep = parse(kSweep);
+  EXPECT_EQ(sweep.lengths, (std::vector<std::int64_t>{4096, 8192}));
+  EXPECT_EQ(sweep.samples.at(8192), 10);
+  ASSERT_EQ(sweep.models.size(), 1U);
+  const ModelConfig& model = sweep.models[0];
+  EXPECT_EQ(model.base, "/configs/checkpoints/base");
+  EXPECT_EQ(model.sft, "/abs/sft");
+  EXPECT_EQ(sweep.tokenizer, model.base);
+  ASSERT_EQ(model.variants.size(), 5U);
+  EXPECT_EQ(model.variants[3].name, "qk-pro");
+  EXPECT_EQ(model.variants[3].restore.lambda, 0.5);
+  EXPECT_EQ(model.variants[4].checkpoint, "/configs/c");
+}
+
+TEST(Sweep, VariantsHaveADefault) {
+  const SweepConfig pair =
+      parse("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels: [{name: m, base: b, sft: s}]");
+  EXPECT_EQ(pair.models[0].variants.size(), 4U);
+  const SweepConfig alone =
+      parse("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels: [{name: m, base: b}]");
+  EXPECT_EQ(alone.models[0].variants.size(), 1U);
+}
+
+TEST(Sweep, CountsMayDifferByLength) {
+  const SweepConfig sweep = parse(replaced(kSweep, "samples: 10", "samples: {4K: 7, 8K: 3}"));
+  EXPECT_EQ(sweep.samples.at(4096), 7);
+  EXPECT_EQ(sweep.samples.at(8192), 3);
+  EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: {4K: 7}")),
+              HasSubstr("no count for length 8K"));
+}
+
+TEST(Sweep, OverridesReachAnyKey) {
+  const SweepConfig sweep =
+      parse(kSweep, {{"samples", "3"}, {"runtime.dtype", "fp32"}, {"lengths", "[16K]"}});
+  EXPECT_EQ(sweep.samples.at(16384), 3);
+  EXPECT_EQ(sweep.runtime.dtype, "fp32");
+  EXPECT_THAT(refusal(kSweep, {{"runtime.dtyp", "fp32"}}), HasSubstr("did you mean 'dtype'"));
+  EXPECT_THAT(refusal(kSweep, {{"samples.x", "1"}}), HasSubstr("not a mapping"));
+  EXPECT_THROW(parse_override("samples"), UsageError);
+}
+
+TEST(Sweep, RefusesWhatMakesNoSense) {
+  EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s9]")), HasSubstr("'s9' is not a task"));
+  EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s1]")), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal(replaced(kSweep, "[8K, 4K]", "[4K, 4096]")), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: 0")), HasSubstr("at least 1"));
+  EXPECT_THAT(refusal(replaced(kSweep, "    sft: /abs/sft\n", "")), HasSubstr("needs `sft`"));
+  EXPECT_THAT(refusal(replaced(kSweep, "qk,", "qkk,")), HasSubstr("s.yaml:"));
+  EXPECT_THAT(refusal(replaced(kSweep, "qk,", "sft,")), HasSubstr("two variants are called 'sft'"));
+  EXPECT_THAT(refusal(kSweep + "protocoll: niah\n"), HasSubstr("did you mean 'protocol'"));
+  EXPECT_THAT(refusal(kSweep + "runtime: {dtype: fp16}\n"),
+              HasSubstr("expected auto, fp32 or bf16"));
+  EXPECT_THAT(refusal(kSweep + "generation: {max_new_tokens: 200}\n"), HasSubstr("128"));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("kjv"));
+}
+
+TEST(Sweep, EveryShippedSweepIsValid) {
+  const std::filesystem::path configs = std::filesystem::path(NIAH_SOURCE_DIR) / "configs";
+  int read = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(configs)) {
+    if (entry.path().extension() != ".yaml") continue;
+    EXPECT_NO_THROW(read_sweep(entry.path(), {})) << entry.path();
+    ++read;
+  }
+  EXPECT_GE(read, 1);
+}
+
+}  // namespace
+}  // namespace niah

@@ -1,0 +1,107 @@
+#include "harness/config/yaml.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "harness/base/error.h"
+
+namespace niah {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+YamlMap parse(const std::string& text) { return YamlMap::parse(text, "c.yaml"); }
+
+template <typename Read>
+std::string refusal(const std::string& text, Read read) {
+  try {
+    YamlMap map = parse(text);
+    read(map);
+    map.finish();
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Yaml, EachScalarHasOneMeaning) {
+  const auto integer = [](YamlMap& map) { map.integer("x"); };
+  const auto number = [](YamlMap& map) { map.number("x"); };
+  const auto boolean = [](YamlMap& map) { map.boolean("x", false); };
+  const auto lengths = [](YamlMap& map) { map.lengths("x"); };
+  EXPECT_EQ(refusal("x: 12", integer), "accepted");
+  EXPECT_EQ(refusal("x: -3", integer), "accepted");
+  EXPECT_THAT(refusal("x: 08", integer), HasSubstr("c.yaml:1:4: x: expected an integer, got '08'"));
+  EXPECT_THAT(refusal("x: 0x10", integer), HasSubstr("expected an integer"));
+  EXPECT_THAT(refusal("x: 1e3", integer), HasSubstr("expected an integer"));
+  EXPECT_THAT(refusal("x: many", integer), HasSubstr("got 'many'"));
+  EXPECT_THAT(refusal("x: [1]", integer), HasSubstr("got a list"));
+  EXPECT_EQ(refusal("x: 1e-4", number), "accepted");
+  EXPECT_THAT(refusal("x: nan", number), HasSubstr("expected a number"));
+  EXPECT_THAT(refusal("x: 1.5s", number), HasSubstr("expected a number"));
+  EXPECT_EQ(refusal("x: true", boolean), "accepted");
+  for (const char* word : {"yes", "no", "on", "True", "1"})
+    EXPECT_THAT(refusal(std::string("x: ") + word, boolean), HasSubstr("expected true or false"))
+        << word;
+  EXPECT_EQ(refusal("x: [4K, 256k, 1M, 4096]", lengths), "accepted");
+  EXPECT_THAT(refusal("x: 4G", lengths), HasSubstr("expected a length"));
+  EXPECT_THAT(refusal("x: 0", lengths), HasSubstr("expected a length"));
+}
+
+TEST(Yaml, LengthsAreTokens) {
+  YamlMap map = parse("x: [4K, 256k, 6000]");
+  EXPECT_EQ(map.lengths("x"), (std::vector<std::int64_t>{4096, 262144, 6000}));
+}
+
+TEST(Yaml, UnknownKeysAreErrorsWithPlaceAndNearestName) {
+  const auto read = [](YamlMap& map) {
+    map.integer("samples", 1);
+    auto inner = map.map("runtime");
+    inner.text("dtype", "auto");
+    inner.finish();
+  };
+  EXPECT_EQ(refusal("samples: 2\nruntime: {dtype: fp32}", read), "accepted");
+  EXPECT_THAT(
+      refusal("sample: 2\nruntime: {dtype: fp32}", read),
+      AllOf(HasSubstr("c.yaml:1:1: sample: unknown key"), HasSubstr("did you mean 'samples'")));
+  EXPECT_THAT(refusal("samples: 2\nruntime:\n  dtyp: fp32", read),
+              AllOf(HasSubstr("c.yaml:3:3: runtime.dtyp"), HasSubstr("did you mean 'dtype'")));
+}
+
+TEST(Yaml, DuplicateKeysAreErrorsWithBothPlaces) {
+  EXPECT_THAT(refusal("a: 1\nb: 2\na: 3", [](YamlMap&) {}),
+              AllOf(HasSubstr("c.yaml:3:1: a"), HasSubstr("already given at c.yaml:1:1")));
+}
+
+TEST(Yaml, BrokenYamlAndWrongRootsNameTheirPlace) {
+  EXPECT_THAT(refusal("a: [1, 2", [](YamlMap&) {}), HasSubstr("c.yaml:1:"));
+  EXPECT_THAT(refusal("- 1", [](YamlMap&) {}), HasSubstr("a mapping (key: value) was expected"));
+  EXPECT_THAT(refusal("", [](YamlMap&) {}), HasSubstr("a mapping"));
+  EXPECT_THAT(refusal("a:", [](YamlMap& map) { map.text("a"); }), HasSubstr("required"));
+  EXPECT_THAT(refusal("a: []", [](YamlMap& map) { map.texts("a"); }), HasSubstr("empty"));
+}
+
+TEST(Yaml, SurvivesAnyBytes) {
+  const std::string seed =
+      "name: x\nlengths: [4K, 8K]\nruntime: {dtype: fp32, threads: 2}\nlist:\n  - a: 1\n";
+  std::mt19937 random(1);
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = seed;
+    for (int edits = 1 + static_cast<int>(random() % 4); edits > 0; --edits)
+      text[random() % text.size()] = static_cast<char>(random());
+    try {
+      YamlMap map = parse(text);
+      map.text("name", "");
+      map.lengths("lengths");
+      map.maps("list");
+      map.finish();
+    } catch (const UsageError&) {
+    }
+  }
+}
+
+}  // namespace
+}  // namespace niah

@@ -1,0 +1,91 @@
+#include "models/training/trainer.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "harness/base/error.h"
+#include "models/registry.h"
+#include "tests/models/support.h"
+
+namespace niah::models {
+namespace {
+
+std::shared_ptr<CausalLM> fresh_model(std::uint64_t seed) {
+  const auto config = parse_json_file(test_data() / "models/hypenet-flags/config.json", "test");
+  RandomSource source(seed, 3);
+  return make_model(config, "fresh", source);
+}
+
+Batch batch(std::int64_t step) {
+  torch::manual_seed(100 + step);
+  return {torch::randint(32, {4, 33}, at::kLong), at::ones({4, 33})};
+}
+
+TrainOptions options() {
+  TrainOptions options;
+  options.steps = 30;
+  options.learning_rate = {.peak = 3e-3, .warmup_steps = 3, .decay_from = 0.5, .floor = 0.1};
+  options.weight_decay = 0.1;
+  options.bf16 = false;
+  return options;
+}
+
+TEST(LearningRate, WarmsUpHoldsAndDecays) {
+  const LearningRate rate{.peak = 1, .warmup_steps = 10, .decay_from = 0.6, .floor = 0.05};
+  EXPECT_NEAR(rate.at(0, 100), 0.1, 1e-12);
+  EXPECT_NEAR(rate.at(9, 100), 1, 1e-12);
+  EXPECT_NEAR(rate.at(59, 100), 1, 1e-12);
+  EXPECT_NEAR(rate.at(80, 100), 0.5, 1e-12);
+  EXPECT_NEAR(rate.at(99, 100), 0.05, 1e-12);
+}
+
+TEST(Trainer, LearnsOneBatchByHeart) {
+  Trainer trainer(fresh_model(1), options());
+  const double first = trainer.step(batch(0)).loss;
+  double last = first;
+  while (trainer.steps_done() < 30) last = trainer.step(batch(0)).loss;
+  EXPECT_LT(last, first - 0.5);
+}
+
+TEST(Trainer, EqualSeedsGiveEqualWeights) {
+  const auto a = parameters_of(*fresh_model(5)), b = parameters_of(*fresh_model(5));
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(at::equal(tensor, b.at(name))) << name;
+  EXPECT_FALSE(at::equal(a.at("model.embed_tokens.weight"),
+                         parameters_of(*fresh_model(6)).at("model.embed_tokens.weight")));
+}
+
+TEST(Trainer, ResumedTrainingIsTheSameTraining) {
+  const TemporaryFolder folder;
+  const auto whole_model = fresh_model(2), resumed_model = fresh_model(3);
+  Trainer whole(whole_model, options());
+  for (int step = 0; step < 10; ++step) {
+    if (step == 4) whole.save(folder.path() / "state.safetensors");
+    whole.step(batch(step));
+  }
+  Trainer resumed(resumed_model, options());
+  resumed.load(folder.path() / "state.safetensors");
+  EXPECT_EQ(resumed.steps_done(), 4);
+  for (int step = 4; step < 10; ++step) resumed.step(batch(step));
+  const auto expected = parameters_of(*whole_model);
+  for (const auto& [name, tensor] : parameters_of(*resumed_model))
+    EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
+}
+
+TEST(Trainer, RefusesAStateOfAnotherModel) {
+  const TemporaryFolder folder;
+  save_weights(folder.path() / "s.safetensors", {{"param.x", at::zeros({2})}},
+               {{"steps_done", "1"}});
+  Trainer trainer(fresh_model(1), options());
+  EXPECT_THROW(trainer.load(folder.path() / "s.safetensors"), DataError);
+}
+
+TEST(Trainer, IgnoresTokensOfWeightZero) {
+  Trainer trainer(fresh_model(1), options());
+  Batch some = batch(0);
+  some.weights.narrow(1, 16, 17).zero_();
+  const StepResult result = trainer.step(some);
+  EXPECT_NEAR(result.loss, result.token_loss.narrow(1, 0, 15).mean().item<double>(), 1e-5);
+}
+
+}  // namespace
+}  // namespace niah::models
