@@ -41,6 +41,10 @@ int run(int argc, char** argv) {
   add_reproduce_command(program, chosen);
   add_run_command(program, chosen);
   add_report_command(program, chosen);
+  add_info_command(program, chosen);
+  add_verify_command(program, chosen);
+  add_generate_command(program, chosen);
+  add_tokenize_command(program, chosen);
   add_train_command(program, chosen);
   try {
     program.parse(argc, argv);

@@ -17,9 +17,13 @@ using Command = std::function<ExitCode()>;
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example);
 
+void add_generate_command(CLI::App& program, Command& chosen);
+void add_info_command(CLI::App& program, Command& chosen);
 void add_reproduce_command(CLI::App& program, Command& chosen);
 void add_run_command(CLI::App& program, Command& chosen);
 void add_report_command(CLI::App& program, Command& chosen);
+void add_tokenize_command(CLI::App& program, Command& chosen);
 void add_train_command(CLI::App& program, Command& chosen);
+void add_verify_command(CLI::App& program, Command& chosen);
 
 }  // namespace niah

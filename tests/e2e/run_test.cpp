@@ -1,0 +1,220 @@
+// A sweep from YAML to report: killed, resumed, shared, refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "harness/base/files.h"
+#include "reports/journal.h"
+#include "tests/e2e/program.h"
+#include "tests/models/support.h"
+
+namespace niah::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using models::TemporaryFolder;
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kZoo = NIAH_SOURCE_DIR "/models/zoo";
+
+/// A small sweep on the zoo with generated prose, so that it runs on any machine.
+std::string small_sweep(const std::string& extra = "") {
+  return "name: small\nhaystack: {kind: prose}\ntasks: [s1, s3]\nlengths: [1K, 2K]\nsamples: 6\n"
+         "models:\n  - name: zoo\n    base: " +
+         kZoo + "/base\n    sft: " + kZoo +
+         "/cot-sft\n"
+         "    variants: [base, sft, qk]\ntokenizer: " +
+         kZoo +
+         "/tokenizer\n"
+         "reasoning: {samples: 3}\nruntime: {dtype: fp32, prefill_chunk: 128" +
+         extra + "}\n";
+}
+
+class Run : public testing::Test {
+ protected:
+  fs::path path(const std::string& name) const { return temporary_.path() / name; }
+  std::string config(const std::string& text) const {
+    write_file(path("sweep.yaml"), text);
+    return path("sweep.yaml").string();
+  }
+  /// Records by identity, without what may differ between equal runs.
+  std::map<std::string, json> records(const std::string& run, bool with_cost = true) const {
+    std::map<std::string, json> all;
+    reports::read_records(path(run) / "journal.jsonl", [&](const reports::Record& record) {
+      json line = record;
+      line.erase("seconds");
+      if (!with_cost) line.erase("computed_tokens");
+      const std::string key = record.variant + record.kind + record.task +
+                              std::to_string(record.length) + "#" + std::to_string(record.index);
+      EXPECT_TRUE(all.emplace(key, line).second) << "doubled: " << key;
+    });
+    return all;
+  }
+
+  TemporaryFolder temporary_;
+};
+
+TEST_F(Run, LeavesAWholeRunFolder) {
+  const Outcome outcome = niah("run " + config(small_sweep()) + " --out " + path("run").string());
+  ASSERT_EQ(outcome.code, 0) << outcome.output;
+  for (const char* file : {"plan.json", "journal.jsonl", "results.json", "report.html",
+                           "tables/summary.md", "tables/summary.csv", "heatmaps/s3-sft.svg"})
+    EXPECT_TRUE(fs::exists(path("run") / file)) << file;
+  EXPECT_EQ(records("run").size(), 3U * (2 * 2 * 6 + 3));
+  EXPECT_THAT(outcome.output, HasSubstr("report.html"));
+}
+
+TEST_F(Run, SharingPrefixesChangesNoRecord) {
+  const std::string with = config(small_sweep());
+  ASSERT_EQ(niah("run " + with + " --out " + path("shared").string()).code, 0);
+  ASSERT_EQ(
+      niah("run " + with + " --set runtime.share_prefixes=false --out " + path("alone").string())
+          .code,
+      0);
+  EXPECT_EQ(records("shared", false), records("alone", false));
+}
+
+TEST_F(Run, KilledAnywhereItResumesToTheSameRecords) {
+  const std::string sweep = config(small_sweep());
+  ASSERT_EQ(niah("run " + sweep + " --out " + path("whole").string()).code, 0);
+  for (int kill = 0; kill < 4; ++kill) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::freopen("/dev/null", "w", stderr);
+      ::execl(NIAH_PROGRAM, "niah", "run", sweep.c_str(), "--out", path("killed").c_str(), nullptr);
+      ::_exit(127);
+    }
+    // Until a few more records are there, whatever the machine's speed.
+    const auto size = [&] {
+      std::error_code error;
+      const auto bytes = fs::file_size(path("killed") / "journal.jsonl", error);
+      return error ? 0 : bytes;
+    };
+    const auto before = size();
+    for (int i = 0; i < 3000 && size() < before + 4000; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  const Outcome last = niah("run " + sweep + " --out " + path("killed").string());
+  ASSERT_EQ(last.code, 0) << last.output;
+  EXPECT_THAT(last.output, HasSubstr("continuing"));
+  EXPECT_EQ(records("killed", false), records("whole", false));
+  const Outcome again = niah("run " + sweep + " --out " + path("killed").string());
+  EXPECT_EQ(again.code, 0) << "a finished run only draws its report again";
+  EXPECT_EQ(records("killed", false), records("whole", false));
+}
+
+TEST_F(Run, InterruptSavesAndExits130) {
+  const std::string sweep = config(small_sweep());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::freopen("/dev/null", "w", stderr);
+    ::execl(NIAH_PROGRAM, "niah", "run", sweep.c_str(), "--out", path("run").c_str(), nullptr);
+    ::_exit(127);
+  }
+  for (int i = 0; i < 3000 && !fs::exists(path("run") / "journal.jsonl"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+}
+
+TEST_F(Run, AFolderHoldsOneRun) {
+  const std::string out = " --out " + path("run").string();
+  ASSERT_EQ(niah("run " + config(small_sweep()) + out + " --set lengths=1K").code, 0);
+  const Outcome other = niah("run " + config(small_sweep()) + out + " --set seed=9");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.output, HasSubstr("seed was 0, is now 9"));
+  EXPECT_EQ(niah("run " + config(small_sweep()) + out).code, 0) << "lengths may be added";
+}
+
+/// Each bad input: its own exit code and one clear line.
+TEST_F(Run, BadInputIsOneClearLine) {
+  const auto expect = [&](const std::string& arguments, int code, const std::string& text,
+                          const std::string& environment = "") {
+    const Outcome outcome = niah(arguments, environment);
+    EXPECT_EQ(outcome.code, code) << arguments << "\n" << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr(text)) << arguments;
+    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
+  };
+  const std::string out = " --out " + path("run").string();
+  const std::string good = config(small_sweep());
+  expect("run " + path("none.yaml").string() + out, 3, "none.yaml");
+  expect("run " + good + " --out /proc/nowhere", 3, "/proc/nowhere");
+  expect("run " + good + out + " --set 'haystack={kind: essays, path: /no/essays}'", 3,
+         "/no/essays");
+  expect("run " + good + out + " --set 'haystack={kind: kjv}'", 3, "kjv", "NIAH_DATA_DIR=/no/data");
+  expect("run " + good + out + " --set lengths=64", 2, "smallest");
+  expect("run " + good + out + " --set runtime.dtype=fp8", 2, "fp8");
+  expect("run " + good + out + " --set tokenizer=/no/tokenizer", 3, "/no/tokenizer");
+  fs::create_directories(path("half"));
+  fs::copy(kZoo + "/base/config.json", path("half/config.json"));
+  expect(
+      "run " + good + out + " --set 'models=[{name: half, base: " + path("half").string() + "}]'",
+      3, "neither model.safetensors nor");
+  std::ofstream(path("half/model.safetensors"))
+      << std::ifstream(kZoo + "/base/model.safetensors").rdbuf();
+  fs::resize_file(path("half/model.safetensors"), 1000000);
+  expect(
+      "run " + good + out + " --set 'models=[{name: half, base: " + path("half").string() + "}]'",
+      3, "truncated");
+}
+
+TEST(Program, HelpAndVersionAndWrongCommandLines) {
+  const Outcome help = niah("--help");
+  EXPECT_EQ(help.code, 0);
+  for (const char* command :
+       {"reproduce", "run", "report", "info", "verify", "generate", "tokenize", "train"}) {
+    EXPECT_THAT(help.output, HasSubstr(command));
+    const Outcome own = niah(std::string(command) + " --help");
+    EXPECT_EQ(own.code, 0);
+    EXPECT_THAT(own.output, HasSubstr("Example:")) << command;
+  }
+  EXPECT_THAT(niah("--version").output, HasSubstr("niah "));
+  EXPECT_EQ(niah("").code, 2);
+  EXPECT_EQ(niah("frobnicate").code, 2);
+  EXPECT_EQ(niah("run").code, 2);
+  EXPECT_EQ(niah("reproduce --quick --full").code, 2);
+}
+
+TEST(Program, GenerateWritesJsonLines) {
+  const Outcome outcome =
+      niah("generate --task s2 --length 1K --samples 2 --seed 3 --haystack prose --tokenizer " +
+           kZoo + "/tokenizer");
+  ASSERT_EQ(outcome.code, 0) << outcome.output;
+  std::istringstream lines(outcome.output);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    const json sample = json::parse(line);
+    EXPECT_EQ(sample["index"], count);
+    EXPECT_EQ(sample["max_length"], 1024);
+    EXPECT_THAT(sample["input"].get<std::string>(),
+                HasSubstr(sample["outputs"][0].get<std::string>()));
+  }
+  EXPECT_EQ(count, 2);
+}
+
+TEST(Program, VerifyAgreesWithTheReference) {
+  const std::string folder = NIAH_TEST_DATA "/models/hypenet-flags";
+  const Outcome good = niah("verify " + folder + " --golden " + folder + "/golden.safetensors");
+  EXPECT_EQ(good.code, 0) << good.output;
+  EXPECT_LT(json::parse(good.output)["prefill_max_abs_diff"].get<double>(), 1e-4);
+  const Outcome strict =
+      niah("verify " + folder + " --tolerance 1e-12 --golden " + folder + "/golden.safetensors");
+  EXPECT_EQ(strict.code, 1);
+}
+
+}  // namespace
+}  // namespace niah::e2e
