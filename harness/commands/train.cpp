@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "harness/commands/commands.h"
+#include "harness/zoo/tokenizer.h"
 #include "harness/zoo/train.h"
 
 namespace niah {
@@ -15,7 +16,10 @@ struct TrainArguments {
 };
 
 ExitCode run_train(const TrainArguments& arguments) {
-  zoo::train(zoo::read_recipe(arguments.recipe), arguments.run);
+  if (zoo::is_tokenizer_recipe(arguments.recipe))
+    zoo::train_tokenizer(zoo::read_tokenizer_recipe(arguments.recipe), arguments.run.out);
+  else
+    zoo::train(zoo::read_recipe(arguments.recipe), arguments.run);
   return ExitCode::kOk;
 }
 

@@ -40,7 +40,8 @@ DataKind read_data_kind(YamlMap& map) {
   map.refuse("kind", "expected documents, chain_of_thought or direct, got '" + kind + "'");
 }
 
-void read_documents(YamlMap& map, DataSpec& data, const fs::path& base) {
+/// Text and mix: what documents are made of.
+void read_mix(YamlMap& map, DataSpec& data, const fs::path& base) {
   YamlMap text = map.map("text");
   data.text.kind = tasks::parse_haystack_kind(text.text("kind"));
   if (text.has("path")) data.text.path = base / text.text("path");
@@ -52,6 +53,10 @@ void read_documents(YamlMap& map, DataSpec& data, const fs::path& base) {
   YamlMap mix = map.map("mix");
   for (const std::string& kind : mix.keys())
     data.mix.emplace_back(tasks::parse_document_kind(kind), mix.number(kind));
+}
+
+void read_documents(YamlMap& map, DataSpec& data, const fs::path& base) {
+  read_mix(map, data, base);
   for (YamlMap& phase : map.maps("phases")) {
     data.phases.push_back({phase.number("until"), phase.integer("tokens")});
     phase.finish();
@@ -78,6 +83,26 @@ models::TrainOptions read_train(YamlMap map) {
 }
 
 }  // namespace
+
+bool is_tokenizer_recipe(const fs::path& path) { return YamlMap::read(path).has("sentencepiece"); }
+
+TokenizerRecipe read_tokenizer_recipe(const fs::path& path) {
+  YamlMap map = YamlMap::read(path);
+  TokenizerRecipe recipe;
+  recipe.name = map.text("name");
+  recipe.seed = static_cast<std::uint64_t>(map.integer("seed", 1));
+  YamlMap pieces = map.map("sentencepiece");
+  recipe.vocab_size = pieces.integer("vocab_size", recipe.vocab_size);
+  recipe.documents = pieces.integer("documents", recipe.documents);
+  if (recipe.vocab_size < 400) pieces.refuse("vocab_size", "expected at least 400");
+  if (recipe.documents < 1) pieces.refuse("documents", "expected at least 1");
+  pieces.finish();
+  YamlMap data = map.map("data");
+  read_mix(data, recipe.data, path.parent_path());
+  data.finish();
+  map.finish();
+  return recipe;
+}
 
 Recipe read_recipe(const fs::path& path) {
   YamlMap map = YamlMap::read(path);

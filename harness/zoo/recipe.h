@@ -50,6 +50,19 @@ struct Recipe {
   std::int64_t save_every = 250;  ///< steps between resumable states
 };
 
+/// A recipe for the tokenizer: SentencePiece unigram on the base model's documents.
+struct TokenizerRecipe {
+  std::string name;
+  std::uint64_t seed = 1;
+  DataSpec data;
+  std::int64_t vocab_size = 1056;
+  std::int64_t documents = 20000;  ///< documents to learn the pieces from
+};
+
+/// Whether the file is a recipe for a tokenizer (it has `sentencepiece`).
+bool is_tokenizer_recipe(const std::filesystem::path& path);
+TokenizerRecipe read_tokenizer_recipe(const std::filesystem::path& path);
+
 /// Reads and checks a recipe. Relative paths count from the recipe's folder. Throws UsageError with
 /// file:line:column.
 Recipe read_recipe(const std::filesystem::path& path);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "harness/zoo/corpus.h"
 #include "tasks/corpus/word_problem.h"
 
 namespace niah::zoo {
@@ -14,38 +15,6 @@ namespace {
 // With less room than this no question fits; running text fills the row.
 constexpr std::int64_t kMinDocument = 100;
 constexpr float kEosWeight = 0.5F;
-
-/// The part of the text after the held-out one, cut into short stretches so that needles have many
-/// places to stand.
-std::vector<std::string> training_sentences(const DataSpec& data) {
-  const auto text = tasks::open_haystack(data.text);
-  if (text->size() < 0)
-    throw UsageError(
-        "training needs a text that ends, so that a part can be held out; prose and "
-        "repeated texts do not");
-  const auto first = static_cast<std::int64_t>(static_cast<double>(text->size()) * data.held_out);
-  std::vector<std::string> out;
-  for (std::int64_t i = first; i < text->size(); ++i) {
-    std::string_view rest = text->sentence(i);
-    for (std::size_t cut = rest.find("; "); cut != std::string_view::npos; cut = rest.find("; ")) {
-      out.emplace_back(rest.substr(0, cut + 1));
-      rest.remove_prefix(cut + 2);
-    }
-    if (!rest.empty()) out.emplace_back(rest);
-  }
-  return out;
-}
-
-tasks::DocumentKind choose_kind(const DataSpec& data, tasks::CounterRng& rng) {
-  double total = 0;
-  for (const auto& [kind, weight] : data.mix) total += weight;
-  double at = static_cast<double>(rng.below(1'000'000)) / 1e6 * total;
-  for (const auto& [kind, weight] : data.mix) {
-    if (at < weight) return kind;
-    at -= weight;
-  }
-  return data.mix.back().first;
-}
 
 }  // namespace
 
@@ -87,7 +56,7 @@ TrainingData::Row TrainingData::packed_row(std::int64_t step, std::int64_t row,
   while (out.ids.size() < wanted) {
     const auto room = static_cast<std::int64_t>(wanted - out.ids.size());
     const tasks::DocumentKind kind =
-        room < kMinDocument ? tasks::DocumentKind::kText : choose_kind(recipe_.data, rng);
+        room < kMinDocument ? tasks::DocumentKind::kText : choose_document(recipe_.data, rng);
     for (const tasks::Segment& segment : documents_->make(kind, room, rng))
       append(out, segment.text, segment.weight);
     out.ids.push_back(eos_);

@@ -1,0 +1,14 @@
+// Trains the zoo's tokenizer.
+#pragma once
+
+#include <filesystem>
+
+#include "harness/zoo/recipe.h"
+
+namespace niah::zoo {
+
+/// Learns SentencePiece unigram pieces from the documents of the recipe and writes tokenizer.model
+/// and tokenizer_config.json into the folder `out`. Throws DataError when SentencePiece refuses.
+void train_tokenizer(const TokenizerRecipe& recipe, const std::filesystem::path& out);
+
+}  // namespace niah::zoo
