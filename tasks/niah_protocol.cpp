@@ -154,8 +154,11 @@ class NiahCell final : public Cell {
     return result;
   }
 
-  Question ask(std::int64_t index) const {
-    auto random = CounterRng::for_sample(seed_, task_.name, request_.length, index);
+  Question ask(std::int64_t index) const { return ask_at(request_.length, index); }
+
+  /// What sample `index` asks in a cell of this length.
+  Question ask_at(std::int64_t length, std::int64_t index) const {
+    auto random = CounterRng::for_sample(seed_, task_.name, length, index);
     const auto keys = draw_tokens(random, task_.key, task_.keys);
     const auto values = draw_tokens(random, task_.value, task_.keys * task_.values);
     const std::vector<std::string> asked(keys.begin(), keys.begin() + task_.queries);
@@ -243,22 +246,25 @@ class NiahCell final : public Cell {
     return fit;
   }
 
-  std::int64_t smallest_length(const Question& question) const {
-    return tokens(question, 1) + kGenerationTokens;
+  /// Tokens that every sample of a cell of this length needs at least, with one unit of haystack.
+  std::int64_t least_tokens(std::int64_t length) const {
+    std::int64_t least = 0;
+    for (std::int64_t index = 0; index < request_.samples; ++index)
+      least = std::max(least, tokens(ask_at(length, index), 1) + kGenerationTokens);
+    return least;
   }
 
   /// Every sample must hold at least one unit of haystack.
   void require_length() const {
-    std::int64_t smallest = 0;
-    for (std::int64_t index = 0; index < request_.samples; ++index) {
-      smallest = std::max(smallest, smallest_length(ask(index)));
-    }
-    if (smallest <= request_.length) return;
-    throw UsageError(
-        fmt::format("task {} at length {}: the question, its needles, one unit of haystack and {} "
-                    "tokens of answer need at least {} tokens with this tokenizer. Use a length of "
-                    "{} or more.",
-                    task_.name, request_.length, kGenerationTokens, smallest, smallest));
+    const std::int64_t least = least_tokens(request_.length);
+    if (least <= request_.length) return;
+    // Cells of other lengths have other keys, so the length that fits is found by trying.
+    std::int64_t fitting = least;
+    for (std::int64_t needs = 0; (needs = least_tokens(fitting)) > fitting;) fitting = needs;
+    throw UsageError(fmt::format(
+        "task {} at length {}: the question, its needles, one unit of haystack and {} tokens of "
+        "answer need at least {} tokens with this tokenizer. The smallest length that fits is {}.",
+        task_.name, request_.length, kGenerationTokens, least, fitting));
   }
 
   CellRequest request_;

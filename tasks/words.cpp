@@ -9,9 +9,11 @@
 namespace niah::tasks {
 namespace {
 
-/// The distinct lines, sorted by byte, which is the order of UTF-8's code points.
+/// The distinct lines, sorted by byte, which is the order of UTF-8's code points. Some lines of the
+/// packaged lists end in a space, which wonderwords strips.
 std::vector<std::string_view> sorted_words(std::string_view lines) {
   auto words = split_lines(lines);
+  for (std::string_view& word : words) word = word.substr(0, word.find_last_not_of(' ') + 1);
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;

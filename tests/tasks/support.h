@@ -1,0 +1,87 @@
+// What several tests of this folder need.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/files.h"
+#include "tasks/haystack.h"
+
+namespace niah::tasks::test {
+
+/// The objects of a file of tests/data/protocol, one a line.
+inline std::vector<nlohmann::json> read_jsonl(const std::filesystem::path& path) {
+  std::vector<nlohmann::json> rows;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) rows.push_back(nlohmann::json::parse(line));
+  if (rows.empty()) throw std::runtime_error("no test data in " + path.string());
+  return rows;
+}
+
+inline std::filesystem::path data_file(std::string_view name) {
+  return std::filesystem::path(NIAH_TEST_DATA) / "protocol" / name;
+}
+
+/// The folder of the full recordings, where there is one.
+inline std::optional<std::filesystem::path> golden_folder() {
+  const char* folder = std::getenv("NIAH_GOLDEN_DIR");
+  if (!folder) return std::nullopt;
+  return std::filesystem::path(folder);
+}
+
+/// A "tokenizer" whose tokens are the words between ASCII white space; its counts add.
+inline std::int64_t count_words(std::string_view text) {
+  std::int64_t words = 0;
+  bool inside = false;
+  for (const char c : text) {
+    const bool space = c == ' ' || (c >= '\t' && c <= '\r');
+    if (!space && !inside) ++words;
+    inside = !space;
+  }
+  return words;
+}
+
+/// A "tokenizer" whose counts do not add: tokens of three bytes, and one special token in front.
+inline std::int64_t count_triples(std::string_view text) {
+  return 1 + (static_cast<std::int64_t>(text.size()) + 2) / 3;
+}
+
+inline std::shared_ptr<const Haystack> prose() {
+  return open_haystack({.kind = HaystackKind::kProse, .path = {}});
+}
+
+/// A folder of this test's own, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "niah-tasks-XXXXXX").string();
+    if (!mkdtemp(name.data())) throw std::runtime_error("cannot make a temporary folder");
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  std::filesystem::path write(std::string_view name, std::string_view content) const {
+    const auto path = path_ / name;
+    write_file(path, content);
+    return path;
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace niah::tasks::test
