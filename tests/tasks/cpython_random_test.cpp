@@ -37,10 +37,12 @@ void expect_same_calls(const json& row) {
   EXPECT_EQ(random.next32(), row["last"].get<std::uint32_t>());
 }
 
-std::string sha256_of_draws(std::uint64_t seed, int draws) {
+/// Of the draws in decimal, one a line; the last line may have no newline.
+std::string sha256_of_draws(std::uint64_t seed, int draws, bool last_newline = true) {
   CPythonRandom random(seed);
   std::string lines;
   for (int i = 0; i < draws; ++i) lines += std::to_string(random.next32()) + "\n";
+  if (!last_newline) lines.pop_back();
   return sha256_hex(lines);
 }
 
@@ -78,7 +80,7 @@ TEST(CPythonRandom, EqualsTheFullRecording) {
     SCOPED_TRACE(row["seed"].get<std::string>());
     CPythonRandom random(parse_words(row["seed"].get<std::string>()));
     if (row.contains("draws")) {
-      EXPECT_EQ(sha256_of_draws(std::stoull(row["seed"].get<std::string>()), row["draws"]),
+      EXPECT_EQ(sha256_of_draws(std::stoull(row["seed"].get<std::string>()), row["draws"], false),
                 row["sha256_of_decimal_lines"].get<std::string>());
       continue;
     }
