@@ -138,10 +138,9 @@ std::vector<std::string> read_essays(const fs::path& folder) {
 
 std::vector<fs::path> kjv_candidates(const fs::path& given) {
   if (!given.empty()) return {given};
+  // Who names a folder means it: falling back to another text would hide a mistake.
+  if (const char* folder = std::getenv("NIAH_DATA_DIR")) return {fs::path(folder) / "kjv.txt"};
   std::vector<fs::path> candidates;
-  if (const char* folder = std::getenv("NIAH_DATA_DIR")) {
-    candidates.push_back(fs::path(folder) / "kjv.txt");
-  }
 #ifdef NIAH_KJV_FILE
   candidates.emplace_back(NIAH_KJV_FILE);
 #endif

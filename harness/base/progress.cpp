@@ -13,6 +13,8 @@ namespace {
 
 constexpr auto kTerminalInterval = std::chrono::milliseconds(200);
 constexpr auto kPlainInterval = std::chrono::seconds(15);
+// Before this part of the work is done an estimate would only alarm.
+constexpr double kEarly = 0.01;
 
 std::size_t terminal_width() {
   winsize size{};
@@ -55,9 +57,11 @@ void Progress::advance(double cost, const std::string& note) {
 void Progress::show(const std::string& note) {
   const double part = std::min(1.0, done_ / total_);
   const double spent = elapsed();
-  const std::string left =
-      part >= 1 ? "took " + format_duration(spent)
-                : "about " + format_duration(spent / std::max(part, 1e-9) * (1 - part)) + " left";
+  std::string left = "took " + format_duration(spent);
+  if (part < kEarly)
+    left = "starting";
+  else if (part < 1)
+    left = "about " + format_duration(spent / part * (1 - part)) + " left";
   std::string line = fmt::format("{} {:3.0f} %  {}  {}", title_, part * 100, left, note);
   if (!terminal_) {
     fmt::print(stderr, "{}\n", line);

@@ -49,9 +49,13 @@ bool is_decided(const Question& question, const std::string& output) {
 
 void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
                   const Question& question) {
-  record.score = tasks::string_match_all(output, record.expected);
-  record.miss = tasks::miss_class_name(
-      tasks::classify({output, &record.expected, hit_limit, question.prompt}));
+  const tasks::MissClass miss =
+      tasks::classify({output, &record.expected, hit_limit, question.prompt});
+  record.miss = tasks::miss_class_name(miss);
+  // A value that stands only in the thought was not answered.
+  record.score = miss == tasks::MissClass::kAnswerInThought
+                     ? 0
+                     : tasks::string_match_all(output, record.expected);
 }
 
 void score_reasoning(reports::Record& record, const std::string& output, bool hit_limit) {

@@ -28,14 +28,14 @@ const std::string kZoo = NIAH_SOURCE_DIR "/models/zoo";
 
 /// A small sweep on the zoo with generated prose, so that it runs on any machine.
 std::string small_sweep(const std::string& extra = "") {
-  return "name: small\nhaystack: {kind: prose}\ntasks: [s1, s3]\nlengths: [1K, 2K]\nsamples: 6\n"
+  return "name: small\nhaystack: {kind: prose}\ntasks: [s1, s3]\nlengths: [1K, 2K]\nsamples: 4\n"
          "models:\n  - name: zoo\n    base: " +
          kZoo + "/base\n    sft: " + kZoo +
          "/cot-sft\n"
          "    variants: [base, sft, qk]\ntokenizer: " +
          kZoo +
          "/tokenizer\n"
-         "reasoning: {samples: 3}\nruntime: {dtype: fp32, prefill_chunk: 128" +
+         "reasoning: {samples: 2}\nruntime: {dtype: fp32, prefill_chunk: 128, threads: 1" +
          extra + "}\n";
 }
 
@@ -69,7 +69,7 @@ TEST_F(Run, LeavesAWholeRunFolder) {
   for (const char* file : {"plan.json", "journal.jsonl", "results.json", "report.html",
                            "tables/summary.md", "tables/summary.csv", "heatmaps/s3-sft.svg"})
     EXPECT_TRUE(fs::exists(path("run") / file)) << file;
-  EXPECT_EQ(records("run").size(), 3U * (2 * 2 * 6 + 3));
+  EXPECT_EQ(records("run").size(), 3U * (2 * 2 * 4 + 2));
   EXPECT_THAT(outcome.output, HasSubstr("report.html"));
 }
 

@@ -22,6 +22,7 @@ reports::Record record(std::int64_t index, const std::string& variant = "v") {
   record.index = index;
   record.expected = {"1234567"};
   record.prompt_sha256 = std::string(64, 'a');
+  record.score = 1;
   return record;
 }
 
