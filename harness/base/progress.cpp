@@ -44,6 +44,7 @@ double Progress::elapsed() const {
 }
 
 void Progress::advance(double cost, const std::string& note) {
+  const std::lock_guard lock(lock_);
   done_ += cost;
   if (quiet_) return;
   const auto now = Clock::now();

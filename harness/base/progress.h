@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace niah {
@@ -10,8 +11,9 @@ namespace niah {
 /// "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_duration(double seconds);
 
-/// Shows how far a job of known size is, and when it will end. The cost unit is the caller's
-/// (tokens, steps): the estimate assumes that equal cost takes equal time.
+/// Shows how far a job of known size is, and when it will end. Safe to use from several threads.
+/// The cost unit is the caller's (tokens, steps): the estimate assumes that equal cost takes equal
+/// time.
 class Progress {
  public:
   /// `total` in the caller's cost units; `quiet` shows nothing.
@@ -30,6 +32,7 @@ class Progress {
  private:
   void show(const std::string& note);
 
+  mutable std::mutex lock_;
   using Clock = std::chrono::steady_clock;
   std::string title_;
   double total_;

@@ -17,10 +17,12 @@ Journal::Journal(const std::filesystem::path& path) : file_(path) {
 
 bool Journal::has(const std::string& variant, const std::string& kind, const std::string& task,
                   std::int64_t length, std::int64_t index) const {
+  const std::lock_guard lock(lock_);
   return done_.contains(Key{variant, kind, task, length, index});
 }
 
 void Journal::append(const reports::Record& record) {
+  const std::lock_guard lock(lock_);
   file_.append(nlohmann::json(record).dump() + "\n");
   done_.emplace(record.variant, record.kind, record.task, record.length, record.index);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <set>
 #include <string>
 #include <tuple>
@@ -13,7 +14,7 @@
 
 namespace niah {
 
-/// Appends records, and knows which samples already have one.
+/// Appends records, and knows which samples already have one. Safe to use from several threads.
 class Journal {
  public:
   /// Opens or creates the journal. A torn last line is dropped. Throws DataError for any other bad
@@ -33,6 +34,7 @@ class Journal {
  private:
   using Key = std::tuple<std::string, std::string, std::string, std::int64_t, std::int64_t>;
 
+  mutable std::mutex lock_;
   AppendFile file_;
   std::set<Key> done_;
   std::int64_t resumed_ = 0;

@@ -4,9 +4,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
+#include <exception>
 #include <map>
+#include <mutex>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "harness/base/error.h"
@@ -44,6 +48,8 @@ class Run {
   };
 
   std::vector<Job> plan_jobs() const;
+  std::int64_t count_workers() const;
+  void work_off(const std::vector<Job>& jobs, Progress& progress);
   Questions open_questions(const Job& job) const;
   void run_job(const Job& job, Progress& progress);
   void read_and_ask(const Job& job, const Questions& questions, Progress& progress);
@@ -55,6 +61,7 @@ class Run {
   SweepConfig sweep_;
   RunOptions options_;
   std::int64_t chunk_;
+  std::int64_t threads_ = 1;
   std::shared_ptr<const models::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<tasks::Cell>> cells_;
   std::vector<VariantGroup> groups_;
@@ -76,6 +83,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
       chunk_(sweep.runtime.prefill_chunk > 0 ? sweep.runtime.prefill_chunk : kDefaultChunk) {
   ensure_writable_folder(options_.out);
   const Machine machine = prepare_machine(sweep_.runtime);
+  threads_ = machine.threads;
   tokenizer_ = models::open_tokenizer(sweep_.tokenizer);
   const auto haystack = tasks::open_haystack(sweep_.haystack);
 
@@ -234,6 +242,42 @@ void Run::run_job(const Job& job, Progress& progress) {
   }
 }
 
+/// A small model's layers are too little work to share between threads: there several threads read
+/// different cells instead, each on its own.
+std::int64_t Run::count_workers() const {
+  constexpr std::int64_t kSmall = 512;
+  const bool small = std::all_of(groups_.begin(), groups_.end(), [](const VariantGroup& group) {
+    return group.front().model->info().hidden_size <= kSmall;
+  });
+  return small ? threads_ : 1;
+}
+
+/// Takes jobs off the list with as many workers as pay. The first error stops all of them and is
+/// thrown; what was finished is in the journal.
+void Run::work_off(const std::vector<Job>& jobs, Progress& progress) {
+  const std::int64_t workers = count_workers();
+  std::atomic<std::size_t> next = 0;
+  std::exception_ptr failure;
+  std::mutex failure_lock;
+  const auto work = [&] {
+    if (workers > 1) at::set_num_threads(1);
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      try {
+        run_job(jobs[i], progress);
+      } catch (...) {
+        const std::lock_guard lock(failure_lock);
+        if (!failure) failure = std::current_exception();
+        next = jobs.size();
+      }
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (std::int64_t i = 1; i < workers; ++i) threads.emplace_back(work);
+  work();
+  threads.clear();
+  if (failure) std::rethrow_exception(failure);
+}
+
 void Run::measure() {
   if (journal_->resumed() > 0)
     fmt::print(stderr, "continuing: {} records are there already{}\n", journal_->resumed(),
@@ -242,7 +286,7 @@ void Run::measure() {
   double total = 0;
   for (const Job& job : jobs) total += job.cost;
   Progress progress(sweep_.name, total, options_.quiet);
-  for (const Job& job : jobs) run_job(job, progress);
+  work_off(jobs, progress);
 }
 
 reports::Report Run::finish() {
