@@ -9,13 +9,13 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "tasks/corpus/word_problem.h"
+#include "tasks/task.h"
+#include "tasks/wording.h"
 #include "tasks/words.h"
 
 namespace niah::tasks {
 namespace {
 
-constexpr std::string_view kRepeatedLine =
-    "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
 constexpr double kAnswerWeight = 3;
 
 std::int64_t between(CounterRng& rng, std::int64_t low, std::int64_t high) {
@@ -34,12 +34,9 @@ std::string random_number(CounterRng& rng) {
   return fmt::format("{}", between(rng, 1'000'000, 9'999'999));
 }
 
-std::string question(std::string_view key, std::string_view type) {
-  return fmt::format(
-      "\nWhat is the special magic {0} for {1} mentioned in the provided text? The special magic "
-      "{0} "
-      "for {1} mentioned in the provided text is",
-      type, key);
+/// The question about `key` and the start of its answer.
+std::string question(const Task& task, const std::string& key) {
+  return question_tail(task, key) + " " + answer_prefix(task, key);
 }
 
 /// `count` sorted places among the `units` + 1 gaps.
@@ -99,7 +96,7 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
   const bool roomy = room > 300;
   const bool uuid = rng.below(2) == 0;
   const bool lines = rng.below(3) == 0;
-  const std::string_view type = uuid ? "uuid" : "number";
+  const Task task{.name = "", .value = uuid ? TokenKind::kUuid : TokenKind::kNumber};
   std::int64_t asked = roomy ? between(rng, 1, 3) : (rng.below(3) == 2 ? 2 : 1);
   if (uuid) asked = std::min<std::int64_t>(asked, roomy ? 2 : 1);
   const std::int64_t distractors =
@@ -111,17 +108,16 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
     keys.push_back(random_key(rng));
     values.push_back(uuid ? rng.uuid4() : random_number(rng));
   }
-  const std::string head = fmt::format(
-      "A special magic {0} is hidden within the following text. Make sure to memorize it. I will "
-      "quiz you about the {0} afterwards.",
-      type);
+  const std::string head = question_head(task);
   std::vector<std::string> stems;
-  std::int64_t used = count_(head) + 20;
+  // The newline at its end counts with what follows.
+  std::int64_t used = count_(std::string_view(head).substr(0, head.size() - 1)) + 20;
   for (std::int64_t i = 0; i < total; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    stems.push_back(fmt::format("One of the special magic {}s for {} is:", type, keys[at]));
+    const std::string sentence = needle_sentence(task.value, keys[at], "");
+    stems.push_back(sentence.substr(0, sentence.find(':') + 1));
     used += count_(stems[at]) + 2 * count_(" " + values[at] + ".");
-    if (i < asked) used += count_(question(keys[at], type));
+    if (i < asked) used += count_(question(task, keys[at]));
   }
 
   const std::int64_t free = std::max<std::int64_t>(0, room - used);
@@ -135,7 +131,7 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
 
   Document document = {{head, 1}};
   bool first = true;
-  const auto gap = [&] { return std::exchange(first, false) || lines ? "\n" : " "; };
+  const auto gap = [&] { return std::exchange(first, false) ? "" : lines ? "\n" : " "; };
   std::size_t next = 0;
   for (std::size_t i = 0; i <= units.size(); ++i) {
     for (; next < at.size() && at[next] == static_cast<std::int64_t>(i); ++next) {
@@ -148,7 +144,7 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
   const auto order = rng.distinct(total, total);
   for (std::int64_t i = 0; i < asked; ++i) {
     const auto which = static_cast<std::size_t>(order[static_cast<std::size_t>(i)]);
-    document.push_back({question(keys[which], type), 1});
+    document.push_back({question(task, keys[which]), 1});
     document.push_back({" " + values[which] + ".", kAnswerWeight});
   }
   return document;
