@@ -207,8 +207,8 @@ std::string reproduction(const Results& results) {
       "<p>Every figure on this page is a function of <code>journal.jsonl</code> and "
       "<code>plan.json</code> beside it. To draw it again, without a model:</p>\n"
       "<pre>niah report RUN_FOLDER</pre>\n"
-      "<p>To run it again from its configuration, or a single sample of it:</p>\n"
-      "<pre>niah run CONFIG --out NEW_FOLDER\nniah replay SAMPLE_ID</pre>\n";
+      "<p>To run it again from its configuration:</p>\n"
+      "<pre>niah run CONFIG --out NEW_FOLDER</pre>\n";
   if (!results.run.config_json.empty())
     out +=
         fold("Resolved configuration", "<pre>" + html_text(results.run.config_json) + "</pre>\n");

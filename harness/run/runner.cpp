@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <chrono>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -47,6 +48,12 @@ class Run {
     double cost;  ///< tokens, roughly
   };
 
+  /// What reading the common part of a prompt took.
+  struct Shared {
+    std::int64_t tokens = 0;
+    double seconds = 0;
+  };
+
   std::vector<Job> plan_jobs() const;
   std::int64_t count_workers() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
@@ -54,7 +61,7 @@ class Run {
   void run_job(const Job& job, Progress& progress);
   void read_and_ask(const Job& job, const Questions& questions, Progress& progress);
   void ask_all(models::Reader& reader, const Job& job, const Question& question,
-               const TokenIds& tail, std::int64_t shared_tokens);
+               const TokenIds& tail, Shared shared);
   void record_failure(const Job& job, const Questions& questions, const std::string& outcome,
                       const std::string& detail);
 
@@ -162,7 +169,7 @@ Run::Questions Run::open_questions(const Job& job) const {
 }
 
 void Run::ask_all(models::Reader& reader, const Job& job, const Question& question,
-                  const TokenIds& tail, std::int64_t shared_tokens) {
+                  const TokenIds& tail, Shared shared) {
   const models::Reader::Point before = reader.mark();
   for (std::size_t v = 0; v < job.group->size(); ++v) {
     const LoadedVariant& variant = (*job.group)[v];
@@ -172,7 +179,9 @@ void Run::ask_all(models::Reader& reader, const Job& job, const Question& questi
     reports::Record record = ask(reader, v, variant.info.fingerprint,
                                  eos_ids(*variant.model, *tokenizer_), question, tail, *tokenizer_);
     // What was read for all variants together is booked on the first of them.
-    record.computed_tokens += std::exchange(shared_tokens, 0);
+    const Shared once = std::exchange(shared, {});
+    record.computed_tokens += once.tokens;
+    record.seconds += once.seconds;
     journal_->append(record);
     reader.rewind(before);
   }
@@ -197,6 +206,7 @@ void Run::read_and_ask(const Job& job, const Questions& questions, Progress& pro
   std::map<std::int64_t, models::Reader::Point> marks = {{0, reader.mark()}};
   for (const Visit& visit : schedule_prefixes(prompts, chunk_, sweep_.runtime.share_prefixes)) {
     const TokenIds& ids = prompts[visit.prompt];
+    const auto begin = std::chrono::steady_clock::now();
     marks.erase(marks.upper_bound(visit.resume), marks.end());
     reader.rewind(marks.at(visit.resume));
     for (std::int64_t at = visit.resume; at < visit.tail; at += chunk_) {
@@ -206,7 +216,8 @@ void Run::read_and_ask(const Job& job, const Questions& questions, Progress& pro
         marks.emplace(at + chunk_, reader.mark());
     }
     ask_all(reader, job, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
-            visit.tail - visit.resume);
+            {visit.tail - visit.resume,
+             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
     progress.advance(job.cost / static_cast<double>(job.samples),
                      fmt::format("{}  {}", job.label, names));
   }
