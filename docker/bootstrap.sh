@@ -36,8 +36,7 @@ install_packages() {
   log=$(mktemp)
   if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
       --no-install-recommends $missing; } > "$log" 2>&1; then
-    tail -n 5 "$log" >&2
-    die "apt-get could not install: $(echo $missing). Is the network there? Log: $log"
+    die "apt-get could not install $(echo $missing) ($(grep -m 1 -E '^E:' "$log")). Is the network there? Log: $log"
   fi
   rm -f "$log"
 }
@@ -49,8 +48,7 @@ download_wheel() {
     --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version" > /dev/null 2>&1 && return
   say "PyTorch's CPU index does not answer, asking pip's configured index"
   $pip download --quiet --no-deps --dest "$to" "torch==$torch_version" > "$to/pip.log" 2>&1 && return
-  tail -n 3 "$to/pip.log" >&2
-  die "pip could not download torch $torch_version. Is the network there? Or give Torch_DIR=<libtorch>/share/cmake/Torch"
+  die "pip could not download torch $torch_version ($(grep -m 1 ERROR "$to/pip.log")). Is the network there? Or give Torch_DIR=<libtorch>/share/cmake/Torch"
 }
 
 install_libtorch() {
