@@ -1,5 +1,6 @@
 #include "models/tokenizer/word_cache.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -56,9 +57,9 @@ std::optional<std::span<const TokenId>> WordCache::find(const Key& key) const {
     if (slot == 0) return std::nullopt;
     if (slot >> 32 != key.hash >> 32) continue;
     const Header* header = entry(slot);
-    if (header->word_bytes != key.word.size()) continue;
     const auto* ids = reinterpret_cast<const TokenId*>(header + 1);
-    if (std::memcmp(ids + header->id_count, key.word.data(), key.word.size()) != 0) continue;
+    const auto* word = reinterpret_cast<const char*>(ids + header->id_count);
+    if (std::string_view(word, header->word_bytes) != key.word) continue;
     return std::span<const TokenId>(ids, header->id_count);
   }
   return std::nullopt;
@@ -76,9 +77,11 @@ void WordCache::insert(const Key& key, std::span<const TokenId> ids) {
     std::byte* out = &arena_[used_units_ * kUnit];
     const Header header{static_cast<std::uint32_t>(key.word.size()),
                         static_cast<std::uint32_t>(ids.size())};
-    std::memcpy(out, &header, sizeof header);
-    std::memcpy(out + sizeof header, ids.data(), ids.size_bytes());
-    std::memcpy(out + sizeof header + ids.size_bytes(), key.word.data(), key.word.size());
+    const std::span<const Header> head(&header, 1);
+    const std::span<const char> word(key.word);
+    out = std::ranges::copy(std::as_bytes(head), out).out;
+    out = std::ranges::copy(std::as_bytes(ids), out).out;
+    std::ranges::copy(std::as_bytes(word), out);
     slots_[at].store((key.hash >> 32) << 32 | (used_units_ + 1), std::memory_order_release);
     used_units_ += units;
     return;
