@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "harness/base/error.h"
+#include "models/tokenizer/charsmap.h"
 
 namespace niah::models {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, which stands for
 
 /// Field numbers of sentencepiece_model.proto.
 namespace field {
-constexpr std::uint64_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3;
+constexpr std::uint64_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kDenormalizerSpec = 5;
 constexpr std::uint64_t kPieceText = 1, kPieceType = 3;
 constexpr std::uint64_t kByteFallback = 35;
 constexpr std::uint64_t kCharsmap = 2, kAddDummyPrefix = 3, kRemoveExtraWhitespaces = 4,
@@ -106,6 +107,19 @@ void read_trainer(SentencePieceModel& model, std::string_view bytes,
   }
 }
 
+/// Throws when a normalizer_spec holds a table that the library could not walk safely.
+void check_charsmap(std::string_view bytes, const std::filesystem::path& file) {
+  for (WireReader reader(bytes, file); !reader.at_end();) {
+    const auto entry = reader.next();
+    if (entry.number != field::kCharsmap || entry.bytes.empty()) continue;
+    if (is_sound_charsmap(entry.bytes)) continue;
+    throw DataError(fmt::format(
+        "reading {}: the model's table of character replacements ({} bytes) points outside itself; "
+        "the file is damaged",
+        file.string(), entry.bytes.size()));
+  }
+}
+
 void read_normalizer(SentencePieceModel& model, std::string_view bytes,
                      const std::filesystem::path& file) {
   for (WireReader reader(bytes, file); !reader.at_end();) {
@@ -162,7 +176,11 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes,
         read_trainer(model, entry.bytes, file);
         break;
       case field::kNormalizerSpec:
+        check_charsmap(entry.bytes, file);
         read_normalizer(model, entry.bytes, file);
+        break;
+      case field::kDenormalizerSpec:
+        check_charsmap(entry.bytes, file);
         break;
       default:
         break;
