@@ -18,11 +18,16 @@ struct CellRequest {
   std::int64_t samples = 0;  ///< how many may be asked for: indexes 0 .. samples-1
 };
 
-/// The samples of one cell, made one at a time. sample() is const and safe from several threads.
+/// The samples of one cell, made one at a time. All members are const and safe from several
+/// threads.
 class Cell {
  public:
   virtual ~Cell() = default;
-  virtual Sample sample(std::int64_t index) const = 0;
+  /// Sample number `ordinal`, 0 .. request().samples-1.
+  virtual Sample sample(std::int64_t ordinal) const = 0;
+  /// sample(ordinal).index, without making the sample: they differ only where samples come from a
+  /// file that does not hold all of a cell.
+  virtual std::int64_t index(std::int64_t ordinal) const { return ordinal; }
   virtual const CellRequest& request() const = 0;
 };
 

@@ -37,6 +37,12 @@ Progress::Progress(std::string title, double total, bool quiet)
       quiet_(quiet),
       terminal_(::isatty(STDERR_FILENO) != 0) {}
 
+void Progress::warn(const std::string& text) {
+  clear();
+  const std::lock_guard lock(lock_);
+  fmt::print(stderr, "warning: {}\n", text);
+}
+
 Progress::~Progress() { clear(); }
 
 double Progress::elapsed() const {

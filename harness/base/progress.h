@@ -26,6 +26,8 @@ class Progress {
   void advance(double cost, const std::string& note);
   /// Removes the line from a terminal so that other output starts clean.
   void clear();
+  /// A line that stays, on stderr, quiet or not.
+  void warn(const std::string& text);
   /// Seconds since the start.
   double elapsed() const;
 

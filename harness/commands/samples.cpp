@@ -1,15 +1,19 @@
 // niah generate, niah tokenize: samples and token ids without any model.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <future>
 #include <iostream>
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <thread>
 
-#include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
+#include "harness/run/sizing.h"
+#include "models/tokenizer/prompt_encoder.h"
 #include "models/tokenizer/tokenize_lines.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tasks/protocol.h"
@@ -21,7 +25,7 @@ struct GenerateArguments {
   std::string protocol = "niah", task, length, tokenizer, haystack, haystack_kind, out = "-";
   std::int64_t samples = 10;
   std::uint64_t seed = 0;
-  bool repeat = false;
+  bool repeat = false, token_ids = false;
 };
 
 /// What --haystack means: a name (kjv, prose), a folder of essays, or a file.
@@ -38,22 +42,66 @@ tasks::HaystackSpec haystack_spec(const GenerateArguments& arguments) {
   return spec;
 }
 
-ExitCode run_generate(const GenerateArguments& arguments) {
-  const auto length = parse_length(arguments.length);
-  if (!length)
-    throw UsageError(
-        fmt::format("--length '{}': a length such as 4096 or 4K was expected", arguments.length));
-  if (arguments.samples < 1) throw UsageError("--samples: at least 1 was expected");
-  const auto tokenizer = models::open_tokenizer(arguments.tokenizer);
-  tasks::ProtocolSpec protocol;
-  protocol.protocol = arguments.protocol;
-  protocol.seed = arguments.seed;
-  protocol.haystack = tasks::open_haystack(haystack_spec(arguments));
-  protocol.count = [tokenizer](std::string_view text) {
-    return tokenizer->count(text) + static_cast<std::int64_t>(tokenizer->prefix_ids().size() +
-                                                              tokenizer->suffix_ids().size());
-  };
-  const auto cells = tasks::make_cells(protocol, {{arguments.task, *length, arguments.samples}});
+/// Appends `"input_ids": [...]` to a JSON object's text.
+void add_ids(std::string& line, const std::vector<models::TokenId>& ids) {
+  line.pop_back();
+  line += ",\"input_ids\":[";
+  for (const models::TokenId id : ids) {
+    const fmt::format_int digits(id);
+    line.append(digits.data(), digits.size());
+    line += ',';
+  }
+  if (!ids.empty()) line.pop_back();
+  line += "]}";
+}
+
+struct WrittenSample {
+  std::string line;
+  std::int64_t length = 0;
+};
+
+/// Makes and writes out the samples of a cell on all cores, a batch at a time.
+class Writers {
+ public:
+  Writers(const tasks::Cell& cell, const models::Tokenizer& tokenizer, bool token_ids)
+      : cell_(&cell), token_ids_(token_ids) {
+    const auto threads = std::max(1U, std::thread::hardware_concurrency());
+    encoders_.resize(threads, models::PromptEncoder(tokenizer));
+  }
+
+  /// The samples from `first` on, as many as a batch has.
+  std::vector<WrittenSample> write(std::int64_t first) {
+    constexpr std::int64_t kSamplesPerThread = 4;
+    const auto threads = static_cast<std::int64_t>(encoders_.size());
+    std::vector<WrittenSample> batch(static_cast<std::size_t>(
+        std::min(cell_->request().samples - first, threads * kSamplesPerThread)));
+    std::vector<std::future<void>> work;
+    for (std::size_t thread = 0; thread < encoders_.size(); ++thread)
+      work.push_back(std::async(std::launch::async, [&, thread] {
+        for (std::size_t i = thread; i < batch.size(); i += encoders_.size())
+          batch[i] = write_one(first + static_cast<std::int64_t>(i), encoders_[thread]);
+      }));
+    for (auto& part : work) part.get();
+    return batch;
+  }
+
+ private:
+  WrittenSample write_one(std::int64_t ordinal, models::PromptEncoder& encoder) const {
+    stop_if_interrupted();
+    const tasks::Sample sample = cell_->sample(ordinal);
+    WrittenSample written{nlohmann::json(sample).dump(), sample.length};
+    if (token_ids_) add_ids(written.line, encoder.encode_prompt(sample.prompt()));
+    written.line += '\n';
+    return written;
+  }
+
+  const tasks::Cell* cell_;
+  bool token_ids_;
+  std::vector<models::PromptEncoder> encoders_;  ///< one a thread
+};
+
+void write_samples(const GenerateArguments& arguments, const tasks::Cell& cell,
+                   const models::Tokenizer& tokenizer) {
   std::ofstream file;
   const std::filesystem::path partial = arguments.out + ".partial";
   if (arguments.out != "-") {
@@ -61,13 +109,33 @@ ExitCode run_generate(const GenerateArguments& arguments) {
     if (!file) throw DataError(fmt::format("writing {}: cannot create it", arguments.out));
   }
   std::ostream& out = arguments.out == "-" ? std::cout : file;
-  for (std::int64_t i = 0; i < arguments.samples; ++i) {
-    stop_if_interrupted();
-    out << nlohmann::json(cells.front()->sample(i)).dump() << '\n';
+  std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
+  Writers writers(cell, tokenizer, arguments.token_ids);
+  for (std::int64_t i = 0; i < arguments.samples && out;) {
+    for (const WrittenSample& written : writers.write(i)) {
+      shortest = std::min(shortest, written.length);
+      out.write(written.line.data(), static_cast<std::streamsize>(written.line.size()));
+      ++i;
+    }
   }
   out.flush();
   if (!out) throw DataError(fmt::format("writing {}: is the disk full?", arguments.out));
   if (arguments.out != "-") std::filesystem::rename(partial, arguments.out);
+  const std::string warning = short_cell_warning(cell.request(), arguments.protocol, shortest);
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+}
+
+ExitCode run_generate(const GenerateArguments& arguments) {
+  const auto length = parse_length(arguments.length);
+  if (!length)
+    throw UsageError(
+        fmt::format("--length '{}': a length such as 4096 or 4K was expected", arguments.length));
+  if (arguments.samples < 1) throw UsageError("--samples: at least 1 was expected");
+  const auto tokenizer = models::open_tokenizer(arguments.tokenizer);
+  const auto spec = protocol_spec(arguments.protocol, arguments.seed,
+                                  tasks::open_haystack(haystack_spec(arguments)), tokenizer);
+  const auto cells = tasks::make_cells(spec, {{arguments.task, *length, arguments.samples}});
+  write_samples(arguments, *cells.front(), *tokenizer);
   return ExitCode::kOk;
 }
 
@@ -92,6 +160,8 @@ void add_generate_command(CLI::App& program, Command& chosen) {
                    "kjv, prose, a folder of .txt essays, or a text file")
       ->required();
   command->add_flag("--repeat", arguments->repeat, "Start the text again when it ends");
+  command->add_flag("--token-ids", arguments->token_ids,
+                    "Add the prompt's ids (input, one space, gen_prefix) as input_ids");
   command->add_option("--out", arguments->out, "File, or - for standard output")
       ->capture_default_str();
   command->callback(

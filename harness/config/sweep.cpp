@@ -167,6 +167,40 @@ SampleCounts read_samples(YamlMap& root, const std::vector<std::int64_t>& length
   return counts;
 }
 
+/// `samples_from`: a path, or a list of paths and of mappings {path, task, length}.
+std::vector<tasks::SampleFile> read_sample_files(YamlMap& root, const fs::path& base) {
+  std::vector<tasks::SampleFile> files;
+  const YAML::Node node = root.raw("samples_from");
+  if (!node.IsDefined()) return files;
+  const auto add = [&](const YAML::Node& item, const std::string& path) {
+    if (item.IsScalar()) {
+      files.push_back({resolve(base, item.Scalar()), "", std::nullopt});
+      return;
+    }
+    YamlMap map = root.wrap(item, path);
+    tasks::SampleFile file{resolve(base, map.text("path")), map.text("task", ""), std::nullopt};
+    if (map.has("length")) {
+      const auto lengths = map.lengths("length");
+      if (lengths.size() != 1) map.refuse("length", "expected one length");
+      file.length = lengths.front();
+    }
+    map.finish();
+    files.push_back(file);
+  };
+  if (!node.IsSequence()) {
+    add(node, "samples_from");
+  } else {
+    for (std::size_t i = 0; i < node.size(); ++i) add(node[i], fmt::format("samples_from[{}]", i));
+  }
+  if (files.empty()) root.refuse("samples_from", "expected a file of samples");
+  for (const char* key : {"protocol", "haystack", "tasks", "lengths", "seed"})
+    if (root.has(key)) root.refuse(key, "the files of `samples_from` decide that; leave it out");
+  if (root.has("samples")) {
+    if (root.integer("samples") < 1) root.refuse("samples", "expected at least 1");
+  }
+  return files;
+}
+
 RuntimeConfig read_runtime(YamlMap& root) {
   RuntimeConfig runtime;
   auto map = root.optional_map("runtime");
@@ -238,6 +272,18 @@ void check_tasks(YamlMap& root, const SweepConfig& sweep) {
       root.refuse("lengths", fmt::format("{} stands twice", format_length(sweep.lengths[i])));
 }
 
+/// What is asked, where samples are generated.
+void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
+  sweep.protocol = root.text("protocol", "niah");
+  sweep.haystack = read_haystack(root, base);
+  sweep.tasks = root.texts("tasks");
+  sweep.lengths = root.lengths("lengths");
+  std::sort(sweep.lengths.begin(), sweep.lengths.end());
+  sweep.samples = read_samples(root, sweep.lengths);
+  sweep.seed = static_cast<std::uint64_t>(root.integer("seed", 0));
+  check_tasks(root, sweep);
+}
+
 void apply_override(YAML::Node root, const std::string& path, const std::string& value) {
   YAML::Node node = root;
   std::size_t begin = 0;
@@ -277,13 +323,11 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
   SweepConfig sweep;
   sweep.name = root.text("name");
   sweep.title = root.text("title", "");
-  sweep.protocol = root.text("protocol", "niah");
-  sweep.haystack = read_haystack(root, base);
-  sweep.tasks = root.texts("tasks");
-  sweep.lengths = root.lengths("lengths");
-  std::sort(sweep.lengths.begin(), sweep.lengths.end());
-  sweep.samples = read_samples(root, sweep.lengths);
-  sweep.seed = static_cast<std::uint64_t>(root.integer("seed", 0));
+  sweep.sample_files = read_sample_files(root, base);
+  if (sweep.sample_files.empty())
+    read_questions(root, sweep, base);
+  else
+    sweep.samples.otherwise = root.integer("samples", 0);
   for (YamlMap& model : root.maps("models")) sweep.models.push_back(read_model(model, base));
   sweep.tokenizer =
       root.has("tokenizer") ? resolve(base, root.text("tokenizer")) : sweep.models.front().base;
@@ -292,7 +336,6 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
   sweep.runtime = read_runtime(root);
   read_report(root, sweep);
   root.finish();
-  check_tasks(root, sweep);
   return sweep;
 }
 
@@ -304,15 +347,21 @@ SweepConfig read_sweep(const fs::path& path, const Overrides& overrides) {
 std::string sweep_to_json(const SweepConfig& sweep) {
   nlohmann::ordered_json json;
   json["name"] = sweep.name;
-  json["protocol"] = sweep.protocol;
-  json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
-                      {"path", sweep.haystack.path.string()},
-                      {"repeat", sweep.haystack.repeat}};
-  json["tasks"] = sweep.tasks;
-  json["lengths"] = sweep.lengths;
-  for (const std::int64_t length : sweep.lengths)
-    json["samples"][format_length(length)] = sweep.samples.at(length);
-  json["seed"] = sweep.seed;
+  if (sweep.sample_files.empty()) {
+    json["protocol"] = sweep.protocol;
+    json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
+                        {"path", sweep.haystack.path.string()},
+                        {"repeat", sweep.haystack.repeat}};
+    json["tasks"] = sweep.tasks;
+    json["lengths"] = sweep.lengths;
+    for (const std::int64_t length : sweep.lengths)
+      json["samples"][format_length(length)] = sweep.samples.at(length);
+    json["seed"] = sweep.seed;
+  } else {
+    for (const tasks::SampleFile& file : sweep.sample_files)
+      json["samples_from"].push_back(file.path.string());
+    if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
+  }
   for (const ModelConfig& model : sweep.models) {
     nlohmann::ordered_json entry = {{"name", model.name}, {"base", model.base.string()}};
     if (!model.sft.empty()) entry["sft"] = model.sft.string();

@@ -13,6 +13,7 @@
 #include "models/surgery/restore.h"
 #include "reports/record.h"
 #include "tasks/haystack.h"
+#include "tasks/sample_file.h"
 
 namespace niah {
 
@@ -65,6 +66,9 @@ struct RuntimeConfig {
 struct SweepConfig {
   std::string name;
   std::string title;
+  /// Samples from files; then protocol, haystack, tasks, lengths and seed are theirs, and
+  /// `samples.otherwise` is the most to take of a cell (0: all).
+  std::vector<tasks::SampleFile> sample_files;
   std::string protocol = "niah";
   tasks::HaystackSpec haystack;
   std::vector<std::string> tasks;

@@ -93,10 +93,10 @@ void fill(reports::Record& record, const models::Generation& generation, const Q
 }  // namespace
 
 Question needle_question(const tasks::Sample& sample, const models::Tokenizer& tokenizer,
-                         const GenerationConfig& generation) {
+                         models::PromptEncoder& encoder, const GenerationConfig& generation) {
   Question question;
   question.prompt = sample.prompt();
-  question.ids = widen(tokenizer.encode_prompt(question.prompt));
+  question.ids = widen(encoder.encode_prompt(question.prompt));
   if (!sample.outputs.empty()) {
     question.expected_text = " " + sample.outputs.front();
     question.draft = continuation_ids(tokenizer, question.prompt, question.expected_text);

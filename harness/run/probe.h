@@ -8,6 +8,7 @@
 #include "harness/config/sweep.h"
 #include "harness/run/prefix_schedule.h"
 #include "models/decode.h"
+#include "models/tokenizer/prompt_encoder.h"
 #include "models/tokenizer/tokenizer.h"
 #include "reports/record.h"
 #include "tasks/corpus/word_problem.h"
@@ -26,9 +27,9 @@ struct Question {
   bool stop_when_decided = true;
 };
 
-/// A needle sample as a question.
+/// A needle sample as a question. `encoder` is `tokenizer`'s; samples of one cell go through one.
 Question needle_question(const tasks::Sample& sample, const models::Tokenizer& tokenizer,
-                         const GenerationConfig& generation);
+                         models::PromptEncoder& encoder, const GenerationConfig& generation);
 
 /// Problem `index` of the held-out reasoning probe as a question. The draft is the worked solution.
 Question reasoning_question(std::uint64_t seed, std::int64_t index,

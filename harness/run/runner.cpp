@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -18,12 +17,15 @@
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/progress.h"
+#include "harness/base/sha256.h"
 #include "harness/base/text.h"
-#include "harness/base/units.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
 #include "harness/run/probe.h"
+#include "harness/run/sizing.h"
+#include "models/tokenizer/prompt_encoder.h"
 #include "tasks/protocol.h"
+#include "tasks/sample_file.h"
 
 namespace niah {
 namespace {
@@ -54,11 +56,13 @@ class Run {
     double seconds = 0;
   };
 
+  void open_cells();
   std::vector<Job> plan_jobs() const;
   std::int64_t count_workers() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
   Questions open_questions(const Job& job) const;
   void run_job(const Job& job, Progress& progress);
+  void warn_if_short(const Job& job, const Questions& questions, Progress& progress);
   void read_and_ask(const Job& job, const Questions& questions, Progress& progress);
   void ask_all(models::Reader& reader, const Job& job, const Question& question,
                const TokenIds& tail, Shared shared);
@@ -71,10 +75,21 @@ class Run {
   std::int64_t threads_ = 1;
   std::shared_ptr<const models::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<tasks::Cell>> cells_;
+  std::string haystack_id_;
   std::vector<VariantGroup> groups_;
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
 };
+
+template <typename T>
+void add_once(std::vector<T>& list, const T& value) {
+  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+}
+
+/// A file's sample may have been sized by another tokenizer.
+void count_anew(reports::Record& record) {
+  record.real_length = record.prompt_tokens + tasks::kGenerationTokens;
+}
 
 std::vector<std::int64_t> eos_ids(const models::CausalLM& model,
                                   const models::Tokenizer& tokenizer) {
@@ -92,18 +107,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   const Machine machine = prepare_machine(sweep_.runtime);
   threads_ = machine.threads;
   tokenizer_ = models::open_tokenizer(sweep_.tokenizer);
-  const auto haystack = tasks::open_haystack(sweep_.haystack);
-
-  tasks::ProtocolSpec protocol{sweep_.protocol, sweep_.seed, haystack, {}, false};
-  protocol.count = [tokenizer = tokenizer_](std::string_view text) {
-    return tokenizer->count(text) + static_cast<std::int64_t>(tokenizer->prefix_ids().size() +
-                                                              tokenizer->suffix_ids().size());
-  };
-  std::vector<tasks::CellRequest> requests;
-  for (const std::int64_t length : sweep_.lengths)
-    for (const std::string& task : sweep_.tasks)
-      requests.push_back({task, length, sweep_.samples.at(length)});
-  cells_ = tasks::make_cells(protocol, requests);
+  open_cells();
 
   const FingerprintBasis basis{
       tokenizer_->sha256(), machine.dtype == at::kBFloat16 ? "bf16" : "fp32",
@@ -115,13 +119,42 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
       variants.push_back(std::move(variant));
   groups_ = group_variants(variants);
 
-  const std::string haystack_id =
-      fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
   const std::string tokenizer_id =
       fmt::format("{} {}", tokenizer_->description(), tokenizer_->sha256().substr(0, 16));
-  info_ = describe_run(sweep_, variants, haystack_id, tokenizer_id, machine);
+  info_ = describe_run(sweep_, variants, haystack_id_, tokenizer_id, machine);
   write_or_check_plan(options_.out, info_);
   journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
+}
+
+/// Makes the cells, or takes them from files; then the files say what is asked.
+void Run::open_cells() {
+  if (!sweep_.sample_files.empty()) {
+    cells_ = tasks::read_sample_files(sweep_.sample_files, sweep_.samples.otherwise);
+    haystack_id_ = "samples from";
+    for (const tasks::SampleFile& file : sweep_.sample_files)
+      haystack_id_ += fmt::format(" {} {}", file.path.filename().string(),
+                                  sha256_hex(MappedFile(file.path).view()).substr(0, 16));
+    sweep_.protocol = cells_.front()->sample(0).protocol;
+    for (const auto& cell : cells_) {
+      const tasks::CellRequest& request = cell->request();
+      add_once(sweep_.tasks, request.task);
+      add_once(sweep_.lengths, request.length);
+    }
+    return;
+  }
+  const auto haystack = tasks::open_haystack(sweep_.haystack);
+  haystack_id_ = fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
+  // Task by task, as lm-eval builds them: its one random stream runs through all cells.
+  std::vector<tasks::CellRequest> requests;
+  for (const std::string& task : sweep_.tasks)
+    for (const std::int64_t length : sweep_.lengths)
+      requests.push_back({task, length, sweep_.samples.at(length)});
+  cells_ = tasks::make_cells(protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_),
+                             requests);
+  // The short ones first: they show soonest what a run is about.
+  std::stable_sort(cells_.begin(), cells_.end(), [](const auto& a, const auto& b) {
+    return a->request().length < b->request().length;
+  });
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {
@@ -133,21 +166,19 @@ std::vector<Run::Job> Run::plan_jobs() const {
                           static_cast<double>(group.size())});
   for (const auto& cell : cells_) {
     const tasks::CellRequest& request = cell->request();
-    std::string task = request.task;
-    std::transform(task.begin(), task.end(), task.begin(),
-                   [](unsigned char c) { return std::toupper(c); });
     // The shared trunk once, and on average the second half of every prompt.
     const double tokens =
         static_cast<double>(request.length) * (1 + static_cast<double>(request.samples) / 2);
     for (const VariantGroup& group : groups_)
-      jobs.push_back({fmt::format("{}@{}", task, format_length(request.length)), &group, cell.get(),
-                      request.samples, tokens * (1 + 0.1 * static_cast<double>(group.size()))});
+      jobs.push_back({cell_label(request.task, request.length), &group, cell.get(), request.samples,
+                      tokens * (1 + 0.1 * static_cast<double>(group.size()))});
   }
   return jobs;
 }
 
 Run::Questions Run::open_questions(const Job& job) const {
   Questions questions;
+  models::PromptEncoder encoder(*tokenizer_);
   const auto done = [&](const std::string& kind, const std::string& task, std::int64_t length,
                         std::int64_t index) {
     return std::all_of(job.group->begin(), job.group->end(), [&](const LoadedVariant& variant) {
@@ -161,8 +192,10 @@ Run::Questions Run::open_questions(const Job& job) const {
       questions.push_back(reasoning_question(sweep_.seed, i, *tokenizer_, *sweep_.reasoning));
     } else {
       const tasks::CellRequest& request = job.cell->request();
-      if (done("recall", request.task, request.length, i)) continue;
-      questions.push_back(needle_question(job.cell->sample(i), *tokenizer_, sweep_.generation));
+      if (done("recall", request.task, request.length, job.cell->index(i))) continue;
+      questions.push_back(
+          needle_question(job.cell->sample(i), *tokenizer_, encoder, sweep_.generation));
+      if (!sweep_.sample_files.empty()) count_anew(questions.back().blank);
     }
   }
   return questions;
@@ -237,8 +270,21 @@ void Run::record_failure(const Job& job, const Questions& questions, const std::
     }
 }
 
+void Run::warn_if_short(const Job& job, const Questions& questions, Progress& progress) {
+  // Every variant reads the same samples: the first group speaks for all.
+  if (job.cell == nullptr || job.group != &groups_.front() || questions.empty()) return;
+  const auto shortest = std::min_element(questions.begin(), questions.end(),
+                                         [](const Question& a, const Question& b) {
+                                           return a.blank.real_length < b.blank.real_length;
+                                         });
+  const std::string warning =
+      short_cell_warning(job.cell->request(), sweep_.protocol, shortest->blank.real_length);
+  if (!warning.empty()) progress.warn(warning);
+}
+
 void Run::run_job(const Job& job, Progress& progress) {
   const Questions questions = open_questions(job);
+  warn_if_short(job, questions, progress);
   progress.advance(
       job.cost / static_cast<double>(job.samples) *
           static_cast<double>(job.samples - static_cast<std::int64_t>(questions.size())),

@@ -41,6 +41,21 @@ std::vector<TokenId> Tokenizer::encode_prompt(std::string_view text) const {
   return ids;
 }
 
+std::int64_t Tokenizer::count_prompt(std::string_view text) const {
+  return count(text) + static_cast<std::int64_t>(prefix_ids().size() + suffix_ids().size());
+}
+
+bool Tokenizer::counts_add_at_spaces() const {
+  for (char before = '!'; before <= '~'; ++before) {
+    for (char letter = 'A'; letter <= 'z'; ++letter) {
+      if (letter > 'Z' && letter < 'a') continue;
+      const char after[] = {' ', letter};
+      if (!is_seam_exact({&before, 1}, {after, 2})) return false;
+    }
+  }
+  return true;
+}
+
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
   if (fs::is_directory(path)) return open_folder(path);
   if (!fs::exists(path)) {

@@ -57,6 +57,12 @@ class Tokenizer {
 
   /// prefix_ids, encode(text), suffix_ids: what the model reads.
   std::vector<TokenId> encode_prompt(std::string_view text) const;
+  /// encode_prompt(text).size(), without making the ids.
+  std::int64_t count_prompt(std::string_view text) const;
+
+  /// Whether any text may be cut before a space that stands between a visible ASCII character and
+  /// an ASCII letter, so that the counts of the parts add up to the count of the whole.
+  bool counts_add_at_spaces() const;
 };
 
 /// Opens the tokenizer at `path`: a checkpoint folder (tokenizer.json, or vocab.json + merges.txt,

@@ -73,6 +73,63 @@ TEST_F(Run, LeavesAWholeRunFolder) {
   EXPECT_THAT(outcome.output, HasSubstr("report.html"));
 }
 
+TEST_F(Run, SamplesFromAFileGiveTheRecordsOfGeneratedOnes) {
+  const auto generate = [&](const std::string& task) {
+    const Outcome made =
+        niah("generate --task " + task + " --length 1K --samples 3 --tokenizer " + kZoo +
+             "/tokenizer --haystack prose --out " + path(task + ".jsonl").string());
+    ASSERT_EQ(made.code, 0) << made.output;
+  };
+  generate("s1");
+  generate("s3");
+  const std::string models = "models:\n  - name: zoo\n    base: " + kZoo + "/base\n" +
+                             "tokenizer: " + kZoo + "/tokenizer\n" +
+                             "runtime: {dtype: fp32, prefill_chunk: 128, threads: 1}\n";
+  const std::string head = "name: small\n" + models;
+  ASSERT_EQ(niah("run " +
+                 config(head + "haystack: {kind: prose}\ntasks: [s1, s3]\nlengths: [1K]\n"
+                               "samples: 3\n") +
+                 " --out " + path("made").string())
+                .code,
+            0);
+  const std::string from_file = head + "samples_from: [s1.jsonl, {path: s3.jsonl}]\n";
+  const Outcome outcome = niah("run " + config(from_file) + " --out " + path("read").string());
+  ASSERT_EQ(outcome.code, 0) << outcome.output;
+  auto made = records("made");
+  for (auto& [key, record] : made)
+    record["real_length"] = record["prompt_tokens"].get<int>() + 128;  // as counted anew
+  EXPECT_EQ(made, records("read"));
+  // Nothing is asked twice, and a changed file is another run.
+  ASSERT_EQ(niah("run " + config(from_file) + " --out " + path("read").string()).code, 0);
+  EXPECT_EQ(records("read").size(), 6U);
+  fs::copy_file(path("s1.jsonl"), path("s3.jsonl"), fs::copy_options::overwrite_existing);
+  const Outcome other = niah("run " + config(from_file) + " --out " + path("read").string());
+  EXPECT_EQ(other.code, 3);
+  EXPECT_THAT(other.output, HasSubstr("a second sample"));
+  EXPECT_EQ(niah("run " + config(from_file + "seed: 1\n") + " --out " + path("x").string()).code,
+            2);
+}
+
+TEST_F(Run, WarnsOfPromptsFarShorterThanTheirName) {
+  std::string text;
+  for (int i = 0; i < 60; ++i)
+    text += "This sentence fills the text, and it is number " + std::to_string(i) + ". ";
+  write_file(path("text.txt"), text);
+  const Outcome generated = niah(
+      "generate --protocol lm-eval --task s2 --length 4K --samples 1 --tokenizer " + kZoo +
+      "/tokenizer --haystack " + path("text.txt").string() + " --out " + path("s.jsonl").string());
+  ASSERT_EQ(generated.code, 0) << generated.output;
+  EXPECT_THAT(generated.output, HasSubstr("warning: S2@4K: samples of only "));
+  const Outcome run = niah("run " +
+                           config("name: short\nprotocol: lm-eval\nhaystack: {kind: text, path: "
+                                  "text.txt}\ntasks: s2\nlengths: 4K\nsamples: 1\nmodels:\n"
+                                  "  - {name: zoo, base: " +
+                                  kZoo + "/base}\nruntime: {threads: 1}\n") +
+                           " --out " + path("run").string());
+  ASSERT_EQ(run.code, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("warning: S2@4K: samples of only "));
+}
+
 TEST_F(Run, SharingPrefixesChangesNoRecord) {
   const std::string with = config(small_sweep());
   ASSERT_EQ(niah("run " + with + " --out " + path("shared").string()).code, 0);

@@ -54,6 +54,22 @@ TEST(Sweep, ReadsModelsVariantsAndPaths) {
   EXPECT_EQ(model.variants[4].checkpoint, "/configs/c");
 }
 
+TEST(Sweep, SamplesMayComeFromFiles) {
+  const std::string models = "models: [{name: m, base: b}]\n";
+  const SweepConfig one = parse("name: x\nsamples_from: s.jsonl\n" + models);
+  ASSERT_EQ(one.sample_files.size(), 1U);
+  EXPECT_EQ(one.sample_files[0].path, "/configs/s.jsonl");
+  EXPECT_EQ(one.samples.otherwise, 0);
+  const SweepConfig two =
+      parse("name: x\nsamples: 5\nsamples_from: [a, {path: b, task: s3, length: 8K}]\n" + models);
+  EXPECT_EQ(two.sample_files[1].task, "s3");
+  EXPECT_EQ(two.sample_files[1].length, 8192);
+  EXPECT_EQ(two.samples.otherwise, 5);
+  EXPECT_THAT(refusal("name: x\nsamples_from: s\ntasks: s1\n" + models), HasSubstr("leave it out"));
+  EXPECT_THAT(refusal("name: x\nsamples_from: [{pth: s}]\n" + models), HasSubstr("path"));
+  EXPECT_THAT(refusal("name: x\nsamples_from: []\n" + models), HasSubstr("expected a file"));
+}
+
 TEST(Sweep, VariantsHaveADefault) {
   const SweepConfig pair =
       parse("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels: [{name: m, base: b, sft: s}]");

@@ -48,6 +48,32 @@ TEST(Tokenizer, SeamsAreNotPromisedWhereTheFileDoesMore) {
   }
 }
 
+TEST(Tokenizer, KnowsWhetherCountsAddAtSpaces) {
+  for (const char* name : {"gpt2", "llama3", "qwen"})
+    EXPECT_TRUE(open_tokenizer(data_folder(name))->counts_add_at_spaces()) << name;
+  for (const char* name : {"roberta", "other", "sp_bpe"})
+    EXPECT_FALSE(open_tokenizer(data_folder(name))->counts_add_at_spaces()) << name;
+}
+
+TEST(Tokenizer, CountsAddAtSpacesWhereItSaysSo) {
+  const std::vector<std::string> parts = {"word",    " the",   "!",  "4", " (x)",
+                                          "<|end|>", "\u00e9", "'s", "~"};
+  int promised = 0;
+  for (const char* name : {"gpt2", "llama3", "qwen", "roberta", "other", "unknown", "sp_unigram",
+                           "sp_bpe", "sp_squeeze"}) {
+    const auto tokenizer = open_tokenizer(data_folder(name));
+    if (!tokenizer->counts_add_at_spaces()) continue;
+    ++promised;
+    const auto texts = random_texts(parts, 2000, 9);
+    for (std::size_t i = 0; i + 1 < texts.size(); ++i) {
+      const std::string left = texts[i] + ".", right = " next" + texts[i + 1];
+      ASSERT_EQ(tokenizer->count(left) + tokenizer->count(right), tokenizer->count(left + right))
+          << name << ": " << left << "|" << right;
+    }
+  }
+  EXPECT_GE(promised, 3);
+}
+
 TEST(Tokenizer, RefusesTextThatIsNotUtf8) {
   const auto tokenizer = open_tokenizer(data_folder("qwen"));
   EXPECT_THROW(tokenizer->encode("a\xFF"), DataError);

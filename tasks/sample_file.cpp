@@ -1,0 +1,299 @@
+#include "tasks/sample_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/interrupt.h"
+#include "harness/base/sha256.h"
+#include "harness/base/text.h"
+#include "tasks/protocols.h"
+#include "tasks/task.h"
+
+namespace niah::tasks {
+namespace {
+
+using nlohmann::json;
+
+/// A file under reading: its content, and what its path says.
+struct Source {
+  SampleFile file;
+  MappedFile content;
+  explicit Source(SampleFile what) : file(std::move(what)), content(file.path) {}
+};
+
+/// One line of a source.
+struct Line {
+  std::shared_ptr<const Source> source;
+  std::string_view text;
+  std::int64_t number = 0;
+};
+
+[[noreturn]] void refuse(const Line& line, std::string_view what) {
+  throw DataError(fmt::format("reading samples from {}, line {}: {}",
+                              line.source->file.path.string(), line.number, what));
+}
+
+template <typename T>
+T field(const Line& line, const json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) refuse(line, fmt::format("field '{}' is missing", name));
+  const bool whole = !std::is_integral_v<T> || found->is_number_integer();
+  try {
+    if (whole) return found->get<T>();
+  } catch (const json::exception&) {
+  }
+  refuse(line, fmt::format("field '{}' is a {}, which is not the type it should have", name,
+                           found->type_name()));
+}
+
+/// "s2" of "samples_niah_single_2_2026-01-01.jsonl" or of a folder "niah_single_2"; empty when the
+/// path names no task.
+std::string task_of_path(const std::filesystem::path& path) {
+  const std::string text = path.string();
+  const auto at = text.rfind("niah_");
+  if (at == std::string::npos) return "";
+  const std::string_view name = std::string_view(text).substr(at + 5);
+  if (name.starts_with("single_") && name.size() > 7) return fmt::format("s{}", name[7]);
+  for (const Task& task : all_tasks())
+    if (name.starts_with(task.name)) return task.name;
+  return "";
+}
+
+/// The last folder of the path that is a number: RULER keeps its data by length.
+std::optional<std::int64_t> length_of_path(const std::filesystem::path& path) {
+  std::optional<std::int64_t> length;
+  for (const auto& part : path.parent_path()) {
+    const std::string name = part.string();
+    const bool digits = !name.empty() && name.size() < 9 &&
+                        name.find_first_not_of("0123456789") == std::string::npos;
+    if (digits) length = std::stoll(name);
+  }
+  return length;
+}
+
+std::string require_task(const Line& line) {
+  const SampleFile& file = line.source->file;
+  const std::string task = file.task.empty() ? task_of_path(file.path) : file.task;
+  if (task.empty())
+    refuse(line,
+           "neither the line nor the file's name says which task this is; give `task: s2` (or "
+           "another) beside the path");
+  return task;
+}
+
+/// Finds the needle in the text by the value that is asked for.
+void locate_needle(const Line& line, Sample& sample) {
+  if (sample.outputs.empty()) refuse(line, "it expects no answer");
+  const std::string& input = sample.input;
+  const std::size_t value = input.find(" is: " + sample.outputs.front());
+  const std::size_t begin =
+      value == std::string::npos ? value : input.rfind("One of the special magic ", value);
+  if (begin == std::string::npos)
+    refuse(line, fmt::format("no needle with the answer '{}' stands in the text",
+                             valid_utf8(sample.outputs.front())));
+  const std::size_t end =
+      std::min(input.size(), value + 5 + sample.outputs.front().size() + 1);  // and its period
+  const std::size_t head = input.find('\n'), tail = input.rfind('\n');
+  if (head == std::string::npos || head >= begin || tail < end)
+    refuse(line,
+           "the text is not an introduction, a haystack and a question on lines of their own");
+  complete_sample(sample, std::string_view(input).substr(begin, end - begin),
+                  {head + 1, input.size() - tail});
+  sample.depth = sample.real_depth;
+}
+
+/// "KEY" of "The special magic number for KEY mentioned in the provided text is".
+std::string key_of_prefix(const std::string& prefix) {
+  const auto begin = prefix.find(" for "), end = prefix.rfind(" mentioned in ");
+  if (begin == std::string::npos || end == std::string::npos || begin + 5 > end) return "";
+  return prefix.substr(begin + 5, end - begin - 5);
+}
+
+Sample from_lm_eval(const Line& line, const json& doc) {
+  Sample sample;
+  sample.protocol = "lm-eval";
+  sample.task = require_task(line);
+  sample.index = field<std::int64_t>(line, doc, "index");
+  sample.input = field<std::string>(line, doc, "input");
+  sample.outputs = field<std::vector<std::string>>(line, doc, "outputs");
+  sample.gen_prefix = field<std::string>(line, doc, "gen_prefix");
+  sample.length = field<std::int64_t>(line, doc, "length");
+  sample.max_length = field<std::int64_t>(line, doc, "max_length");
+  sample.key = key_of_prefix(sample.gen_prefix);
+  locate_needle(line, sample);
+  return sample;
+}
+
+Sample from_ruler(const Line& line, const json& row) {
+  Sample sample;
+  sample.protocol = "ruler";
+  sample.task = require_task(line);
+  const SampleFile& file = line.source->file;
+  const auto length = file.length ? file.length : length_of_path(file.path);
+  if (!length)
+    refuse(line,
+           "RULER's data does not say its nominal length, and no folder of the path is named by "
+           "it; give `length: 4K` (or another) beside the path");
+  sample.max_length = *length;
+  // RULER's own index is a place in the text, not an ordinal.
+  sample.index = line.number - 1;
+  sample.input = field<std::string>(line, row, "input");
+  sample.outputs = field<std::vector<std::string>>(line, row, "outputs");
+  sample.length = field<std::int64_t>(line, row, "length");
+  const auto prefix = field<std::string>(line, row, "answer_prefix");
+  if (!prefix.starts_with(' '))
+    refuse(line, "field 'answer_prefix' does not start with a space, as RULER's does");
+  sample.gen_prefix = prefix.substr(1);
+  sample.key = key_of_prefix(sample.gen_prefix);
+  locate_needle(line, sample);
+  return sample;
+}
+
+Sample from_ours(const Line& line, const json& row) {
+  Sample sample;
+  try {
+    sample = row.get<Sample>();
+  } catch (const DataError& error) {
+    refuse(line, error.what());
+  }
+  if (sha256_hex(sample.prompt()) != sample.prompt_sha256)
+    refuse(line, "the prompt is not the one that prompt_sha256 was made of; was it edited?");
+  return sample;
+}
+
+Sample parse_sample(const Line& line) {
+  json row;
+  try {
+    row = json::parse(line.text);
+  } catch (const json::exception&) {
+    refuse(line, "this is not a line of JSON (is the file cut off?)");
+  }
+  if (!row.is_object())
+    refuse(line, fmt::format("expected a JSON object, found a {}", row.type_name()));
+  Sample sample;
+  if (row.contains("prompt_sha256"))
+    sample = from_ours(line, row);
+  else if (row.contains("doc") && row["doc"].is_object())
+    sample = from_lm_eval(line, row["doc"]);
+  else if (row.contains("answer_prefix"))
+    sample = from_ruler(line, row);
+  else if (row.contains("gen_prefix"))
+    sample = from_lm_eval(line, row);
+  else
+    refuse(
+        line,
+        "this is no sample: expected a line of `niah generate` (with prompt_sha256), of lm-eval's "
+        "--log_samples (with doc), or of RULER's prepare.py (with answer_prefix)");
+  if (sample.index < 0) refuse(line, "field 'index' is negative");
+  if (sample.max_length < 1) refuse(line, "the nominal length is not positive");
+  try {
+    find_task(sample.protocol, sample.task);
+  } catch (const UsageError& error) {
+    refuse(line, error.what());
+  }
+  return sample;
+}
+
+/// A sample's line and the index it carries.
+struct Entry {
+  Line line;
+  std::int64_t index = 0;
+};
+
+/// A cell whose samples are lines of files.
+class FileCell final : public Cell {
+ public:
+  FileCell(CellRequest request, std::vector<Entry> entries)
+      : request_(std::move(request)), entries_(std::move(entries)) {}
+
+  const CellRequest& request() const override { return request_; }
+  std::int64_t index(std::int64_t ordinal) const override { return at(ordinal).index; }
+  Sample sample(std::int64_t ordinal) const override { return parse_sample(at(ordinal).line); }
+
+ private:
+  const Entry& at(std::int64_t ordinal) const {
+    check_index(request_, ordinal);
+    return entries_[static_cast<std::size_t>(ordinal)];
+  }
+
+  CellRequest request_;
+  std::vector<Entry> entries_;
+};
+
+/// Lines by cell, as they come in.
+class Collector {
+ public:
+  void add(const Line& line) {
+    const Sample sample = parse_sample(line);
+    if (protocol_.empty()) protocol_ = sample.protocol;
+    if (protocol_ != sample.protocol)
+      refuse(line, fmt::format("this is a sample of protocol {}, and those before are of {}; one "
+                               "run compares samples of one protocol",
+                               sample.protocol, protocol_));
+    if (!seen_.insert({sample.max_length, sample.task, sample.index}).second)
+      refuse(line, fmt::format("a second sample {} of task {} at length {}", sample.index,
+                               sample.task, sample.max_length));
+    cells_[{sample.max_length, order(sample.task)}].push_back({line, sample.index});
+  }
+
+  std::vector<std::unique_ptr<Cell>> finish(std::int64_t limit) && {
+    std::vector<std::unique_ptr<Cell>> cells;
+    for (auto& [key, entries] : cells_) {
+      if (limit > 0 && static_cast<std::int64_t>(entries.size()) > limit)
+        entries.resize(static_cast<std::size_t>(limit));
+      const auto count = static_cast<std::int64_t>(entries.size());
+      cells.push_back(std::make_unique<FileCell>(
+          CellRequest{all_tasks()[key.second].name, key.first, count}, std::move(entries)));
+    }
+    return cells;
+  }
+
+ private:
+  static std::size_t order(const std::string& name) {
+    const auto& tasks = all_tasks();
+    const auto found = std::find_if(tasks.begin(), tasks.end(),
+                                    [&](const Task& task) { return task.name == name; });
+    return static_cast<std::size_t>(found - tasks.begin());
+  }
+
+  std::string protocol_;
+  std::map<std::pair<std::int64_t, std::size_t>, std::vector<Entry>> cells_;
+  std::set<std::tuple<std::int64_t, std::string, std::int64_t>> seen_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Cell>> read_sample_files(const std::vector<SampleFile>& files,
+                                                     std::int64_t limit) {
+  Collector collector;
+  for (const SampleFile& file : files) {
+    const auto source = std::make_shared<const Source>(file);
+    Line line{source, {}, 0};
+    std::string_view rest = source->content.view();
+    std::int64_t found = 0;
+    while (!rest.empty()) {
+      stop_if_interrupted();
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      line.text = rest.substr(0, end);
+      ++line.number;
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (line.text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+      collector.add(line);
+      ++found;
+    }
+    if (found == 0)
+      throw DataError(
+          fmt::format("reading samples from {}: there are none in it", file.path.string()));
+  }
+  return std::move(collector).finish(limit);
+}
+
+}  // namespace niah::tasks
