@@ -27,6 +27,8 @@ struct ModelInfo {
   std::vector<std::int64_t> eos_ids;
   /// Longest context that the config claims; 0 when it claims none.
   std::int64_t max_positions = 0;
+  /// What a user should know before trusting the results: one line each.
+  std::vector<std::string> warnings;
 };
 
 /// What all layers of one forward pass share.
@@ -42,6 +44,7 @@ struct SoftmaxLayer {
   std::int64_t index = 0;
   std::vector<std::string> query, key, value;
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t window = 0;  ///< keys that a query sees, itself included; 0: all
 };
 
 /// A decoder-only model. Parameter names (named_parameters) are the checkpoint's tensor names. The
@@ -72,7 +75,7 @@ class CausalLM : public torch::nn::Module {
   /// Final norm and output projection: [B, R, d] → [B, R, vocab] fp32.
   virtual at::Tensor head(const at::Tensor& hidden) const = 0;
 
-  /// The softmax layers, bottom up: what QK-Restore works on.
+  /// The softmax layers, bottom up, those with a sliding window included.
   virtual std::vector<SoftmaxLayer> softmax_layers() const = 0;
 
  protected:

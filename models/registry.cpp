@@ -11,6 +11,8 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "models/arch/hypenet.h"
+#include "models/arch/jet_nemotron.h"
+#include "models/arch/qwen3.h"
 
 namespace niah::models {
 namespace {
@@ -21,6 +23,9 @@ using Maker = std::function<std::shared_ptr<CausalLM>(const nlohmann::json&, con
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> table = {
       {"hypenet", make_hypenet},
+      {"jet_nemotron", make_jet_nemotron},
+      {"qwen2", make_qwen2},
+      {"qwen3", make_qwen3},
   };
   return table;
 }

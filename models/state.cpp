@@ -1,10 +1,23 @@
 #include "models/state.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 
 #include "harness/base/error.h"
 
 namespace niah::models {
+namespace {
+
+std::int64_t forgetting_bytes(const Forgetting& layer) {
+  std::int64_t total = 0;
+  for (const at::Tensor* part :
+       {&layer.recurrent, &layer.tail, &layer.window_key, &layer.window_value})
+    if (part->defined()) total += static_cast<std::int64_t>(part->nbytes());
+  return total;
+}
+
+}  // namespace
 
 void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
   const std::int64_t tokens = key.size(2);
@@ -39,34 +52,49 @@ std::int64_t KvCache::bytes() const {
   return key_.defined() ? static_cast<std::int64_t>(key_.nbytes() + value_.nbytes()) : 0;
 }
 
+KeyValue extend_window(Forgetting& layer, std::int64_t window, const KeyValue& fresh) {
+  const auto extend = [&](at::Tensor& held, const at::Tensor& own) {
+    const at::Tensor all = held.defined() ? at::cat({held, own}, 2) : own;
+    const std::int64_t kept = std::min(window - 1, all.size(2));
+    // A copy of its own: a view would keep all of a long pass alive.
+    held = all.narrow(2, all.size(2) - kept, kept).clone(at::MemoryFormat::Contiguous);
+    return all;
+  };
+  return {extend(layer.window_key, fresh.key), extend(layer.window_value, fresh.value)};
+}
+
 void State::reserve(std::int64_t tokens) {
   for (LayerState& layer : layers_) layer.cache.reserve(tokens);
 }
 
 Mark State::mark() const {
   Mark mark{position_, {}};
-  mark.recurrent.reserve(layers_.size());
-  for (const LayerState& layer : layers_) mark.recurrent.push_back(layer.recurrent);
+  mark.layers.reserve(layers_.size());
+  for (const LayerState& layer : layers_) mark.layers.push_back(layer.forgetting);
   return mark;
 }
 
 void State::rewind(const Mark& mark) {
-  check(mark.position <= position_ && mark.recurrent.size() == layers_.size(),
+  check(mark.position <= position_ && mark.layers.size() == layers_.size(),
         "a state can only be rewound to a mark of its own past");
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     LayerState& layer = layers_[i];
-    layer.recurrent = mark.recurrent[i];
+    layer.forgetting = mark.layers[i];
     if (layer.cache.length() > 0) layer.cache.truncate(mark.position);
   }
   position_ = mark.position;
 }
 
+std::int64_t Mark::bytes() const {
+  std::int64_t total = 0;
+  for (const Forgetting& layer : layers) total += forgetting_bytes(layer);
+  return total;
+}
+
 std::int64_t State::bytes() const {
   std::int64_t total = 0;
-  for (const LayerState& layer : layers_) {
-    total += layer.cache.bytes();
-    if (layer.recurrent.defined()) total += static_cast<std::int64_t>(layer.recurrent.nbytes());
-  }
+  for (const LayerState& layer : layers_)
+    total += layer.cache.bytes() + forgetting_bytes(layer.forgetting);
   return total;
 }
 

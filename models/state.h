@@ -34,19 +34,38 @@ class KvCache {
   std::int64_t wanted_ = 0;
 };
 
-/// What one layer remembers: a softmax layer its keys and values, a linear layer a recurrent matrix
-/// (and a convolution tail). Recurrent tensors are never changed in place: a layer replaces them,
-/// so holding one is a snapshot.
-struct LayerState {
-  KvCache cache;
-  at::Tensor recurrent;  ///< [B, H, D_k, D_v] fp32; undefined before the first token
+/// The parts of a layer's memory that forget. They are never changed in place: a layer replaces
+/// them, so holding them is a snapshot. Undefined before the first token.
+struct Forgetting {
+  at::Tensor recurrent;     ///< [B, H, D_k, D_v] fp32: a linear layer's matrix
+  at::Tensor tail;          ///< [B, taps-1, channels]: what a short convolution still needs
+  at::Tensor window_key;    ///< [B, H_kv, <= window-1, D]: a sliding window's keys
+  at::Tensor window_value;  ///< and values
 };
 
-/// A point to come back to. Cheap: recurrent tensors are shared, not copied; caches need only the
+/// Keys and values [B, H_kv, n, D] that a pass may look at.
+struct KeyValue {
+  at::Tensor key, value;
+};
+
+/// What a sliding window holds followed by the pass' own `fresh` keys and values; the last
+/// `window`-1 of them stay for the next pass.
+KeyValue extend_window(Forgetting& layer, std::int64_t window, const KeyValue& fresh);
+
+/// What one layer remembers: a softmax layer its keys and values, others what they have not
+/// forgotten.
+struct LayerState {
+  KvCache cache;
+  Forgetting forgetting;
+};
+
+/// A point to come back to. Cheap: forgetting parts are shared, not copied; caches need only the
 /// position. Valid until the state is rewound to before it.
 struct Mark {
   std::int64_t position = 0;
-  std::vector<at::Tensor> recurrent;
+  std::vector<Forgetting> layers;
+  /// Bytes that this mark keeps alive beside the state's own, at most.
+  std::int64_t bytes() const;
 };
 
 /// The state of a model, or of a range of its layers, after `position()` tokens.
@@ -65,7 +84,7 @@ class State {
   Mark mark() const;
   void rewind(const Mark& mark);
 
-  /// Bytes held by caches and recurrent matrices.
+  /// Bytes held by caches and by what forgets.
   std::int64_t bytes() const;
 
  private:

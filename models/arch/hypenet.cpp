@@ -1,7 +1,7 @@
-// The whole model in the order of the forward pass: config, softmax mixer, lightning mixer, block,
-// model. Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads, D
-// head size, L lightning heads. Equations: HypeNet, arXiv 2601.22156, and its official
-// implementation.
+// The model in the order of the forward pass: config, softmax mixer, lightning mixer, model (the
+// blocks around the mixers are those of every architecture: decoder.h). Letters: B batch, T tokens
+// of this pass, R wanted rows, d hidden size, H/H_kv heads, D head size, L lightning heads.
+// Equations: HypeNet, arXiv 2601.22156, and its official implementation.
 #include "models/arch/hypenet.h"
 
 #include <fmt/format.h>
@@ -13,8 +13,7 @@
 #include <sstream>
 #include <variant>
 
-#include "models/arch/layers.h"
-#include "models/checkpoint/config_reader.h"
+#include "models/arch/decoder.h"
 #include "models/ops/attention.h"
 #include "models/ops/lightning.h"
 #include "models/ops/rotary.h"
@@ -94,17 +93,6 @@ std::vector<LayerKind> read_layers(ConfigReader& reader) {
   return layers;
 }
 
-std::vector<std::int64_t> read_eos(ConfigReader& reader) {
-  const nlohmann::json& value = reader.raw("eos_token_id");
-  if (value.is_null()) return {};
-  if (value.is_number_integer()) return {value.get<std::int64_t>()};
-  const bool list = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& id) {
-                      return id.is_number_integer();
-                    });
-  if (!list) reader.refuse("eos_token_id", "an integer or a list of integers was expected");
-  return value.get<std::vector<std::int64_t>>();
-}
-
 HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) {
   ConfigReader reader(json, label);
   HypeNetConfig c;
@@ -133,39 +121,21 @@ HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) 
   c.theta = reader.number("rope_theta", 10000);
   c.tied = reader.boolean("tie_word_embeddings", false);
   c.max_positions = reader.integer("max_position_embeddings", 0);
-  c.eos_ids = read_eos(reader);
+  c.eos_ids = read_eos_ids(reader);
 
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
   reader.must_be("rope_scaling", nullptr, "no released HypeNet scales its rotary embedding");
   reader.must_be("lightning_use_short_conv", false, "the reference's own module cannot run it");
-  reader.without_effect({"model_type",
-                         "architectures",
-                         "auto_map",
-                         "torch_dtype",
-                         "dtype",
-                         "transformers_version",
-                         "use_cache",
-                         "_name_or_path",
-                         "bos_token_id",
-                         "pad_token_id",
-                         "initializer_range",
-                         "attention_dropout",
-                         "lightning_rope_scaling",
-                         "lightning_conv_size",
-                         "expand_kv_proj",
-                         "rand_init",
-                         "loss_fn",
-                         "fused_ce_loss",
-                         "shift_labels",
-                         "_attn_implementation"});
+  ignore_bookkeeping(reader);
+  reader.without_effect({"lightning_rope_scaling", "lightning_conv_size", "expand_kv_proj",
+                         "rand_init", "loss_fn", "fused_ce_loss", "shift_labels"});
   for (const auto& [field, value] : json.items())
     if (field.starts_with("gdn_") || field.starts_with("kda_") || field.starts_with("mamba2_"))
       reader.without_effect({field.c_str()});  // mixers that the released code does not instantiate
   reader.finish();
 
-  if (c.heads % c.kv_heads != 0) reader.refuse("num_key_value_heads", "does not divide the heads");
-  if (c.lightning_heads % c.lightning_kv_heads != 0)
-    reader.refuse("lightning_nkv", "does not divide lightning_nh");
+  check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
+  check_heads(reader, "lightning_nkv", c.lightning_heads, c.lightning_kv_heads);
   if (c.head_dim % 2 != 0) reader.refuse("head_dim", "must be even for rotary embedding");
   if (c.lightning_rope && c.lightning_dim != c.head_dim)
     reader.refuse("lightning_head_dim", "must equal head_dim when lightning_use_rope is on");
@@ -174,7 +144,7 @@ HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) 
 
 // ----------------------------------------------------------------------------------- softmax mixer
 
-struct SoftmaxMixer : torch::nn::Module {
+struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
       : c(config) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
@@ -195,8 +165,8 @@ struct SoftmaxMixer : torch::nn::Module {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor operator()(const at::Tensor& x, LayerState* state, const Pass& pass,
-                        std::int64_t rows) const {
+  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+                 std::int64_t rows) const override {
     at::Tensor k = (*k_norm)(split_heads((*k_proj)(x), c.head_dim));  // [B, H_kv, T, D]
     const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);       // [B, H_kv, T, D]
     if (c.softmax_rope) k = apply_rotary(k, pass.cos, pass.sin);
@@ -236,7 +206,7 @@ struct SoftmaxMixer : torch::nn::Module {
 
 // --------------------------------------------------------------------------------- lightning mixer
 
-struct LightningMixer : torch::nn::Module {
+struct LightningMixer : Mixer {
   LightningMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
       : c(config) {
     const std::int64_t wide = c.lightning_heads * c.lightning_dim;
@@ -263,8 +233,8 @@ struct LightningMixer : torch::nn::Module {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor operator()(const at::Tensor& x, LayerState* state, const Pass& pass,
-                        std::int64_t rows) const {
+  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+                 std::int64_t rows) const override {
     at::Tensor q = split_heads((*q_proj)(x), c.lightning_dim);  // [B, L, T, D]
     at::Tensor k = split_heads((*k_proj)(x), c.lightning_dim);  // [B, L_kv, T, D]
     const at::Tensor v = split_heads((*v_proj)(x), c.lightning_dim);
@@ -278,8 +248,8 @@ struct LightningMixer : torch::nn::Module {
     }
     const LightningResult result = lightning_attention(
         q.to(at::kFloat), repeat_kv(k).to(at::kFloat), repeat_kv(v).to(at::kFloat), slopes,
-        c.lightning_scale, state != nullptr ? state->recurrent : at::Tensor());
-    if (state != nullptr) state->recurrent = result.state;
+        c.lightning_scale, state != nullptr ? state->forgetting.recurrent : at::Tensor());
+    if (state != nullptr) state->forgetting.recurrent = result.state;
     if (rows == 0) return x.narrow(1, 0, 0);
 
     at::Tensor o = last_rows(merge_heads(result.output.to(x.scalar_type())), rows);  // [B, R, L*D]
@@ -299,71 +269,25 @@ struct LightningMixer : torch::nn::Module {
   at::Tensor slopes;  // [L], fixed by the number of heads, the same in every layer
 };
 
-// ------------------------------------------------------------------------------------------- block
-
-struct Block : torch::nn::Module {
-  Block(const HypeNetConfig& c, LayerKind kind, TensorSource& source, const std::string& name) {
-    const std::string mixer = name + ".self_attn";
-    if (kind == LayerKind::kSoftmax)
-      softmax = register_module("self_attn", std::make_shared<SoftmaxMixer>(c, source, mixer));
-    else
-      lightning = register_module("self_attn", std::make_shared<LightningMixer>(c, source, mixer));
-    mlp = register_module("mlp", std::make_shared<SwiGlu>(source, name + ".mlp", c.d, c.ff));
-    const auto norm = [&](const char* part) {
-      return register_module(part,
-                             std::make_shared<RmsNorm>(source, name + "." + part, c.d, c.eps));
-    };
-    input_layernorm = norm("input_layernorm");
-    post_attention_layernorm = norm("post_attention_layernorm");
-  }
-
-  /// h [B, T, d] → [B, R, d].
-  at::Tensor operator()(const at::Tensor& h, LayerState* state, const Pass& pass,
-                        std::int64_t rows) const {
-    const at::Tensor x = (*input_layernorm)(h);
-    const at::Tensor mixed =
-        softmax ? (*softmax)(x, state, pass, rows) : (*lightning)(x, state, pass, rows);
-    if (rows == 0) return mixed;
-    const at::Tensor y = last_rows(h, rows) + mixed;
-    return y + (*mlp)((*post_attention_layernorm)(y));
-  }
-
-  std::shared_ptr<SoftmaxMixer> softmax;      // one of the two
-  std::shared_ptr<LightningMixer> lightning;  // is set
-  std::shared_ptr<SwiGlu> mlp;
-  std::shared_ptr<RmsNorm> input_layernorm, post_attention_layernorm;
-};
-
 // ------------------------------------------------------------------------------------------- model
 
-struct Decoder : torch::nn::Module {
-  Decoder(const HypeNetConfig& c, TensorSource& source) {
-    embed_tokens = register_module(
-        "embed_tokens", std::make_shared<Embedding>(source, "model.embed_tokens", c.vocab, c.d));
-    auto list = std::make_shared<torch::nn::Module>("layers");
-    for (std::size_t i = 0; i < c.layers.size(); ++i) {
-      blocks.push_back(
-          std::make_shared<Block>(c, c.layers[i], source, fmt::format("model.layers.{}", i)));
-      list->register_module(std::to_string(i), blocks.back());
-    }
-    register_module("layers", list);
-    norm = register_module("norm", std::make_shared<RmsNorm>(source, "model.norm", c.d, c.eps));
-  }
-
-  std::shared_ptr<Embedding> embed_tokens;
-  std::vector<std::shared_ptr<Block>> blocks;
-  std::shared_ptr<RmsNorm> norm;
-};
-
-class HypeNet : public CausalLM {
+class HypeNet : public DecoderLM {
  public:
-  HypeNet(HypeNetConfig config, TensorSource& source) : c_(std::move(config)) {
-    model_ = register_module("model", std::make_shared<Decoder>(c_, source));
-    if (!c_.tied)
-      lm_head_ =
-          register_module("lm_head", std::make_shared<Linear>(source, "lm_head", c_.d, c_.vocab));
-    frequencies_ = rotary_frequencies(c_.theta, c_.head_dim).to(model_->norm->weight.device());
-    info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions};
+  HypeNet(const HypeNetConfig& config, TensorSource& source)
+      : DecoderLM({.vocab = config.vocab,
+                   .d = config.d,
+                   .ff = config.ff,
+                   .eps = config.eps,
+                   .tied = config.tied},
+                  static_cast<std::int64_t>(config.layers.size()), source,
+                  [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
+                    if (config.layers[static_cast<std::size_t>(index)] == LayerKind::kSoftmax)
+                      return std::make_shared<SoftmaxMixer>(config, source, name);
+                    return std::make_shared<LightningMixer>(config, source, name);
+                  }),
+        c_(config),
+        frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
+    info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, warnings()};
   }
 
   Pass begin(std::int64_t position, std::int64_t tokens) const override {
@@ -373,40 +297,38 @@ class HypeNet : public CausalLM {
     return pass;
   }
 
-  at::Tensor embed(const at::Tensor& ids) const override { return (*model_->embed_tokens)(ids); }
-
-  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
-                   const Pass& pass, std::int64_t rows) const override {
-    return (*model_->blocks[static_cast<std::size_t>(index)])(hidden, state, pass, rows);
-  }
-
-  at::Tensor head(const at::Tensor& hidden) const override {
-    const at::Tensor normed = (*model_->norm)(hidden);
-    const at::Tensor logits =
-        lm_head_ ? (*lm_head_)(normed) : at::linear(normed, model_->embed_tokens->weight);
-    return logits.to(at::kFloat);
-  }
-
   std::vector<SoftmaxLayer> softmax_layers() const override {
     std::vector<SoftmaxLayer> found;
-    for (std::size_t i = 0; i < c_.layers.size(); ++i) {
-      if (c_.layers[i] != LayerKind::kSoftmax) continue;
-      const auto tensors = [&](const char* projection) {
-        const std::string stem = fmt::format("model.layers.{}.self_attn.{}", i, projection);
-        std::vector<std::string> names = {stem + ".weight"};
-        if (c_.bias) names.push_back(stem + ".bias");
-        return names;
-      };
-      found.push_back({static_cast<std::int64_t>(i), tensors("q_proj"), tensors("k_proj"),
-                       tensors("v_proj"), c_.heads, c_.kv_heads, c_.head_dim});
-    }
+    for (std::size_t i = 0; i < c_.layers.size(); ++i)
+      if (c_.layers[i] == LayerKind::kSoftmax)
+        found.push_back(softmax_layer(static_cast<std::int64_t>(i), c_.heads, c_.kv_heads,
+                                      c_.head_dim, c_.bias));
     return found;
   }
 
  private:
+  /// The released configs leave the scaling out, and their authors tell users to set it: without it
+  /// recall at length is zero.
+  std::vector<std::string> warnings() const {
+    const bool scaled = c_.scaling.constant || c_.scaling.log_base;
+    const bool attends = std::count(c_.layers.begin(), c_.layers.end(), LayerKind::kSoftmax) > 0;
+    const bool small = c_.max_positions > 0 && c_.max_positions <= 32768;
+    if (scaled || c_.softmax_rope || !attends || small) return {};
+    constexpr std::int64_t kWidth2B = 2048;
+    const std::string value =
+        c_.d == kWidth2B
+            ? "\"hype 500\" (the value of HypeNet-2B)"
+            : "the value that Table 6 of the HypeNet paper (arXiv 2601.22156) gives for "
+              "this size; for HypeNet-2B it is \"hype 500\"";
+    return {
+        fmt::format("attn_logits_scaling is null: the released HypeNets need it for long "
+                    "contexts, and recall far beyond the training length is near zero without. "
+                    "Set it in config.json, or in a sweep by `override: {{attn_logits_scaling: "
+                    "...}}`, to {}.",
+                    value)};
+  }
+
   HypeNetConfig c_;
-  std::shared_ptr<Decoder> model_;
-  std::shared_ptr<Linear> lm_head_;
   at::Tensor frequencies_;  // [D/2] fp32
 };
 

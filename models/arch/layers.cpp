@@ -2,8 +2,6 @@
 
 #include <torch/torch.h>
 
-#include "models/ops/norm.h"
-
 namespace niah::models {
 
 Linear::Linear(TensorSource& source, const std::string& name, std::int64_t in, std::int64_t out,
@@ -14,12 +12,15 @@ Linear::Linear(TensorSource& source, const std::string& name, std::int64_t in, s
 
 at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 
-RmsNorm::RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps)
-    : eps(eps) {
+RmsNorm::RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps,
+                 NormRounding rounding)
+    : eps(eps), rounding(rounding) {
   weight = register_parameter("weight", source.tensor(name + ".weight", {size}));
 }
 
-at::Tensor RmsNorm::operator()(const at::Tensor& x) const { return rms_norm(x, weight, eps); }
+at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
+  return rms_norm(x, weight, eps, rounding);
+}
 
 Embedding::Embedding(TensorSource& source, const std::string& name, std::int64_t vocab,
                      std::int64_t size) {

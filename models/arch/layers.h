@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "models/ops/norm.h"
 #include "models/weights.h"
 
 namespace niah::models {
@@ -19,13 +20,15 @@ struct Linear : torch::nn::Module {
   at::Tensor weight, bias;
 };
 
-/// RMSNorm with the weight applied after rounding (ops/norm.h).
+/// RMSNorm (ops/norm.h).
 struct RmsNorm : torch::nn::Module {
-  RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps);
+  RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps,
+          NormRounding rounding = NormRounding::kBeforeWeight);
   at::Tensor operator()(const at::Tensor& x) const;
 
   at::Tensor weight;
   double eps;
+  NormRounding rounding;
 };
 
 /// Token embedding, E [vocab, d].

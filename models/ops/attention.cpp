@@ -2,7 +2,9 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <limits>
+#include <vector>
 
 namespace niah::models {
 namespace {
@@ -75,6 +77,32 @@ at::Tensor attend_whole(const at::Tensor& query, const at::Tensor& key, const at
   return at::scaled_dot_product_attention(query, key, value, /*attn_mask=*/{}, /*dropout_p=*/0.0,
                                           /*is_causal=*/true, scale,
                                           /*enable_gqa=*/query.size(1) != key.size(1));
+}
+
+at::Tensor attend_window(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                         std::int64_t window, double scale) {
+  constexpr std::int64_t kBlock = 128;
+  const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
+  const std::int64_t groups = query.size(1) / kv_heads, offset = keys - rows;
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t begin = 0; begin < rows; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, rows - begin);
+    const std::int64_t first = std::max<std::int64_t>(0, offset + begin - window + 1);
+    const std::int64_t seen = offset + begin + count - first;
+    // Row r of the block stands at key `own` of those seen by the block, and sees `window` of them.
+    const at::Tensor own =
+        at::arange(seen - count, seen, query.options().dtype(at::kLong)).unsqueeze(1);
+    const at::Tensor at = at::arange(seen, query.options().dtype(at::kLong)).unsqueeze(0);
+    const at::Tensor hidden = at.gt(own).logical_or(at.le(own - window));
+    const at::Tensor mask = at::zeros({count, seen}, query.options())
+                                .masked_fill(hidden, -std::numeric_limits<float>::infinity());
+    const at::Tensor q = fold_groups(query.narrow(2, begin, count), kv_heads);
+    const at::Tensor output = at::scaled_dot_product_attention(
+        q, key.narrow(2, first, seen), value.narrow(2, first, seen), mask.repeat({groups, 1}),
+        /*dropout_p=*/0.0, /*is_causal=*/false, scale);
+    outputs.push_back(output.reshape({query.size(0), query.size(1), count, query.size(3)}));
+  }
+  return outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2);
 }
 
 }  // namespace niah::models

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace niah::models {
 
 /// softmax(scale * q k^T) v for the last R positions of a sequence of n: q [B, H, R, D], key and
@@ -15,5 +17,11 @@ at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const a
 /// The same for a whole sequence (R = n), differentiable.
 at::Tensor attend_whole(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                         double scale);
+
+/// Sliding-window attention for the last R positions of n: a row sees the last `window` keys up to
+/// and including its own. Shapes as in attend_cached; keys that no row sees may be left out of
+/// `key` and `value`. Differentiable. The mask is one block of rows by the keys around it.
+at::Tensor attend_window(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                         std::int64_t window, double scale);
 
 }  // namespace niah::models

@@ -5,9 +5,14 @@
 
 namespace niah::models {
 
-/// x / sqrt(mean(x^2) + eps) * weight over the last dimension, mean and division in fp32. In lower
-/// precision the normalised value is rounded before it is multiplied by the weight (Qwen3,
-/// HypeNet).
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+/// Where the result is rounded when activations are not fp32.
+enum class NormRounding {
+  kBeforeWeight,  ///< the normalised value, and then the product with the weight (HypeNet, Qwen)
+  kAfterWeight,   ///< once, at the end (Jet-Nemotron)
+};
+
+/// x / sqrt(mean(x^2) + eps) * weight over the last dimension, mean and division in fp32.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
+                    NormRounding rounding = NormRounding::kBeforeWeight);
 
 }  // namespace niah::models

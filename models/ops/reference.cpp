@@ -10,8 +10,9 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
                                     const at::Tensor& value, const at::Tensor& slopes, double scale,
                                     const at::Tensor& state) {
   const std::int64_t dim = query.size(3);
-  at::Tensor current =
-      state.defined() ? state : at::zeros({query.size(0), query.size(1), dim, dim}, query.options());
+  at::Tensor current = state.defined()
+                           ? state
+                           : at::zeros({query.size(0), query.size(1), dim, dim}, query.options());
   const at::Tensor decay = at::exp(-slopes).view({1, -1, 1, 1});
   std::vector<at::Tensor> outputs;
   for (std::int64_t t = 0; t < query.size(2); ++t) {

@@ -1,5 +1,5 @@
-// Token-by-token versions of the ops, written from the equations alone. Slow; kept so that every faster
-// version can be checked against them.
+// Token-by-token versions of the ops, written from the equations alone. Slow; kept so that every
+// faster version can be checked against them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,8 @@
 
 namespace niah::models::reference {
 
-/// The recurrence S_t = exp(-slope) S_{t-1} + k_t^T v_t, o_t = scale * q_t S_t, one token at a time.
+/// The recurrence S_t = exp(-slope) S_{t-1} + k_t^T v_t, o_t = scale * q_t S_t, one token at a
+/// time.
 LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
                                     const at::Tensor& value, const at::Tensor& slopes, double scale,
                                     const at::Tensor& state);

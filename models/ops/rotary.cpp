@@ -2,11 +2,38 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
 namespace niah::models {
 
 at::Tensor rotary_frequencies(double theta, std::int64_t head_dim) {
   const at::Tensor exponent = at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim;
   return 1.0 / at::pow(theta, exponent);
+}
+
+at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScaling& scaling) {
+  const auto dim = static_cast<double>(head_dim);
+  // The dimension whose frequency turns `turns` times in the original context.
+  const auto dimension_of = [&](double turns) {
+    return dim * std::log(scaling.original_positions / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(theta));
+  };
+  double low = dimension_of(scaling.beta_fast), high = dimension_of(scaling.beta_slow);
+  if (scaling.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dim - 1);
+  if (low == high) high += 0.001;
+
+  const at::Tensor kept = rotary_frequencies(theta, head_dim);
+  const at::Tensor slowed = kept / scaling.factor;
+  const at::Tensor ramp =
+      ((at::arange(0, head_dim / 2, kept.options()) - low) / (high - low)).clamp(0, 1);
+  return slowed * ramp + kept * (1 - ramp);
 }
 
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,

@@ -11,6 +11,18 @@ namespace niah::models {
 /// inv_freq[j] = theta^(-2j/D) as fp32, j = 0 .. D/2-1. [D/2]
 at::Tensor rotary_frequencies(double theta, std::int64_t head_dim);
 
+/// YaRN (arXiv 2309.00071): frequencies that turn less than `beta_slow` times in the original
+/// context are slowed down by `factor`, those above `beta_fast` turns are kept, between them lies a
+/// ramp; and a factor on cos and sin makes up for the longer context.
+struct YarnScaling {
+  double factor = 1;
+  double original_positions = 0;  ///< context of the original training
+  double beta_fast = 32, beta_slow = 1;
+  double attention_factor = 1;  ///< on cos and sin
+  bool truncate = true;         ///< the ramp's ends are whole numbers
+};
+at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScaling& scaling);
+
 /// cos and sin of position * inv_freq, [T, D/2] fp32, for positions `position` .. `position`+T-1.
 /// The angle is an fp32 product, as in the reference implementations, also far out.
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,

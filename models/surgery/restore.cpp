@@ -78,6 +78,7 @@ WeightMap restore(const WeightMap& pre, const WeightMap& post,
                   const std::vector<SoftmaxLayer>& layers, const RestoreOptions& options) {
   WeightMap restored = post;
   for (const SoftmaxLayer& layer : layers) {
+    if (layer.window > 0 && !options.windows) continue;
     switch (options.method) {
       case RestoreMethod::kQk:
         take(pre, restored, layer.query);

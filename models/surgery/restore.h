@@ -25,6 +25,8 @@ std::string restore_method_name(RestoreMethod method);
 struct RestoreOptions {
   RestoreMethod method = RestoreMethod::kQk;
   double lambda = 0.1;  ///< ridge of kQkPro
+  /// Sliding-window layers, too. They never see far back, so by default they stay as they are.
+  bool windows = false;
 };
 
 /// The weights of `post` with the projections of `layers` restored from `pre`; everything else is

@@ -1,0 +1,102 @@
+#include "models/arch/decoder.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace niah::models {
+
+Block::Block(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
+             const std::string& name) {
+  const auto norm = [&](const char* part) {
+    return register_module(part, std::make_shared<RmsNorm>(source, name + "." + part, shape.d,
+                                                           shape.eps, shape.rounding));
+  };
+  self_attn = register_module("self_attn", std::move(mixer));
+  mlp = register_module("mlp", std::make_shared<SwiGlu>(source, name + ".mlp", shape.d, shape.ff));
+  input_layernorm = norm("input_layernorm");
+  post_attention_layernorm = norm("post_attention_layernorm");
+}
+
+at::Tensor Block::operator()(const at::Tensor& h, LayerState* state, const Pass& pass,
+                             std::int64_t rows) const {
+  const at::Tensor mixed = self_attn->mix((*input_layernorm)(h), state, pass, rows);
+  if (rows == 0) return mixed;
+  const at::Tensor y = last_rows(h, rows) + mixed;
+  return y + (*mlp)((*post_attention_layernorm)(y));
+}
+
+DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSource& source,
+                     const MakeMixer& make_mixer) {
+  const auto model = register_module("model", std::make_shared<torch::nn::Module>("model"));
+  embed_tokens_ = model->register_module(
+      "embed_tokens",
+      std::make_shared<Embedding>(source, "model.embed_tokens", shape.vocab, shape.d));
+  const auto list = model->register_module("layers", std::make_shared<torch::nn::Module>("layers"));
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string name = fmt::format("model.layers.{}", i);
+    blocks_.push_back(
+        std::make_shared<Block>(shape, make_mixer(i, name + ".self_attn"), source, name));
+    list->register_module(std::to_string(i), blocks_.back());
+  }
+  norm_ = model->register_module(
+      "norm", std::make_shared<RmsNorm>(source, "model.norm", shape.d, shape.eps, shape.rounding));
+  if (!shape.tied)
+    lm_head_ = register_module("lm_head",
+                               std::make_shared<Linear>(source, "lm_head", shape.d, shape.vocab));
+}
+
+at::Tensor DecoderLM::embed(const at::Tensor& ids) const { return (*embed_tokens_)(ids); }
+
+at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+                            const Pass& pass, std::int64_t rows) const {
+  return (*blocks_[static_cast<std::size_t>(index)])(hidden, state, pass, rows);
+}
+
+at::Tensor DecoderLM::head(const at::Tensor& hidden) const {
+  const at::Tensor normed = (*norm_)(hidden);
+  const at::Tensor logits =
+      lm_head_ ? (*lm_head_)(normed) : at::linear(normed, embed_tokens_->weight);
+  return logits.to(at::kFloat);
+}
+
+at::Device DecoderLM::device() const { return norm_->weight.device(); }
+
+SoftmaxLayer softmax_layer(std::int64_t index, std::int64_t heads, std::int64_t kv_heads,
+                           std::int64_t head_dim, bool bias, std::int64_t window) {
+  const auto tensors = [&](const char* projection) {
+    const std::string stem = fmt::format("model.layers.{}.self_attn.{}", index, projection);
+    std::vector<std::string> names = {stem + ".weight"};
+    if (bias) names.push_back(stem + ".bias");
+    return names;
+  };
+  return {index, tensors("q_proj"), tensors("k_proj"), tensors("v_proj"),
+          heads, kv_heads,          head_dim,          window};
+}
+
+std::vector<std::int64_t> read_eos_ids(ConfigReader& reader) {
+  const nlohmann::json& value = reader.raw("eos_token_id");
+  if (value.is_null()) return {};
+  if (value.is_number_integer()) return {value.get<std::int64_t>()};
+  const bool list = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& id) {
+                      return id.is_number_integer();
+                    });
+  if (!list) reader.refuse("eos_token_id", "an integer or a list of integers was expected");
+  return value.get<std::vector<std::int64_t>>();
+}
+
+void ignore_bookkeeping(ConfigReader& reader) {
+  reader.without_effect({"model_type", "architectures", "auto_map", "torch_dtype", "dtype",
+                         "transformers_version", "use_cache", "_name_or_path", "bos_token_id",
+                         "pad_token_id", "initializer_range", "attention_dropout",
+                         "_attn_implementation", "_attn_implementation_autoset"});
+}
+
+void check_heads(const ConfigReader& reader, const char* kv_field, std::int64_t heads,
+                 std::int64_t kv_heads) {
+  if (heads % kv_heads != 0)
+    reader.refuse(kv_field, fmt::format("{} does not divide the {} heads", kv_heads, heads));
+}
+
+}  // namespace niah::models

@@ -1,0 +1,399 @@
+// The model in the order of the forward pass: config, softmax mixer (full or sliding window),
+// JetBlock, model (the blocks around the mixers are those of every architecture: decoder.h).
+// Letters: B batch, T tokens of this pass, R wanted rows, d hidden size; softmax layers have H/H_kv
+// heads of D; JetBlocks have H heads with keys of K and values of V. Equations: Jet-Nemotron, arXiv
+// 2508.15884, and its official implementation.
+#include "models/arch/jet_nemotron.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "models/arch/decoder.h"
+#include "models/ops/attention.h"
+#include "models/ops/delta_rule.h"
+#include "models/ops/rotary.h"
+
+namespace niah::models {
+namespace {
+
+// ------------------------------------------------------------------------------------------ config
+
+struct JetNemotronConfig {
+  std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
+  std::vector<LayerKind> layers;
+  std::int64_t window = 0;
+  std::int64_t jet_heads = 0, key_dim = 0, value_dim = 0, taps = 0, generator_dim = 0;
+  double jet_eps = 1e-5;
+  double eps, theta;
+  bool tied;
+  std::int64_t max_positions;
+  std::vector<std::int64_t> eos_ids;
+};
+
+/// layer_types: a list, or a string that holds a Python list.
+std::vector<std::string> read_layer_types(ConfigReader& reader) {
+  constexpr const char* kField = "layer_types";
+  const nlohmann::json& value = reader.raw(kField);
+  if (!value.is_string()) return reader.text_list(kField);
+  auto text = value.get<std::string>();
+  std::replace(text.begin(), text.end(), '\'', '"');
+  const auto list = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const bool texts = list.is_array() && std::all_of(list.begin(), list.end(), [](const auto& item) {
+                       return item.is_string();
+                     });
+  if (!texts) reader.refuse(kField, "the string does not hold a list of names");
+  return list.get<std::vector<std::string>>();
+}
+
+std::vector<LayerKind> read_layers(ConfigReader& reader) {
+  const std::int64_t count = reader.positive("num_hidden_layers", 28);
+  std::vector<LayerKind> layers;
+  for (const std::string& type : read_layer_types(reader)) {
+    if (type == "attn")
+      layers.push_back(LayerKind::kSoftmax);
+    else if (type == "swa")
+      layers.push_back(LayerKind::kSlidingWindow);
+    else if (type == "jet")
+      layers.push_back(LayerKind::kJet);
+    else
+      reader.refuse("layer_types",
+                    fmt::format("'{}' is not supported; attn, swa and jet are", type));
+  }
+  if (layers.empty()) layers.assign(static_cast<std::size_t>(count), LayerKind::kSoftmax);
+  if (static_cast<std::int64_t>(layers.size()) != count)
+    reader.refuse("layer_types",
+                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  return layers;
+}
+
+/// A number that the released configs write as a string ("1e-5").
+double number_or_text(ConfigReader& reader, const char* field, double fallback) {
+  const nlohmann::json& value = reader.raw(field);
+  if (!value.is_string()) return reader.number(field, fallback);
+  const auto text = value.get<std::string>();
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0') reader.refuse(field, fmt::format("'{}' is no number", text));
+  return number;
+}
+
+/// base * factor, which the reference demands to be a whole number to a relative 1e-5.
+std::int64_t whole_product(const ConfigReader& reader, std::int64_t base, double factor) {
+  const double product = static_cast<double>(base) * factor;
+  const double whole = std::nearbyint(product);
+  if (!(whole >= 1) || std::abs(product - whole) > 1e-5 * whole)
+    reader.refuse("expand_v", fmt::format("{} times {} is not a whole number", base, factor));
+  // As the reference does, which for 96 * 2.6666666667 is the same.
+  return static_cast<std::int64_t>(product);
+}
+
+void read_jet(const nlohmann::json& json, const std::string& label, JetNemotronConfig& c) {
+  ConfigReader reader(json, label + ": efficient_attention_config.jet");
+  c.jet_heads = reader.positive("num_heads", 6);
+  c.key_dim = reader.positive("head_dim", 256);
+  const double expand = reader.number("expand_v", 2.0);
+  c.value_dim = whole_product(reader, c.key_dim, expand);
+  whole_product(reader, c.jet_heads * c.key_dim, expand);
+  c.taps = reader.positive("conv_size", 4);
+  if (c.taps < 2 || c.taps > 4)
+    reader.refuse("conv_size", fmt::format("2, 3 or 4 was expected, found {}", c.taps));
+  const std::int64_t reduction =
+      reader.has("dconv_generator_reduction") && reader.is_null("dconv_generator_reduction")
+          ? 1
+          : reader.positive("dconv_generator_reduction", 8);
+  c.generator_dim = c.jet_heads * c.value_dim / reduction;
+  if (c.generator_dim < 1) reader.refuse("dconv_generator_reduction", "leaves no generator");
+  c.jet_eps = number_or_text(reader, "norm_eps", 1e-5);
+  reader.without_effect({"mode", "dconv_implementation"});  // which kernel; the same result
+  reader.finish();
+}
+
+void read_mixers(ConfigReader& reader, const std::string& label, JetNemotronConfig& c) {
+  const nlohmann::json mixers = reader.raw("efficient_attention_config");
+  const auto has = [&](LayerKind kind) {
+    return std::find(c.layers.begin(), c.layers.end(), kind) != c.layers.end();
+  };
+  const auto part = [&](const char* name) {
+    if (mixers.is_object() && mixers.contains(name)) return mixers[name];
+    reader.refuse("efficient_attention_config",
+                  fmt::format("there are {} layers, but it has no '{}'", name, name));
+  };
+  if (has(LayerKind::kJet)) read_jet(part("jet"), label, c);
+  if (has(LayerKind::kSlidingWindow)) {
+    const nlohmann::json swa = part("swa");
+    ConfigReader own(swa, label + ": efficient_attention_config.swa");
+    if (!own.has("window_size")) own.refuse("window_size", "it is missing");
+    c.window = own.positive("window_size", 0);
+    own.finish();
+  }
+  if (!mixers.is_object()) return;
+  for (const auto& [name, value] : mixers.items())
+    if (name != "jet" && name != "swa")
+      reader.refuse("efficient_attention_config",
+                    fmt::format("'{}' is not supported; jet and swa are", name));
+}
+
+JetNemotronConfig read_config(const nlohmann::json& json, const std::string& label) {
+  ConfigReader reader(json, label);
+  JetNemotronConfig c;
+  c.vocab = reader.positive("vocab_size", 151936);
+  c.d = reader.positive("hidden_size", 1536);
+  c.ff = reader.positive("intermediate_size", 8960);
+  c.layers = read_layers(reader);
+  c.heads = reader.positive("num_attention_heads", 12);
+  c.kv_heads = reader.positive("num_key_value_heads", 2);
+  c.head_dim = reader.positive("head_dim", c.d / c.heads);
+  read_mixers(reader, label, c);
+  c.eps = reader.number("rms_norm_eps", 1e-6);
+  c.theta = reader.number("rope_theta", 1e6);
+  c.tied = reader.boolean("tie_word_embeddings", true);
+  c.max_positions = reader.integer("max_position_embeddings", 0);
+  c.eos_ids = read_eos_ids(reader);
+  reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
+  reader.must_be("rope_scaling", nullptr, "no released Jet-Nemotron scales its rotary embedding");
+  reader.must_be("use_mrope", false, "it belongs to a multimodal model");
+  reader.must_be("use_sliding_window", false, "layer_types says which layers have a window");
+  ignore_bookkeeping(reader);
+  reader.without_effect({"max_window_layers", "sliding_window"});
+  reader.finish();
+  check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
+  if (c.head_dim % 2 != 0) reader.refuse("head_dim", "must be even for rotary embedding");
+  return c;
+}
+
+// ----------------------------------------------------------------------------------- softmax mixer
+
+/// Full attention, or over a window of the last W keys.
+struct SoftmaxMixer : Mixer {
+  SoftmaxMixer(const JetNemotronConfig& config, std::int64_t window, TensorSource& source,
+               const std::string& name)
+      : c(config), window(window) {
+    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
+      return register_module(part,
+                             std::make_shared<Linear>(source, name + "." + part, in, out, bias));
+    };
+    q_proj = linear("q_proj", c.d, c.heads * c.head_dim, true);
+    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim, true);
+    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim, true);
+    o_proj = linear("o_proj", c.heads * c.head_dim, c.d, false);
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+                 std::int64_t rows) const override {
+    const at::Tensor k =
+        apply_rotary(split_heads((*k_proj)(x), c.head_dim), pass.cos, pass.sin);  // [B, H_kv, T, D]
+    const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);                   // [B, H_kv, T, D]
+    const KeyValue seen = remember({k, v}, state);
+    if (rows == 0) return x.narrow(1, 0, 0);
+
+    const at::Tensor wanted = last_rows(x, rows);  // [B, R, d]
+    const std::int64_t skipped = pass.tokens - rows;
+    const at::Tensor q =
+        apply_rotary(split_heads((*q_proj)(wanted), c.head_dim), pass.cos.narrow(0, skipped, rows),
+                     pass.sin.narrow(0, skipped, rows));  // [B, H, R, D]
+    const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
+    const at::Tensor o = window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
+                         : state    ? attend_cached(q, seen.key, seen.value, scale)
+                                    : attend_whole(q, seen.key, seen.value, scale);
+    return (*o_proj)(merge_heads(o));
+  }
+
+  /// All keys and values that this pass may look at.
+  KeyValue remember(const KeyValue& fresh, LayerState* state) const {
+    if (state == nullptr) return fresh;
+    if (window > 0) return extend_window(state->forgetting, window, fresh);
+    state->cache.append(fresh.key, fresh.value);
+    return {state->cache.key(), state->cache.value()};
+  }
+
+  JetNemotronConfig c;
+  std::int64_t window;  // 0: full attention
+  std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj;
+};
+
+// --------------------------------------------------------------------------------------- JetBlock
+
+/// Makes the taps of the value convolution for every token from the token itself.
+struct KernelGenerator : torch::nn::Module {
+  KernelGenerator(const JetNemotronConfig& c, TensorSource& source, const std::string& name) {
+    const std::int64_t kernels = c.jet_heads * c.value_dim * c.taps;
+    w1 =
+        register_module("w1", std::make_shared<Linear>(source, name + ".w1", c.d, c.generator_dim));
+    w2 = register_module(
+        "w2", std::make_shared<Linear>(source, name + ".w2", c.generator_dim, kernels, true));
+  }
+  std::shared_ptr<Linear> w1, w2;
+};
+
+struct DynamicConvolution : torch::nn::Module {
+  DynamicConvolution(const JetNemotronConfig& c, TensorSource& source, const std::string& name)
+      : taps(c.taps) {
+    kernel_generator =
+        register_module("kernel_generator",
+                        std::make_shared<KernelGenerator>(c, source, name + ".kernel_generator"));
+  }
+
+  /// values c [B, T, H*V] behind `tail` [B, w-1, H*V] → [B, T, H*V]: channel e of token t is
+  /// silu(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), the last tap on the token itself.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& c, const at::Tensor& tail) const {
+    const KernelGenerator& make = *kernel_generator;
+    const at::Tensor kernels =  // [B, T, H*V, w]: channel-major, the taps innermost
+        (*make.w2)(at::silu((*make.w1)(x))).unflatten(-1, {c.size(2), taps});
+    const at::Tensor extended = at::cat({tail, c}, 1);
+    at::Tensor sum;
+    for (std::int64_t m = 0; m < taps; ++m) {
+      // Products in the activations' type, their sum in fp32.
+      const at::Tensor product =
+          (kernels.select(3, m) * extended.narrow(1, m, c.size(1))).to(at::kFloat);
+      sum = m == 0 ? product : sum + product;
+    }
+    return at::silu(sum.to(c.scalar_type()));
+  }
+
+  std::int64_t taps;
+  std::shared_ptr<KernelGenerator> kernel_generator;
+};
+
+struct JetMixer : Mixer {
+  JetMixer(const JetNemotronConfig& config, TensorSource& source, const std::string& name)
+      : c(config) {
+    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
+      return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
+    };
+    const std::int64_t keys = c.jet_heads * c.key_dim, values = c.jet_heads * c.value_dim;
+    q_proj = linear("q_proj", c.d, keys);
+    k_proj = linear("k_proj", c.d, keys);
+    v_proj = linear("v_proj", c.d, values);
+    g_proj = linear("g_proj", c.d, values);
+    b_proj = linear("b_proj", c.d, c.jet_heads);
+    a_proj = linear("a_proj", c.d, c.jet_heads);
+    o_proj = linear("o_proj", values, c.d);
+    a_log = register_parameter("A_log", source.tensor(name + ".A_log", {c.jet_heads}));
+    dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {c.jet_heads}));
+    dynamic_conv1d = register_module("dynamic_conv1d", std::make_shared<DynamicConvolution>(
+                                                           c, source, name + ".dynamic_conv1d"));
+    o_norm = register_module(
+        "o_norm", std::make_shared<RmsNorm>(source, name + ".o_norm", c.value_dim, c.jet_eps));
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+                 std::int64_t rows) const override {
+    const at::Tensor q = unit(split_heads(at::silu((*q_proj)(x)), c.key_dim), pass.tokens);
+    const at::Tensor k = unit(split_heads(at::silu((*k_proj)(x)), c.key_dim), pass.tokens);
+    const at::Tensor v =
+        split_heads(convolve(x, state), c.value_dim).to(at::kFloat);  // [B, H, T, V]
+    const at::Tensor beta = at::sigmoid((*b_proj)(x)).to(at::kFloat).transpose(1, 2);
+    const at::Tensor step = at::softplus((*a_proj)(x).to(at::kFloat) + dt_bias.to(at::kFloat));
+    const at::Tensor log_decay =
+        (-at::exp(a_log.to(at::kFloat)) * step).transpose(1, 2);  // [B, H, T], <= 0
+
+    const double scale = 1 / std::sqrt(static_cast<double>(c.key_dim));
+    const DeltaRuleResult result =
+        gated_delta_rule(q * scale, k, v, log_decay, beta,
+                         state != nullptr ? state->forgetting.recurrent : at::Tensor());
+    if (state != nullptr) state->forgetting.recurrent = result.state;
+    if (rows == 0) return x.narrow(1, 0, 0);
+
+    const at::Tensor o = result.output.narrow(2, pass.tokens - rows, rows).to(x.scalar_type());
+    return (*o_proj)(merge_heads(gated_norm(o, last_rows(x, rows))));
+  }
+
+  /// x / sqrt(sum x^2 + 1e-6) over the head, in fp32. A pass of several tokens goes through the
+  /// reference's chunk kernel, which rounds the result to the activations' type.
+  static at::Tensor unit(const at::Tensor& x, std::int64_t tokens) {
+    constexpr double kEps = 1e-6;
+    const at::Tensor wide = x.to(at::kFloat);
+    const at::Tensor normed = wide * at::rsqrt(wide.square().sum(-1, /*keepdim=*/true) + kEps);
+    return tokens == 1 ? normed : normed.to(x.scalar_type()).to(at::kFloat);
+  }
+
+  /// The values, convolved over the last w tokens; keeps the tail.
+  at::Tensor convolve(const at::Tensor& x, LayerState* state) const {
+    const at::Tensor values = (*v_proj)(x);  // [B, T, H*V]
+    const std::int64_t kept = c.taps - 1;
+    at::Tensor tail = state != nullptr ? state->forgetting.tail : at::Tensor();
+    if (!tail.defined()) tail = at::zeros({values.size(0), kept, values.size(2)}, values.options());
+    if (state != nullptr) {
+      const at::Tensor all = at::cat({tail, last_rows(values, std::min(kept, values.size(1)))}, 1);
+      state->forgetting.tail = last_rows(all, kept).contiguous();
+    }
+    return (*dynamic_conv1d)(x, values, tail);
+  }
+
+  /// RMSNorm over the head, then the gate: all in fp32, rounded once. o [B, H, R, V].
+  at::Tensor gated_norm(const at::Tensor& o, const at::Tensor& x) const {
+    const at::Tensor gate = split_heads((*g_proj)(x), c.value_dim).to(at::kFloat);
+    const at::Tensor normed =
+        at::rms_norm(o.to(at::kFloat), {c.value_dim}, o_norm->weight.to(at::kFloat), c.jet_eps);
+    return (normed * at::silu(gate)).to(x.scalar_type());
+  }
+
+  JetNemotronConfig c;
+  std::shared_ptr<Linear> q_proj, k_proj, v_proj, g_proj, b_proj, a_proj, o_proj;
+  std::shared_ptr<DynamicConvolution> dynamic_conv1d;
+  std::shared_ptr<RmsNorm> o_norm;
+  at::Tensor a_log, dt_bias;  // [H]
+};
+
+// ------------------------------------------------------------------------------------------- model
+
+class JetNemotron : public DecoderLM {
+ public:
+  JetNemotron(const JetNemotronConfig& config, TensorSource& source)
+      : DecoderLM({.vocab = config.vocab,
+                   .d = config.d,
+                   .ff = config.ff,
+                   .eps = config.eps,
+                   .rounding = NormRounding::kAfterWeight,
+                   .tied = config.tied},
+                  static_cast<std::int64_t>(config.layers.size()), source,
+                  [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
+                    const LayerKind kind = config.layers[static_cast<std::size_t>(index)];
+                    if (kind == LayerKind::kJet)
+                      return std::make_shared<JetMixer>(config, source, name);
+                    const std::int64_t window =
+                        kind == LayerKind::kSlidingWindow ? config.window : 0;
+                    return std::make_shared<SoftmaxMixer>(config, window, source, name);
+                  }),
+        c_(config),
+        frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
+    info_ = {"jet_nemotron", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}};
+  }
+
+  Pass begin(std::int64_t position, std::int64_t tokens) const override {
+    Pass pass{position, tokens, {}, {}};
+    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, position, tokens);
+    return pass;
+  }
+
+  std::vector<SoftmaxLayer> softmax_layers() const override {
+    std::vector<SoftmaxLayer> found;
+    for (std::size_t i = 0; i < c_.layers.size(); ++i) {
+      if (c_.layers[i] == LayerKind::kJet) continue;
+      const std::int64_t window = c_.layers[i] == LayerKind::kSlidingWindow ? c_.window : 0;
+      found.push_back(softmax_layer(static_cast<std::int64_t>(i), c_.heads, c_.kv_heads,
+                                    c_.head_dim, /*bias=*/true, window));
+    }
+    return found;
+  }
+
+ private:
+  JetNemotronConfig c_;
+  at::Tensor frequencies_;  // [D/2] fp32
+};
+
+}  // namespace
+
+std::shared_ptr<CausalLM> make_jet_nemotron(const nlohmann::json& config, const std::string& label,
+                                            TensorSource& source) {
+  return std::make_shared<JetNemotron>(read_config(config, label), source);
+}
+
+}  // namespace niah::models

@@ -1,0 +1,19 @@
+// Jet-Nemotron (arXiv 2508.15884): JetBlocks (gated delta rule with a dynamic convolution) with a
+// few full-attention and sliding-window layers among them.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "models/causal_lm.h"
+
+namespace niah::models {
+
+/// Builds a Jet-Nemotron from its config.json and its tensors. `label` names the config in errors.
+/// Throws DataError for every config field that is unknown, ill-typed, or would change the result
+/// in a way that is not implemented.
+std::shared_ptr<CausalLM> make_jet_nemotron(const nlohmann::json& config, const std::string& label,
+                                            TensorSource& source);
+
+}  // namespace niah::models

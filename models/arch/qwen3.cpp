@@ -1,0 +1,261 @@
+// The model in the order of the forward pass: config, rotary scaling, softmax mixer, model (the
+// blocks around the mixers are those of every architecture: decoder.h). Letters: B batch, T tokens
+// of this pass, R wanted rows, d hidden size, H/H_kv heads, D head size. Equations: Qwen3, arXiv
+// 2505.09388, Qwen2.5, arXiv 2412.15115, and their implementation in transformers. They differ in
+// this: Qwen3 normalises queries and keys per head, Qwen2 has biases on q, k and v.
+#include "models/arch/qwen3.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "models/arch/decoder.h"
+#include "models/ops/attention.h"
+#include "models/ops/rotary.h"
+
+namespace niah::models {
+namespace {
+
+// ------------------------------------------------------------------------------------------ config
+
+struct QwenConfig {
+  std::string architecture;
+  std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
+  std::vector<LayerKind> layers;
+  std::int64_t window = 0;
+  bool qk_norm, qkv_bias, o_bias, tied;
+  double eps, theta;
+  std::optional<YarnScaling> yarn;
+  double linear_factor = 1;  // positions are divided by it
+  std::int64_t max_positions;
+  std::vector<std::int64_t> eos_ids;
+};
+
+/// The layers whose attention has a window: `layer_types` where it is given, else those from
+/// `max_window_layers` on, and only if `use_sliding_window` is set.
+void read_layers(ConfigReader& reader, QwenConfig& c) {
+  const auto count = reader.positive("num_hidden_layers", 32);
+  const bool windows = reader.boolean("use_sliding_window", false);
+  const std::int64_t window = reader.integer("sliding_window", 4096);
+  const std::int64_t first_window = reader.integer("max_window_layers", 28);
+  for (const std::string& type : reader.text_list("layer_types")) {
+    if (type == "full_attention")
+      c.layers.push_back(LayerKind::kSoftmax);
+    else if (type == "sliding_attention")
+      c.layers.push_back(LayerKind::kSlidingWindow);
+    else
+      reader.refuse(
+          "layer_types",
+          fmt::format("'{}' is not supported; full_attention and sliding_attention are", type));
+  }
+  if (c.layers.empty())
+    for (std::int64_t i = 0; i < count; ++i)
+      c.layers.push_back(windows && i >= first_window ? LayerKind::kSlidingWindow
+                                                      : LayerKind::kSoftmax);
+  if (static_cast<std::int64_t>(c.layers.size()) != count)
+    reader.refuse("layer_types",
+                  fmt::format("{} entries for num_hidden_layers = {}", c.layers.size(), count));
+  const bool has_window =
+      std::count(c.layers.begin(), c.layers.end(), LayerKind::kSlidingWindow) > 0;
+  if (!has_window) return;
+  if (!windows)
+    reader.refuse("layer_types", "it has sliding_attention, but use_sliding_window is not set");
+  if (window < 1) reader.refuse("sliding_window", "a positive integer was expected");
+  c.window = window;
+}
+
+/// How transformers reads `rope_scaling` (`rope_parameters` since its version 5) of type yarn.
+YarnScaling read_yarn(ConfigReader& rope, std::int64_t max_positions) {
+  YarnScaling yarn;
+  yarn.factor = rope.number("factor", 0);
+  if (!(yarn.factor >= 1)) rope.refuse("factor", "a number of at least 1 was expected");
+  yarn.original_positions = static_cast<double>(
+      rope.positive("original_max_position_embeddings", std::max<std::int64_t>(1, max_positions)));
+  yarn.beta_fast = rope.number("beta_fast", 32);
+  yarn.beta_slow = rope.number("beta_slow", 1);
+  yarn.truncate = rope.boolean("truncate", true);
+  const auto scale_of = [&](double mscale) {
+    return yarn.factor <= 1 ? 1.0 : 0.1 * mscale * std::log(yarn.factor) + 1;
+  };
+  const double mscale = rope.number("mscale", 0), mscale_all = rope.number("mscale_all_dim", 0);
+  const double usual =
+      mscale != 0 && mscale_all != 0 ? scale_of(mscale) / scale_of(mscale_all) : scale_of(1);
+  yarn.attention_factor = rope.number("attention_factor", usual);
+  return yarn;
+}
+
+void read_rope(ConfigReader& reader, const std::string& label, QwenConfig& c) {
+  c.theta = reader.number("rope_theta", 10000);
+  for (const char* field : {"rope_scaling", "rope_parameters"}) {
+    if (reader.is_null(field)) continue;
+    ConfigReader rope(reader.raw(field), label + ": " + field);
+    c.theta = rope.number("rope_theta", c.theta);
+    const std::string type = rope.text("rope_type", rope.text("type", "default"));
+    rope.without_effect({"type"});
+    if (type == "yarn")
+      c.yarn = read_yarn(rope, c.max_positions);
+    else if (type == "linear")
+      c.linear_factor = rope.number("factor", 1);
+    else if (type != "default")
+      rope.refuse("rope_type",
+                  fmt::format("'{}' is not supported; default, linear and yarn are", type));
+    rope.finish();
+  }
+  if (!(c.theta > 1)) reader.refuse("rope_theta", "a number above 1 was expected");
+  if (!(c.linear_factor >= 1)) reader.refuse("rope_scaling", "factor must be at least 1");
+}
+
+QwenConfig read_config(const nlohmann::json& json, const std::string& label, bool is_qwen3) {
+  ConfigReader reader(json, label);
+  QwenConfig c;
+  c.architecture = is_qwen3 ? "qwen3" : "qwen2";
+  c.vocab = reader.positive("vocab_size", 151936);
+  c.d = reader.positive("hidden_size", 4096);
+  c.ff = reader.positive("intermediate_size", 22016);
+  c.heads = reader.positive("num_attention_heads", 32);
+  c.kv_heads = reader.positive("num_key_value_heads", 32);
+  c.head_dim =
+      reader.positive("head_dim", is_qwen3 && !reader.has("head_dim") ? 128 : c.d / c.heads);
+  read_layers(reader, c);
+  c.qk_norm = is_qwen3;
+  const bool bias = is_qwen3 && reader.boolean("attention_bias", false);
+  c.qkv_bias = !is_qwen3 || bias;
+  c.o_bias = bias;
+  c.eps = reader.number("rms_norm_eps", 1e-6);
+  c.tied = reader.boolean("tie_word_embeddings", false);
+  c.max_positions = reader.integer("max_position_embeddings", 32768);
+  read_rope(reader, label, c);
+  c.eos_ids = read_eos_ids(reader);
+  reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
+  reader.must_be("use_mrope", false, "it belongs to a multimodal model");
+  reader.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
+  ignore_bookkeeping(reader);
+  reader.finish();
+  check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
+  if (c.head_dim % 2 != 0) reader.refuse("head_dim", "must be even for rotary embedding");
+  return c;
+}
+
+// ----------------------------------------------------------------------------------- softmax mixer
+
+struct SoftmaxMixer : Mixer {
+  SoftmaxMixer(const QwenConfig& config, std::int64_t window, TensorSource& source,
+               const std::string& name)
+      : c(config), window(window) {
+    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
+      return register_module(part,
+                             std::make_shared<Linear>(source, name + "." + part, in, out, bias));
+    };
+    const auto norm = [&](const char* part) {
+      return register_module(
+          part, std::make_shared<RmsNorm>(source, name + "." + part, c.head_dim, c.eps));
+    };
+    q_proj = linear("q_proj", c.d, c.heads * c.head_dim, c.qkv_bias);
+    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim, c.qkv_bias);
+    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim, c.qkv_bias);
+    o_proj = linear("o_proj", c.heads * c.head_dim, c.d, c.o_bias);
+    if (!c.qk_norm) return;
+    q_norm = norm("q_norm");
+    k_norm = norm("k_norm");
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+                 std::int64_t rows) const override {
+    at::Tensor k = split_heads((*k_proj)(x), c.head_dim);  // [B, H_kv, T, D]
+    if (k_norm) k = (*k_norm)(k);
+    k = apply_rotary(k, pass.cos, pass.sin);
+    const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);  // [B, H_kv, T, D]
+    const KeyValue seen = remember({k, v}, state);
+    if (rows == 0) return x.narrow(1, 0, 0);
+
+    const std::int64_t skipped = pass.tokens - rows;
+    at::Tensor q = split_heads((*q_proj)(last_rows(x, rows)), c.head_dim);  // [B, H, R, D]
+    if (q_norm) q = (*q_norm)(q);
+    q = apply_rotary(q, pass.cos.narrow(0, skipped, rows), pass.sin.narrow(0, skipped, rows));
+    const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
+    const at::Tensor o = window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
+                         : state    ? attend_cached(q, seen.key, seen.value, scale)
+                                    : attend_whole(q, seen.key, seen.value, scale);
+    return (*o_proj)(merge_heads(o));
+  }
+
+  /// All keys and values that this pass may look at.
+  KeyValue remember(const KeyValue& fresh, LayerState* state) const {
+    if (state == nullptr) return fresh;
+    if (window > 0) return extend_window(state->forgetting, window, fresh);
+    state->cache.append(fresh.key, fresh.value);
+    return {state->cache.key(), state->cache.value()};
+  }
+
+  QwenConfig c;
+  std::int64_t window;  // 0: full attention
+  std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj;
+  std::shared_ptr<RmsNorm> q_norm, k_norm;
+};
+
+// ------------------------------------------------------------------------------------------- model
+
+class Qwen : public DecoderLM {
+ public:
+  Qwen(const QwenConfig& config, TensorSource& source)
+      : DecoderLM({.vocab = config.vocab,
+                   .d = config.d,
+                   .ff = config.ff,
+                   .eps = config.eps,
+                   .tied = config.tied},
+                  static_cast<std::int64_t>(config.layers.size()), source,
+                  [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
+                    const bool windowed =
+                        config.layers[static_cast<std::size_t>(index)] == LayerKind::kSlidingWindow;
+                    return std::make_shared<SoftmaxMixer>(config, windowed ? config.window : 0,
+                                                          source, name);
+                  }),
+        c_(config),
+        frequencies_((c_.yarn ? yarn_frequencies(c_.theta, c_.head_dim, *c_.yarn)
+                              : rotary_frequencies(c_.theta, c_.head_dim) / c_.linear_factor)
+                         .to(device())) {
+    info_ = {c_.architecture, c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}};
+  }
+
+  Pass begin(std::int64_t position, std::int64_t tokens) const override {
+    Pass pass{position, tokens, {}, {}};
+    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, position, tokens);
+    if (c_.yarn) {
+      pass.cos = pass.cos * c_.yarn->attention_factor;
+      pass.sin = pass.sin * c_.yarn->attention_factor;
+    }
+    return pass;
+  }
+
+  std::vector<SoftmaxLayer> softmax_layers() const override {
+    std::vector<SoftmaxLayer> found;
+    for (std::size_t i = 0; i < c_.layers.size(); ++i) {
+      const std::int64_t window = c_.layers[i] == LayerKind::kSlidingWindow ? c_.window : 0;
+      found.push_back(softmax_layer(static_cast<std::int64_t>(i), c_.heads, c_.kv_heads,
+                                    c_.head_dim, c_.qkv_bias, window));
+    }
+    return found;
+  }
+
+ private:
+  QwenConfig c_;
+  at::Tensor frequencies_;  // [D/2] fp32
+};
+
+}  // namespace
+
+std::shared_ptr<CausalLM> make_qwen3(const nlohmann::json& config, const std::string& label,
+                                     TensorSource& source) {
+  return std::make_shared<Qwen>(read_config(config, label, /*is_qwen3=*/true), source);
+}
+
+std::shared_ptr<CausalLM> make_qwen2(const nlohmann::json& config, const std::string& label,
+                                     TensorSource& source) {
+  return std::make_shared<Qwen>(read_config(config, label, /*is_qwen3=*/false), source);
+}
+
+}  // namespace niah::models
