@@ -45,6 +45,23 @@ at::Tensor decode_logits(CausalLM& model, const at::Tensor& ids, std::int64_t pr
   return at::cat(parts, 1);
 }
 
+/// Counts the greedy tokens that come out as recorded.
+void compare_greedy(CausalLM& model, const Golden& golden, VerifyResult& result) {
+  constexpr float kTie = 1e-3F;
+  State state(model.num_layers());
+  at::Tensor logits =
+      model.forward(golden.input_ids.narrow(1, 0, golden.prefill_length), state, Logits::kLast);
+  for (std::int64_t i = 0; i < golden.greedy_ids.size(0); ++i) {
+    const at::Tensor chosen = logits.select(1, 0).argmax(-1, /*keepdim=*/true);  // [1, 1]
+    const bool same = chosen.item<std::int64_t>() == golden.greedy_ids[i].item<std::int64_t>();
+    if (!same && golden.greedy_margin[i].item<float>() < kTie) return;
+    ++result.greedy_compared;
+    if (!same) return;
+    ++result.greedy_equal;
+    logits = model.forward(chosen, state, Logits::kLast);
+  }
+}
+
 void require_finite(const at::Tensor& logits, const char* what) {
   if (at::isfinite(logits).all().item<bool>()) return;
   throw DataError(fmt::format("verifying: a {} logit is not finite", what));
@@ -59,6 +76,10 @@ Golden read_golden(const std::filesystem::path& path) {
   golden.logits = entry(file, "logits", 3).to(at::kFloat);
   golden.decode_logits = entry(file, "decode_logits", 3).to(at::kFloat);
   golden.prefill_length = entry(file, "prefill_length", 1).item().toLong();
+  if (file->find("greedy_ids") != nullptr && file->find("greedy_margin") != nullptr) {
+    golden.greedy_ids = entry(file, "greedy_ids", 2).to(at::kLong).squeeze(0);
+    golden.greedy_margin = entry(file, "greedy_margin", 2).to(at::kFloat).squeeze(0);
+  }
   const std::int64_t total = golden.input_ids.size(1);
   const bool fits = golden.logits.size(1) == total && golden.prefill_length >= 1 &&
                     golden.prefill_length <= total &&
@@ -95,6 +116,7 @@ VerifyResult verify(CausalLM& model, const Golden& golden, std::int64_t chunk) {
   result.clear_argmax_agreement =
       clear.numel() == 0 ? 1 : clear.to(at::kDouble).mean().item<double>();
   result.positions = ours.size(0);
+  if (golden.greedy_ids.defined()) compare_greedy(model, golden, result);
   return result;
 }
 

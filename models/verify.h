@@ -15,6 +15,9 @@ struct Golden {
   at::Tensor logits;         ///< [1, T, vocab] fp32, one pass over all T
   at::Tensor decode_logits;  ///< [1, T-T0+1, vocab]: after T0 tokens, then one token at a time
   std::int64_t prefill_length = 0;  ///< T0
+  /// Greedy continuation of the first T0 tokens, [n] int64, and the gap between the two best logits
+  /// at each of its steps, [n]; undefined where they were not recorded.
+  at::Tensor greedy_ids, greedy_margin;
 };
 
 /// Reads a golden file. Throws DataError naming missing or mis-shaped entries.
@@ -28,6 +31,10 @@ struct VerifyResult {
   /// difference: there even lower precision must agree.
   double clear_argmax_agreement = 0;
   double mean_abs_diff = 0;
+  /// How many tokens of the recorded greedy continuation come out the same before the first that
+  /// does not, and how many were recorded. A first difference where the reference's margin is below
+  /// 0.001 ends the comparison and does not count.
+  std::int64_t greedy_equal = 0, greedy_compared = 0;
   std::int64_t positions = 0;
 };
 

@@ -102,11 +102,14 @@ ExitCode run_verify(const VerifyArguments& arguments) {
                                        {"argmax_agreement", result.argmax_agreement},
                                        {"clear_argmax_agreement", result.clear_argmax_agreement},
                                        {"mean_abs_diff", result.mean_abs_diff},
-                                       {"positions", result.positions}};
+                                       {"positions", result.positions},
+                                       {"greedy_equal", result.greedy_equal},
+                                       {"greedy_compared", result.greedy_compared}};
   std::cout << json.dump() << std::endl;
   // In bf16 only positions with a clear margin can be asked to agree.
   const bool good = fp32 ? std::max(result.prefill_max_abs_diff, result.decode_max_abs_diff) <=
-                               arguments.tolerance
+                                   arguments.tolerance &&
+                               result.greedy_equal == result.greedy_compared
                          : result.clear_argmax_agreement == 1;
   return good ? ExitCode::kOk : ExitCode::kCheckFailed;
 }

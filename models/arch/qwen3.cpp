@@ -70,10 +70,10 @@ void read_layers(ConfigReader& reader, QwenConfig& c) {
 /// How transformers reads `rope_scaling` (`rope_parameters` since its version 5) of type yarn.
 YarnScaling read_yarn(ConfigReader& rope, std::int64_t max_positions) {
   YarnScaling yarn;
-  yarn.factor = rope.number("factor", 0);
+  yarn.original_positions =
+      static_cast<double>(rope.positive("original_max_position_embeddings", max_positions));
+  yarn.factor = rope.number("factor", static_cast<double>(max_positions) / yarn.original_positions);
   if (!(yarn.factor >= 1)) rope.refuse("factor", "a number of at least 1 was expected");
-  yarn.original_positions = static_cast<double>(
-      rope.positive("original_max_position_embeddings", std::max<std::int64_t>(1, max_positions)));
   yarn.beta_fast = rope.number("beta_fast", 32);
   yarn.beta_slow = rope.number("beta_slow", 1);
   yarn.truncate = rope.boolean("truncate", true);
@@ -95,6 +95,7 @@ void read_rope(ConfigReader& reader, const std::string& label, QwenConfig& c) {
     c.theta = rope.number("rope_theta", c.theta);
     const std::string type = rope.text("rope_type", rope.text("type", "default"));
     rope.without_effect({"type"});
+    rope.must_be("partial_rotary_factor", 1.0, "all of a head is rotated");
     if (type == "yarn")
       c.yarn = read_yarn(rope, c.max_positions);
     else if (type == "linear")
@@ -116,7 +117,8 @@ QwenConfig read_config(const nlohmann::json& json, const std::string& label, boo
   c.d = reader.positive("hidden_size", 4096);
   c.ff = reader.positive("intermediate_size", 22016);
   c.heads = reader.positive("num_attention_heads", 32);
-  c.kv_heads = reader.positive("num_key_value_heads", 32);
+  c.kv_heads =
+      reader.positive("num_key_value_heads", reader.has("num_key_value_heads") ? c.heads : 32);
   c.head_dim =
       reader.positive("head_dim", is_qwen3 && !reader.has("head_dim") ? 128 : c.d / c.heads);
   read_layers(reader, c);

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace niah::models::reference {
@@ -23,18 +24,42 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
   return {at::cat(outputs, 2), current};
 }
 
+DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
+                                 const at::Tensor& value, const at::Tensor& log_decay,
+                                 const at::Tensor& beta, const at::Tensor& state) {
+  const at::Tensor q = query.to(at::kDouble), k = key.to(at::kDouble), v = value.to(at::kDouble);
+  const at::Tensor decay = at::exp(log_decay.to(at::kDouble)), b = beta.to(at::kDouble);
+  at::Tensor s = state.defined()
+                     ? state.to(at::kDouble)
+                     : at::zeros({q.size(0), q.size(1), q.size(3), v.size(3)}, q.options());
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t t = 0; t < q.size(2); ++t) {
+    const auto at_t = [&](const at::Tensor& x) { return x.narrow(2, t, 1); };
+    s = s * at_t(decay).unsqueeze(-1);
+    const at::Tensor u = at_t(b).unsqueeze(-1) * (at_t(v) - at::matmul(at_t(k), s));
+    s = s + at::matmul(at_t(k).transpose(2, 3), u);
+    outputs.push_back(at::matmul(at_t(q), s));
+  }
+  return {at::cat(outputs, 2).to(query.scalar_type()), s.to(query.scalar_type())};
+}
+
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
                              const at::Tensor& value, double scale) {
+  return window_attention(query, key, value, key.size(2), scale);
+}
+
+at::Tensor window_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            std::int64_t window, double scale) {
   const std::int64_t rows = query.size(2), keys = key.size(2);
   const std::int64_t groups = query.size(1) / key.size(1);
   const at::Tensor k = key.to(at::kDouble).repeat_interleave(groups, 1);
   const at::Tensor v = value.to(at::kDouble).repeat_interleave(groups, 1);
   std::vector<at::Tensor> outputs;
   for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t visible = keys - rows + r + 1;
+    const std::int64_t end = keys - rows + r + 1, visible = std::min(end, window);
     const at::Tensor q = query.narrow(2, r, 1).to(at::kDouble) * scale;
-    const at::Tensor scores = at::matmul(q, k.narrow(2, 0, visible).transpose(2, 3));
-    outputs.push_back(at::matmul(at::softmax(scores, -1), v.narrow(2, 0, visible)));
+    const at::Tensor scores = at::matmul(q, k.narrow(2, end - visible, visible).transpose(2, 3));
+    outputs.push_back(at::matmul(at::softmax(scores, -1), v.narrow(2, end - visible, visible)));
   }
   return at::cat(outputs, 2).to(query.scalar_type());
 }

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "models/ops/delta_rule.h"
 #include "models/ops/lightning.h"
 
 namespace niah::models::reference {
@@ -14,9 +15,18 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
                                     const at::Tensor& value, const at::Tensor& slopes, double scale,
                                     const at::Tensor& state);
 
+/// gated_delta_rule one token at a time, in fp64.
+DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
+                                 const at::Tensor& value, const at::Tensor& log_decay,
+                                 const at::Tensor& beta, const at::Tensor& state);
+
 /// Causal softmax attention of the last R of n positions, one query row at a time, in fp64.
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
                              const at::Tensor& value, double scale);
+
+/// The same over the last `window` keys of each row.
+at::Tensor window_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            std::int64_t window, double scale);
 
 /// x / sqrt(mean(x^2) + eps) * weight in fp64.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);

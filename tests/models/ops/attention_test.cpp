@@ -7,6 +7,7 @@
 
 #include "models/ops/norm.h"
 #include "models/ops/reference.h"
+#include "models/ops/rotary.h"
 
 namespace niah::models {
 namespace {
@@ -39,6 +40,34 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShape,
                                          Shape{64, 64, 8, 8, 32}, Shape{130, 999, 6, 2, 24},
                                          Shape{257, 600, 4, 1, 128}));
 
+// rows, keys, window
+using WindowShape = std::tuple<int, int, int>;
+class WindowAttention : public testing::TestWithParam<WindowShape> {};
+
+TEST_P(WindowAttention, SeesTheLastKeysOnly) {
+  const auto [rows, keys, window] = GetParam();
+  torch::manual_seed(keys);
+  const at::Tensor q = torch::randn({1, 6, rows, 24});
+  const at::Tensor k = torch::randn({1, 2, keys, 24}), v = torch::randn({1, 2, keys, 24});
+  const at::Tensor expected = reference::window_attention(q, k, v, window, 0.3);
+  EXPECT_LT(max_diff(attend_window(q, k, v, window, 0.3), expected), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, WindowAttention,
+                         testing::Values(WindowShape{1, 1, 1}, WindowShape{1, 40, 8},
+                                         WindowShape{5, 5, 8}, WindowShape{5, 30, 1},
+                                         WindowShape{300, 300, 72}, WindowShape{129, 400, 150},
+                                         WindowShape{256, 256, 1000}, WindowShape{200, 280, 81}));
+
+TEST(Rotary, YarnWithFactorOneChangesNothing) {
+  const YarnScaling none{.factor = 1, .original_positions = 4096};
+  EXPECT_LT(max_diff(yarn_frequencies(1e6, 128, none), rotary_frequencies(1e6, 128)), 1e-9);
+  const YarnScaling four{.factor = 4, .original_positions = 32768};
+  const at::Tensor scaled = yarn_frequencies(1e6, 128, four), plain = rotary_frequencies(1e6, 128);
+  EXPECT_EQ(scaled[0].item<float>(), plain[0].item<float>());
+  EXPECT_NEAR(scaled[63].item<float>(), plain[63].item<float>() / 4, 1e-9);
+}
+
 TEST(RmsNorm, MatchesTheReference) {
   torch::manual_seed(3);
   const at::Tensor x = torch::randn({2, 5, 96}) * 3, weight = torch::rand({96}) + 0.5;
@@ -52,6 +81,15 @@ TEST(RmsNorm, RoundsBeforeTheWeightInBf16) {
   const at::Tensor ones = at::ones({64}, at::kFloat);
   const at::Tensor normed = reference::rms_norm(x.to(at::kFloat), ones, 1e-6).to(at::kBFloat16);
   EXPECT_TRUE(at::equal(rms_norm(x, weight, 1e-6), normed * weight));
+}
+
+TEST(RmsNorm, RoundsOnceBehindTheWeightWhereAskedTo) {
+  torch::manual_seed(5);
+  const at::Tensor x = torch::randn({3, 64}).to(at::kBFloat16);
+  const at::Tensor weight = (torch::rand({64}) + 0.5).to(at::kBFloat16);
+  const at::Tensor expected =
+      reference::rms_norm(x.to(at::kFloat), weight.to(at::kFloat), 1e-6).to(at::kBFloat16);
+  EXPECT_TRUE(at::equal(rms_norm(x, weight, 1e-6, NormRounding::kAfterWeight), expected));
 }
 
 }  // namespace
