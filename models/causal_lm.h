@@ -18,6 +18,16 @@ enum class Logits { kNone, kLast, kAll };
 /// Kinds of sequence mixers.
 enum class LayerKind { kSoftmax, kSlidingWindow, kLightning, kJet };
 
+/// What one layer's mixer keeps and computes beside its matrices, for pricing.
+struct MixerCost {
+  std::int64_t kv_values = 0;     ///< numbers kept a token: 2 * H_kv * D; 0 for linear layers
+  std::int64_t window = 0;        ///< tokens kept at most; 0: all
+  std::int64_t query_values = 0;  ///< H * D: 4 FLOPs each for every token and key that it sees
+  std::int64_t state_values = 0;  ///< fp32 numbers of the recurrent matrix
+  std::int64_t tail_values = 0;   ///< numbers of the convolution's tail
+  double token_flops = 0;         ///< of a linear mixer, beside its matrices
+};
+
 /// What the harness must know of a model without looking inside.
 struct ModelInfo {
   std::string architecture;  ///< "hypenet", ...
@@ -27,6 +37,7 @@ struct ModelInfo {
   std::vector<std::int64_t> eos_ids;
   /// Longest context that the config claims; 0 when it claims none.
   std::int64_t max_positions = 0;
+  std::vector<MixerCost> mixers;  ///< one a layer
   /// What a user should know before trusting the results: one line each.
   std::vector<std::string> warnings;
 };

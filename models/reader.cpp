@@ -100,6 +100,12 @@ Reader::Point Reader::mark() const {
   return point;
 }
 
+std::int64_t Reader::Point::bytes() const {
+  std::int64_t total = trunk.bytes();
+  for (const Mark& top : tops) total += top.bytes();
+  return total;
+}
+
 void Reader::rewind(const Point& point) {
   trunk_.rewind(point.trunk);
   for (std::size_t i = 0; i < tops_.size(); ++i) tops_[i].rewind(point.tops[i]);

@@ -34,6 +34,8 @@ class Reader {
   struct Point {
     Mark trunk;
     std::vector<Mark> tops;
+    /// Bytes that it keeps alive beside the reader's own, at most.
+    std::int64_t bytes() const;
   };
   Point mark() const;
   void rewind(const Point& point);

@@ -30,6 +30,28 @@ const std::map<std::string, Maker>& makers() {
   return table;
 }
 
+/// Other spellings of model_type that checkpoints carry.
+std::string canonical_type(const std::string& name) {
+  static const std::map<std::string, std::string> aliases = {
+      {"hype_net", "hypenet"},
+      {"jet-nemotron", "jet_nemotron"},
+      {"jetnemotron", "jet_nemotron"},
+      {"qwen2.5", "qwen2"},
+      {"qwen2_5", "qwen2"},
+  };
+  const auto found = aliases.find(name);
+  return found == aliases.end() ? name : found->second;
+}
+
+/// Whether the output projection is the embedding. Jet-Nemotron ties by default, others do not.
+bool is_tied(const nlohmann::json& config) {
+  const auto tied = config.find("tie_word_embeddings");
+  if (tied != config.end() && tied->is_boolean()) return tied->get<bool>();
+  const auto type = config.find("model_type");
+  return type != config.end() && type->is_string() &&
+         canonical_type(type->get<std::string>()) == "jet_nemotron";
+}
+
 }  // namespace
 
 std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
@@ -37,7 +59,7 @@ std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::st
   const auto type = config.is_object() ? config.find("model_type") : config.end();
   if (!config.is_object() || type == config.end() || !type->is_string())
     throw DataError(fmt::format("reading {}: it has no model_type", label));
-  const auto name = type->get<std::string>();
+  const std::string name = canonical_type(type->get<std::string>());
   const auto maker = makers().find(name);
   if (maker != makers().end()) return maker->second(config, label, source);
   std::vector<std::string> known;
@@ -60,9 +82,7 @@ std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::s
 void resolve_tied_head(const nlohmann::json& config, const std::string& label, WeightMap& weights) {
   const auto head = weights.find("lm_head.weight");
   const auto embedding = weights.find("model.embed_tokens.weight");
-  const auto tied = config.find("tie_word_embeddings");
-  const bool is_tied = tied != config.end() && tied->is_boolean() && tied->get<bool>();
-  if (!is_tied || head == weights.end() || embedding == weights.end()) return;
+  if (!is_tied(config) || head == weights.end() || embedding == weights.end()) return;
   if (!at::equal(head->second, embedding->second))
     throw DataError(fmt::format(
         "loading {}: config.json says tie_word_embeddings: true, but the file holds an "
@@ -72,11 +92,31 @@ void resolve_tied_head(const nlohmann::json& config, const std::string& label, W
   weights.erase(head);
 }
 
-std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype) {
+std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
+                                        const nlohmann::json& config) {
+  WeightMap headers;
+  for (const std::string& name : checkpoint.tensor_names()) {
+    require_floating(checkpoint, name);
+    headers.emplace(name,
+                    at::empty(checkpoint.find(name)->shape, at::TensorOptions().device(at::kMeta)));
+  }
+  if (is_tied(config)) headers.erase("lm_head.weight");
+  return build_model(config, checkpoint.folder().string(), headers);
+}
+
+nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override) {
+  if (override.is_object()) config.update(override);
+  return config;
+}
+
+std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype,
+                                     const nlohmann::json& override) {
   const auto checkpoint = std::make_shared<Checkpoint>(folder);
+  const nlohmann::json config = override_config(checkpoint->config(), override);
+  check_tensors(*checkpoint, config);
   WeightMap weights = load_weights(checkpoint, dtype);
-  resolve_tied_head(checkpoint->config(), folder.string(), weights);
-  return build_model(checkpoint->config(), folder.string(), weights);
+  resolve_tied_head(config, folder.string(), weights);
+  return build_model(config, folder.string(), weights);
 }
 
 }  // namespace niah::models

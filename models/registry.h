@@ -3,7 +3,7 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "models/causal_lm.h"
@@ -21,8 +21,17 @@ std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::st
 std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::string& label,
                                       const WeightMap& weights);
 
-/// Opens a checkpoint folder and builds its model in `dtype`.
-std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype);
+/// Checks names, shapes and types of a checkpoint's tensors against `config` by the files' headers
+/// alone: no tensor data is read. Throws DataError listing everything that does not fit. Returns
+/// the model without data (meta tensors), for what can be known beforehand.
+std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint, const nlohmann::json& config);
+
+/// `config` with the fields of `override` (an object, or null) put in place of its own.
+nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override);
+
+/// Opens a checkpoint folder, checks it and builds its model in `dtype`.
+std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype,
+                                     const nlohmann::json& override = nullptr);
 
 /// Drops lm_head.weight where the config ties it to the embedding and both are equal; throws
 /// DataError where they contradict each other.

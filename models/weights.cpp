@@ -132,14 +132,19 @@ at::Tensor view_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
       data, info.shape, [owner = std::move(owner)](void*) {}, options);
 }
 
+void require_floating(const Checkpoint& checkpoint, const std::string& name) {
+  const DType dtype = checkpoint.find(name)->dtype;
+  if (at::isFloatingType(scalar_type(dtype))) return;
+  throw DataError(fmt::format("loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16",
+                              checkpoint.file_of(name).string(), valid_utf8(name),
+                              dtype_name(dtype)));
+}
+
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype) {
   WeightMap weights;
   for (const std::string& name : checkpoint->tensor_names()) {
+    require_floating(*checkpoint, name);
     const TensorInfo& info = *checkpoint->find(name);
-    if (!at::isFloatingType(scalar_type(info.dtype)))
-      throw DataError(fmt::format(
-          "loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16",
-          checkpoint->file_of(name).string(), valid_utf8(name), dtype_name(info.dtype)));
     weights.emplace(name, view_tensor(info, checkpoint->bytes(info), checkpoint).to(dtype));
   }
   return weights;

@@ -55,6 +55,9 @@ class ShapeSource : public TensorSource {
 /// element types that are not floating point.
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype);
 
+/// Throws DataError, with file and type, unless the tensor holds floating-point numbers.
+void require_floating(const Checkpoint& checkpoint, const std::string& name);
+
 /// Writes the tensors as one safetensors file, in name order.
 void save_weights(const std::filesystem::path& path, const WeightMap& weights,
                   const std::map<std::string, std::string>& metadata);

@@ -122,8 +122,35 @@ std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
   return variants;
 }
 
+/// A YAML value as JSON: quoted scalars are strings, plain ones null, true, false, numbers or
+/// strings.
+nlohmann::json to_json_value(const YAML::Node& node) {
+  if (node.IsMap()) {
+    auto object = nlohmann::json::object();
+    for (const auto& item : node) object[item.first.Scalar()] = to_json_value(item.second);
+    return object;
+  }
+  if (node.IsSequence()) {
+    auto list = nlohmann::json::array();
+    for (const auto& item : node) list.push_back(to_json_value(item));
+    return list;
+  }
+  if (node.IsNull()) return nullptr;
+  const std::string text = node.Scalar();
+  if (node.Tag() == "!") return text;  // quoted
+  const auto value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return value.is_primitive() && !value.is_discarded() ? value : nlohmann::json(text);
+}
+
 ModelConfig read_model(YamlMap map, const fs::path& base) {
   ModelConfig model;
+  if (map.has("override")) {
+    const YAML::Node node = map.raw("override");
+    if (!node.IsMap())
+      map.refuse("override",
+                 "expected fields of config.json, such as {attn_logits_scaling: hype 500}");
+    model.override = to_json_value(node);
+  }
   model.name = map.text("name");
   model.base = resolve(base, map.text("base"));
   model.variants = read_variants(map, base);
@@ -220,6 +247,9 @@ RuntimeConfig read_runtime(YamlMap& root) {
   runtime.threads = or_auto("threads");
   runtime.prefill_chunk = or_auto("prefill_chunk");
   runtime.share_prefixes = map->boolean("share_prefixes", true);
+  constexpr std::int64_t kMiB = 1 << 20;
+  runtime.mark_memory = map->integer("mark_memory_mib", runtime.mark_memory / kMiB) * kMiB;
+  if (runtime.mark_memory < 0) map->refuse("mark_memory_mib", "expected 0 or more");
   map->finish();
   return runtime;
 }
@@ -315,6 +345,16 @@ std::pair<std::string, std::string> parse_override(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+void add_config_override(nlohmann::json& override, const std::string& text) {
+  const auto [field, value] = parse_override(text);
+  try {
+    override[field] = to_json_value(YAML::Load(value));
+  } catch (const YAML::Exception& error) {
+    throw UsageError(
+        fmt::format("--override {}: the value is not valid YAML: {}", field, error.msg));
+  }
+}
+
 SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
                         const Overrides& overrides) {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
@@ -365,6 +405,7 @@ std::string sweep_to_json(const SweepConfig& sweep) {
   for (const ModelConfig& model : sweep.models) {
     nlohmann::ordered_json entry = {{"name", model.name}, {"base", model.base.string()}};
     if (!model.sft.empty()) entry["sft"] = model.sft.string();
+    if (!model.override.is_null()) entry["override"] = model.override;
     for (const VariantConfig& variant : model.variants) {
       nlohmann::ordered_json one = {{"name", variant.name}};
       if (variant.kind == VariantKind::kRestored) {

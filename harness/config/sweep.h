@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,7 @@ struct VariantConfig {
 struct ModelConfig {
   std::string name;
   std::filesystem::path base, sft;  ///< sft may be empty
+  nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;
 };
 
@@ -61,6 +63,7 @@ struct RuntimeConfig {
   std::int64_t threads = 0;        ///< 0: all cores
   std::int64_t prefill_chunk = 0;  ///< 0: chosen by the model's size
   bool share_prefixes = true;
+  std::int64_t mark_memory = std::int64_t{1} << 30;  ///< bytes for points to come back to
 };
 
 struct SweepConfig {
@@ -89,6 +92,10 @@ using Overrides = std::vector<std::pair<std::string, std::string>>;
 
 /// Splits "key.path=value". Throws UsageError.
 std::pair<std::string, std::string> parse_override(const std::string& text);
+
+/// "field=value" as an override of config.json: the value is read as YAML (500 is a number, hype
+/// 500 a string). Throws UsageError.
+void add_config_override(nlohmann::json& override, const std::string& text);
 
 /// Reads a sweep. Relative paths of checkpoints, texts and tokenizers count from `base`. Throws
 /// UsageError with file:line:column for anything unknown, ill-typed or contradictory.

@@ -9,12 +9,12 @@ namespace niah {
 namespace {
 
 /// Start of the tail: the largest multiple of `chunk` that leaves at least one token.
-std::int64_t tail_start(const TokenIds& prompt, std::int64_t chunk) {
+std::int64_t tail_start(const PromptIds& prompt, std::int64_t chunk) {
   return (static_cast<std::int64_t>(prompt.size()) - 1) / chunk * chunk;
 }
 
 /// Length of the common prefix in whole chunks, at most up to either tail.
-std::int64_t common_prefix(const TokenIds& a, const TokenIds& b, std::int64_t chunk) {
+std::int64_t common_prefix(const PromptIds& a, const PromptIds& b, std::int64_t chunk) {
   const std::int64_t limit = std::min(tail_start(a, chunk), tail_start(b, chunk));
   const auto end = std::mismatch(a.begin(), a.begin() + limit, b.begin()).first;
   return (end - a.begin()) / chunk * chunk;
@@ -22,7 +22,7 @@ std::int64_t common_prefix(const TokenIds& a, const TokenIds& b, std::int64_t ch
 
 }  // namespace
 
-std::vector<Visit> schedule_prefixes(const std::vector<TokenIds>& prompts, std::int64_t chunk,
+std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std::int64_t chunk,
                                      bool share) {
   check(chunk > 0, "a chunk holds at least one token");
   std::vector<std::size_t> order(prompts.size());
@@ -52,7 +52,7 @@ std::vector<Visit> schedule_prefixes(const std::vector<TokenIds>& prompts, std::
   return visits;
 }
 
-std::int64_t scheduled_tokens(const std::vector<TokenIds>& prompts,
+std::int64_t scheduled_tokens(const std::vector<PromptIds>& prompts,
                               const std::vector<Visit>& visits) {
   std::int64_t total = 0;
   for (const Visit& visit : visits)

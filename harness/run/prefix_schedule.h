@@ -7,6 +7,8 @@
 namespace niah {
 
 using TokenIds = std::vector<std::int64_t>;
+/// A whole prompt's ids, in four bytes each: a cell may hold hundreds of prompts of 256K tokens.
+using PromptIds = std::vector<std::int32_t>;
 
 /// One prompt's turn.
 struct Visit {
@@ -20,11 +22,11 @@ struct Visit {
 /// multiples of `chunk` whatever it shares, so that the same pieces go through the model with
 /// sharing on and off, and results agree to the bit. The last, incomplete piece (1 to `chunk`
 /// tokens) is the tail. With `share` false every prompt is read from the start, in the given order.
-std::vector<Visit> schedule_prefixes(const std::vector<TokenIds>& prompts, std::int64_t chunk,
+std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std::int64_t chunk,
                                      bool share);
 
 /// Tokens that a schedule reads, tails included.
-std::int64_t scheduled_tokens(const std::vector<TokenIds>& prompts,
+std::int64_t scheduled_tokens(const std::vector<PromptIds>& prompts,
                               const std::vector<Visit>& visits);
 
 }  // namespace niah

@@ -49,8 +49,10 @@ bool is_decided(const Question& question, const std::string& output) {
 
 void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
                   const Question& question) {
-  const tasks::MissClass miss =
-      tasks::classify({output, &record.expected, hit_limit, question.prompt});
+  // The prompt serves to recognise what was copied from it; a hit needs no such look.
+  const bool hit = tasks::string_match_all(output, record.expected) == 1;
+  const std::string prompt = hit ? "" : question.prompt();
+  const tasks::MissClass miss = tasks::classify({output, &record.expected, hit_limit, prompt});
   record.miss = tasks::miss_class_name(miss);
   // A value that stands only in the thought was not answered.
   record.score = miss == tasks::MissClass::kAnswerInThought
@@ -92,14 +94,17 @@ void fill(reports::Record& record, const models::Generation& generation, const Q
 
 }  // namespace
 
-Question needle_question(const tasks::Sample& sample, const models::Tokenizer& tokenizer,
-                         models::PromptEncoder& encoder, const GenerationConfig& generation) {
+Question needle_question(const tasks::Cell& cell, std::int64_t ordinal,
+                         const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,
+                         const GenerationConfig& generation) {
+  const tasks::Sample sample = cell.sample(ordinal);
+  const std::string prompt = sample.prompt();
   Question question;
-  question.prompt = sample.prompt();
-  question.ids = widen(encoder.encode_prompt(question.prompt));
+  question.prompt = [&cell, ordinal] { return cell.sample(ordinal).prompt(); };
+  question.ids = encoder.encode_prompt(prompt);
   if (!sample.outputs.empty()) {
     question.expected_text = " " + sample.outputs.front();
-    question.draft = continuation_ids(tokenizer, question.prompt, question.expected_text);
+    question.draft = continuation_ids(tokenizer, prompt, question.expected_text);
   }
   question.max_new_tokens = generation.max_new_tokens;
   question.stop_when_decided = generation.stop_when_decided;
@@ -122,10 +127,11 @@ Question reasoning_question(std::uint64_t seed, std::int64_t index,
                             const models::Tokenizer& tokenizer, const ReasoningConfig& reasoning) {
   const tasks::WordProblem problem = tasks::probe_problem(seed, index);
   Question question;
-  question.prompt = problem.prompt();
-  question.ids = widen(tokenizer.encode_prompt(question.prompt));
+  const std::string prompt = problem.prompt();
+  question.prompt = [prompt] { return prompt; };
+  question.ids = tokenizer.encode_prompt(prompt);
   question.expected_text = problem.chain_of_thought;
-  question.draft = continuation_ids(tokenizer, question.prompt, question.expected_text);
+  question.draft = continuation_ids(tokenizer, prompt, question.expected_text);
   question.max_new_tokens = reasoning.max_new_tokens;
   question.stop_when_decided = false;
 
@@ -135,7 +141,7 @@ Question reasoning_question(std::uint64_t seed, std::int64_t index,
   record.index = index;
   record.prompt_tokens = static_cast<std::int64_t>(question.ids.size());
   record.real_length = record.prompt_tokens;
-  record.prompt_sha256 = sha256_hex(question.prompt);
+  record.prompt_sha256 = sha256_hex(prompt);
   record.expected = {fmt::format("{}", problem.answer)};
   return question;
 }

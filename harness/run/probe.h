@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -12,24 +13,26 @@
 #include "models/tokenizer/tokenizer.h"
 #include "reports/record.h"
 #include "tasks/corpus/word_problem.h"
-#include "tasks/sample.h"
+#include "tasks/protocol.h"
 
 namespace niah {
 
 /// A prompt with what is expected, in text and in ids.
 struct Question {
   reports::Record blank;  ///< everything of the record that is known before the model answers
-  std::string prompt;
-  std::string expected_text;  ///< what the draft spells
-  TokenIds ids;               ///< the prompt as the model reads it
-  TokenIds draft;             ///< expected continuation; empty where it cannot be spelled in ids
+  std::function<std::string()> prompt;  ///< its text, made again when it is needed
+  std::string expected_text;            ///< what the draft spells
+  PromptIds ids;                        ///< the prompt as the model reads it
+  TokenIds draft;  ///< expected continuation; empty where it cannot be spelled in ids
   std::int64_t max_new_tokens = 0;
   bool stop_when_decided = true;
 };
 
-/// A needle sample as a question. `encoder` is `tokenizer`'s; samples of one cell go through one.
-Question needle_question(const tasks::Sample& sample, const models::Tokenizer& tokenizer,
-                         models::PromptEncoder& encoder, const GenerationConfig& generation);
+/// Sample `ordinal` of `cell`, which outlives the question. `encoder` is `tokenizer`'s; samples of
+/// one cell go through one.
+Question needle_question(const tasks::Cell& cell, std::int64_t ordinal,
+                         const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,
+                         const GenerationConfig& generation);
 
 /// Problem `index` of the held-out reasoning probe as a question. The draft is the worked solution.
 Question reasoning_question(std::uint64_t seed, std::int64_t index,

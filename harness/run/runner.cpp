@@ -63,7 +63,7 @@ class Run {
   Questions open_questions(const Job& job) const;
   void run_job(const Job& job, Progress& progress);
   void warn_if_short(const Job& job, const Questions& questions, Progress& progress);
-  void read_and_ask(const Job& job, const Questions& questions, Progress& progress);
+  void read_and_ask(const Job& job, Questions& questions, Progress& progress);
   void ask_all(models::Reader& reader, const Job& job, const Question& question,
                const TokenIds& tail, Shared shared);
   void record_failure(const Job& job, const Questions& questions, const std::string& outcome,
@@ -79,6 +79,37 @@ class Run {
   std::vector<VariantGroup> groups_;
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
+};
+
+/// The points of one reader to come back to, within a budget of bytes. What was dropped is read
+/// again, in the same pieces.
+class Marks {
+ public:
+  Marks(models::Reader& reader, std::int64_t budget) : reader_(&reader), budget_(budget) {
+    points_.emplace(0, reader.mark());
+  }
+
+  /// Rewinds to `position`, or to the last point before it that is still there; says where.
+  std::int64_t go_back(std::int64_t position) {
+    points_.erase(points_.upper_bound(position), points_.end());
+    const auto& [at, point] = *points_.rbegin();
+    reader_->rewind(point);
+    return at;
+  }
+
+  /// Remembers where the reader stands. Beyond the budget the earliest points go first: they are
+  /// come back to last.
+  void set() {
+    const auto [added, is_new] = points_.emplace(reader_->position(), reader_->mark());
+    const std::int64_t each = added->second.bytes();
+    while (points_.size() > 2 && each * static_cast<std::int64_t>(points_.size()) > budget_)
+      points_.erase(std::next(points_.begin()));
+  }
+
+ private:
+  models::Reader* reader_;
+  std::int64_t budget_;
+  std::map<std::int64_t, models::Reader::Point> points_;
 };
 
 template <typename T>
@@ -193,8 +224,7 @@ Run::Questions Run::open_questions(const Job& job) const {
     } else {
       const tasks::CellRequest& request = job.cell->request();
       if (done("recall", request.task, request.length, job.cell->index(i))) continue;
-      questions.push_back(
-          needle_question(job.cell->sample(i), *tokenizer_, encoder, sweep_.generation));
+      questions.push_back(needle_question(*job.cell, i, *tokenizer_, encoder, sweep_.generation));
       if (!sweep_.sample_files.empty()) count_anew(questions.back().blank);
     }
   }
@@ -220,13 +250,13 @@ void Run::ask_all(models::Reader& reader, const Job& job, const Question& questi
   }
 }
 
-void Run::read_and_ask(const Job& job, const Questions& questions, Progress& progress) {
-  std::vector<TokenIds> prompts;
+void Run::read_and_ask(const Job& job, Questions& questions, Progress& progress) {
+  std::vector<PromptIds> prompts;
   std::size_t longest = 0;
-  for (const Question& question : questions) {
-    prompts.push_back(question.ids);
+  for (Question& question : questions) {
     longest = std::max(longest, question.ids.size() + question.draft.size() +
                                     static_cast<std::size_t>(question.max_new_tokens));
+    prompts.push_back(std::move(question.ids));
   }
   std::vector<std::shared_ptr<models::CausalLM>> models;
   std::string names;
@@ -236,20 +266,20 @@ void Run::read_and_ask(const Job& job, const Questions& questions, Progress& pro
   }
   models::Reader reader(models, static_cast<std::int64_t>(longest));
 
-  std::map<std::int64_t, models::Reader::Point> marks = {{0, reader.mark()}};
+  Marks marks(reader, sweep_.runtime.mark_memory);
   for (const Visit& visit : schedule_prefixes(prompts, chunk_, sweep_.runtime.share_prefixes)) {
-    const TokenIds& ids = prompts[visit.prompt];
+    const PromptIds& ids = prompts[visit.prompt];
     const auto begin = std::chrono::steady_clock::now();
-    marks.erase(marks.upper_bound(visit.resume), marks.end());
-    reader.rewind(marks.at(visit.resume));
-    for (std::int64_t at = visit.resume; at < visit.tail; at += chunk_) {
+    const std::int64_t start = marks.go_back(visit.resume);
+    for (std::int64_t at = start; at < visit.tail; at += chunk_) {
       stop_if_interrupted();
       reader.read({ids.begin() + at, ids.begin() + at + chunk_});
-      if (std::binary_search(visit.marks.begin(), visit.marks.end(), at + chunk_))
-        marks.emplace(at + chunk_, reader.mark());
+      const std::int64_t next = at + chunk_;
+      if (next == visit.resume || std::binary_search(visit.marks.begin(), visit.marks.end(), next))
+        marks.set();
     }
     ask_all(reader, job, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
-            {visit.tail - visit.resume,
+            {visit.tail - start,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
     progress.advance(job.cost / static_cast<double>(job.samples),
                      fmt::format("{}  {}", job.label, names));
@@ -283,7 +313,7 @@ void Run::warn_if_short(const Job& job, const Questions& questions, Progress& pr
 }
 
 void Run::run_job(const Job& job, Progress& progress) {
-  const Questions questions = open_questions(job);
+  Questions questions = open_questions(job);
   warn_if_short(job, questions, progress);
   progress.advance(
       job.cost / static_cast<double>(job.samples) *

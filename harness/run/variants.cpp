@@ -25,12 +25,25 @@ struct Source {
   std::string sha256;
 };
 
-Source load_source(const std::filesystem::path& folder, at::ScalarType dtype) {
+Source load_source(const std::filesystem::path& folder, const ModelConfig& model,
+                   at::ScalarType dtype) {
   const auto checkpoint = std::make_shared<models::Checkpoint>(folder);
-  Source source{folder, checkpoint->config(), models::load_weights(checkpoint, dtype),
+  const nlohmann::json config = models::override_config(checkpoint->config(), model.override);
+  models::check_tensors(*checkpoint, config);
+  Source source{folder, config, models::load_weights(checkpoint, dtype),
                 checkpoint->weights_sha256()};
   models::resolve_tied_head(source.config, folder.string(), source.weights);
   return source;
+}
+
+/// Tensors that the fine-tune left as they were are held once.
+void share_equal_tensors(const models::WeightMap& base, models::WeightMap& other) {
+  for (auto& [name, tensor] : other) {
+    const auto found = base.find(name);
+    if (found != base.end() && found->second.sizes() == tensor.sizes() &&
+        at::equal(found->second, tensor))
+      tensor = found->second;
+  }
 }
 
 /// Fields that only say how or when a checkpoint was made.
@@ -68,11 +81,12 @@ std::string fingerprint(const Source& weights, const std::string& surgery,
 
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
                                          const FingerprintBasis& basis) {
-  const Source base = load_source(model.base, dtype);
+  const Source base = load_source(model.base, model, dtype);
   std::optional<Source> sft;
   if (!model.sft.empty()) {
-    sft = load_source(model.sft, dtype);
+    sft = load_source(model.sft, model, dtype);
     require_same_architecture(base, *sft);
+    share_equal_tensors(base.weights, sft->weights);
   }
   const auto softmax =
       models::build_model(base.config, base.folder.string(), base.weights)->softmax_layers();
@@ -92,8 +106,9 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
         add(variant, *sft, sft->weights, "");
         break;
       case VariantKind::kCheckpoint: {
-        const Source other = load_source(variant.checkpoint, dtype);
+        Source other = load_source(variant.checkpoint, model, dtype);
         require_same_architecture(base, other);
+        share_equal_tensors(base.weights, other.weights);
         add(variant, other, other.weights, "");
         break;
       }

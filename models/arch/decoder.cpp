@@ -75,6 +75,26 @@ SoftmaxLayer softmax_layer(std::int64_t index, std::int64_t heads, std::int64_t 
           heads, kv_heads,          head_dim,          window};
 }
 
+MixerCost softmax_cost(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                       std::int64_t window) {
+  MixerCost cost;
+  cost.kv_values = 2 * kv_heads * head_dim;
+  cost.window = window;
+  cost.query_values = heads * head_dim;
+  return cost;
+}
+
+MixerCost linear_cost(std::int64_t heads, std::int64_t key_dim, std::int64_t value_dim,
+                      std::int64_t tail_values) {
+  constexpr std::int64_t kChunk = 64;
+  MixerCost cost;
+  cost.state_values = heads * key_dim * value_dim;
+  cost.tail_values = tail_values;
+  cost.token_flops =
+      static_cast<double>(4 * cost.state_values + 2 * kChunk * heads * (key_dim + value_dim));
+  return cost;
+}
+
 std::vector<std::int64_t> read_eos_ids(ConfigReader& reader) {
   const nlohmann::json& value = reader.raw("eos_token_id");
   if (value.is_null()) return {};

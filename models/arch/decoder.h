@@ -72,6 +72,13 @@ class DecoderLM : public CausalLM {
 SoftmaxLayer softmax_layer(std::int64_t index, std::int64_t heads, std::int64_t kv_heads,
                            std::int64_t head_dim, bool bias, std::int64_t window = 0);
 
+/// Costs of a softmax mixer, and of a linear one that works in chunks of 64 tokens: what it adds to
+/// the state and reads from it, and the products inside the chunk.
+MixerCost softmax_cost(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                       std::int64_t window = 0);
+MixerCost linear_cost(std::int64_t heads, std::int64_t key_dim, std::int64_t value_dim,
+                      std::int64_t tail_values = 0);
+
 /// eos_token_id: null, an integer or a list of integers.
 std::vector<std::int64_t> read_eos_ids(ConfigReader& reader);
 

@@ -287,7 +287,12 @@ class HypeNet : public DecoderLM {
                   }),
         c_(config),
         frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
-    info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, warnings()};
+    info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, warnings()};
+    for (const LayerKind kind : c_.layers)
+      info_.mixers.push_back(
+          kind == LayerKind::kSoftmax
+              ? softmax_cost(c_.heads, c_.kv_heads, c_.head_dim)
+              : linear_cost(c_.lightning_heads, c_.lightning_dim, c_.lightning_dim));
   }
 
   Pass begin(std::int64_t position, std::int64_t tokens) const override {

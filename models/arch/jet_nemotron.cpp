@@ -364,7 +364,13 @@ class JetNemotron : public DecoderLM {
                   }),
         c_(config),
         frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
-    info_ = {"jet_nemotron", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}};
+    info_ = {"jet_nemotron", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, {}};
+    for (const LayerKind kind : c_.layers)
+      info_.mixers.push_back(kind == LayerKind::kJet
+                                 ? linear_cost(c_.jet_heads, c_.key_dim, c_.value_dim,
+                                               (c_.taps - 1) * c_.jet_heads * c_.value_dim)
+                                 : softmax_cost(c_.heads, c_.kv_heads, c_.head_dim,
+                                                kind == LayerKind::kSlidingWindow ? c_.window : 0));
   }
 
   Pass begin(std::int64_t position, std::int64_t tokens) const override {

@@ -220,7 +220,10 @@ class Qwen : public DecoderLM {
         frequencies_((c_.yarn ? yarn_frequencies(c_.theta, c_.head_dim, *c_.yarn)
                               : rotary_frequencies(c_.theta, c_.head_dim) / c_.linear_factor)
                          .to(device())) {
-    info_ = {c_.architecture, c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}};
+    info_ = {c_.architecture, c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, {}};
+    for (const LayerKind kind : c_.layers)
+      info_.mixers.push_back(softmax_cost(c_.heads, c_.kv_heads, c_.head_dim,
+                                          kind == LayerKind::kSlidingWindow ? c_.window : 0));
   }
 
   Pass begin(std::int64_t position, std::int64_t tokens) const override {

@@ -130,6 +130,22 @@ TEST_F(Run, WarnsOfPromptsFarShorterThanTheirName) {
   EXPECT_THAT(run.output, HasSubstr("warning: S2@4K: samples of only "));
 }
 
+TEST_F(Run, LittleMemoryForMarksChangesNoRecordButTheirCost) {
+  const std::string with = config(small_sweep());
+  ASSERT_EQ(niah("run " + with + " --out " + path("much").string()).code, 0);
+  ASSERT_EQ(
+      niah("run " + with + " --set runtime.mark_memory_mib=0 --out " + path("none").string()).code,
+      0);
+  EXPECT_EQ(records("much", false), records("none", false));
+  const auto cost = [&](const std::string& run) {
+    std::int64_t tokens = 0;
+    for (const auto& [key, record] : records(run))
+      tokens += record["computed_tokens"].get<std::int64_t>();
+    return tokens;
+  };
+  EXPECT_LT(cost("much"), cost("none"));
+}
+
 TEST_F(Run, SharingPrefixesChangesNoRecord) {
   const std::string with = config(small_sweep());
   ASSERT_EQ(niah("run " + with + " --out " + path("shared").string()).code, 0);

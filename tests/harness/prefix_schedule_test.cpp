@@ -10,16 +10,16 @@ namespace niah {
 namespace {
 
 /// Plays a schedule on a pretend reader whose state is the text read, and checks every prompt.
-std::int64_t play(const std::vector<TokenIds>& prompts, std::int64_t chunk, bool share) {
+std::int64_t play(const std::vector<PromptIds>& prompts, std::int64_t chunk, bool share) {
   const auto visits = schedule_prefixes(prompts, chunk, share);
-  std::map<std::int64_t, TokenIds> marks = {{0, {}}};
+  std::map<std::int64_t, PromptIds> marks = {{0, {}}};
   std::set<std::size_t> seen;
   std::int64_t computed = 0;
   for (const Visit& visit : visits) {
-    const TokenIds& prompt = prompts[visit.prompt];
+    const PromptIds& prompt = prompts[visit.prompt];
     EXPECT_TRUE(seen.insert(visit.prompt).second);
     marks.erase(marks.upper_bound(visit.resume), marks.end());
-    TokenIds read = marks.at(visit.resume);
+    PromptIds read = marks.at(visit.resume);
     EXPECT_EQ(visit.tail % chunk, 0);
     EXPECT_LT(visit.tail, static_cast<std::int64_t>(prompt.size()));
     EXPECT_LE(static_cast<std::int64_t>(prompt.size()) - visit.tail, chunk);
@@ -39,27 +39,27 @@ std::int64_t play(const std::vector<TokenIds>& prompts, std::int64_t chunk, bool
 }
 
 TEST(PrefixSchedule, ReadsEveryPromptOnceWithoutSharing) {
-  const std::vector<TokenIds> prompts = {{1, 2, 3, 4, 5}, {1, 2, 3, 4, 6}, {1}};
+  const std::vector<PromptIds> prompts = {{1, 2, 3, 4, 5}, {1, 2, 3, 4, 6}, {1}};
   EXPECT_EQ(play(prompts, 2, false), 11);
 }
 
 TEST(PrefixSchedule, NeverReadsACommonChunkTwice) {
-  const std::vector<TokenIds> prompts = {
+  const std::vector<PromptIds> prompts = {
       {1, 2, 3, 4, 5, 6, 7}, {1, 2, 3, 4, 9, 9}, {1, 2, 8, 8, 8}};
   // Chunks of 2: [12][34][56]7, [12][34]99, [12][88]8.
   EXPECT_EQ(play(prompts, 2, true), 7 + 2 + 3);
 }
 
 TEST(PrefixSchedule, EqualPromptsShareAllButTheTail) {
-  const std::vector<TokenIds> prompts(4, TokenIds{1, 2, 3, 4, 5});
+  const std::vector<PromptIds> prompts(4, PromptIds{1, 2, 3, 4, 5});
   EXPECT_EQ(play(prompts, 2, true), 5 + 3 * 1);
 }
 
 TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
   std::mt19937 random(2);
-  std::vector<TokenIds> prompts;
+  std::vector<PromptIds> prompts;
   for (int i = 0; i < 40; ++i) {
-    TokenIds prompt(4000);
+    PromptIds prompt(4000);
     for (std::size_t t = 0; t < prompt.size(); ++t) prompt[t] = static_cast<std::int64_t>(t);
     const std::size_t needle = static_cast<std::size_t>(i) * 100;
     for (std::size_t t = needle; t < prompt.size(); ++t) prompt[t] += 10000 * (i + 1);
@@ -73,8 +73,8 @@ TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
 TEST(PrefixSchedule, RandomTriesComeOutWhole) {
   std::mt19937 random(3);
   for (int round = 0; round < 300; ++round) {
-    std::vector<TokenIds> prompts(1 + random() % 12);
-    for (TokenIds& prompt : prompts) {
+    std::vector<PromptIds> prompts(1 + random() % 12);
+    for (PromptIds& prompt : prompts) {
       prompt.resize(1 + random() % 30);
       for (auto& id : prompt) id = random() % 2;
     }

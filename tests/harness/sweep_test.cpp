@@ -70,6 +70,21 @@ TEST(Sweep, SamplesMayComeFromFiles) {
   EXPECT_THAT(refusal("name: x\nsamples_from: []\n" + models), HasSubstr("expected a file"));
 }
 
+TEST(Sweep, ConfigFieldsOfAModelMayBeOverridden) {
+  const SweepConfig sweep = parse(
+      "name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels:\n  - name: m\n    base: b\n"
+      "    override: {attn_logits_scaling: hype 500, rope_theta: 1e6, a: '5', b: 5, c: null, d: "
+      "true,"
+      " e: {f: [1, x]}}\n");
+  EXPECT_EQ(
+      sweep.models[0].override,
+      nlohmann::json::parse(R"({"attn_logits_scaling": "hype 500", "rope_theta": 1e6, "a": "5",
+                "b": 5, "c": null, "d": true, "e": {"f": [1, "x"]}})"));
+  EXPECT_THAT(refusal("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\n"
+                      "models: [{name: m, base: b, override: 3}]\n"),
+              HasSubstr("expected fields of config.json"));
+}
+
 TEST(Sweep, VariantsHaveADefault) {
   const SweepConfig pair =
       parse("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels: [{name: m, base: b, sft: s}]");
