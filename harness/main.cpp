@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_report_command(program, chosen);
   add_info_command(program, chosen);
   add_verify_command(program, chosen);
+  add_selftest_command(program, chosen);
   add_generate_command(program, chosen);
   add_tokenize_command(program, chosen);
   add_train_command(program, chosen);

@@ -22,6 +22,7 @@ void add_info_command(CLI::App& program, Command& chosen);
 void add_reproduce_command(CLI::App& program, Command& chosen);
 void add_run_command(CLI::App& program, Command& chosen);
 void add_report_command(CLI::App& program, Command& chosen);
+void add_selftest_command(CLI::App& program, Command& chosen);
 void add_tokenize_command(CLI::App& program, Command& chosen);
 void add_train_command(CLI::App& program, Command& chosen);
 void add_verify_command(CLI::App& program, Command& chosen);

@@ -1,4 +1,4 @@
-// niah info, niah verify: what a checkpoint is, and whether it is computed right.
+// niah info, verify, selftest: what a checkpoint is, and whether it is computed right.
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -8,8 +8,10 @@
 
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
+#include "harness/config/sweep.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "models/selftest.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/verify.h"
 
@@ -36,65 +38,127 @@ std::string layer_pattern(const models::ModelInfo& info) {
   return pattern;
 }
 
+const char* mixer_name(models::LayerKind kind) {
+  switch (kind) {
+    case models::LayerKind::kSoftmax:
+      return "softmax mixers";
+    case models::LayerKind::kSlidingWindow:
+      return "sliding-window mixers";
+    case models::LayerKind::kLightning:
+      return "lightning mixers";
+    case models::LayerKind::kJet:
+      return "JetBlock mixers";
+  }
+  return "mixers";
+}
+
 /// Part of the model that a tensor belongs to, for the count by kind.
-std::string part_of(const std::string& name) {
+std::string part_of(const std::string& name, const models::ModelInfo& info) {
   if (name.find("embed_tokens") != std::string::npos) return "embedding";
   if (name.find("lm_head") != std::string::npos) return "output head";
   if (name.find(".mlp.") != std::string::npos) return "MLP";
-  if (name.find(".self_attn.") != std::string::npos) return "mixers";
-  return "norms";
+  constexpr std::string_view kLayers = "model.layers.";
+  if (name.find(".self_attn.") == std::string::npos || !name.starts_with(kLayers)) return "norms";
+  return mixer_name(info.layers[std::stoul(name.substr(kLayers.size()))]);
 }
 
-ExitCode run_info(const std::string& folder) {
-  const models::Checkpoint checkpoint(folder);
-  models::ShapeSource shapes;
-  const auto model = models::make_model(checkpoint.config(), folder, shapes);
+/// What every command that opens a checkpoint may be told about it.
+struct ModelArguments {
+  std::string folder;
+  std::vector<std::string> overrides;
+  std::string dtype = "fp32";
+
+  nlohmann::json override() const {
+    nlohmann::json fields;
+    for (const std::string& text : overrides) add_config_override(fields, text);
+    return fields;
+  }
+  at::ScalarType scalar_type() const {
+    if (dtype == "fp32") return at::kFloat;
+    if (dtype == "bf16") return at::kBFloat16;
+    throw UsageError(fmt::format("--dtype '{}': fp32 or bf16 was expected", dtype));
+  }
+};
+
+void add_model_options(CLI::App& command, ModelArguments& arguments) {
+  command.add_option("model", arguments.folder, "Checkpoint folder")->required();
+  command.add_option(
+      "--override", arguments.overrides,
+      "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
+}
+
+void print_state_sizes(const models::ModelInfo& info) {
+  std::int64_t growing = 0, bounded = 0, state = 0;
+  for (const models::MixerCost& mixer : info.mixers) {
+    if (mixer.window == 0) growing += mixer.kv_values;
+    if (mixer.window > 0) bounded += mixer.kv_values * (mixer.window - 1);
+    state += 4 * mixer.state_values;
+    bounded += mixer.tail_values;
+  }
+  fmt::print("  KV cache       {} a token in bf16, {} in fp32\n",
+             format_bytes(static_cast<double>(2 * growing)),
+             format_bytes(static_cast<double>(4 * growing)));
+  if (state + bounded > 0)
+    fmt::print(
+        "  fixed state    {} whatever the length (recurrent matrices in fp32, the rest bf16)\n",
+        format_bytes(static_cast<double>(state + 2 * bounded)));
+}
+
+ExitCode run_info(const ModelArguments& arguments) {
+  const models::Checkpoint checkpoint(arguments.folder);
+  const auto model = models::check_tensors(
+      checkpoint, models::override_config(checkpoint.config(), arguments.override()));
   const models::ModelInfo& info = model->info();
   std::map<std::string, std::int64_t> parts;
-  for (const auto& [name, shape] : shapes.shapes())
-    parts[part_of(name)] += c10::multiply_integers(shape);
+  std::int64_t parameters = 0;
+  for (const auto& item : model->named_parameters()) {
+    parts[part_of(item.key(), info)] += item.value().numel();
+    parameters += item.value().numel();
+  }
   std::map<std::string, std::int64_t> dtypes;
-  for (const std::string& name : checkpoint.tensor_names())
+  double bytes = 0;
+  for (const std::string& name : checkpoint.tensor_names()) {
     ++dtypes[std::string(models::dtype_name(checkpoint.find(name)->dtype))];
-  std::int64_t kv_values = 0;
-  for (const models::SoftmaxLayer& layer : model->softmax_layers())
-    kv_values += 2 * layer.kv_heads * layer.head_dim;
+    bytes += static_cast<double>(checkpoint.bytes(*checkpoint.find(name)).size());
+  }
 
-  fmt::print("{}\n", folder);
+  fmt::print("{}\n", arguments.folder);
   fmt::print("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
              info.hidden_size, format_count(info.vocab_size));
   fmt::print("  layers         {}  {}  (A softmax, L lightning, W sliding window, J JetBlock)\n",
              info.layers.size(), layer_pattern(info));
-  fmt::print("  parameters     {}", format_count(shapes.parameters()));
+  fmt::print("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
-    fmt::print("{} {} {}", part == parts.begin()->first ? ":" : ",", part, format_count(count));
-  fmt::print("\n  stored as      ");
-  for (const auto& [dtype, count] : dtypes) fmt::print("{} tensors in {}  ", count, dtype);
-  fmt::print("\n  context        {}\n",
+    fmt::print("    {:22} {:>14}\n", part, format_count(count));
+  fmt::print("  stored as      ");
+  for (const auto& [dtype, count] : dtypes) fmt::print("{} tensors in {}, ", count, dtype);
+  fmt::print("{} in {} file{}\n", format_bytes(bytes), checkpoint.weight_files().size(),
+             checkpoint.weight_files().size() == 1 ? "" : "s");
+  fmt::print("  context        {}\n",
              info.max_positions > 0 ? format_length(info.max_positions) : "not stated");
-  fmt::print("  KV cache       {} a token in bf16, {} in fp32\n",
-             format_bytes(static_cast<double>(2 * kv_values)),
-             format_bytes(static_cast<double>(4 * kv_values)));
+  print_state_sizes(info);
   try {
-    fmt::print("  tokenizer      {}\n", models::open_tokenizer(folder)->description());
+    fmt::print("  tokenizer      {}\n", models::open_tokenizer(arguments.folder)->description());
   } catch (const DataError& error) {
     fmt::print("  tokenizer      none ({})\n", error.what());
   }
+  for (const std::string& warning : info.warnings) fmt::print("  warning        {}\n", warning);
+  std::fflush(stdout);  // hashing a large checkpoint takes a while
   fmt::print("  weights sha256 {}\n", checkpoint.weights_sha256());
   return ExitCode::kOk;
 }
 
 struct VerifyArguments {
-  std::string model, golden, dtype = "fp32";
+  ModelArguments model;
+  std::string golden;
   double tolerance = 1e-4;
   std::int64_t chunk = 0;
 };
 
 ExitCode run_verify(const VerifyArguments& arguments) {
-  if (arguments.dtype != "fp32" && arguments.dtype != "bf16")
-    throw UsageError(fmt::format("--dtype '{}': fp32 or bf16 was expected", arguments.dtype));
-  const bool fp32 = arguments.dtype == "fp32";
-  const auto model = models::load_model(arguments.model, fp32 ? at::kFloat : at::kBFloat16);
+  const bool fp32 = arguments.model.scalar_type() == at::kFloat;
+  const auto model = models::load_model(arguments.model.folder, arguments.model.scalar_type(),
+                                        arguments.model.override());
   const models::VerifyResult result =
       models::verify(*model, models::read_golden(arguments.golden), arguments.chunk);
   const nlohmann::ordered_json json = {{"prefill_max_abs_diff", result.prefill_max_abs_diff},
@@ -114,14 +178,32 @@ ExitCode run_verify(const VerifyArguments& arguments) {
   return good ? ExitCode::kOk : ExitCode::kCheckFailed;
 }
 
+struct SelftestArguments {
+  ModelArguments model;
+  models::SelftestOptions options;
+};
+
+ExitCode run_selftest(const SelftestArguments& arguments) {
+  if (arguments.options.chunk < 1) throw UsageError("--chunk: at least 1 was expected");
+  const auto model = models::load_model(arguments.model.folder, arguments.model.scalar_type(),
+                                        arguments.model.override());
+  bool good = true;
+  for (const models::SelftestCheck& check : models::selftest(*model, arguments.options)) {
+    fmt::print("{}\n", describe(check));
+    good = good && check.passed;
+  }
+  return good ? ExitCode::kOk : ExitCode::kCheckFailed;
+}
+
 }  // namespace
 
 void add_info_command(CLI::App& program, Command& chosen) {
-  const auto folder = std::make_shared<std::string>();
+  const auto arguments = std::make_shared<ModelArguments>();
   CLI::App* command =
       add_command(program, "info", "What a checkpoint is", "niah info models/zoo/base");
-  command->add_option("model", *folder, "Checkpoint folder")->required();
-  command->callback([folder, &chosen] { chosen = [folder] { return run_info(*folder); }; });
+  add_model_options(*command, *arguments);
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_info(*arguments); }; });
 }
 
 void add_verify_command(CLI::App& program, Command& chosen) {
@@ -129,15 +211,30 @@ void add_verify_command(CLI::App& program, Command& chosen) {
   CLI::App* command = add_command(
       program, "verify", "Compare logits with those recorded from a reference implementation",
       "niah verify my-checkpoint --golden golden.safetensors");
-  command->add_option("model", arguments->model, "Checkpoint folder")->required();
+  add_model_options(*command, arguments->model);
   command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")->required();
   command->add_option("--tolerance", arguments->tolerance, "Largest difference of a logit (fp32)")
       ->capture_default_str();
   command->add_option("--chunk", arguments->chunk, "Prefill in pieces of so many tokens (0: whole)")
       ->capture_default_str();
-  command->add_option("--dtype", arguments->dtype, "fp32 or bf16")->capture_default_str();
+  command->add_option("--dtype", arguments->model.dtype, "fp32 or bf16")->capture_default_str();
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_verify(*arguments); }; });
+}
+
+void add_selftest_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<SelftestArguments>();
+  CLI::App* command = add_command(
+      program, "selftest",
+      "Does a checkpoint give the same answer however its text is cut: whole, in chunks, token by "
+      "token, past 32K?",
+      "niah selftest models/zoo/base");
+  add_model_options(*command, arguments->model);
+  command->add_option("--chunk", arguments->options.chunk, "Prefill chunk, in tokens")
+      ->capture_default_str();
+  command->add_option("--dtype", arguments->model.dtype, "fp32 or bf16")->capture_default_str();
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_selftest(*arguments); }; });
 }
 
 }  // namespace niah

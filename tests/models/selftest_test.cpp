@@ -1,0 +1,68 @@
+#include "models/selftest.h"
+
+#include <torch/torch.h>
+
+#include "models/checkpoint/checkpoint.h"
+#include "models/registry.h"
+#include "tests/models/support.h"
+
+namespace niah::models {
+namespace {
+
+SelftestOptions quick() { return {.chunk = 100, .long_tokens = 4500}; }
+
+TEST(Selftest, PassesOnEveryArchitecture) {
+  for (const char* prefix : {"hypenet", "jet", "qwen"})
+    for (const std::string& folder : golden_models(prefix)) {
+      if (!folder.starts_with(test_data().string())) continue;
+      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16})
+        for (const SelftestCheck& check : selftest(*load_model(folder, dtype), quick()))
+          EXPECT_TRUE(check.passed) << folder << " " << dtype << ": " << describe(check);
+    }
+}
+
+/// A model that forgets what it read before the 128th token.
+class Amnesiac : public CausalLM {
+ public:
+  explicit Amnesiac(std::shared_ptr<CausalLM> inner) : inner_(std::move(inner)) {
+    register_module("inner", inner_);
+    info_ = inner_->info();
+  }
+  Pass begin(std::int64_t position, std::int64_t tokens) const override {
+    return inner_->begin(position, tokens);
+  }
+  at::Tensor embed(const at::Tensor& ids) const override { return inner_->embed(ids); }
+  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+                   const Pass& pass, std::int64_t rows) const override {
+    if (pass.position == 128) *state = LayerState();
+    return inner_->layer(index, hidden, state, pass, rows);
+  }
+  at::Tensor head(const at::Tensor& hidden) const override { return inner_->head(hidden); }
+  std::vector<SoftmaxLayer> softmax_layers() const override { return inner_->softmax_layers(); }
+
+ private:
+  std::shared_ptr<CausalLM> inner_;
+};
+
+TEST(Selftest, FailsOnAModelThatForgetsAtABoundary) {
+  for (const char* name : {"jet-tiny-bf16", "qwen3-tiny"})
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      Amnesiac model(load_model(test_data() / "models" / name, dtype));
+      const auto checks = selftest(model, quick());
+      const SelftestCheck& decode = checks.at(1);
+      EXPECT_FALSE(decode.passed) << name << " " << dtype << ": " << describe(decode);
+      EXPECT_TRUE(checks.at(0).passed) << "chunks of 100 never begin at 128";
+    }
+}
+
+TEST(Selftest, NotANumberIsNoPass) {
+  const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models" / "qwen3-tiny");
+  WeightMap weights = load_weights(checkpoint, at::kFloat);
+  at::Tensor& norm = weights.at("model.norm.weight");
+  norm = at::full_like(norm, std::nan(""));
+  const auto model = build_model(checkpoint->config(), "broken", weights);
+  for (const SelftestCheck& check : selftest(*model, quick())) EXPECT_FALSE(check.passed);
+}
+
+}  // namespace
+}  // namespace niah::models
