@@ -94,6 +94,11 @@ at::Tensor Reader::read_one(std::size_t variant, const std::vector<std::int64_t>
   return models_[variant]->head(hidden).squeeze(0);
 }
 
+void Reader::skip(std::int64_t tokens) {
+  trunk_.skip(tokens);
+  for (State& top : tops_) top.skip(tokens);
+}
+
 Reader::Point Reader::mark() const {
   Point point{trunk_.mark(), {}};
   for (const State& top : tops_) point.tops.push_back(top.mark());

@@ -24,6 +24,9 @@ class Reader {
   /// positions. The other variants must be rewound before they read on.
   at::Tensor read_one(std::size_t variant, const std::vector<std::int64_t>& ids, std::int64_t rows);
 
+  /// See State::skip.
+  void skip(std::int64_t tokens);
+
   /// Tokens read.
   std::int64_t position() const { return trunk_.position(); }
   std::size_t variants() const { return models_.size(); }

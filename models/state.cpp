@@ -28,6 +28,14 @@ void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
   length_ = needed;
 }
 
+void KvCache::append_zeros(std::int64_t tokens) {
+  const std::int64_t needed = length_ + tokens;
+  if (needed > key_.size(2)) grow(key_, needed);
+  key_.narrow(2, length_, tokens).zero_();
+  value_.narrow(2, length_, tokens).zero_();
+  length_ = needed;
+}
+
 void KvCache::grow(const at::Tensor& like, std::int64_t needed) {
   // Doubling keeps the cost of an unforeseen length linear; a foreseen one is allocated once.
   const std::int64_t old = key_.defined() ? key_.size(2) : 0;
@@ -65,6 +73,12 @@ KeyValue extend_window(Forgetting& layer, std::int64_t window, const KeyValue& f
 
 void State::reserve(std::int64_t tokens) {
   for (LayerState& layer : layers_) layer.cache.reserve(tokens);
+}
+
+void State::skip(std::int64_t tokens) {
+  for (LayerState& layer : layers_)
+    if (layer.cache.length() > 0) layer.cache.append_zeros(tokens);
+  position_ += tokens;
 }
 
 Mark State::mark() const {

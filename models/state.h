@@ -16,6 +16,8 @@ class KvCache {
   void reserve(std::int64_t tokens) { wanted_ = tokens; }
   /// Appends keys and values [B, H_kv, T, D].
   void append(const at::Tensor& key, const at::Tensor& value);
+  /// Appends `tokens` zero keys and values; something must have been appended before.
+  void append_zeros(std::int64_t tokens);
   /// Forgets everything from position `length` on.
   void truncate(std::int64_t length);
 
@@ -76,6 +78,9 @@ class State {
   std::int64_t position() const { return position_; }
   void advance(std::int64_t tokens) { position_ += tokens; }
   LayerState& layer(std::int64_t index) { return layers_[static_cast<std::size_t>(index)]; }
+  /// As if `tokens` more had been read, without reading them: caches grow by zeros, what forgets
+  /// stays. For timing what comes after so long a text; at least one token must have been read.
+  void skip(std::int64_t tokens);
   /// Makes room in all caches for `tokens` positions.
   void reserve(std::int64_t tokens);
 

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include "harness/base/error.h"
+#include "harness/base/memory.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 
@@ -145,7 +146,10 @@ WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::
   for (const std::string& name : checkpoint->tensor_names()) {
     require_floating(*checkpoint, name);
     const TensorInfo& info = *checkpoint->find(name);
-    weights.emplace(name, view_tensor(info, checkpoint->bytes(info), checkpoint).to(dtype));
+    const auto bytes = checkpoint->bytes(info);
+    weights.emplace(name, view_tensor(info, bytes, checkpoint).to(dtype));
+    // A converted tensor is a copy: its original need not stay in memory.
+    if (scalar_type(info.dtype) != dtype) release_pages(bytes.data(), bytes.size());
   }
   return weights;
 }

@@ -31,6 +31,8 @@ std::string format_duration(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
+void print_warning(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+
 Progress::Progress(std::string title, double total, bool quiet)
     : title_(std::move(title)),
       total_(std::max(total, 1e-9)),
@@ -40,7 +42,7 @@ Progress::Progress(std::string title, double total, bool quiet)
 void Progress::warn(const std::string& text) {
   clear();
   const std::lock_guard lock(lock_);
-  fmt::print(stderr, "warning: {}\n", text);
+  print_warning(text);
 }
 
 Progress::~Progress() { clear(); }

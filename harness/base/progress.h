@@ -11,6 +11,9 @@ namespace niah {
 /// "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_duration(double seconds);
 
+/// "warning: …" on stderr.
+void print_warning(const std::string& text);
+
 /// Shows how far a job of known size is, and when it will end. Safe to use from several threads.
 /// The cost unit is the caller's (tokens, steps): the estimate assumes that equal cost takes equal
 /// time.

@@ -11,6 +11,7 @@
 #include "harness/commands/commands.h"
 #include "harness/config/sweep.h"
 #include "harness/embedded_configs.h"
+#include "harness/run/dry_run.h"
 #include "harness/run/runner.h"
 #include "models/checkpoint/checkpoint.h"
 #include "reports/report.h"
@@ -31,6 +32,7 @@ void print_report(const reports::Report& report, const fs::path& out) {
 struct RunArguments {
   std::string config;
   std::vector<std::string> overrides;
+  bool dry_run = false;
   RunOptions options;
 };
 
@@ -42,6 +44,11 @@ Overrides parse_overrides(const std::vector<std::string>& texts) {
 
 ExitCode run_config(const RunArguments& arguments) {
   const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
+  if (arguments.dry_run) {
+    print_price(price_sweep(sweep), sweep, stdout);
+    return ExitCode::kOk;
+  }
+  if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
   print_report(run_sweep(sweep, arguments.options), arguments.options.out);
   return ExitCode::kOk;
 }
@@ -133,7 +140,9 @@ void add_run_command(CLI::App& program, Command& chosen) {
       program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
       "niah run configs/nightly.yaml --out runs/tonight");
   command->add_option("config", arguments->config, "The sweep (YAML)")->required();
-  command->add_option("--out", arguments->options.out, "Run folder")->required();
+  command->add_option("--out", arguments->options.out, "Run folder");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
   command->add_option("--set", arguments->overrides, "Change a key: --set samples=20");
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(

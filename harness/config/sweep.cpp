@@ -250,6 +250,8 @@ RuntimeConfig read_runtime(YamlMap& root) {
   constexpr std::int64_t kMiB = 1 << 20;
   runtime.mark_memory = map->integer("mark_memory_mib", runtime.mark_memory / kMiB) * kMiB;
   if (runtime.mark_memory < 0) map->refuse("mark_memory_mib", "expected 0 or more");
+  runtime.memory = map->integer("memory_mib", 0) * kMiB;
+  if (runtime.memory < 0) map->refuse("memory_mib", "expected 0 (what the machine has) or more");
   map->finish();
   return runtime;
 }

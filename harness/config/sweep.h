@@ -64,6 +64,7 @@ struct RuntimeConfig {
   std::int64_t prefill_chunk = 0;  ///< 0: chosen by the model's size
   bool share_prefixes = true;
   std::int64_t mark_memory = std::int64_t{1} << 30;  ///< bytes for points to come back to
+  std::int64_t memory = 0;  ///< bytes that may be used in all; 0: what the machine has
 };
 
 struct SweepConfig {

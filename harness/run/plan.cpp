@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -73,9 +74,51 @@ Machine prepare_machine(const RuntimeConfig& runtime) {
   return machine;
 }
 
-reports::RunInfo describe_run(const SweepConfig& sweep, const std::vector<LoadedVariant>& order,
-                              const std::string& haystack, const std::string& tokenizer,
+std::int64_t prefill_chunk(const RuntimeConfig& runtime) {
+  constexpr std::int64_t kDefault = 512;
+  return runtime.prefill_chunk > 0 ? runtime.prefill_chunk : kDefault;
+}
+
+std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine) {
+  const GenerationConfig& generation = work.sweep().generation;
+  const FingerprintBasis basis{
+      work.tokenizer().sha256(), machine.dtype == at::kBFloat16 ? "bf16" : "fp32",
+      fmt::format("greedy, {} tokens, decided {}", generation.max_new_tokens,
+                  generation.stop_when_decided)};
+  std::vector<LoadedVariant> variants;
+  for (const ModelConfig& model : work.sweep().models)
+    for (LoadedVariant& variant : load_variants(model, machine.dtype, basis))
+      variants.push_back(std::move(variant));
+  return variants;
+}
+
+std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine) {
+  constexpr std::int64_t kSmall = 512;
+  return hidden_size <= kSmall ? machine.threads : 1;
+}
+
+std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine) {
+  std::int64_t largest = 0;
+  for (const VariantGroup& group : groups)
+    largest = std::max(largest, group.front().model->info().hidden_size);
+  return count_workers(largest, machine);
+}
+
+std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants) {
+  std::vector<std::string> warnings;
+  for (const LoadedVariant& variant : variants)
+    for (const std::string& warning : variant.model->info().warnings) {
+      // Variants of one model share their config, and what is to be said of it.
+      std::string line = fmt::format("{}: {}", variant.info.model, warning);
+      if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
+        warnings.push_back(std::move(line));
+    }
+  return warnings;
+}
+
+reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
                               const Machine& machine) {
+  const SweepConfig& sweep = work.sweep();
   reports::RunInfo info;
   info.name = sweep.name;
   info.title = sweep.title;
@@ -85,10 +128,12 @@ reports::RunInfo describe_run(const SweepConfig& sweep, const std::vector<Loaded
   info.tasks = sweep.tasks;
   info.lengths = sweep.lengths;
   for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
-  info.haystack = haystack;
-  info.tokenizer = tokenizer;
+  info.haystack = work.haystack_id();
+  info.tokenizer =
+      fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
   info.machine = machine.description;
   info.caveats = sweep.caveats;
+  for (const std::string& warning : model_warnings(order)) info.caveats.push_back(warning);
   if (sweep.published) info.published = reports::paper_figures();
   info.started = utc_now();
   info.config_json = sweep_to_json(sweep);

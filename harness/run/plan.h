@@ -8,6 +8,7 @@
 
 #include "harness/config/sweep.h"
 #include "harness/run/variants.h"
+#include "harness/run/workload.h"
 #include "reports/record.h"
 
 namespace niah {
@@ -23,9 +24,22 @@ struct Machine {
 /// computes in it.
 Machine prepare_machine(const RuntimeConfig& runtime);
 
+/// Tokens of one prefill pass.
+std::int64_t prefill_chunk(const RuntimeConfig& runtime);
+
+/// Loads every variant of the sweep, in its order. Throws what load_variants throws.
+std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine);
+
+/// How many cells are read at once. A small model's layers are too little work to share between
+/// threads: there several threads read different cells instead, each on its own.
+std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine);
+std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine);
+
+/// What a user should know of the models before trusting their results: "model variant: …".
+std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants);
+
 /// The run's description for reports.
-reports::RunInfo describe_run(const SweepConfig& sweep, const std::vector<LoadedVariant>& order,
-                              const std::string& haystack, const std::string& tokenizer,
+reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
                               const Machine& machine);
 
 /// Writes plan.json, or checks that the one there is of the same run (variants, protocol, haystack,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+#include <utility>
 
 #include "harness/base/error.h"
 
@@ -20,26 +22,66 @@ std::int64_t common_prefix(const PromptIds& a, const PromptIds& b, std::int64_t 
   return (end - a.begin()) / chunk * chunk;
 }
 
+using Order = std::vector<std::size_t>;
+
+/// Rearranges [begin, end) of a lexicographic order, whose neighbours share `with_next`: wherever
+/// prompts part, the largest branch goes last.
+void put_trunks_last(Order& order, const std::vector<std::int64_t>& with_next, std::size_t begin,
+                     std::size_t end, Order& arranged) {
+  if (end - begin == 1) {
+    arranged.push_back(order[begin]);
+    return;
+  }
+  const auto first = with_next.begin() + static_cast<std::ptrdiff_t>(begin);
+  const auto last = with_next.begin() + static_cast<std::ptrdiff_t>(end) - 1;
+  const std::int64_t parting = *std::min_element(first, last);
+  std::vector<std::pair<std::size_t, std::size_t>> branches;
+  std::size_t from = begin;
+  for (std::size_t i = begin; i < end; ++i) {
+    if (i + 1 < end && with_next[i] != parting) continue;
+    branches.emplace_back(from, i + 1);
+    from = i + 1;
+  }
+  std::stable_sort(branches.begin(), branches.end(), [](const auto& a, const auto& b) {
+    return a.second - a.first < b.second - b.first;
+  });
+  for (const auto& [start, stop] : branches)
+    put_trunks_last(order, with_next, start, stop, arranged);
+}
+
+std::vector<std::int64_t> prefixes_with_next(const std::vector<PromptIds>& prompts,
+                                             const Order& order, std::int64_t chunk) {
+  std::vector<std::int64_t> shared(order.size(), 0);
+  for (std::size_t i = 0; i + 1 < order.size(); ++i)
+    shared[i] = common_prefix(prompts[order[i]], prompts[order[i + 1]], chunk);
+  return shared;
+}
+
 }  // namespace
 
 std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std::int64_t chunk,
                                      bool share) {
   check(chunk > 0, "a chunk holds at least one token");
-  std::vector<std::size_t> order(prompts.size());
+  Order order(prompts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  if (share)
+  std::vector<std::int64_t> with_next(prompts.size(), 0);
+  if (share && !prompts.empty()) {
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return prompts[a] < prompts[b]; });
+    Order arranged;
+    put_trunks_last(order, prefixes_with_next(prompts, order, chunk), 0, order.size(), arranged);
+    order = std::move(arranged);
+    with_next = prefixes_with_next(prompts, order, chunk);
+  }
 
-  // In lexicographic order the prefix shared with any later prompt is the smallest of those between
-  // neighbours on the way there.
-  std::vector<std::int64_t> with_next(prompts.size(), 0);
-  for (std::size_t i = 0; share && i + 1 < order.size(); ++i)
-    with_next[i] = common_prefix(prompts[order[i]], prompts[order[i + 1]], chunk);
-
+  // Branches stay together, so the prefix shared with any later prompt is the smallest of those
+  // between neighbours on the way there.
   std::vector<Visit> visits;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    Visit visit{order[i], i == 0 ? 0 : with_next[i - 1], {}, tail_start(prompts[order[i]], chunk)};
+    Visit visit;
+    visit.prompt = order[i];
+    visit.resume = i == 0 ? 0 : with_next[i - 1];
+    visit.tail = tail_start(prompts[order[i]], chunk);
     std::int64_t shared = visit.tail;
     for (std::size_t j = i; j + 1 < order.size(); ++j) {
       shared = std::min(shared, with_next[j]);
@@ -49,7 +91,25 @@ std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std:
     std::reverse(visit.marks.begin(), visit.marks.end());
     visits.push_back(std::move(visit));
   }
+  for (auto visit = visits.begin(); visit != visits.end(); ++visit) {
+    const auto next = std::find_if(std::next(visit), visits.end(), [&](const Visit& later) {
+      return later.resume <= visit->resume;
+    });
+    visit->last_return = next == visits.end() || next->resume < visit->resume;
+  }
   return visits;
+}
+
+std::int64_t most_marks(const std::vector<Visit>& visits) {
+  std::set<std::int64_t> alive;
+  std::size_t most = 0;
+  for (const Visit& visit : visits) {
+    alive.erase(alive.upper_bound(visit.resume), alive.end());
+    if (visit.last_return) alive.erase(visit.resume);
+    alive.insert(visit.marks.begin(), visit.marks.end());
+    most = std::max(most, alive.size());
+  }
+  return static_cast<std::int64_t>(most);
 }
 
 std::int64_t scheduled_tokens(const std::vector<PromptIds>& prompts,

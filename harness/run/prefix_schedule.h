@@ -14,6 +14,7 @@ using PromptIds = std::vector<std::int32_t>;
 struct Visit {
   std::size_t prompt = 0;           ///< which prompt
   std::int64_t resume = 0;          ///< position to go back to: a mark of an earlier visit, or 0
+  bool last_return = false;         ///< no later visit comes back to `resume` as it stands now
   std::vector<std::int64_t> marks;  ///< positions to remember on the way, ascending, > resume
   std::int64_t tail = 0;            ///< where shared reading ends; the rest is the prompt's own
 };
@@ -21,12 +22,17 @@ struct Visit {
 /// Orders `prompts` by longest common prefix, in units of `chunk` tokens: every prompt is cut at
 /// multiples of `chunk` whatever it shares, so that the same pieces go through the model with
 /// sharing on and off, and results agree to the bit. The last, incomplete piece (1 to `chunk`
-/// tokens) is the tail. With `share` false every prompt is read from the start, in the given order.
+/// tokens) is the tail. Where prompts part, the branch that most of them follow comes last, so that
+/// prompts which leave one text at different depths need a single mark at a time. With `share`
+/// false every prompt is read from the start, in the given order.
 std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std::int64_t chunk,
                                      bool share);
 
 /// Tokens that a schedule reads, tails included.
 std::int64_t scheduled_tokens(const std::vector<PromptIds>& prompts,
                               const std::vector<Visit>& visits);
+
+/// The most marks that a schedule holds at once, position 0 not counted.
+std::int64_t most_marks(const std::vector<Visit>& visits);
 
 }  // namespace niah

@@ -21,16 +21,15 @@
 #include "harness/base/text.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
+#include "harness/run/pricing.h"
 #include "harness/run/probe.h"
-#include "harness/run/sizing.h"
-#include "models/tokenizer/prompt_encoder.h"
-#include "tasks/protocol.h"
-#include "tasks/sample_file.h"
+#include "harness/run/variants.h"
+#include "harness/run/workload.h"
 
 namespace niah {
 namespace {
 
-constexpr std::int64_t kDefaultChunk = 512;
+constexpr double kReasoningTokens = 500;  // a problem and its solution, for the progress line
 
 /// Everything a run holds while it goes.
 class Run {
@@ -41,12 +40,10 @@ class Run {
 
  private:
   using Questions = std::vector<Question>;
-  /// One stretch of work: a cell (or the reasoning probe) on one group of variants.
+  /// One stretch of work: an assignment on one group of variants.
   struct Job {
-    std::string label;
+    Assignment work;
     const VariantGroup* group;
-    const tasks::Cell* cell;  ///< null: the reasoning probe
-    std::int64_t samples;
     double cost;  ///< tokens, roughly
   };
 
@@ -56,9 +53,7 @@ class Run {
     double seconds = 0;
   };
 
-  void open_cells();
   std::vector<Job> plan_jobs() const;
-  std::int64_t count_workers() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
   Questions open_questions(const Job& job) const;
   void run_job(const Job& job, Progress& progress);
@@ -69,13 +64,10 @@ class Run {
   void record_failure(const Job& job, const Questions& questions, const std::string& outcome,
                       const std::string& detail);
 
-  SweepConfig sweep_;
   RunOptions options_;
   std::int64_t chunk_;
-  std::int64_t threads_ = 1;
-  std::shared_ptr<const models::Tokenizer> tokenizer_;
-  std::vector<std::unique_ptr<tasks::Cell>> cells_;
-  std::string haystack_id_;
+  Machine machine_;
+  Workload work_;
   std::vector<VariantGroup> groups_;
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
@@ -89,11 +81,14 @@ class Marks {
     points_.emplace(0, reader.mark());
   }
 
-  /// Rewinds to `position`, or to the last point before it that is still there; says where.
-  std::int64_t go_back(std::int64_t position) {
-    points_.erase(points_.upper_bound(position), points_.end());
-    const auto& [at, point] = *points_.rbegin();
-    reader_->rewind(point);
+  /// Rewinds to where `visit` goes on, or to the last point before it that is still there; says
+  /// where.
+  std::int64_t go_back(const Visit& visit) {
+    points_.erase(points_.upper_bound(visit.resume), points_.end());
+    const auto latest = std::prev(points_.end());
+    const std::int64_t at = latest->first;
+    reader_->rewind(latest->second);
+    if (visit.last_return && at == visit.resume && at > 0) points_.erase(latest);
     return at;
   }
 
@@ -112,16 +107,6 @@ class Marks {
   std::map<std::int64_t, models::Reader::Point> points_;
 };
 
-template <typename T>
-void add_once(std::vector<T>& list, const T& value) {
-  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
-}
-
-/// A file's sample may have been sized by another tokenizer.
-void count_anew(reports::Record& record) {
-  record.real_length = record.prompt_tokens + tasks::kGenerationTokens;
-}
-
 std::vector<std::int64_t> eos_ids(const models::CausalLM& model,
                                   const models::Tokenizer& tokenizer) {
   std::vector<std::int64_t> ids = model.info().eos_ids;
@@ -131,104 +116,42 @@ std::vector<std::int64_t> eos_ids(const models::CausalLM& model,
 }
 
 Run::Run(const SweepConfig& sweep, const RunOptions& options)
-    : sweep_(sweep),
-      options_(options),
-      chunk_(sweep.runtime.prefill_chunk > 0 ? sweep.runtime.prefill_chunk : kDefaultChunk) {
+    : options_(options),
+      chunk_(prefill_chunk(sweep.runtime)),
+      machine_(prepare_machine(sweep.runtime)),
+      work_(sweep) {
   ensure_writable_folder(options_.out);
-  const Machine machine = prepare_machine(sweep_.runtime);
-  threads_ = machine.threads;
-  tokenizer_ = models::open_tokenizer(sweep_.tokenizer);
-  open_cells();
-
-  const FingerprintBasis basis{
-      tokenizer_->sha256(), machine.dtype == at::kBFloat16 ? "bf16" : "fp32",
-      fmt::format("greedy, {} tokens, decided {}", sweep_.generation.max_new_tokens,
-                  sweep_.generation.stop_when_decided)};
-  std::vector<LoadedVariant> variants;
-  for (const ModelConfig& model : sweep_.models)
-    for (LoadedVariant& variant : load_variants(model, machine.dtype, basis))
-      variants.push_back(std::move(variant));
+  require_memory(work_, machine_);
+  const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
 
-  const std::string tokenizer_id =
-      fmt::format("{} {}", tokenizer_->description(), tokenizer_->sha256().substr(0, 16));
-  info_ = describe_run(sweep_, variants, haystack_id_, tokenizer_id, machine);
+  info_ = describe_run(work_, variants, machine_);
+  for (const std::string& warning : model_warnings(variants)) print_warning(warning);
   write_or_check_plan(options_.out, info_);
   journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
 }
 
-/// Makes the cells, or takes them from files; then the files say what is asked.
-void Run::open_cells() {
-  if (!sweep_.sample_files.empty()) {
-    cells_ = tasks::read_sample_files(sweep_.sample_files, sweep_.samples.otherwise);
-    haystack_id_ = "samples from";
-    for (const tasks::SampleFile& file : sweep_.sample_files)
-      haystack_id_ += fmt::format(" {} {}", file.path.filename().string(),
-                                  sha256_hex(MappedFile(file.path).view()).substr(0, 16));
-    sweep_.protocol = cells_.front()->sample(0).protocol;
-    for (const auto& cell : cells_) {
-      const tasks::CellRequest& request = cell->request();
-      add_once(sweep_.tasks, request.task);
-      add_once(sweep_.lengths, request.length);
-    }
-    return;
-  }
-  const auto haystack = tasks::open_haystack(sweep_.haystack);
-  haystack_id_ = fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
-  // Task by task, as lm-eval builds them: its one random stream runs through all cells.
-  std::vector<tasks::CellRequest> requests;
-  for (const std::string& task : sweep_.tasks)
-    for (const std::int64_t length : sweep_.lengths)
-      requests.push_back({task, length, sweep_.samples.at(length)});
-  cells_ = tasks::make_cells(protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_),
-                             requests);
-  // The short ones first: they show soonest what a run is about.
-  std::stable_sort(cells_.begin(), cells_.end(), [](const auto& a, const auto& b) {
-    return a->request().length < b->request().length;
-  });
-}
-
 std::vector<Run::Job> Run::plan_jobs() const {
   std::vector<Job> jobs;
-  if (sweep_.reasoning)
-    for (const VariantGroup& group : groups_)
-      jobs.push_back({"reasoning", &group, nullptr, sweep_.reasoning->samples,
-                      static_cast<double>(sweep_.reasoning->samples * 500) *
-                          static_cast<double>(group.size())});
-  for (const auto& cell : cells_) {
-    const tasks::CellRequest& request = cell->request();
+  for (const Assignment& work : work_.assignments()) {
     // The shared trunk once, and on average the second half of every prompt.
-    const double tokens =
-        static_cast<double>(request.length) * (1 + static_cast<double>(request.samples) / 2);
+    const auto samples = static_cast<double>(work.samples);
+    const double tokens = work.cell == nullptr
+                              ? samples * kReasoningTokens
+                              : static_cast<double>(work.length) * (1 + samples / 2);
     for (const VariantGroup& group : groups_)
-      jobs.push_back({cell_label(request.task, request.length), &group, cell.get(), request.samples,
-                      tokens * (1 + 0.1 * static_cast<double>(group.size()))});
+      jobs.push_back({work, &group, tokens * (1 + 0.1 * static_cast<double>(group.size()))});
   }
   return jobs;
 }
 
 Run::Questions Run::open_questions(const Job& job) const {
-  Questions questions;
-  models::PromptEncoder encoder(*tokenizer_);
-  const auto done = [&](const std::string& kind, const std::string& task, std::int64_t length,
-                        std::int64_t index) {
-    return std::all_of(job.group->begin(), job.group->end(), [&](const LoadedVariant& variant) {
+  return work_.questions(job.work, [&](const std::string& kind, const std::string& task,
+                                       std::int64_t length, std::int64_t index) {
+    return !std::all_of(job.group->begin(), job.group->end(), [&](const LoadedVariant& variant) {
       return journal_->has(variant.info.fingerprint, kind, task, length, index);
     });
-  };
-  for (std::int64_t i = 0; i < job.samples; ++i) {
-    stop_if_interrupted();
-    if (job.cell == nullptr) {
-      if (done("reasoning", "word-problems", 0, i)) continue;
-      questions.push_back(reasoning_question(sweep_.seed, i, *tokenizer_, *sweep_.reasoning));
-    } else {
-      const tasks::CellRequest& request = job.cell->request();
-      if (done("recall", request.task, request.length, job.cell->index(i))) continue;
-      questions.push_back(needle_question(*job.cell, i, *tokenizer_, encoder, sweep_.generation));
-      if (!sweep_.sample_files.empty()) count_anew(questions.back().blank);
-    }
-  }
-  return questions;
+  });
 }
 
 void Run::ask_all(models::Reader& reader, const Job& job, const Question& question,
@@ -239,8 +162,9 @@ void Run::ask_all(models::Reader& reader, const Job& job, const Question& questi
     if (journal_->has(variant.info.fingerprint, question.blank.kind, question.blank.task,
                       question.blank.length, question.blank.index))
       continue;
-    reports::Record record = ask(reader, v, variant.info.fingerprint,
-                                 eos_ids(*variant.model, *tokenizer_), question, tail, *tokenizer_);
+    reports::Record record =
+        ask(reader, v, variant.info.fingerprint, eos_ids(*variant.model, work_.tokenizer()),
+            question, tail, work_.tokenizer());
     // What was read for all variants together is booked on the first of them.
     const Shared once = std::exchange(shared, {});
     record.computed_tokens += once.tokens;
@@ -266,23 +190,24 @@ void Run::read_and_ask(const Job& job, Questions& questions, Progress& progress)
   }
   models::Reader reader(models, static_cast<std::int64_t>(longest));
 
-  Marks marks(reader, sweep_.runtime.mark_memory);
-  for (const Visit& visit : schedule_prefixes(prompts, chunk_, sweep_.runtime.share_prefixes)) {
+  Marks marks(reader, work_.sweep().runtime.mark_memory);
+  for (const Visit& visit :
+       schedule_prefixes(prompts, chunk_, work_.sweep().runtime.share_prefixes)) {
     const PromptIds& ids = prompts[visit.prompt];
     const auto begin = std::chrono::steady_clock::now();
-    const std::int64_t start = marks.go_back(visit.resume);
+    const std::int64_t start = marks.go_back(visit);
     for (std::int64_t at = start; at < visit.tail; at += chunk_) {
       stop_if_interrupted();
       reader.read({ids.begin() + at, ids.begin() + at + chunk_});
       const std::int64_t next = at + chunk_;
-      if (next == visit.resume || std::binary_search(visit.marks.begin(), visit.marks.end(), next))
-        marks.set();
+      const bool lost = next == visit.resume && !visit.last_return;  // to the budget
+      if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), next)) marks.set();
     }
     ask_all(reader, job, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
             {visit.tail - start,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
-    progress.advance(job.cost / static_cast<double>(job.samples),
-                     fmt::format("{}  {}", job.label, names));
+    progress.advance(job.cost / static_cast<double>(job.work.samples),
+                     fmt::format("{}  {}", job.work.label, names));
   }
 }
 
@@ -302,13 +227,8 @@ void Run::record_failure(const Job& job, const Questions& questions, const std::
 
 void Run::warn_if_short(const Job& job, const Questions& questions, Progress& progress) {
   // Every variant reads the same samples: the first group speaks for all.
-  if (job.cell == nullptr || job.group != &groups_.front() || questions.empty()) return;
-  const auto shortest = std::min_element(questions.begin(), questions.end(),
-                                         [](const Question& a, const Question& b) {
-                                           return a.blank.real_length < b.blank.real_length;
-                                         });
-  const std::string warning =
-      short_cell_warning(job.cell->request(), sweep_.protocol, shortest->blank.real_length);
+  if (job.group != &groups_.front()) return;
+  const std::string warning = work_.short_warning(job.work, questions);
   if (!warning.empty()) progress.warn(warning);
 }
 
@@ -316,9 +236,9 @@ void Run::run_job(const Job& job, Progress& progress) {
   Questions questions = open_questions(job);
   warn_if_short(job, questions, progress);
   progress.advance(
-      job.cost / static_cast<double>(job.samples) *
-          static_cast<double>(job.samples - static_cast<std::int64_t>(questions.size())),
-      job.label);
+      job.cost / static_cast<double>(job.work.samples) *
+          static_cast<double>(job.work.samples - static_cast<std::int64_t>(questions.size())),
+      job.work.label);
   if (questions.empty()) return;
   try {
     read_and_ask(job, questions, progress);
@@ -329,20 +249,10 @@ void Run::run_job(const Job& job, Progress& progress) {
   }
 }
 
-/// A small model's layers are too little work to share between threads: there several threads read
-/// different cells instead, each on its own.
-std::int64_t Run::count_workers() const {
-  constexpr std::int64_t kSmall = 512;
-  const bool small = std::all_of(groups_.begin(), groups_.end(), [](const VariantGroup& group) {
-    return group.front().model->info().hidden_size <= kSmall;
-  });
-  return small ? threads_ : 1;
-}
-
 /// Takes jobs off the list with as many workers as pay. The first error stops all of them and is
 /// thrown; what was finished is in the journal.
 void Run::work_off(const std::vector<Job>& jobs, Progress& progress) {
-  const std::int64_t workers = count_workers();
+  const std::int64_t workers = count_workers(groups_, machine_);
   std::atomic<std::size_t> next = 0;
   std::exception_ptr failure;
   std::mutex failure_lock;
@@ -372,7 +282,7 @@ void Run::measure() {
   const std::vector<Job> jobs = plan_jobs();
   double total = 0;
   for (const Job& job : jobs) total += job.cost;
-  Progress progress(sweep_.name, total, options_.quiet);
+  Progress progress(work_.sweep().name, total, options_.quiet);
   work_off(jobs, progress);
 }
 

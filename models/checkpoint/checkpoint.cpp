@@ -7,6 +7,7 @@
 #include <set>
 
 #include "harness/base/error.h"
+#include "harness/base/memory.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 
@@ -173,6 +174,7 @@ std::string Checkpoint::weights_sha256() const {
         fmt::format("{} {} {}\n", name, dtype_name(tensor->dtype), format_shape(tensor->shape)));
     const auto data = file->bytes(*tensor);
     hash.update({reinterpret_cast<const char*>(data.data()), data.size()});
+    release_pages(data.data(), data.size());
   }
   return hash.hex();
 }

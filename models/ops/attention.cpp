@@ -9,30 +9,10 @@
 namespace niah::models {
 namespace {
 
-// Up to here the scores [G*R, n] are small enough to be made whole; it is the fastest way for a few
-// query rows.
-constexpr std::int64_t kDirectRows = 4;
-
 /// [B, H, R, D] → [B, H_kv, G*R, D]: the query heads of a group become rows, so that grouped keys
 /// are never repeated.
 at::Tensor fold_groups(const at::Tensor& query, std::int64_t kv_heads) {
   return query.reshape({query.size(0), kv_heads, -1, query.size(3)});
-}
-
-at::Tensor attend_few_rows(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                           double scale) {
-  const std::int64_t rows = query.size(2), kv_heads = key.size(1), keys = key.size(2);
-  const std::int64_t groups = query.size(1) / kv_heads;
-  at::Tensor scores =
-      at::matmul(fold_groups(query * scale, kv_heads), key.transpose(-1, -2)).to(at::kFloat);
-  if (rows > 1) {
-    const at::Tensor future = at::ones({rows, rows}, scores.options().dtype(at::kBool)).triu(1);
-    scores.view({-1, kv_heads, groups, rows, keys})
-        .narrow(-1, keys - rows, rows)
-        .masked_fill_(future, -std::numeric_limits<float>::infinity());
-  }
-  const at::Tensor weights = at::softmax(scores, -1).to(value.scalar_type());
-  return at::matmul(weights, value).reshape(query.sizes());
 }
 
 struct Part {
@@ -52,7 +32,9 @@ Part flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& val
 at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                          double scale) {
   const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
-  if (rows <= kDirectRows) return attend_few_rows(query, key, value, scale);
+  if (rows == 1)  // sees everything
+    return flash(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)
+        .output.reshape(query.sizes());
 
   // The past is visible to every row, the rows themselves causally: two attentions, joined by their
   // log-sum-exp.

@@ -20,6 +20,7 @@ std::int64_t play(const std::vector<PromptIds>& prompts, std::int64_t chunk, boo
     EXPECT_TRUE(seen.insert(visit.prompt).second);
     marks.erase(marks.upper_bound(visit.resume), marks.end());
     PromptIds read = marks.at(visit.resume);
+    if (visit.last_return && visit.resume > 0) marks.erase(visit.resume);
     EXPECT_EQ(visit.tail % chunk, 0);
     EXPECT_LT(visit.tail, static_cast<std::int64_t>(prompt.size()));
     EXPECT_LE(static_cast<std::int64_t>(prompt.size()) - visit.tail, chunk);
@@ -68,6 +69,9 @@ TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
   const std::int64_t all = 40 * 4000;
   EXPECT_EQ(play(prompts, 16, false), all);
   EXPECT_LT(play(prompts, 16, true), all * 56 / 100);
+  // The shallowest needle first: the text that the others share is read on from where it left.
+  EXPECT_EQ(most_marks(schedule_prefixes(prompts, 16, true)), 1);
+  EXPECT_EQ(most_marks(schedule_prefixes(prompts, 16, false)), 0);
 }
 
 TEST(PrefixSchedule, RandomTriesComeOutWhole) {

@@ -36,9 +36,32 @@ TEST_P(AttentionShape, MatchesTheReferenceRowByRow) {
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionShape,
                          testing::Values(Shape{1, 1, 4, 2, 16}, Shape{1, 300, 4, 2, 64},
                                          Shape{2, 2, 4, 1, 16}, Shape{4, 77, 6, 3, 24},
-                                         Shape{5, 5, 4, 2, 16}, Shape{36, 700, 4, 2, 64},
-                                         Shape{64, 64, 8, 8, 32}, Shape{130, 999, 6, 2, 24},
-                                         Shape{257, 600, 4, 1, 128}));
+                                         Shape{1, 5000, 7, 1, 64}, Shape{16, 3000, 6, 2, 128},
+                                         Shape{3, 65, 5, 5, 7}, Shape{5, 5, 4, 2, 16},
+                                         Shape{36, 700, 4, 2, 64}, Shape{64, 64, 8, 8, 32},
+                                         Shape{130, 999, 6, 2, 24}, Shape{257, 600, 4, 1, 128}));
+
+TEST(Attention, FewRowsInBf16AreAsExactAsTheirInput) {
+  torch::manual_seed(1);
+  const auto make = [](std::vector<std::int64_t> shape) {
+    return torch::randn(shape).to(at::kBFloat16);
+  };
+  const at::Tensor q = make({2, 6, 3, 64}), k = make({2, 2, 1500, 64}), v = make({2, 2, 1500, 64});
+  const at::Tensor expected =
+      reference::softmax_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), 0.125);
+  // Rounded to 8 bits on the way: the weights, two parts, and their sum.
+  EXPECT_LT(max_diff(attend_cached(q, k, v, 0.125).to(at::kFloat), expected),
+            expected.abs().max().item<double>() / 100);
+}
+
+TEST(Attention, OneLargeScoreDoesNotOverflow) {
+  at::Tensor k = torch::zeros({1, 1, 200, 16});
+  k.select(2, 150).fill_(100);
+  const at::Tensor v =
+      torch::arange(200).to(at::kFloat).reshape({1, 1, 200, 1}).expand({1, 1, 200, 16});
+  const at::Tensor out = attend_cached(torch::full({1, 1, 1, 16}, 1.0F), k, v, 1);
+  EXPECT_FLOAT_EQ(out.min().item<float>(), 150);
+}
 
 // rows, keys, window
 using WindowShape = std::tuple<int, int, int>;

@@ -1,0 +1,27 @@
+// Memory of this process and of the machine that it may still use.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace niah {
+
+/// Bytes of this process that are in memory now, mapped files included.
+std::int64_t resident_memory();
+/// The most that resident_memory() has been since the start, or since forget_peak_memory().
+std::int64_t peak_memory();
+/// Makes peak_memory() start anew; false where the kernel does not allow it.
+bool forget_peak_memory();
+
+/// Bytes that this process may still take before the machine, or the control group that it runs in,
+/// has none left. `proc` and `cgroup` are where the kernel shows its files. Nullopt when nothing
+/// says so.
+std::optional<std::int64_t> available_memory(
+    const std::filesystem::path& proc = "/proc",
+    const std::filesystem::path& cgroup = "/sys/fs/cgroup");
+
+/// Takes a part of a mapped, read-only file out of memory; it is read again when it is asked for.
+void release_pages(const void* data, std::size_t bytes);
+
+}  // namespace niah

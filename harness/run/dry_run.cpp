@@ -1,0 +1,145 @@
+#include "harness/run/dry_run.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "harness/base/memory.h"
+#include "harness/base/progress.h"
+#include "harness/base/units.h"
+#include "harness/run/speed.h"
+
+namespace niah {
+namespace {
+
+/// Bytes of all variants' parameters, each storage once.
+double weight_bytes(const std::vector<LoadedVariant>& variants) {
+  std::set<const void*> seen;
+  double total = 0;
+  for (const LoadedVariant& variant : variants)
+    for (const at::Tensor& tensor : variant.model->parameters())
+      if (seen.insert(tensor.const_data_ptr()).second)
+        total += static_cast<double>(tensor.nbytes());
+  return total;
+}
+
+std::string format_flops(double flops) {
+  for (const char* unit : {"G", "T", "P"}) {
+    const double next = unit[0] == 'G' ? 1e9 : unit[0] == 'T' ? 1e12 : 1e15;
+    if (flops < 1000 * next || unit[0] == 'P')
+      return fmt::format("{:.3g} {}FLOP", flops / next, unit);
+  }
+  return "";
+}
+
+std::string format_range(double low, double high) {
+  const std::string from = format_duration(low), to = format_duration(high);
+  return from == to ? from : fmt::format("{} to {}", from, to);
+}
+
+std::int64_t longest_length(const Workload& work) {
+  std::int64_t longest = 0;
+  for (const Assignment& assignment : work.assignments())
+    longest = std::max(longest, assignment.length);
+  return longest;
+}
+
+}  // namespace
+
+SweepPrice price_sweep(const SweepConfig& sweep) {
+  const Machine machine = prepare_machine(sweep.runtime);
+  const Workload work(sweep);
+  require_memory(work, machine);
+  SweepPrice price;
+  price.program = static_cast<double>(resident_memory());
+  const std::vector<LoadedVariant> variants = load_all(work, machine);
+  const std::vector<VariantGroup> groups = group_variants(variants);
+  price.weights = weight_bytes(variants);
+  price.workers = count_workers(groups, machine);
+  price.warnings = model_warnings(variants);
+
+  const auto begin = std::chrono::steady_clock::now();
+  constexpr std::int64_t kFar = 32768;
+  const std::int64_t chunk = prefill_chunk(sweep.runtime);
+  const std::int64_t far = std::clamp(longest_length(work), chunk, kFar);
+  std::vector<GroupShape> shapes;
+  std::vector<Speed> speeds;
+  for (const VariantGroup& group : groups) {
+    shapes.push_back(group_shape(group, machine.dtype));
+    speeds.push_back(measure_speed(group, chunk, far, price.workers));
+  }
+  price.measured = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+
+  std::vector<double> low, high;
+  for (const Assignment& assignment : work.assignments()) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::vector<Question> questions =
+        work.questions(assignment, [](const auto&...) { return true; });
+    const double making =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const std::string warning = work.short_warning(assignment, questions);
+    if (!warning.empty()) price.warnings.push_back(warning);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      CellPrice cell = price_cell(shapes[i], assignment.label, questions, sweep.runtime,
+                                  price.workers, &speeds[i]);
+      cell.memory.weights = price.weights;
+      cell.memory.program = price.program;
+      cell.seconds_low += making;
+      cell.seconds_high += making;
+      low.push_back(cell.seconds_low);
+      high.push_back(cell.seconds_high);
+      price.cells.push_back(std::move(cell));
+    }
+  }
+  price.seconds_low = makespan(low, price.workers);
+  price.seconds_high = makespan(high, price.workers);
+  return price;
+}
+
+void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* stream) {
+  std::size_t names = 8;
+  for (const CellPrice& cell : price.cells) names = std::max(names, cell.variants.size());
+  fmt::print(stream, "{:10}  {:{}}  {:>7}  {:>14}  {:>15}  {:>12}  {:>9}  {}\n", "cell", "variants",
+             names, "samples", "prompt tokens", "computed tokens", "", "memory", "time");
+  double flops = 0;
+  std::int64_t prompt_tokens = 0, computed_tokens = 0;
+  const CellPrice* most = nullptr;
+  for (const CellPrice& cell : price.cells) {
+    fmt::print(stream, "{:10}  {:{}}  {:>7}  {:>14}  {:>15}  {:>12}  {:>9}  {}\n", cell.label,
+               cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
+               format_count(cell.computed_tokens), format_flops(cell.flops),
+               format_bytes(cell.memory.total()),
+               format_range(cell.seconds_low, cell.seconds_high));
+    flops += cell.flops;
+    prompt_tokens += cell.prompt_tokens;
+    computed_tokens += cell.computed_tokens;
+    if (most == nullptr || cell.memory.total() > most->memory.total()) most = &cell;
+  }
+  fmt::print(stream, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
+             format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
+  fmt::print(stream, "Time   {}{}\n", format_range(price.seconds_low, price.seconds_high),
+             price.workers > 1 ? fmt::format(", {} cells at once", price.workers) : "");
+  fmt::print(stream,
+             "       The first figure holds if every answer is found at once, the second if all of "
+             "the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
+             sweep.generation.max_new_tokens, price.measured);
+  if (most != nullptr) {
+    const MemoryPrice& memory = most->memory;
+    fmt::print(
+        stream,
+        "Memory {} at the peak ({}, {}):\n       weights {}, KV cache {}, states {}, chunk {}, "
+        "samples {}, the program itself {}",
+        format_bytes(memory.total()), most->label, most->variants, format_bytes(memory.weights),
+        format_bytes(memory.cache), format_bytes(memory.states), format_bytes(memory.chunk),
+        format_bytes(memory.samples), format_bytes(memory.program));
+    if (const auto limit = memory_limit(sweep.runtime))
+      fmt::print(stream, "; {} may be used", format_bytes(*limit));
+    fmt::print(stream, "\n");
+  }
+  for (const std::string& warning : price.warnings) fmt::print(stream, "warning: {}\n", warning);
+}
+
+}  // namespace niah

@@ -1,0 +1,330 @@
+#include "harness/run/pricing.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/memory.h"
+#include "harness/base/units.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/reader.h"
+#include "models/registry.h"
+
+namespace niah {
+namespace {
+
+// Compared with the runs of the zoo and of a model of 0.5B parameters: hidden-size and widest-size
+// tensors of one pass that are alive at once, some of them in fp32.
+constexpr double kHiddenCopies = 6, kWideCopies = 4;
+constexpr std::int64_t kDraftTokens = 16;
+
+/// Index of the layer in "model.layers.7.mlp…"; nullopt for what is outside of them.
+std::optional<std::size_t> layer_of(const std::string& name) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  return std::stoul(name.substr(kPrefix.size()));
+}
+
+bool is_softmax(models::LayerKind kind) {
+  return kind == models::LayerKind::kSoftmax || kind == models::LayerKind::kSlidingWindow;
+}
+
+/// Keys that the token at `position` sees in a softmax layer.
+double seen(const models::MixerCost& mixer, double position) {
+  return mixer.window > 0 ? std::min(position, static_cast<double>(mixer.window)) : position;
+}
+
+/// FLOPs of one layer's mixer, beside its matrices, for positions [begin, end).
+double mixer_flops(const models::MixerCost& mixer, std::int64_t begin, std::int64_t end) {
+  const auto tokens = static_cast<double>(end - begin);
+  const double middle = static_cast<double>(begin + end) / 2;
+  return tokens *
+         (mixer.token_flops + 4 * static_cast<double>(mixer.query_values) * seen(mixer, middle));
+}
+
+/// Bytes of one layer's memory that grow with the text, and that do not.
+struct LayerBytes {
+  double cache = 0, fixed = 0;
+};
+
+LayerBytes layer_bytes(const models::MixerCost& mixer, std::int64_t tokens, std::int64_t element) {
+  const auto values = static_cast<double>(mixer.kv_values), size = static_cast<double>(element);
+  LayerBytes bytes;
+  bytes.fixed =
+      4 * static_cast<double>(mixer.state_values) + size * static_cast<double>(mixer.tail_values);
+  if (mixer.window > 0)
+    bytes.fixed += size * values * static_cast<double>(std::min(tokens, mixer.window - 1));
+  else
+    bytes.cache = size * values * static_cast<double>(tokens);
+  return bytes;
+}
+
+}  // namespace
+
+GroupShape group_shape(const models::CausalLM& model, std::string name, std::int64_t variants,
+                       std::int64_t shared, at::ScalarType dtype) {
+  GroupShape shape;
+  shape.name = std::move(name);
+  shape.info = model.info();
+  shape.variants = variants;
+  shape.shared_layers = shared;
+  shape.element = static_cast<std::int64_t>(c10::elementSize(dtype));
+  const std::size_t layers = shape.info.layers.size();
+  shape.layer_parameters.assign(layers, 0);
+  double last_mixer = 0;
+  shape.head_parameters =
+      static_cast<double>(shape.info.vocab_size) * static_cast<double>(shape.info.hidden_size);
+  for (const auto& item : model.named_parameters()) {
+    const auto layer = layer_of(item.key());
+    if (!layer || item.value().dim() != 2) continue;
+    const auto count = static_cast<double>(item.value().numel());
+    shape.layer_parameters[*layer] += count;
+    shape.widest = std::max(shape.widest, item.value().size(0));
+    if (*layer + 1 == layers && item.key().find(".self_attn.") != std::string::npos)
+      last_mixer += count;
+  }
+  const models::MixerCost& last = shape.info.mixers.back();
+  shape.last_intake =
+      is_softmax(shape.info.layers.back())
+          ? static_cast<double>(last.kv_values) * static_cast<double>(shape.info.hidden_size)
+          : last_mixer;
+  return shape;
+}
+
+GroupShape group_shape(const VariantGroup& group, at::ScalarType dtype) {
+  std::vector<std::shared_ptr<models::CausalLM>> models;
+  std::string names;
+  for (const LoadedVariant& variant : group) {
+    models.push_back(variant.model);
+    names += (names.empty() ? "" : ", ") + variant.info.name;
+  }
+  const models::Reader reader(models, 0);
+  return group_shape(*models.front(), fmt::format("{}: {}", group.front().info.model, names),
+                     static_cast<std::int64_t>(group.size()), reader.shared_layers(), dtype);
+}
+
+MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std::int64_t chunk,
+                              std::int64_t marks, std::int64_t mark_budget,
+                              std::int64_t prompt_tokens, std::int64_t workers) {
+  MemoryPrice price;
+  double fixed = 0, largest_cache = 0;
+  for (std::size_t i = 0; i < group.info.mixers.size(); ++i) {
+    const auto copies = static_cast<double>(
+        static_cast<std::int64_t>(i) < group.shared_layers ? 1 : group.variants);
+    const LayerBytes bytes = layer_bytes(group.info.mixers[i], tokens, group.element);
+    price.cache += copies * bytes.cache;
+    fixed += copies * bytes.fixed;
+    largest_cache = std::max(largest_cache, bytes.cache);
+  }
+  // The state itself, the point before the question, and the marks.
+  price.states =
+      2 * fixed + std::min(static_cast<double>(marks) * fixed, static_cast<double>(mark_budget));
+  const auto hidden = static_cast<double>(group.info.hidden_size);
+  price.chunk = 4 * static_cast<double>(chunk) *
+                    (kHiddenCopies * hidden + kWideCopies * static_cast<double>(group.widest)) +
+                static_cast<double>(kDraftTokens * group.info.vocab_size * (group.element + 4));
+  // In bf16 the attention kernel packs the keys and values of one layer anew.
+  if (group.element == 2) price.chunk += largest_cache;
+  price.samples = 4 * static_cast<double>(prompt_tokens);
+  for (double* part : {&price.cache, &price.states, &price.chunk, &price.samples})
+    *part *= static_cast<double>(workers);
+  return price;
+}
+
+double read_flops(const GroupShape& group, std::int64_t begin, std::int64_t end) {
+  const auto tokens = static_cast<double>(end - begin);
+  const auto layers = static_cast<std::int64_t>(group.layer_parameters.size());
+  double total = 0;
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const auto copies = static_cast<double>(i < group.shared_layers ? 1 : group.variants);
+    const bool last = i + 1 == layers;
+    double flops = 2 * tokens * (last ? group.last_intake : group.layer_parameters[index]);
+    if (!last || !is_softmax(group.info.layers[index]))
+      flops += mixer_flops(group.info.mixers[index], begin, end);
+    total += copies * flops;
+  }
+  return total;
+}
+
+double ask_flops(const GroupShape& group, std::int64_t begin, std::int64_t end, std::int64_t rows) {
+  GroupShape one = group;
+  one.variants = 1;
+  const double last =
+      2 * group.layer_parameters.back() + mixer_flops(group.info.mixers.back(), end - 1, end);
+  return read_flops(one, begin, end) +
+         static_cast<double>(rows) * (last + 2 * group.head_parameters);
+}
+
+double SpeedLine::at(std::int64_t position) const {
+  const double share = static_cast<double>(position) / static_cast<double>(far);
+  // Noise must not make a longer text cheaper.
+  return at_start + std::max(0.0, at_far - at_start) * share;
+}
+
+CellPrice price_cell(const GroupShape& group, const std::string& label,
+                     const std::vector<Question>& questions, const RuntimeConfig& runtime,
+                     std::int64_t workers, const Speed* speed) {
+  const std::int64_t chunk = prefill_chunk(runtime);
+  CellPrice price;
+  price.label = label;
+  price.variants = group.name;
+  price.samples = static_cast<std::int64_t>(questions.size());
+  std::vector<PromptIds> prompts;
+  std::int64_t longest = 0;
+  for (const Question& question : questions) {
+    const auto tokens = static_cast<std::int64_t>(question.ids.size());
+    price.prompt_tokens += tokens;
+    longest = std::max(longest, tokens + static_cast<std::int64_t>(question.draft.size()) +
+                                    question.max_new_tokens);
+    prompts.push_back(question.ids);
+  }
+  const std::vector<Visit> visits = schedule_prefixes(prompts, chunk, runtime.share_prefixes);
+  for (const Visit& visit : visits) {
+    const Question& question = questions[visit.prompt];
+    const auto tokens = static_cast<std::int64_t>(question.ids.size());
+    const auto drafted = static_cast<std::int64_t>(question.draft.size());
+    const std::int64_t asked = tokens - visit.tail + drafted;
+    price.computed_tokens += visit.tail - visit.resume + group.variants * asked;
+    price.flops += read_flops(group, visit.resume, visit.tail) +
+                   static_cast<double>(group.variants) *
+                       ask_flops(group, visit.tail, tokens + drafted, drafted + 1);
+    if (speed == nullptr) continue;
+    for (std::int64_t at = visit.resume; at < visit.tail; at += chunk)
+      price.seconds_low += speed->chunk.at(at);
+    // Cost of a pass grows from that of one token to that of half a chunk.
+    const double share = static_cast<double>(asked) / (static_cast<double>(chunk) / 2);
+    const double one = speed->token.at(tokens), half = speed->tail.at(tokens);
+    price.seconds_low +=
+        static_cast<double>(group.variants) * (one + std::max(0.0, half - one) * share);
+    price.seconds_high += static_cast<double>(group.variants * question.max_new_tokens) * one;
+  }
+  price.seconds_high += price.seconds_low;
+  price.memory = price_cell_memory(group, longest, chunk, most_marks(visits), runtime.mark_memory,
+                                   price.prompt_tokens, workers);
+  return price;
+}
+
+double makespan(const std::vector<double>& jobs, std::int64_t workers) {
+  std::vector<double> busy(static_cast<std::size_t>(std::max<std::int64_t>(1, workers)), 0);
+  for (const double job : jobs) *std::min_element(busy.begin(), busy.end()) += job;
+  return *std::max_element(busy.begin(), busy.end());
+}
+
+std::optional<double> memory_limit(const RuntimeConfig& runtime) {
+  if (runtime.memory > 0) return static_cast<double>(runtime.memory);
+  const auto left = available_memory();
+  if (!left) return std::nullopt;
+  return static_cast<double>(*left + resident_memory());
+}
+
+namespace {
+
+/// Weights and groups of a model as its files' headers tell them: checkpoints are taken to differ
+/// in every layer, restored variants to share those below the first softmax layer.
+struct HeaderPrice {
+  double weights = 0;
+  std::vector<GroupShape> groups;
+};
+
+HeaderPrice read_headers(const ModelConfig& model, at::ScalarType dtype) {
+  HeaderPrice price;
+  const auto element = static_cast<double>(c10::elementSize(dtype));
+  std::set<std::string> counted;
+  const auto open = [&](const std::filesystem::path& folder) {
+    const models::Checkpoint checkpoint(folder);
+    const auto meta = models::check_tensors(
+        checkpoint, models::override_config(checkpoint.config(), model.override));
+    if (counted.insert(folder.string()).second)
+      for (const at::Tensor& tensor : meta->parameters())
+        price.weights += element * static_cast<double>(tensor.numel());
+    return meta;
+  };
+  std::int64_t of_sft = 0;
+  for (const VariantConfig& variant : model.variants) {
+    const bool restored = variant.kind == VariantKind::kRestored;
+    if (restored || variant.kind == VariantKind::kSft) {
+      ++of_sft;
+      continue;
+    }
+    const bool base = variant.kind == VariantKind::kBase;
+    price.groups.push_back(group_shape(*open(base ? model.base : variant.checkpoint),
+                                       fmt::format("{}: {}", model.name, variant.name), 1, 0,
+                                       dtype));
+  }
+  if (of_sft == 0) return price;
+  open(model.base);  // its W_Q and W_K are needed even where it does not run
+  const auto sft = open(model.sft);
+  const auto softmax = sft->softmax_layers();
+  const std::int64_t shared = softmax.empty() ? sft->num_layers() - 1 : softmax.front().index;
+  price.groups.push_back(group_shape(*sft, fmt::format("{}: fine-tuned and restored", model.name),
+                                     of_sft, std::min(shared, sft->num_layers() - 1), dtype));
+  return price;
+}
+
+std::string describe_parts(const MemoryPrice& price) {
+  return fmt::format(
+      "weights {}, KV cache {}, states {}, one chunk {}, samples and the program itself {}",
+      format_bytes(price.weights), format_bytes(price.cache), format_bytes(price.states),
+      format_bytes(price.chunk), format_bytes(price.samples + price.program));
+}
+
+}  // namespace
+
+void require_memory(const Workload& work, const Machine& machine) {
+  const SweepConfig& sweep = work.sweep();
+  const auto limit = memory_limit(sweep.runtime);
+  if (!limit) return;
+  const auto program = static_cast<double>(resident_memory());
+  double weights = 0;
+  std::vector<GroupShape> groups;
+  std::int64_t hidden = 0;
+  for (const ModelConfig& model : sweep.models) {
+    HeaderPrice headers = read_headers(model, machine.dtype);
+    weights += headers.weights;
+    for (GroupShape& group : headers.groups) {
+      hidden = std::max(hidden, group.info.hidden_size);
+      groups.push_back(std::move(group));
+    }
+  }
+  const auto price_of = [&](const GroupShape& group, const Assignment& cell) {
+    MemoryPrice price = price_cell_memory(
+        group, cell.length + sweep.generation.max_new_tokens, prefill_chunk(sweep.runtime),
+        /*marks=*/1, sweep.runtime.mark_memory, cell.length * cell.samples,
+        count_workers(hidden, machine));
+    price.program = program;
+    price.weights = weights;
+    return price;
+  };
+  std::int64_t fits = 0;
+  std::string refused;
+  for (const Assignment& cell : work.assignments()) {
+    for (const GroupShape& group : groups) {
+      const MemoryPrice price = price_of(group, cell);
+      if (price.total() <= *limit) continue;
+      if (refused.empty())
+        refused =
+            fmt::format("{} of {} needs {} ({}), and {} may be used", cell.label, group.name,
+                        format_bytes(price.total()), describe_parts(price), format_bytes(*limit));
+    }
+    if (refused.empty()) fits = std::max(fits, cell.length);
+  }
+  if (refused.empty()) return;
+  const std::string what_fits =
+      fits > 0 ? fmt::format("Lengths up to {} fit (--set lengths=[…]).", format_length(fits))
+      : weights + program > *limit
+          ? fmt::format(
+                "The weights alone do not fit: run fewer checkpoints at once{}.",
+                machine.dtype == at::kFloat ? ", or half of the size with runtime.dtype: bf16" : "")
+          : std::string(
+                "Fewer variants, a smaller runtime.prefill_chunk or fewer samples a cell "
+                "need less.");
+  throw DataError(fmt::format(
+      "planning {}: it does not fit in memory: {}. {} runtime.memory_mib sets another limit.",
+      sweep.name, refused, what_fits));
+}
+
+}  // namespace niah

@@ -1,0 +1,105 @@
+// What a plan costs before it runs: tokens, FLOPs, memory, time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/run/plan.h"
+#include "harness/run/prefix_schedule.h"
+#include "harness/run/variants.h"
+#include "harness/run/workload.h"
+#include "models/causal_lm.h"
+
+namespace niah {
+
+/// What pricing must know of variants that run together; from headers alone, or loaded.
+struct GroupShape {
+  std::string name;  ///< "zoo: sft, qk, qk-pro"
+  models::ModelInfo info;
+  std::vector<double> layer_parameters;  ///< of the matrices of each layer
+  /// Of those, what the last layer needs to take in a token that nothing is asked of.
+  double last_intake = 0;
+  double head_parameters = 0;
+  std::int64_t widest = 0;  ///< widest projection: MLP or heads
+  std::int64_t variants = 1;
+  std::int64_t shared_layers = 0;  ///< computed once for all variants
+  std::int64_t element = 4;        ///< bytes of a weight and of an activation
+};
+
+/// The shape of `variants` variants of `model` that share their first `shared` layers.
+GroupShape group_shape(const models::CausalLM& model, std::string name, std::int64_t variants,
+                       std::int64_t shared, at::ScalarType dtype);
+/// The shape of a loaded group.
+GroupShape group_shape(const VariantGroup& group, at::ScalarType dtype);
+
+/// Bytes of memory at the peak, by use.
+struct MemoryPrice {
+  double program = 0;  ///< the process before anything is loaded: libraries, tokenizer, haystack
+  double weights = 0;
+  double cache = 0;    ///< keys and values
+  double states = 0;   ///< what does not grow: recurrent matrices, windows, points to come back to
+  double chunk = 0;    ///< activations of one pass
+  double samples = 0;  ///< token ids of a cell's prompts
+  double total() const { return program + weights + cache + states + chunk + samples; }
+};
+
+/// Memory of one cell: `tokens` is the longest text (prompt and generation), `marks` the points to
+/// come back to at once, `mark_budget` their bytes at most, `prompt_tokens` all prompts' tokens.
+/// Leaves `program` and `weights` to the caller; `workers` such cells are read at once.
+MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std::int64_t chunk,
+                              std::int64_t marks, std::int64_t mark_budget,
+                              std::int64_t prompt_tokens, std::int64_t workers);
+
+/// FLOPs (two for a multiplication and its addition) of reading positions [begin, end) for every
+/// variant, nothing asked of them.
+double read_flops(const GroupShape& group, std::int64_t begin, std::int64_t end);
+/// FLOPs of reading [begin, end) for one variant, with logits of `rows` positions.
+double ask_flops(const GroupShape& group, std::int64_t begin, std::int64_t end, std::int64_t rows);
+
+/// Seconds of one operation at position 0 and at `far`; in between and beyond, linear.
+struct SpeedLine {
+  double at_start = 0;
+  double at_far = 0;
+  std::int64_t far = 1;
+  double at(std::int64_t position) const;
+};
+
+/// Measured on this machine, on as many threads at once as the run will have.
+struct Speed {
+  SpeedLine chunk;  ///< a whole chunk for every variant
+  SpeedLine tail;   ///< half a chunk for one variant, and its logits
+  SpeedLine token;  ///< one token for one variant, and its logits
+};
+
+/// One cell on one group of variants.
+struct CellPrice {
+  std::string label;     ///< "S2@64K"
+  std::string variants;  ///< the group's name
+  std::int64_t samples = 0;
+  std::int64_t prompt_tokens = 0;    ///< of all samples, once
+  std::int64_t computed_tokens = 0;  ///< after prefix sharing, all variants
+  double flops = 0;                  ///< if every answer is found at once
+  MemoryPrice memory;
+  double seconds_low = 0;   ///< if every answer is found at once
+  double seconds_high = 0;  ///< if every token that may be generated is
+};
+
+/// Prices the questions of an assignment. `speed` null: without time.
+CellPrice price_cell(const GroupShape& group, const std::string& label,
+                     const std::vector<Question>& questions, const RuntimeConfig& runtime,
+                     std::int64_t workers, const Speed* speed);
+
+/// Seconds until jobs are done that are taken off the list in order by so many workers.
+double makespan(const std::vector<double>& jobs, std::int64_t workers);
+
+/// Bytes that may be used in all: runtime.memory_mib where it is set, else what this process has
+/// and what the machine has left. Nullopt when nothing is known.
+std::optional<double> memory_limit(const RuntimeConfig& runtime);
+
+/// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in
+/// memory. Throws DataError with the figures and with what would fit.
+void require_memory(const Workload& work, const Machine& machine);
+
+}  // namespace niah

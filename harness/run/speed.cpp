@@ -1,0 +1,116 @@
+#include "harness/run/speed.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "models/reader.h"
+
+namespace niah {
+namespace {
+
+/// Seconds of one go at each kind of pass.
+struct Passes {
+  double chunk = 0, tail = 0, token = 0;
+};
+
+TokenIds some_ids(std::int64_t count, std::int64_t vocab) {
+  TokenIds ids(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<std::int64_t>(i * 7919 % static_cast<std::size_t>(vocab));
+  return ids;
+}
+
+/// The median of as many goes as fit in a fifth of a second, at least one and at most nine. A
+/// median, because the run itself will not meet the best case every time either.
+template <typename Work>
+double time_of(const Work& work) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> goes;
+  double total = 0;
+  do {
+    const auto begin = Clock::now();
+    work();
+    goes.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    total += goes.back();
+  } while (total < 0.2 && goes.size() < 9);
+  std::nth_element(goes.begin(), goes.begin() + static_cast<std::ptrdiff_t>(goes.size() / 2),
+                   goes.end());
+  return goes[goes.size() / 2];
+}
+
+Passes time_passes(models::Reader& reader, const TokenIds& chunk) {
+  const models::Reader::Point here = reader.mark();
+  const auto timed = [&](const auto& work) {
+    return time_of([&] {
+      work();
+      reader.rewind(here);
+    });
+  };
+  const TokenIds half(chunk.begin(),
+                      chunk.begin() + static_cast<std::ptrdiff_t>((chunk.size() + 1) / 2));
+  constexpr std::int64_t kRows = 8;  // an expected answer's tokens
+  const auto rows = std::min<std::int64_t>(kRows, static_cast<std::int64_t>(half.size()));
+  Passes passes;
+  passes.token = timed([&] { reader.read_one(0, {chunk.front()}, 1); });
+  passes.chunk = timed([&] { reader.read(chunk); });
+  passes.tail = timed([&] { reader.read_one(0, half, rows); });
+  return passes;
+}
+
+std::pair<Passes, Passes> time_near_and_far(const VariantGroup& group, const TokenIds& chunk,
+                                            std::int64_t far) {
+  std::vector<std::shared_ptr<models::CausalLM>> models;
+  for (const LoadedVariant& variant : group) models.push_back(variant.model);
+  models::Reader reader(models, far + 3 * static_cast<std::int64_t>(chunk.size()));
+  reader.read_one(0, {chunk.front()}, 1);  // brings the weights into memory
+  reader.rewind(models::Reader(models, 0).mark());
+  reader.read(chunk);  // and the kernels
+  const Passes near = time_passes(reader, chunk);
+  reader.skip(far);
+  return {near, time_passes(reader, chunk)};
+}
+
+}  // namespace
+
+Speed measure_speed(const VariantGroup& group, std::int64_t chunk, std::int64_t far,
+                    std::int64_t workers) {
+  const TokenIds ids = some_ids(chunk, group.front().model->info().vocab_size);
+  Passes near, beyond;
+  std::exception_ptr failure;
+  std::mutex lock;
+  const auto work = [&] {
+    try {
+      if (workers > 1) at::set_num_threads(1);
+      const auto [first, second] = time_near_and_far(group, ids, far);
+      const std::lock_guard guard(lock);
+      const auto add = [&](Passes& sum, const Passes& one) {
+        const auto share = 1 / static_cast<double>(workers);
+        sum.chunk += share * one.chunk;
+        sum.tail += share * one.tail;
+        sum.token += share * one.token;
+      };
+      add(near, first);
+      add(beyond, second);
+    } catch (...) {
+      const std::lock_guard guard(lock);
+      failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (std::int64_t i = 0; i < workers; ++i) threads.emplace_back(work);
+  }
+  if (failure) std::rethrow_exception(failure);
+  return {{near.chunk, beyond.chunk, far},
+          {near.tail, beyond.tail, far},
+          {near.token, beyond.token, far}};
+}
+
+}  // namespace niah

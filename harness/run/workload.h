@@ -1,0 +1,60 @@
+// What a sweep asks: its cells, made or read from files, and their samples as questions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/config/sweep.h"
+#include "harness/run/probe.h"
+#include "models/tokenizer/tokenizer.h"
+#include "tasks/protocol.h"
+
+namespace niah {
+
+/// A cell, or the reasoning probe, whatever the variant.
+struct Assignment {
+  std::string label;        ///< "S2@64K", "reasoning"
+  const tasks::Cell* cell;  ///< null: the reasoning probe
+  std::int64_t samples = 0;
+  std::int64_t length = 0;  ///< nominal tokens; 0: the probe's, which are short
+};
+
+/// Opens the tokenizer and makes the cells of a sweep. Throws what those throw.
+class Workload {
+ public:
+  explicit Workload(const SweepConfig& sweep);
+
+  /// The sweep; protocol, tasks and lengths are those of the sample files where there are some.
+  const SweepConfig& sweep() const { return sweep_; }
+  const models::Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// The haystack's name and hash, or those of the sample files.
+  const std::string& haystack_id() const { return haystack_id_; }
+
+  /// The reasoning probe, then the cells, short ones first: they show soonest what a run is about.
+  std::vector<Assignment> assignments() const;
+
+  /// Whether a sample is still to be asked.
+  using Wanted = std::function<bool(const std::string& kind, const std::string& task,
+                                    std::int64_t length, std::int64_t index)>;
+  /// The wanted samples of an assignment. This object outlives them. Throws Interrupted.
+  std::vector<Question> questions(const Assignment& assignment, const Wanted& wanted) const;
+
+  /// A warning when the shortest of an assignment's questions is far below its nominal length;
+  /// empty when it is not.
+  std::string short_warning(const Assignment& assignment,
+                            const std::vector<Question>& questions) const;
+
+ private:
+  void read_cells();
+  void make_cells();
+
+  SweepConfig sweep_;
+  std::shared_ptr<const models::Tokenizer> tokenizer_;
+  std::vector<std::unique_ptr<tasks::Cell>> cells_;
+  std::string haystack_id_;
+};
+
+}  // namespace niah
