@@ -103,7 +103,7 @@ void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* s
   std::size_t names = 8;
   for (const CellPrice& cell : price.cells) names = std::max(names, cell.variants.size());
   fmt::print(stream, "{:10}  {:{}}  {:>7}  {:>14}  {:>15}  {:>12}  {:>9}  {}\n", "cell", "variants",
-             names, "samples", "prompt tokens", "computed tokens", "", "memory", "time");
+             names, "samples", "prompt tokens", "computed tokens", "work", "memory", "time");
   double flops = 0;
   std::int64_t prompt_tokens = 0, computed_tokens = 0;
   const CellPrice* most = nullptr;

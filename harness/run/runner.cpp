@@ -25,6 +25,7 @@
 #include "harness/run/probe.h"
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
+#include "models/selftest.h"
 
 namespace niah {
 namespace {
@@ -54,6 +55,7 @@ class Run {
   };
 
   std::vector<Job> plan_jobs() const;
+  void test_models() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
   Questions open_questions(const Job& job) const;
   void run_job(const Job& job, Progress& progress);
@@ -143,6 +145,31 @@ std::vector<Run::Job> Run::plan_jobs() const {
       jobs.push_back({work, &group, tokens * (1 + 0.1 * static_cast<double>(group.size()))});
   }
   return jobs;
+}
+
+/// Before a run of which it costs less than a hundredth, asks every model whether it gives one
+/// answer however a text is cut.
+void Run::test_models() const {
+  const models::SelftestOptions options{.chunk = chunk_};
+  for (const VariantGroup& group : groups_) {
+    const GroupShape shape = group_shape(group, machine_.dtype);
+    double flops = 0;
+    for (const Assignment& work : work_.assignments())
+      flops += read_flops(shape, 0, work.length) * (1 + static_cast<double>(work.samples) / 2);
+    models::CausalLM& model = *group.front().model;
+    if (flops < 100 * models::selftest_flops(model, options)) continue;
+    std::string failed;
+    for (const models::SelftestCheck& check : models::selftest(model, options))
+      if (!check.passed) failed += "\n  " + models::describe(check);
+    if (!failed.empty())
+      throw DataError(
+          fmt::format("testing {} before the run: its answers depend on how a text is cut "
+                      "into passes, so nothing was measured:{}",
+                      shape.name, failed));
+    if (!options_.quiet)
+      fmt::print(stderr, "selftest of {}: one answer in chunks, whole and token by token\n",
+                 shape.name);
+  }
 }
 
 Run::Questions Run::open_questions(const Job& job) const {
@@ -279,6 +306,7 @@ void Run::measure() {
   if (journal_->resumed() > 0)
     fmt::print(stderr, "continuing: {} records are there already{}\n", journal_->resumed(),
                journal_->torn() ? ", one torn line was dropped" : "");
+  test_models();
   const std::vector<Job> jobs = plan_jobs();
   double total = 0;
   for (const Job& job : jobs) total += job.cost;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "harness/base/error.h"
@@ -48,6 +49,45 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return map;
 }
 
+/// M of "…-00001-of-0000M.safetensors"; 0 for other names.
+std::size_t shard_count(const std::string& name) {
+  const std::size_t of = name.rfind("-of-");
+  return of == std::string::npos ? 0 : std::strtoul(name.c_str() + of + 4, nullptr, 10);
+}
+
+/// The index of a folder that has none, from the headers of its shards.
+std::map<std::string, std::string> index_of_headers(const fs::path& folder) {
+  std::vector<std::string> shards;
+  bool pickled = false;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".safetensors")
+      shards.push_back(entry.path().filename().string());
+    pickled = pickled || entry.path().extension() == ".bin" || entry.path().extension() == ".pt";
+  }
+  if (shards.empty())
+    throw DataError(fmt::format(
+        "opening the checkpoint {}: it holds no .safetensors file{}", folder.string(),
+        pickled ? "; its weights are pickled, save them with safe_serialization=True first" : ""));
+  std::sort(shards.begin(), shards.end());
+  std::map<std::string, std::string> map;
+  for (const std::string& shard : shards) {
+    if (shard_count(shard) > shards.size())
+      throw DataError(
+          fmt::format("opening the checkpoint {}: {} of the {} shards that {} speaks of "
+                      "are there, and there is no {}",
+                      folder.string(), shards.size(), shard_count(shard), shard, kIndex));
+    for (const TensorInfo& tensor : SafetensorsFile(folder / shard).tensors()) {
+      const auto [place, is_new] = map.emplace(tensor.name, shard);
+      if (!is_new)
+        throw DataError(fmt::format(
+            "opening the checkpoint {}: {} and {} both hold tensor '{}', and there is no {} to say "
+            "which one counts",
+            folder.string(), place->second, shard, valid_utf8(tensor.name), kIndex));
+    }
+  }
+  return map;
+}
+
 }  // namespace
 
 json parse_json_file(const fs::path& path, std::string_view doing) {
@@ -84,10 +124,7 @@ Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
       tensors_.emplace(tensor.name, std::pair{files_.back().get(), &tensor});
     return;
   }
-  if (!fs::exists(folder / kIndex))
-    throw DataError(fmt::format("opening the checkpoint {}: neither {} nor {} is there",
-                                folder.string(), kSingle, kIndex));
-  open_shards(read_index(folder / kIndex));
+  open_shards(fs::exists(folder / kIndex) ? read_index(folder / kIndex) : index_of_headers(folder));
 }
 
 void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_map) {

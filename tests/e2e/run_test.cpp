@@ -130,20 +130,35 @@ TEST_F(Run, WarnsOfPromptsFarShorterThanTheirName) {
   EXPECT_THAT(run.output, HasSubstr("warning: S2@4K: samples of only "));
 }
 
-TEST_F(Run, LittleMemoryForMarksChangesNoRecordButTheirCost) {
+TEST_F(Run, LittleMemoryForMarksChangesNoRecord) {
   const std::string with = config(small_sweep());
   ASSERT_EQ(niah("run " + with + " --out " + path("much").string()).code, 0);
   ASSERT_EQ(
       niah("run " + with + " --set runtime.mark_memory_mib=0 --out " + path("none").string()).code,
       0);
   EXPECT_EQ(records("much", false), records("none", false));
-  const auto cost = [&](const std::string& run) {
-    std::int64_t tokens = 0;
-    for (const auto& [key, record] : records(run))
-      tokens += record["computed_tokens"].get<std::int64_t>();
-    return tokens;
-  };
-  EXPECT_LT(cost("much"), cost("none"));
+}
+
+TEST_F(Run, ADryRunPricesEveryCellAndWritesNothing) {
+  const std::string with = config(small_sweep());
+  const Outcome outcome = niah("run " + with + " --dry-run --out " + path("dry").string());
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  for (const char* part :
+       {"S3@2K", "computed tokens", "FLOP", "Time ", "Memory ", "weights", "KV cache"})
+    EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
+  EXPECT_FALSE(std::filesystem::exists(path("dry")));
+}
+
+TEST_F(Run, APlanThatDoesNotFitInMemoryIsRefusedWithTheFigure) {
+  const std::string with = config(small_sweep());
+  for (const char* dry : {"", " --dry-run"}) {
+    const Outcome outcome =
+        niah("run " + with + " --set runtime.memory_mib=8 --out " + path("refused").string() + dry);
+    EXPECT_EQ(outcome.code, 3);
+    for (const char* part : {"does not fit in memory", "needs", "weights", "8.0 MiB may be used"})
+      EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
+    EXPECT_FALSE(std::filesystem::exists(path("refused") / "journal.jsonl"));
+  }
 }
 
 TEST_F(Run, SharingPrefixesChangesNoRecord) {

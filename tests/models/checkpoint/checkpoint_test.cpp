@@ -140,6 +140,62 @@ TEST_F(DamagedCheckpoint, ConfigFieldsAreHonouredOrRefused) {
   }
 }
 
+TEST_F(DamagedCheckpoint, TensorsThatAreNoNumbersToComputeWithAreRefusedWithTheirType) {
+  const auto checkpoint = std::make_shared<Checkpoint>(folder_);
+  WeightMap weights = load_weights(checkpoint, at::kBFloat16);
+  const TemporaryFolder folder;
+  fs::copy(folder_ / "config.json", folder.path() / "config.json");
+  at::Tensor& norm = weights.at("model.norm.weight");
+  const at::Tensor right = norm;
+  norm = at::ones(norm.sizes(), at::kLong);
+  save_weights(folder.path() / "model.safetensors", weights, {});
+  try {
+    load_model(folder.path(), at::kFloat);
+    FAIL() << "loaded";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("model.norm.weight"), HasSubstr("I64"),
+                                    HasSubstr("model.safetensors")));
+  }
+  norm = right.to(at::kHalf);  // mixed types are fine
+  save_weights(folder.path() / "model.safetensors", weights, {});
+  EXPECT_NO_THROW(load_model(folder.path(), at::kFloat));
+}
+
+TEST_F(DamagedCheckpoint, HalfPrecisionLoadsAsItIs) {
+  const auto checkpoint = std::make_shared<Checkpoint>(folder_);
+  WeightMap half = load_weights(checkpoint, at::kHalf);
+  const TemporaryFolder folder;
+  fs::copy(folder_ / "config.json", folder.path() / "config.json");
+  save_weights(folder.path() / "model.safetensors", half, {});
+  const auto model = load_model(folder.path(), at::kFloat);
+  for (const auto& item : model->named_parameters())
+    EXPECT_TRUE(at::equal(item.value(), half.at(item.key()).to(at::kFloat))) << item.key();
+}
+
+TEST_F(DamagedCheckpoint, ShardsWithoutTheirIndexAreReadByTheirHeaders) {
+  const std::string before = Checkpoint(folder_).weights_sha256();
+  fs::remove(folder_ / kIndex);
+  EXPECT_EQ(error(), "loaded");
+  EXPECT_EQ(Checkpoint(folder_).weights_sha256(), before);
+  fs::copy(folder_ / "model-00001-of-00003.safetensors", folder_ / "copy.safetensors");
+  EXPECT_THAT(error(), AllOf(HasSubstr("copy.safetensors"), HasSubstr("both hold")));
+  fs::remove(folder_ / "copy.safetensors");
+  fs::remove(folder_ / "model-00002-of-00003.safetensors");
+  EXPECT_THAT(error(), HasSubstr("2 of the 3 shards"));
+  fs::remove(folder_ / "model-00001-of-00003.safetensors");
+  fs::remove(folder_ / "model-00003-of-00003.safetensors");
+  EXPECT_THAT(error(), HasSubstr("holds no .safetensors file"));
+  write_file(folder_ / "pytorch_model.bin", "x");
+  EXPECT_THAT(error(), HasSubstr("pickled"));
+}
+
+TEST_F(DamagedCheckpoint, NothingIsReadBeforeEverythingFits) {
+  // A wrong shape in one shard and a missing tensor elsewhere come in one message.
+  set_config("intermediate_size", 161);
+  set_config("attention_bias", true);
+  EXPECT_THAT(error(), AllOf(HasSubstr("missing ("), HasSubstr("wrong shape (18)")));
+}
+
 TEST_F(DamagedCheckpoint, HashDoesNotDependOnShardingButOnEveryByte) {
   const auto sharded = std::make_shared<Checkpoint>(folder_);
   const std::string before = sharded->weights_sha256();

@@ -1,0 +1,122 @@
+#include "harness/run/pricing.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <fstream>
+
+#include "harness/base/memory.h"
+#include "models/reader.h"
+#include "models/registry.h"
+
+namespace niah {
+namespace {
+
+std::shared_ptr<models::CausalLM> tiny(const std::string& name) {
+  return models::load_model(std::filesystem::path(NIAH_TEST_DATA) / "models" / name, at::kFloat);
+}
+
+TokenIds ids(std::int64_t count) {
+  TokenIds list(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < list.size(); ++i) list[i] = static_cast<std::int64_t>(i % 100);
+  return list;
+}
+
+TEST(Pricing, StateBytesAreThoseThatAReaderHolds) {
+  for (const char* name : {"jet-tiny-bf16", "qwen3-tiny", "qwen2-window"}) {
+    const auto model = tiny(name);
+    constexpr std::int64_t kTokens = 700;
+    models::Reader reader({model}, kTokens);
+    for (std::int64_t at = 0; at < kTokens; at += 100) reader.read(ids(100));
+    const GroupShape shape = group_shape(*model, name, 1, model->num_layers() - 1, at::kFloat);
+    const MemoryPrice price = price_cell_memory(shape, kTokens, 100, 0, 0, 0, 1);
+    // The price counts what does not grow twice: once for the point before the question.
+    EXPECT_DOUBLE_EQ(price.cache + price.states / 2, static_cast<double>(reader.bytes())) << name;
+  }
+}
+
+TEST(Pricing, EveryWorkerAndEveryVariantNeedsItsOwnState) {
+  const auto model = tiny("qwen3-tiny");
+  const auto price = [&](std::int64_t variants, std::int64_t shared, std::int64_t workers) {
+    return price_cell_memory(group_shape(*model, "", variants, shared, at::kFloat), 1000, 100, 0, 0,
+                             0, workers)
+        .cache;
+  };
+  const std::int64_t layers = model->num_layers();
+  EXPECT_DOUBLE_EQ(price(3, 0, 1), 3 * price(1, 0, 1));
+  EXPECT_DOUBLE_EQ(price(3, layers - 1, 1),
+                   price(1, 0, 1) * static_cast<double>(layers + 2) / static_cast<double>(layers));
+  EXPECT_DOUBLE_EQ(price(1, 0, 4), 4 * price(1, 0, 1));
+}
+
+TEST(Pricing, FlopsOfAWholeTextAreTwoForAParameterAndAToken) {
+  const auto model = tiny("qwen3-tiny");
+  const GroupShape shape = group_shape(*model, "", 1, 0, at::kFloat);
+  double matrices = 0, attention = 0;
+  for (const auto& item : model->named_parameters())
+    if (item.value().dim() == 2 && item.key().find("layers.") != std::string::npos)
+      matrices += static_cast<double>(item.value().numel());
+  // Token t sees t keys or so: 4 FLOPs for each query value and key, half of T^2 keys in all.
+  constexpr double kTokens = 1000;
+  for (std::size_t i = 0; i + 1 < shape.info.mixers.size(); ++i)
+    attention += 2 * static_cast<double>(shape.info.mixers[i].query_values) * kTokens * kTokens;
+  const double last = 2 * kTokens * (shape.layer_parameters.back() - shape.last_intake);
+  EXPECT_NEAR(read_flops(shape, 0, 1000), 2 * kTokens * matrices - last + attention,
+              1e-9 * matrices * kTokens);
+  // Cut anywhere, it is the same.
+  EXPECT_NEAR(read_flops(shape, 0, 1000), read_flops(shape, 0, 300) + read_flops(shape, 300, 1000),
+              1e-6 * read_flops(shape, 0, 1000));
+}
+
+TEST(Pricing, JobsAreTakenByWhoeverIsFree) {
+  EXPECT_DOUBLE_EQ(makespan({4, 1, 1, 1, 1}, 2), 4);
+  EXPECT_DOUBLE_EQ(makespan({1, 1, 4}, 2), 5);
+  EXPECT_DOUBLE_EQ(makespan({1, 1, 4}, 1), 6);
+  EXPECT_DOUBLE_EQ(makespan({}, 3), 0);
+}
+
+TEST(Pricing, TimeGrowsWithThePosition) {
+  const SpeedLine line{1, 3, 100};
+  EXPECT_DOUBLE_EQ(line.at(0), 1);
+  EXPECT_DOUBLE_EQ(line.at(50), 2);
+  EXPECT_DOUBLE_EQ(line.at(200), 5);
+  EXPECT_DOUBLE_EQ((SpeedLine{3, 1, 100}).at(200), 3) << "noise never makes a text cheaper";
+}
+
+/// A pretend /proc and /sys/fs/cgroup.
+class PretendMachine : public testing::Test {
+ protected:
+  PretendMachine() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "niah-XXXXXX").string();
+    root_ = ::mkdtemp(pattern.data());
+  }
+  ~PretendMachine() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+  std::optional<std::int64_t> available() {
+    return available_memory(root_ / "proc", root_ / "cgroup");
+  }
+  std::filesystem::path root_;
+};
+
+TEST_F(PretendMachine, TheSmallestOfMachineAndGroupsCounts) {
+  EXPECT_EQ(available(), std::nullopt);
+  write("proc/meminfo", "MemTotal: 2000 kB\nMemAvailable:    1000 kB\n");
+  EXPECT_EQ(available(), 1000 * 1024);
+  write("proc/self/cgroup", "0::/slice/job\n");
+  write("cgroup/slice/job/memory.max", "max\n");
+  write("cgroup/slice/job/memory.current", "5\n");
+  EXPECT_EQ(available(), 1000 * 1024);
+  write("cgroup/slice/memory.max", "10000\n");
+  write("cgroup/slice/memory.current", "4000\n");
+  write("cgroup/slice/memory.stat", "anon 3000\ninactive_file 500\n");
+  EXPECT_EQ(available(), 6500);
+  write("cgroup/memory/memory.limit_in_bytes", "3000\n");
+  write("cgroup/memory/memory.usage_in_bytes", "2000\n");
+  EXPECT_EQ(available(), 1000);
+}
+
+}  // namespace
+}  // namespace niah
