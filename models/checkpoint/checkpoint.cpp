@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <set>
 
 #include "harness/base/error.h"
@@ -68,6 +69,10 @@ std::map<std::string, std::string> index_of_headers(const fs::path& folder) {
     throw DataError(fmt::format(
         "opening the checkpoint {}: it holds no .safetensors file{}", folder.string(),
         pickled ? "; its weights are pickled, save them with safe_serialization=True first" : ""));
+  // Other files may lie beside numbered shards.
+  const auto numbered = [](const std::string& name) { return shard_count(name) > 0; };
+  if (std::any_of(shards.begin(), shards.end(), numbered))
+    std::erase_if(shards, std::not_fn(numbered));
   std::sort(shards.begin(), shards.end());
   std::map<std::string, std::string> map;
   for (const std::string& shard : shards) {
@@ -76,7 +81,8 @@ std::map<std::string, std::string> index_of_headers(const fs::path& folder) {
           fmt::format("opening the checkpoint {}: {} of the {} shards that {} speaks of "
                       "are there, and there is no {}",
                       folder.string(), shards.size(), shard_count(shard), shard, kIndex));
-    for (const TensorInfo& tensor : SafetensorsFile(folder / shard).tensors()) {
+    const SafetensorsFile file(folder / shard);
+    for (const TensorInfo& tensor : file.tensors()) {
       const auto [place, is_new] = map.emplace(tensor.name, shard);
       if (!is_new)
         throw DataError(fmt::format(

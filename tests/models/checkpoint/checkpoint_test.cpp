@@ -177,13 +177,15 @@ TEST_F(DamagedCheckpoint, ShardsWithoutTheirIndexAreReadByTheirHeaders) {
   fs::remove(folder_ / kIndex);
   EXPECT_EQ(error(), "loaded");
   EXPECT_EQ(Checkpoint(folder_).weights_sha256(), before);
-  fs::copy(folder_ / "model-00001-of-00003.safetensors", folder_ / "copy.safetensors");
-  EXPECT_THAT(error(), AllOf(HasSubstr("copy.safetensors"), HasSubstr("both hold")));
-  fs::remove(folder_ / "copy.safetensors");
+  const fs::path twin = folder_ / "twin-00001-of-00003.safetensors";
+  fs::copy(folder_ / "model-00001-of-00003.safetensors", twin);
+  EXPECT_THAT(error(), AllOf(HasSubstr("twin-00001"), HasSubstr("both hold")));
+  fs::remove(twin);
   fs::remove(folder_ / "model-00002-of-00003.safetensors");
   EXPECT_THAT(error(), HasSubstr("2 of the 3 shards"));
   fs::remove(folder_ / "model-00001-of-00003.safetensors");
   fs::remove(folder_ / "model-00003-of-00003.safetensors");
+  fs::remove(folder_ / "golden.safetensors");
   EXPECT_THAT(error(), HasSubstr("holds no .safetensors file"));
   write_file(folder_ / "pytorch_model.bin", "x");
   EXPECT_THAT(error(), HasSubstr("pickled"));
