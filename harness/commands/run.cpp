@@ -61,6 +61,7 @@ struct ReproduceArguments {
   bool quick = false;
   bool full = false;
   std::string pre, post, family = "model";
+  std::vector<std::string> config_overrides;
   std::string haystack_kind, haystack_path;
 };
 
@@ -89,12 +90,18 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   if (arguments.pre.empty() != arguments.post.empty())
     throw UsageError(
         "--pre and --post belong together: the checkpoints before and after the fine-tune");
-  if (arguments.pre.empty()) return sweep;
+  if (arguments.pre.empty()) {
+    if (!arguments.config_overrides.empty())
+      throw UsageError("--override changes the config.json of --pre and --post: give those too");
+    return sweep;
+  }
 
   ModelConfig& model = sweep.models.front();
   model.name = arguments.family;
   model.base = arguments.pre;
   model.sft = arguments.post;
+  for (const std::string& text : arguments.config_overrides)
+    add_config_override(model.override, text);
   std::erase_if(model.variants,
                 [](const VariantConfig& v) { return v.kind == VariantKind::kCheckpoint; });
   sweep.name = arguments.family;
@@ -164,6 +171,9 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_option("--pre", arguments->pre, "Checkpoint folder before the fine-tune");
   command->add_option("--post", arguments->post, "Checkpoint folder after it");
   command->add_option("--family", arguments->family, "Name of the pair in the report");
+  command->add_option(
+      "--override", arguments->config_overrides,
+      "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
   command->add_option("--haystack", arguments->haystack_kind, "kjv, prose, essays or text");
   command->add_option("--haystack-path", arguments->haystack_path,
                       "Folder or file of essays, text");

@@ -102,16 +102,23 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
 void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* stream) {
   std::size_t names = 8;
   for (const CellPrice& cell : price.cells) names = std::max(names, cell.variants.size());
-  fmt::print(stream, "{:10}  {:{}}  {:>7}  {:>14}  {:>15}  {:>12}  {:>9}  {}\n", "cell", "variants",
-             names, "samples", "prompt tokens", "computed tokens", "work", "memory", "time");
+  fmt::print(stream,
+             "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n", "",
+             "", names, "", "prompt", "computed", "", "KV", "", "one", "memory", "");
+  fmt::print(stream,
+             "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+             "cell", "variants", names, "samples", "tokens", "tokens", "work", "cache", "states",
+             "chunk", "in all", "time");
   double flops = 0;
   std::int64_t prompt_tokens = 0, computed_tokens = 0;
   const CellPrice* most = nullptr;
   for (const CellPrice& cell : price.cells) {
-    fmt::print(stream, "{:10}  {:{}}  {:>7}  {:>14}  {:>15}  {:>12}  {:>9}  {}\n", cell.label,
-               cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
+    fmt::print(stream,
+               "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+               cell.label, cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
                format_count(cell.computed_tokens), format_flops(cell.flops),
-               format_bytes(cell.memory.total()),
+               format_bytes(cell.memory.cache), format_bytes(cell.memory.states),
+               format_bytes(cell.memory.chunk), format_bytes(cell.memory.total()),
                format_range(cell.seconds_low, cell.seconds_high));
     flops += cell.flops;
     prompt_tokens += cell.prompt_tokens;
