@@ -1,0 +1,32 @@
+// Final answers of mathematical problems: where they stand in an output, and when two are the same.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace niah::tasks {
+
+/// The argument of the last \boxed{…} or \fbox{…}, or what follows "\boxed " up to a dollar sign;
+/// nullopt when there is none or its braces do not close.
+std::optional<std::string> last_boxed(std::string_view text);
+
+/// A LaTeX answer in one spelling, by the rules of the MATH data set (Hendrycks et al. 2021): no
+/// spaces, \left, \right, degrees, percent signs or units behind \text; \frac for \dfrac, \tfrac
+/// and a/b; \sqrt{3} for \sqrt3; "k=5" as "5"; 0.5 as \frac{1}{2}. Nullopt where those rules fail
+/// (a bare \sqrt, x/2).
+std::optional<std::string> normalise_math(std::string_view answer);
+
+/// Whether two LaTeX answers are spelt the same by normalise_math; where that fails, as they are.
+bool same_math(std::string_view a, std::string_view b);
+
+/// The final answer of a MATH solution: last_boxed, else what stands between "final answer is" and
+/// the end of its sentence, else what stands between the first and the last dollar sign.
+std::optional<std::string> final_math_answer(std::string_view output);
+
+/// The final answer of a GSM8K solution: the number behind the first "#### ", else a number in
+/// last_boxed, else the last number of the text. Without commas, dollar signs and a full stop at
+/// the end.
+std::optional<std::string> final_number(std::string_view output);
+
+}  // namespace niah::tasks
