@@ -45,22 +45,24 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
   }
   if (!draft.empty()) score_draft(logits, draft, out);
 
-  const auto limit = static_cast<std::size_t>(options.max_new_tokens);
+  const auto is_full = [&] {
+    return static_cast<std::int64_t>(out.ids.size()) >= options.max_new_tokens ||
+           (options.exhausted && options.exhausted(out.ids));
+  };
   const at::Tensor best = logits.argmax(-1);
   std::int64_t next = 0;
   std::size_t accepted = 0;  // draft tokens that are the model's own choice
   while (true) {
     next = best[static_cast<std::int64_t>(accepted)].item<std::int64_t>();
     if (contains(options.eos_ids, next)) return out;
-    if (out.ids.size() == limit) break;
+    if (is_full()) {
+      out.hit_limit = true;
+      return out;
+    }
     out.ids.push_back(next);
     if (options.decided && options.decided(out.ids)) return out;
     if (accepted + 1 >= draft.size() || next != draft[accepted]) break;
     ++accepted;
-  }
-  if (out.ids.size() >= limit) {
-    out.hit_limit = true;
-    return out;
   }
 
   // The draft ends here: take the state back to what was accepted, and go on token by token.
@@ -79,7 +81,7 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
     }
     next = logits.argmax(-1).item<std::int64_t>();
     if (contains(options.eos_ids, next)) return out;
-    if (out.ids.size() >= limit) {
+    if (is_full()) {
       out.hit_limit = true;
       return out;
     }

@@ -21,11 +21,14 @@ struct DecodeOptions {
   /// Whether no later token can change the outcome; asked with the ids generated so far. Empty:
   /// never.
   std::function<bool(const std::vector<std::int64_t>&)> decided;
+  /// Whether another token is one too many, besides max_new_tokens; asked with the ids generated so
+  /// far, once for each further token. Empty: never.
+  std::function<bool(const std::vector<std::int64_t>&)> exhausted;
 };
 
 struct Generation {
   std::vector<std::int64_t> ids;  ///< without the end-of-text token
-  bool hit_limit = false;         ///< stopped by max_new_tokens
+  bool hit_limit = false;         ///< stopped by max_new_tokens or `exhausted`
   bool finite = true;             ///< false: a logit was NaN or infinite, nothing below holds
   std::int64_t computed_tokens = 0;
   std::optional<double> draft_log_prob;    ///< natural log, sum over the draft

@@ -80,13 +80,6 @@ std::string clean(std::string_view output) {
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
-/// Whether a thought was begun and not ended.
-bool is_thinking(std::string_view output) {
-  const std::size_t begin = output.rfind(kThoughtBegin);
-  const std::size_t end = output.rfind(kThoughtEnd);
-  return begin != output.npos && (end == output.npos || end < begin);
-}
-
 bool is_refusal(std::string_view answer) {
   static constexpr std::array<std::string_view, 14> kPhrases = {
       "not mentioned", "no mention",  "not provided", "not specified", "does not mention",
@@ -171,6 +164,12 @@ bool contains_value(std::string_view text) {
   if (std::any_of(numbers.begin(), numbers.end(), is_number)) return true;
   const auto uuids = separate_runs(text, is_hex_or_hyphen);
   return std::any_of(uuids.begin(), uuids.end(), is_uuid);
+}
+
+bool is_thinking(std::string_view output) {
+  const std::size_t begin = output.rfind(kThoughtBegin);
+  const std::size_t end = output.rfind(kThoughtEnd);
+  return begin != output.npos && (end == output.npos || end < begin);
 }
 
 std::string_view answer_after_thought(std::string_view output) {

@@ -108,7 +108,7 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   sweep.title = fmt::format(
       "Recall of {} before and after its fine-tune, and with Q and K restored", arguments.family);
   sweep.tokenizer = arguments.pre;
-  sweep.reasoning.reset();
+  sweep.reasoning.clear();
   sweep.caveats.clear();
   return sweep;
 }

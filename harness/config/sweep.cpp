@@ -1,6 +1,7 @@
 #include "harness/config/sweep.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "tasks/corpus/reasoning_set.h"
 #include "tasks/protocol.h"
 
 namespace niah {
@@ -270,23 +272,84 @@ void read_report(YamlMap& root, SweepConfig& sweep) {
 }
 
 void read_generation(YamlMap& root, SweepConfig& sweep) {
-  if (auto map = root.optional_map("generation")) {
-    sweep.generation.max_new_tokens = map->integer("max_new_tokens", 128);
-    sweep.generation.stop_when_decided = map->boolean("stop_when_decided", true);
-    if (sweep.generation.max_new_tokens < 1) map->refuse("max_new_tokens", "expected at least 1");
-    if (sweep.generation.max_new_tokens > 128)
-      map->refuse("max_new_tokens", "the protocols keep room for 128 answer tokens, not more");
-    map->finish();
+  auto map = root.optional_map("generation");
+  if (!map) return;
+  GenerationConfig& generation = sweep.generation;
+  generation.max_new_tokens = map->integer("max_new_tokens", 128);
+  generation.max_thinking_tokens = map->integer("max_thinking_tokens", 0);
+  generation.stop_when_decided = map->boolean("stop_when_decided", true);
+  if (generation.max_new_tokens < 1) map->refuse("max_new_tokens", "expected at least 1");
+  if (generation.max_new_tokens > 128)
+    map->refuse("max_new_tokens", "the protocols keep room for 128 answer tokens, not more");
+  if (generation.max_thinking_tokens < 0)
+    map->refuse("max_thinking_tokens", "expected 0 (no thought) or more");
+  map->finish();
+}
+
+void read_prompt(YamlMap& root, SweepConfig& sweep) {
+  const bool thinks = sweep.generation.max_thinking_tokens > 0;
+  PromptConfig& prompt = sweep.prompt;
+  prompt.answer_prefix = !thinks;
+  auto map = root.optional_map("prompt");
+  if (!map) return;
+  prompt.format = map->text("format", "raw");
+  const std::vector<std::string> formats = {"raw", "chatml", "custom"};
+  if (std::find(formats.begin(), formats.end(), prompt.format) == formats.end())
+    map->refuse("format",
+                fmt::format("expected raw, chatml or custom, got '{}'{}", valid_utf8(prompt.format),
+                            did_you_mean(prompt.format, formats)));
+  const auto only_with = [&](const char* key, const char* format) {
+    if (map->has(key) && prompt.format != format)
+      map->refuse(key, fmt::format("it belongs to format: {}", format));
+    return map->text(key, "");
+  };
+  prompt.system = only_with("system", "chatml");
+  prompt.prefix = only_with("prefix", "custom");
+  prompt.suffix = only_with("suffix", "custom");
+  if (prompt.format == "custom" && prompt.prefix.empty() && prompt.suffix.empty())
+    map->refuse("format", "custom needs a prefix or a suffix");
+  prompt.answer_prefix = map->boolean("answer_prefix", prompt.answer_prefix);
+  if (thinks && prompt.answer_prefix && !map->boolean("force", false))
+    map->refuse("answer_prefix",
+                "with the start of its answer given, the model has no place for the thought that "
+                "generation.max_thinking_tokens asks for; `force: true` insists");
+  map->boolean("force", false);
+  prompt.bos = map->boolean("bos", true);
+  map->finish();
+}
+
+ReasoningConfig read_reasoning_set(YamlMap map, const fs::path& base) {
+  ReasoningConfig reasoning;
+  reasoning.kind = map.text("kind", reasoning.kind);
+  const auto kinds = tasks::reasoning_kinds();
+  if (std::find(kinds.begin(), kinds.end(), reasoning.kind) == kinds.end())
+    map.refuse("kind", fmt::format("'{}' is not known{} ({})", valid_utf8(reasoning.kind),
+                                   did_you_mean(reasoning.kind, kinds), fmt::join(kinds, ", ")));
+  const bool built_in = reasoning.kind == "word-problems";
+  if (built_in && map.has("path")) map.refuse("path", "word-problems are made, not read");
+  if (!built_in) reasoning.path = resolve(base, map.text("path"));
+  const std::int64_t room = built_in ? 170 : reasoning.kind == "gsm8k" ? 512 : 2048;
+  reasoning.samples = map.integer("samples", built_in ? 100 : 0);
+  reasoning.max_new_tokens = map.integer("max_new_tokens", room);
+  if (reasoning.samples < (built_in ? 1 : 0)) map.refuse("samples", "expected at least 1");
+  if (reasoning.max_new_tokens < 1) map.refuse("max_new_tokens", "expected at least 1");
+  map.finish();
+  return reasoning;
+}
+
+/// `reasoning`: one set, or a list of sets.
+void read_reasoning(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
+  if (!root.has("reasoning")) return;
+  const YAML::Node node = root.raw("reasoning");
+  if (!node.IsSequence()) {
+    sweep.reasoning.push_back(read_reasoning_set(root.map("reasoning"), base));
+    return;
   }
-  if (auto map = root.optional_map("reasoning")) {
-    ReasoningConfig reasoning;
-    if (map->text("kind", "word-problems") != "word-problems")
-      map->refuse("kind", "only word-problems is known");
-    reasoning.samples = map->integer("samples", reasoning.samples);
-    reasoning.max_new_tokens = map->integer("max_new_tokens", reasoning.max_new_tokens);
-    if (reasoning.samples < 1) map->refuse("samples", "expected at least 1");
-    map->finish();
-    sweep.reasoning = reasoning;
+  for (YamlMap& map : root.maps("reasoning")) {
+    sweep.reasoning.push_back(read_reasoning_set(map, base));
+    for (std::size_t i = 0; i + 1 < sweep.reasoning.size(); ++i)
+      if (sweep.reasoning[i].kind == sweep.reasoning.back().kind)
+        root.refuse("reasoning", fmt::format("{} stands twice", sweep.reasoning[i].kind));
   }
 }
 
@@ -375,6 +438,8 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
       root.has("tokenizer") ? resolve(base, root.text("tokenizer")) : sweep.models.front().base;
   root.text("tokenizer", "");
   read_generation(root, sweep);
+  read_prompt(root, sweep);
+  read_reasoning(root, base, sweep);
   sweep.runtime = read_runtime(root);
   read_report(root, sweep);
   root.finish();
@@ -423,10 +488,22 @@ std::string sweep_to_json(const SweepConfig& sweep) {
   json["tokenizer"] = sweep.tokenizer.string();
   json["generation"] = {{"max_new_tokens", sweep.generation.max_new_tokens},
                         {"stop_when_decided", sweep.generation.stop_when_decided}};
-  if (sweep.reasoning)
-    json["reasoning"] = {{"kind", "word-problems"},
-                         {"samples", sweep.reasoning->samples},
-                         {"max_new_tokens", sweep.reasoning->max_new_tokens}};
+  if (sweep.generation.max_thinking_tokens > 0)
+    json["generation"]["max_thinking_tokens"] = sweep.generation.max_thinking_tokens;
+  const PromptConfig& prompt = sweep.prompt;
+  json["prompt"] = {
+      {"format", prompt.format}, {"answer_prefix", prompt.answer_prefix}, {"bos", prompt.bos}};
+  for (const auto& [key, value] :
+       {std::pair<const char*, const std::string&>("system", prompt.system),
+        {"prefix", prompt.prefix},
+        {"suffix", prompt.suffix}})
+    if (!value.empty()) json["prompt"][key] = value;
+  for (const ReasoningConfig& set : sweep.reasoning) {
+    nlohmann::ordered_json one = {
+        {"kind", set.kind}, {"samples", set.samples}, {"max_new_tokens", set.max_new_tokens}};
+    if (!set.path.empty()) one["path"] = set.path.string();
+    json["reasoning"].push_back(one);
+  }
   json["runtime"] = {{"dtype", sweep.runtime.dtype},
                      {"threads", sweep.runtime.threads},
                      {"prefill_chunk", sweep.runtime.prefill_chunk},

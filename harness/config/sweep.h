@@ -48,13 +48,26 @@ struct SampleCounts {
   std::int64_t at(std::int64_t length) const;
 };
 
+/// How questions are put to the model.
+struct PromptConfig {
+  std::string format = "raw";  ///< raw (as in the paper), chatml, custom
+  std::string system;          ///< chatml: the system turn; empty: none
+  std::string prefix, suffix;  ///< custom: what stands before and behind the question
+  bool answer_prefix = true;   ///< the model is given the start of its answer
+  bool bos = true;             ///< what the tokenizer puts in front of a prompt is kept
+};
+
 struct GenerationConfig {
-  std::int64_t max_new_tokens = 128;
+  std::int64_t max_new_tokens = 128;     ///< of the answer
+  std::int64_t max_thinking_tokens = 0;  ///< of the thought before it, apart from the answer's
   bool stop_when_decided = true;
 };
 
+/// One set of reasoning problems.
 struct ReasoningConfig {
-  std::int64_t samples = 100;
+  std::string kind = "word-problems";  ///< see tasks::reasoning_kinds
+  std::filesystem::path path;          ///< the user's file; empty for word-problems
+  std::int64_t samples = 100;          ///< the first so many; 0: all
   std::int64_t max_new_tokens = 170;
 };
 
@@ -82,7 +95,8 @@ struct SweepConfig {
   std::vector<ModelConfig> models;
   std::filesystem::path tokenizer;  ///< empty: the first model's base folder
   GenerationConfig generation;
-  std::optional<ReasoningConfig> reasoning;
+  PromptConfig prompt;
+  std::vector<ReasoningConfig> reasoning;
   RuntimeConfig runtime;
   bool published = false;  ///< show the paper's figures beside ours
   std::vector<std::string> caveats;

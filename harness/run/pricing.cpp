@@ -178,8 +178,8 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
   for (const Question& question : questions) {
     const auto tokens = static_cast<std::int64_t>(question.ids.size());
     price.prompt_tokens += tokens;
-    longest = std::max(longest, tokens + static_cast<std::int64_t>(question.draft.size()) +
-                                    question.max_new_tokens);
+    longest = std::max(longest,
+                       tokens + static_cast<std::int64_t>(question.draft.size()) + question.room());
     prompts.push_back(question.ids);
   }
   const std::vector<Visit> visits = schedule_prefixes(prompts, chunk, runtime.share_prefixes);
@@ -200,7 +200,7 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
     const double one = speed->token.at(tokens), half = speed->tail.at(tokens);
     price.seconds_low +=
         static_cast<double>(group.variants) * (one + std::max(0.0, half - one) * share);
-    price.seconds_high += static_cast<double>(group.variants * question.max_new_tokens) * one;
+    price.seconds_high += static_cast<double>(group.variants * question.room()) * one;
   }
   price.seconds_high += price.seconds_low;
   price.memory = price_cell_memory(group, longest, chunk, most_marks(visits), runtime.mark_memory,

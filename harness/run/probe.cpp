@@ -40,12 +40,30 @@ std::string decode(const models::Tokenizer& tokenizer, const TokenIds& ids) {
   return tokenizer.decode({ids.begin(), ids.end()});
 }
 
-/// Whether the outcome can no longer change.
+/// Whether the outcome can no longer change. A value inside a thought decides nothing.
 bool is_decided(const Question& question, const std::string& output) {
-  if (question.blank.kind == "reasoning") return false;
-  return tasks::string_match_all(output, question.blank.expected) == 1 &&
-         !question.blank.expected.empty();
+  if (question.set || question.blank.expected.empty()) return false;
+  return tasks::string_match_all(tasks::answer_after_thought(output), question.blank.expected) == 1;
 }
+
+/// Keeps the room of thought and answer apart.
+class Room {
+ public:
+  explicit Room(const Question& question) : question_(&question) {}
+
+  /// Whether the part that `output`, of so many tokens, is in has used up its own.
+  bool is_used_up(const std::string& output, std::int64_t tokens) {
+    if (tasks::is_thinking(output)) {
+      thought_ = tokens;
+      return tokens >= question_->max_thinking_tokens;
+    }
+    return tokens - thought_ >= question_->max_new_tokens;
+  }
+
+ private:
+  const Question* question_;
+  std::int64_t thought_ = 0;
+};
 
 void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
                   const Question& question) {
@@ -60,16 +78,19 @@ void score_needle(reports::Record& record, const std::string& output, bool hit_l
                      : tasks::string_match_all(output, record.expected);
 }
 
-void score_reasoning(reports::Record& record, const std::string& output, bool hit_limit) {
+void score_reasoning(reports::Record& record, const std::string& output, bool hit_limit,
+                     const Question& question) {
   using tasks::MissClass;
-  const auto answer = tasks::final_answer(output);
-  const bool right = answer && fmt::format("{}", *answer) == record.expected.front();
+  const std::string_view said = tasks::answer_after_thought(output);
+  const auto answer = question.set->extract(said);
+  const bool right = answer && question.set->is_right(*answer, question.problem);
   record.score = right ? 1 : 0;
-  const MissClass miss = right            ? MissClass::kHit
-                         : answer         ? MissClass::kWrongValue
-                         : hit_limit      ? MissClass::kOutOfTokens
-                         : output.empty() ? MissClass::kEmpty
-                                          : MissClass::kGarbage;
+  const MissClass miss = right                        ? MissClass::kHit
+                         : tasks::is_thinking(output) ? MissClass::kStillThinking
+                         : answer                     ? MissClass::kWrongValue
+                         : hit_limit                  ? MissClass::kOutOfTokens
+                         : said.empty()               ? MissClass::kEmpty
+                                                      : MissClass::kGarbage;
   record.miss = tasks::miss_class_name(miss);
 }
 
@@ -81,68 +102,80 @@ void fill(reports::Record& record, const models::Generation& generation, const Q
     record.detail = "a logit was NaN or infinite";
     return;
   }
-  const std::string output = decode(tokenizer, generation.ids);
+  const std::string output = question.open_thought + decode(tokenizer, generation.ids);
   record.text = shorten(output);
   record.ids = generation.ids;
   record.value_log_prob = generation.draft_log_prob;
   record.value_rank = generation.draft_rank;
-  if (record.kind == "reasoning")
-    score_reasoning(record, output, generation.hit_limit);
+  if (question.set)
+    score_reasoning(record, output, generation.hit_limit, question);
   else
     score_needle(record, output, generation.hit_limit, question);
 }
 
 }  // namespace
 
-Question needle_question(const tasks::Cell& cell, std::int64_t ordinal,
+Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const PromptFormat& format,
                          const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,
                          const GenerationConfig& generation) {
   const tasks::Sample sample = cell.sample(ordinal);
-  const std::string prompt = sample.prompt();
+  const std::string prompt = format.frame(sample.input, sample.gen_prefix);
   Question question;
   question.prompt = [&cell, ordinal] { return cell.sample(ordinal).prompt(); };
-  question.ids = encoder.encode_prompt(prompt);
-  if (!sample.outputs.empty()) {
+  question.ids = format.with_bos_policy(encoder.encode_prompt(prompt));
+  if (!sample.outputs.empty() && format.gives_answer_prefix()) {
     question.expected_text = " " + sample.outputs.front();
     question.draft = continuation_ids(tokenizer, prompt, question.expected_text);
   }
   question.max_new_tokens = generation.max_new_tokens;
+  question.max_thinking_tokens = generation.max_thinking_tokens;
   question.stop_when_decided = generation.stop_when_decided;
+  question.open_thought = format.open_thought();
 
   reports::Record& record = question.blank;
   record.protocol = sample.protocol;
   record.task = sample.task;
-  record.length = sample.max_length;
+  record.length = sample.max_length + format.overhead();
   record.index = sample.index;
   record.depth = sample.depth;
   record.real_depth = sample.real_depth;
   record.prompt_tokens = static_cast<std::int64_t>(question.ids.size());
-  record.real_length = sample.length;
-  record.prompt_sha256 = sample.prompt_sha256;
+  record.real_length = sample.length + format.overhead();
+  record.prompt_sha256 =
+      format.is_raw() && format.gives_answer_prefix() ? sample.prompt_sha256 : sha256_hex(prompt);
   record.expected = sample.outputs;
   return question;
 }
 
-Question reasoning_question(std::uint64_t seed, std::int64_t index,
-                            const models::Tokenizer& tokenizer, const ReasoningConfig& reasoning) {
-  const tasks::WordProblem problem = tasks::probe_problem(seed, index);
+Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std::int64_t index,
+                            const PromptFormat& format, const models::Tokenizer& tokenizer,
+                            const ReasoningConfig& reasoning, const GenerationConfig& generation) {
   Question question;
-  const std::string prompt = problem.prompt();
+  question.problem = set->problem(index);
+  question.set = std::move(set);
+  const std::string prompt =
+      format.is_raw()
+          ? question.problem.prompt
+          : format.frame(question.problem.question + "\n" + question.set->instruction(), "");
   question.prompt = [prompt] { return prompt; };
-  question.ids = tokenizer.encode_prompt(prompt);
-  question.expected_text = problem.chain_of_thought;
-  question.draft = continuation_ids(tokenizer, prompt, question.expected_text);
+  question.ids = format.with_bos_policy(tokenizer.encode_prompt(prompt));
+  if (format.is_raw()) {
+    question.expected_text = question.problem.solution;
+    question.draft = continuation_ids(tokenizer, prompt, question.expected_text);
+  }
   question.max_new_tokens = reasoning.max_new_tokens;
+  question.max_thinking_tokens = generation.max_thinking_tokens;
   question.stop_when_decided = false;
+  question.open_thought = format.open_thought();
 
   reports::Record& record = question.blank;
   record.kind = "reasoning";
-  record.task = "word-problems";
+  record.task = question.set->name();
   record.index = index;
   record.prompt_tokens = static_cast<std::int64_t>(question.ids.size());
   record.real_length = record.prompt_tokens;
   record.prompt_sha256 = sha256_hex(prompt);
-  record.expected = {fmt::format("{}", problem.answer)};
+  record.expected = {question.problem.answer};
   return question;
 }
 
@@ -153,12 +186,18 @@ reports::Record ask(models::Reader& reader, std::size_t variant, const std::stri
   reports::Record record = question.blank;
   record.variant = fingerprint;
   models::DecodeOptions options;
-  options.max_new_tokens = question.max_new_tokens;
+  options.max_new_tokens = question.room();
   options.eos_ids = eos_ids;
   options.draft = question.draft;
+  const auto read = [&](const TokenIds& ids) {
+    return question.open_thought + decode(tokenizer, ids);
+  };
   if (question.stop_when_decided)
-    options.decided = [&](const TokenIds& ids) {
-      return is_decided(question, decode(tokenizer, ids));
+    options.decided = [&](const TokenIds& ids) { return is_decided(question, read(ids)); };
+  Room room(question);
+  if (question.max_thinking_tokens > 0)
+    options.exhausted = [&](const TokenIds& ids) {
+      return room.is_used_up(read(ids), static_cast<std::int64_t>(ids.size()));
     };
   try {
     fill(record, models::decode_greedy(reader, variant, tail, options), question, tokenizer);

@@ -8,11 +8,12 @@
 
 #include "harness/config/sweep.h"
 #include "harness/run/prefix_schedule.h"
+#include "harness/run/prompt_format.h"
 #include "models/decode.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "models/tokenizer/tokenizer.h"
 #include "reports/record.h"
-#include "tasks/corpus/word_problem.h"
+#include "tasks/corpus/reasoning_set.h"
 #include "tasks/protocol.h"
 
 namespace niah {
@@ -24,19 +25,31 @@ struct Question {
   std::string expected_text;            ///< what the draft spells
   PromptIds ids;                        ///< the prompt as the model reads it
   TokenIds draft;  ///< expected continuation; empty where it cannot be spelled in ids
-  std::int64_t max_new_tokens = 0;
+  std::int64_t max_new_tokens = 0;       ///< of the answer
+  std::int64_t max_thinking_tokens = 0;  ///< of the thought before it
   bool stop_when_decided = true;
+  /// What the prompt has begun of a thought; put in front of the output when it is read.
+  std::string open_thought;
+  /// How a reasoning answer is read; null for needles.
+  std::shared_ptr<const tasks::ReasoningSet> set;
+  tasks::ReasoningProblem problem;
+
+  /// Tokens that may be generated in all.
+  std::int64_t room() const { return max_thinking_tokens + max_new_tokens; }
 };
 
-/// Sample `ordinal` of `cell`, which outlives the question. `encoder` is `tokenizer`'s; samples of
-/// one cell go through one.
-Question needle_question(const tasks::Cell& cell, std::int64_t ordinal,
+/// Sample `ordinal` of `cell`, which outlives the question, as does `format`. `encoder` is
+/// `tokenizer`'s; samples of one cell go through one. The record's lengths include the format's
+/// overhead.
+Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const PromptFormat& format,
                          const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,
                          const GenerationConfig& generation);
 
-/// Problem `index` of the held-out reasoning probe as a question. The draft is the worked solution.
-Question reasoning_question(std::uint64_t seed, std::int64_t index,
-                            const models::Tokenizer& tokenizer, const ReasoningConfig& reasoning);
+/// Problem `index` of a reasoning set as a question. Where the prompt is raw, the draft is the
+/// worked solution.
+Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std::int64_t index,
+                            const PromptFormat& format, const models::Tokenizer& tokenizer,
+                            const ReasoningConfig& reasoning, const GenerationConfig& generation);
 
 /// Asks one variant. `reader` stands where the prompt's last `tail` tokens begin. Running out of
 /// memory and non-finite logits become outcomes of the record, not errors.

@@ -109,9 +109,10 @@ class Marks {
   std::map<std::int64_t, models::Reader::Point> points_;
 };
 
-std::vector<std::int64_t> eos_ids(const models::CausalLM& model,
-                                  const models::Tokenizer& tokenizer) {
+std::vector<std::int64_t> eos_ids(const models::CausalLM& model, const models::Tokenizer& tokenizer,
+                                  const PromptFormat& format) {
   std::vector<std::int64_t> ids = model.info().eos_ids;
+  ids.insert(ids.end(), format.stop_ids().begin(), format.stop_ids().end());
   if (tokenizer.eos_id() && std::find(ids.begin(), ids.end(), *tokenizer.eos_id()) == ids.end())
     ids.push_back(*tokenizer.eos_id());
   return ids;
@@ -189,9 +190,9 @@ void Run::ask_all(models::Reader& reader, const Job& job, const Question& questi
     if (journal_->has(variant.info.fingerprint, question.blank.kind, question.blank.task,
                       question.blank.length, question.blank.index))
       continue;
-    reports::Record record =
-        ask(reader, v, variant.info.fingerprint, eos_ids(*variant.model, work_.tokenizer()),
-            question, tail, work_.tokenizer());
+    reports::Record record = ask(reader, v, variant.info.fingerprint,
+                                 eos_ids(*variant.model, work_.tokenizer(), work_.format()),
+                                 question, tail, work_.tokenizer());
     // What was read for all variants together is booked on the first of them.
     const Shared once = std::exchange(shared, {});
     record.computed_tokens += once.tokens;
@@ -206,7 +207,7 @@ void Run::read_and_ask(const Job& job, Questions& questions, Progress& progress)
   std::size_t longest = 0;
   for (Question& question : questions) {
     longest = std::max(longest, question.ids.size() + question.draft.size() +
-                                    static_cast<std::size_t>(question.max_new_tokens));
+                                    static_cast<std::size_t>(question.room()));
     prompts.push_back(std::move(question.ids));
   }
   std::vector<std::shared_ptr<models::CausalLM>> models;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/sha256.h"
@@ -19,15 +20,23 @@ void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 
-/// A file's sample may have been sized by another tokenizer.
-void count_anew(reports::Record& record) {
-  record.real_length = record.prompt_tokens + tasks::kGenerationTokens;
+/// A file's sample may have been sized by another tokenizer, and knows nothing of a format.
+void count_anew(reports::Record& record, const PromptFormat& format,
+                const GenerationConfig& generation) {
+  record.real_length =
+      record.prompt_tokens + tasks::kGenerationTokens + generation.max_thinking_tokens;
+  record.length -= format.overhead();
 }
 
 }  // namespace
 
 Workload::Workload(const SweepConfig& sweep)
-    : sweep_(sweep), tokenizer_(models::open_tokenizer(sweep.tokenizer)) {
+    : sweep_(sweep),
+      tokenizer_(models::open_tokenizer(sweep.tokenizer)),
+      format_(std::make_unique<PromptFormat>(sweep, *tokenizer_)) {
+  for (const ReasoningConfig& config : sweep_.reasoning)
+    reasoning_.push_back(
+        {config, tasks::open_reasoning_set(config.kind, config.path, sweep_.seed)});
   if (sweep_.sample_files.empty())
     make_cells();
   else
@@ -54,21 +63,40 @@ void Workload::make_cells() {
   std::vector<tasks::CellRequest> requests;
   for (const std::string& task : sweep_.tasks)
     for (const std::int64_t length : sweep_.lengths)
-      requests.push_back({task, length, sweep_.samples.at(length)});
-  cells_ = tasks::make_cells(protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_),
-                             requests);
+      requests.push_back({task, std::max<std::int64_t>(1, length - format_->overhead()),
+                          sweep_.samples.at(length)});
+  try {
+    cells_ = tasks::make_cells(protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_),
+                               requests);
+  } catch (const UsageError& error) {
+    if (format_->overhead() == 0) throw;
+    throw UsageError(
+        fmt::format("{} ({} tokens of every length are kept for the prompt's format and "
+                    "the thought)",
+                    error.what(), format_->overhead()));
+  }
   std::stable_sort(cells_.begin(), cells_.end(), [](const auto& a, const auto& b) {
     return a->request().length < b->request().length;
   });
 }
 
+std::int64_t Workload::nominal(const tasks::Cell& cell) const {
+  const bool made = sweep_.sample_files.empty();
+  return cell.request().length + (made ? format_->overhead() : 0);
+}
+
 std::vector<Assignment> Workload::assignments() const {
   std::vector<Assignment> list;
-  if (sweep_.reasoning) list.push_back({"reasoning", nullptr, sweep_.reasoning->samples, 0});
+  for (const OpenedReasoning& reasoning : reasoning_) {
+    const auto size = reasoning.set->size();
+    std::int64_t samples = reasoning.config.samples;
+    if (size && (samples == 0 || samples > *size)) samples = *size;
+    list.push_back({reasoning.set->name(), nullptr, &reasoning, samples, 0});
+  }
   for (const auto& cell : cells_) {
     const tasks::CellRequest& request = cell->request();
-    list.push_back(
-        {cell_label(request.task, request.length), cell.get(), request.samples, request.length});
+    list.push_back({cell_label(request.task, nominal(*cell)), cell.get(), nullptr, request.samples,
+                    nominal(*cell)});
   }
   return list;
 }
@@ -80,15 +108,18 @@ std::vector<Question> Workload::questions(const Assignment& assignment,
   for (std::int64_t i = 0; i < assignment.samples; ++i) {
     stop_if_interrupted();
     if (assignment.cell == nullptr) {
-      if (wanted("reasoning", "word-problems", 0, i))
-        questions.push_back(reasoning_question(sweep_.seed, i, *tokenizer_, *sweep_.reasoning));
+      const OpenedReasoning& reasoning = *assignment.reasoning;
+      if (wanted("reasoning", reasoning.set->name(), 0, i))
+        questions.push_back(reasoning_question(reasoning.set, i, *format_, *tokenizer_,
+                                               reasoning.config, sweep_.generation));
       continue;
     }
-    const tasks::CellRequest& request = assignment.cell->request();
-    if (!wanted("recall", request.task, request.length, assignment.cell->index(i))) continue;
+    const tasks::Cell& cell = *assignment.cell;
+    if (!wanted("recall", cell.request().task, assignment.length, cell.index(i))) continue;
     questions.push_back(
-        needle_question(*assignment.cell, i, *tokenizer_, encoder, sweep_.generation));
-    if (!sweep_.sample_files.empty()) count_anew(questions.back().blank);
+        needle_question(cell, i, *format_, *tokenizer_, encoder, sweep_.generation));
+    if (!sweep_.sample_files.empty())
+      count_anew(questions.back().blank, *format_, sweep_.generation);
   }
   return questions;
 }
@@ -100,8 +131,9 @@ std::string Workload::short_warning(const Assignment& assignment,
                                          [](const Question& a, const Question& b) {
                                            return a.blank.real_length < b.blank.real_length;
                                          });
-  return short_cell_warning(assignment.cell->request(), sweep_.protocol,
-                            shortest->blank.real_length);
+  tasks::CellRequest named = assignment.cell->request();
+  named.length = assignment.length;
+  return short_cell_warning(named, sweep_.protocol, shortest->blank.real_length);
 }
 
 }  // namespace niah

@@ -9,17 +9,25 @@
 
 #include "harness/config/sweep.h"
 #include "harness/run/probe.h"
+#include "harness/run/prompt_format.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tasks/protocol.h"
 
 namespace niah {
 
-/// A cell, or the reasoning probe, whatever the variant.
+/// A reasoning set of a sweep.
+struct OpenedReasoning {
+  ReasoningConfig config;
+  std::shared_ptr<const tasks::ReasoningSet> set;
+};
+
+/// A cell, or a reasoning set, whatever the variant.
 struct Assignment {
-  std::string label;        ///< "S2@64K", "reasoning"
-  const tasks::Cell* cell;  ///< null: the reasoning probe
+  std::string label;                           ///< "S2@64K", "gsm8k"
+  const tasks::Cell* cell = nullptr;           ///< null: a reasoning set
+  const OpenedReasoning* reasoning = nullptr;  ///< null: a cell
   std::int64_t samples = 0;
-  std::int64_t length = 0;  ///< nominal tokens; 0: the probe's, which are short
+  std::int64_t length = 0;  ///< nominal tokens; 0: those of a reasoning set, which are short
 };
 
 /// Opens the tokenizer and makes the cells of a sweep. Throws what those throw.
@@ -30,10 +38,12 @@ class Workload {
   /// The sweep; protocol, tasks and lengths are those of the sample files where there are some.
   const SweepConfig& sweep() const { return sweep_; }
   const models::Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// How questions are put.
+  const PromptFormat& format() const { return *format_; }
   /// The haystack's name and hash, or those of the sample files.
   const std::string& haystack_id() const { return haystack_id_; }
 
-  /// The reasoning probe, then the cells, short ones first: they show soonest what a run is about.
+  /// The reasoning sets, then the cells, short ones first: they show soonest what a run is about.
   std::vector<Assignment> assignments() const;
 
   /// Whether a sample is still to be asked.
@@ -48,12 +58,15 @@ class Workload {
                             const std::vector<Question>& questions) const;
 
  private:
+  std::int64_t nominal(const tasks::Cell& cell) const;
   void read_cells();
   void make_cells();
 
   SweepConfig sweep_;
   std::shared_ptr<const models::Tokenizer> tokenizer_;
+  std::unique_ptr<PromptFormat> format_;
   std::vector<std::unique_ptr<tasks::Cell>> cells_;
+  std::vector<OpenedReasoning> reasoning_;
   std::string haystack_id_;
 };
 

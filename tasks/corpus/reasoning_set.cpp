@@ -32,6 +32,9 @@ class WordProblems : public ReasoningSet {
     const WordProblem made = probe_problem(seed_, index);
     return {made.question, made.prompt(), made.chain_of_thought, fmt::format("{}", made.answer)};
   }
+  std::string instruction() const override {
+    return "Write out every step, and end with: The answer is N.";
+  }
   std::optional<std::string> extract(std::string_view output) const override {
     const auto answer = final_answer(output);
     if (!answer) return std::nullopt;
@@ -87,6 +90,9 @@ class FileSet : public ReasoningSet {
   }
   ReasoningProblem problem(std::int64_t index) const override {
     return problems_.at(static_cast<std::size_t>(index));
+  }
+  std::string instruction() const override {
+    return "Please reason step by step, and put your final answer within \\boxed{}.";
   }
   std::string identity() const override { return fmt::format("{} {}", name_, hash_); }
 

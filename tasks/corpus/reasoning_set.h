@@ -28,6 +28,8 @@ class ReasoningSet {
   /// How many problems there are; nullopt when they never end.
   virtual std::optional<std::int64_t> size() const = 0;
   virtual ReasoningProblem problem(std::int64_t index) const = 0;
+  /// What a chat model is told of the form of its answer.
+  virtual std::string instruction() const = 0;
   /// The final answer in an output; nullopt when it gives none.
   virtual std::optional<std::string> extract(std::string_view output) const = 0;
   virtual bool is_right(std::string_view extracted, const ReasoningProblem& problem) const = 0;

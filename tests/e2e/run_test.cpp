@@ -139,12 +139,56 @@ TEST_F(Run, LittleMemoryForMarksChangesNoRecord) {
   EXPECT_EQ(records("much", false), records("none", false));
 }
 
+TEST_F(Run, AThoughtHasItsOwnRoomAndNamesItsMiss) {
+  // The frame opens a thought; a model of the zoo never ends it.
+  const std::string thinking =
+      small_sweep() +
+      "prompt: {format: custom, prefix: \"Question: \", suffix: \" <think>\"}\n"
+      "generation: {max_thinking_tokens: 24}\n";
+  const Outcome outcome = niah("run " + config(thinking) + " --out " + path("run").string());
+  ASSERT_EQ(outcome.code, 0) << outcome.output;
+  int thoughts = 0;
+  for (const auto& [key, record] : records("run")) {
+    if (record["kind"] == "recall") {
+      EXPECT_LE(record["real_length"].get<int>(), record["length"].get<int>());
+      EXPECT_LE(record["prompt_tokens"].get<int>() + 24 + 128, record["length"].get<int>());
+      EXPECT_FALSE(record.contains("value_rank") && !record["value_rank"].is_null()) << record;
+    }
+    EXPECT_LE(record["ids"].size(), 24U);
+    if (record["miss"] == "still_thinking") ++thoughts;
+    EXPECT_TRUE(record["text"].get<std::string>().starts_with("<think>"));
+  }
+  EXPECT_GT(thoughts, 0);
+}
+
+TEST_F(Run, ReasoningSetsOfTheUserStandBesideRecall) {
+  write_file(
+      path("gsm8k.jsonl"),
+      "{\"question\": \"Tom has 5 apples and buys 3. How many has he now?\", \"answer\": \"5 + 3 "
+      "= 8\\n#### 8\"}\n");
+  write_file(path("math.jsonl"),
+             "{\"problem\": \"What is one half?\", \"answer\": \"\\\\frac{1}{2}\"}\n");
+  std::string sweep = small_sweep();
+  const std::string old = "reasoning: {samples: 2}";
+  sweep.replace(sweep.find(old), old.size(),
+                "reasoning:\n  - {kind: word-problems, samples: 2}\n"
+                "  - {kind: gsm8k, path: gsm8k.jsonl, max_new_tokens: 20}\n"
+                "  - {kind: math500, path: math.jsonl, max_new_tokens: 20}");
+  const Outcome outcome = niah("run " + config(sweep) + " --out " + path("run").string());
+  ASSERT_EQ(outcome.code, 0) << outcome.output;
+  std::map<std::string, int> sets;
+  for (const auto& [key, record] : records("run"))
+    if (record["kind"] == "reasoning") ++sets[record["task"]];
+  EXPECT_EQ(sets, (std::map<std::string, int>{{"gsm8k", 3}, {"math500", 3}, {"word-problems", 6}}));
+  const std::string page = read_file(path("run") / "report.html", "test");
+  EXPECT_THAT(page, HasSubstr("gsm8k"));
+}
+
 TEST_F(Run, ADryRunPricesEveryCellAndWritesNothing) {
   const std::string with = config(small_sweep());
   const Outcome outcome = niah("run " + with + " --dry-run --out " + path("dry").string());
   EXPECT_EQ(outcome.code, 0) << outcome.output;
-  for (const char* part :
-       {"S3@2K", "computed", "FLOP", "Time ", "Memory ", "weights", "KV cache"})
+  for (const char* part : {"S3@2K", "computed", "FLOP", "Time ", "Memory ", "weights", "KV cache"})
     EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
   EXPECT_FALSE(std::filesystem::exists(path("dry")));
 }

@@ -70,6 +70,44 @@ TEST(Sweep, SamplesMayComeFromFiles) {
   EXPECT_THAT(refusal("name: x\nsamples_from: []\n" + models), HasSubstr("expected a file"));
 }
 
+TEST(Sweep, PromptAndThoughtAreReadTogether) {
+  const SweepConfig plain = parse(kSweep);
+  EXPECT_EQ(plain.prompt.format, "raw");
+  EXPECT_TRUE(plain.prompt.answer_prefix);
+  const SweepConfig thinking =
+      parse(kSweep + "prompt: {format: chatml}\ngeneration: {max_thinking_tokens: 500}\n");
+  EXPECT_FALSE(thinking.prompt.answer_prefix);
+  EXPECT_EQ(thinking.generation.max_thinking_tokens, 500);
+
+  const std::string both =
+      "generation: {max_thinking_tokens: 500}\nprompt: {format: chatml, answer_prefix: true";
+  EXPECT_THAT(refusal(kSweep + both + "}\n"), HasSubstr("force"));
+  EXPECT_TRUE(parse(kSweep + both + ", force: true}\n").prompt.answer_prefix);
+  EXPECT_THAT(refusal(kSweep + "prompt: {format: chatlm}\n"), HasSubstr("did you mean 'chatml'"));
+  EXPECT_THAT(refusal(kSweep + "prompt: {format: custom}\n"), HasSubstr("a prefix or a suffix"));
+  EXPECT_THAT(refusal(kSweep + "prompt: {prefix: x}\n"), HasSubstr("format: custom"));
+  EXPECT_THAT(refusal(kSweep + "prompt: {format: custom, prefix: a, system: x}\n"),
+              HasSubstr("format: chatml"));
+}
+
+TEST(Sweep, ReasoningIsOneSetOrSeveral) {
+  EXPECT_TRUE(parse(kSweep).reasoning.empty());
+  const SweepConfig one = parse(kSweep + "reasoning: {samples: 7}\n", {{"reasoning.samples", "9"}});
+  ASSERT_EQ(one.reasoning.size(), 1U);
+  EXPECT_EQ(one.reasoning[0].samples, 9);
+  const SweepConfig two =
+      parse(kSweep +
+            "reasoning:\n  - {kind: word-problems}\n  - {kind: gsm8k, path: g.jsonl, samples: 50}\n"
+            "  - {kind: math500, path: m.jsonl}\n");
+  ASSERT_EQ(two.reasoning.size(), 3U);
+  EXPECT_EQ(two.reasoning[1].path, "/configs/g.jsonl");
+  EXPECT_EQ(two.reasoning[1].max_new_tokens, 512);
+  EXPECT_EQ(two.reasoning[2].samples, 0) << "all";
+  EXPECT_THAT(refusal(kSweep + "reasoning: {kind: gsm8k}\n"), HasSubstr("path"));
+  EXPECT_THAT(refusal(kSweep + "reasoning: {kind: gsm}\n"), HasSubstr("did you mean 'gsm8k'"));
+  EXPECT_THAT(refusal(kSweep + "reasoning: [{}, {}]\n"), HasSubstr("stands twice"));
+}
+
 TEST(Sweep, ConfigFieldsOfAModelMayBeOverridden) {
   const SweepConfig sweep = parse(
       "name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels:\n  - name: m\n    base: b\n"

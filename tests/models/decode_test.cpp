@@ -45,6 +45,19 @@ TEST(DecodeGreedy, EqualsTokenByTokenWithoutADraft) {
   EXPECT_FALSE(out.draft_log_prob.has_value());
 }
 
+TEST(DecodeGreedy, EndsWhenItsRoomIsUsedUp) {
+  Fixture f;
+  const auto expected = f.greedy(7);
+  for (const std::size_t right : {0, 3, 7}) {  // in the draft, and behind it
+    DecodeOptions options{.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}};
+    options.draft.assign(expected.begin(), expected.begin() + static_cast<long>(right));
+    options.exhausted = [](const std::vector<std::int64_t>& ids) { return ids.size() >= 5; };
+    const Generation out = f.run(options);
+    EXPECT_EQ(out.ids, std::vector<std::int64_t>(expected.begin(), expected.begin() + 5));
+    EXPECT_TRUE(out.hit_limit);
+  }
+}
+
 TEST(DecodeGreedy, DoesNotDependOnTheDraft) {
   Fixture f;
   const auto expected = f.greedy(20);
