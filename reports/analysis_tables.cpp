@@ -60,6 +60,35 @@ const Cell* our_cell(const Results& results, const PublishedFigure& figure, cons
   return nullptr;
 }
 
+/// The published figures that belong beside this run: those of its models, or where it has none of
+/// them, those that tell the whole story.
+std::vector<PublishedFigure> figures_for(const RunInfo& run) {
+  const std::vector<std::string> models = models_of(run);
+  std::vector<PublishedFigure> own, whole;
+  for (const PublishedFigure& figure : run.published) {
+    if (std::find(models.begin(), models.end(), figure.model) != models.end())
+      own.push_back(figure);
+    if (figure.sft) whole.push_back(figure);
+  }
+  return own.empty() ? whole : own;
+}
+
+/// "56.2, −2.1 (−5.0 to +0.9)": our recall, and by how much it differs from the published one, with
+/// Wilson's interval around ours; only for the same model.
+std::string beside(const Results& results, const PublishedFigure& figure, const char* name,
+                   const std::optional<double>& published) {
+  const Cell* cell = our_cell(results, figure, name);
+  if (cell == nullptr || cell->n == 0) return kNone;
+  const std::vector<std::string> models = models_of(results.run);
+  const bool same = std::find(models.begin(), models.end(), figure.model) != models.end();
+  if (!published || !same) return percent(cell->recall());
+  const Interval interval = cell->interval();
+  return fmt::format("{}, {} ({} to {})", percent(cell->recall()),
+                     signed_number(100 * cell->recall() - *published),
+                     signed_number(100 * interval.low - *published),
+                     signed_number(100 * interval.high - *published));
+}
+
 }  // namespace
 
 Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows) {
@@ -130,10 +159,11 @@ Table trend_table(const Results& results, const Analysis& analysis) {
 }
 
 Table published_table(const Results& results) {
-  constexpr const char* kOurs = "this run";
+  constexpr const char* kOurs = "this run, and the difference";
   Table table{"published",
               "Published figures, in percent. They are of the models named here, measured by their "
-              "authors; this run's own models stand beside them for orientation",
+              "authors. Where this run measured the same model, the difference (ours less theirs) "
+              "stands behind with Wilson's 95 % interval; other models stand there for orientation",
               {{"published model", Align::kLeft},
                {"cell", Align::kLeft},
                {"base", Align::kRight, "published"},
@@ -144,12 +174,12 @@ Table published_table(const Results& results) {
                {"qk", Align::kRight, kOurs},
                {"source", Align::kLeft}},
               {}};
-  for (const PublishedFigure& figure : results.run.published)
+  for (const PublishedFigure& figure : figures_for(results.run))
     table.add_row({figure.model, figure.cell, number_or_gap(figure.base, 1),
                    number_or_gap(figure.sft, 1), number_or_gap(figure.qk, 1),
-                   recall_or_gap(our_cell(results, figure, "base")),
-                   recall_or_gap(our_cell(results, figure, "sft")),
-                   recall_or_gap(our_cell(results, figure, "qk")), figure.source});
+                   beside(results, figure, "base", figure.base),
+                   beside(results, figure, "sft", figure.sft),
+                   beside(results, figure, "qk", figure.qk), figure.source});
   return table;
 }
 

@@ -269,8 +269,7 @@ std::string report_page(const Results& results, const Analysis& analysis,
           (analysis.comparisons.empty()
                ? ""
                : fold("All paired comparisons", html_table(comparison_table(results, analysis)))));
-  out += section("published", "Published figures of other models", "",
-                 table_or_nothing(published_table(results)));
+  out += section("published", "Published figures", "", table_or_nothing(published_table(results)));
   out += section("run", "This run", "", metadata(results));
   out += section("reproduce", "How to reproduce", "", reproduction(results) + links(files));
   return out + "</main>\n<footer>Drawn by niah " + html_text(results.run.program_version) +

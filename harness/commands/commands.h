@@ -21,6 +21,7 @@ void add_generate_command(CLI::App& program, Command& chosen);
 void add_info_command(CLI::App& program, Command& chosen);
 void add_reproduce_command(CLI::App& program, Command& chosen);
 void add_run_command(CLI::App& program, Command& chosen);
+void add_regress_command(CLI::App& program, Command& chosen);
 void add_report_command(CLI::App& program, Command& chosen);
 void add_selftest_command(CLI::App& program, Command& chosen);
 void add_tokenize_command(CLI::App& program, Command& chosen);

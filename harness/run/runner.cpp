@@ -131,6 +131,8 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
   write_or_check_plan(options_.out, info_);
+  // Until this run ends nobody may take an earlier one's results for its own.
+  std::filesystem::remove(options_.out / "results.json");
   journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
 }
 

@@ -67,7 +67,9 @@ std::map<std::string, std::string> index_of_headers(const fs::path& folder) {
   }
   if (shards.empty())
     throw DataError(fmt::format(
-        "opening the checkpoint {}: it holds no .safetensors file{}", folder.string(),
+        "opening the checkpoint {}: it holds no .safetensors file; {}, or shards and their index, "
+        "are expected{}",
+        folder.string(), kSingle,
         pickled ? "; its weights are pickled, save them with safe_serialization=True first" : ""));
   // Other files may lie beside numbered shards.
   const auto numbered = [](const std::string& name) { return shard_count(name) > 0; };

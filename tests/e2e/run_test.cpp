@@ -295,7 +295,7 @@ TEST_F(Run, BadInputIsOneClearLine) {
   fs::copy(kZoo + "/base/config.json", path("half/config.json"));
   expect(
       "run " + good + out + " --set 'models=[{name: half, base: " + path("half").string() + "}]'",
-      3, "neither model.safetensors nor");
+      3, "holds no .safetensors file");
   std::ofstream(path("half/model.safetensors"))
       << std::ifstream(kZoo + "/base/model.safetensors").rdbuf();
   fs::resize_file(path("half/model.safetensors"), 1000000);

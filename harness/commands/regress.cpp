@@ -1,0 +1,133 @@
+// niah regress: did this checkpoint lose recall against a baseline?
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "harness/base/files.h"
+#include "harness/commands/commands.h"
+#include "reports/gate.h"
+#include "reports/history.h"
+#include "reports/junit.h"
+#include "reports/results_json.h"
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RegressArguments {
+  std::string baseline, current, junit, summary, history, trend;
+  double max_drop = 5, alpha = 0.05, detectable = 20;  // points, probability, points
+  bool update_baseline = false, allow_fewer_samples = false;
+};
+
+reports::GateOptions gate_options(const RegressArguments& arguments) {
+  const auto share = [](const char* option, double points) {
+    if (points < 0 || points > 100)
+      throw UsageError(
+          fmt::format("{} {}: points between 0 and 100 were expected", option, points));
+    return points / 100;
+  };
+  reports::GateOptions options;
+  options.max_drop = share("--max-drop", arguments.max_drop);
+  options.detectable = share("--detectable", arguments.detectable);
+  options.allow_fewer_samples = arguments.allow_fewer_samples;
+  if (arguments.alpha <= 0 || arguments.alpha >= 1)
+    throw UsageError(fmt::format("--alpha {}: a probability was expected", arguments.alpha));
+  options.alpha = arguments.alpha;
+  return options;
+}
+
+/// A results.json, or a run folder that holds one and whose journal has not grown since.
+reports::Results read_side(const std::string& option, const std::string& place) {
+  const fs::path path = place;
+  if (!fs::is_directory(path)) return reports::read_results(path);
+  const fs::path results = path / "results.json", journal = path / "journal.jsonl";
+  if (!fs::exists(results))
+    throw DataError(
+        fmt::format("{} {}: the run has no results.json, so it did not end; run the same "
+                    "`niah run` again, or draw what there is with `niah report {}`",
+                    option, place, place));
+  if (fs::exists(journal) && fs::last_write_time(journal) > fs::last_write_time(results))
+    throw DataError(
+        fmt::format("{} {}: its journal is newer than its results.json, so the run did "
+                    "not end; run the same `niah run` again, or `niah report {}`",
+                    option, place, place));
+  return reports::read_results(path);
+}
+
+void update_baseline(const RegressArguments& arguments, ExitCode verdict) {
+  if (verdict != ExitCode::kOk) {
+    fmt::print(stderr, "The baseline stays as it is: only a night that passes replaces it.\n");
+    return;
+  }
+  const fs::path current = fs::is_directory(arguments.current)
+                               ? fs::path(arguments.current) / "results.json"
+                               : fs::path(arguments.current);
+  const fs::path baseline = fs::is_directory(arguments.baseline)
+                                ? fs::path(arguments.baseline) / "results.json"
+                                : fs::path(arguments.baseline);
+  write_file(baseline, read_file(current, "updating the baseline"));
+  fmt::print(stderr, "The baseline is now this run: {}\n", baseline.string());
+}
+
+ExitCode run_regress(const RegressArguments& arguments) {
+  const reports::GateOptions options = gate_options(arguments);
+  const reports::Results baseline = read_side("--baseline", arguments.baseline);
+  const reports::Results current = read_side("--current", arguments.current);
+  const reports::Verdict verdict = reports::gate(baseline, current, options);
+  const ExitCode code = verdict.exit_code();
+  fmt::print("{}", reports::gate_lines(verdict));
+  if (!arguments.junit.empty())
+    write_file(arguments.junit, reports::junit_xml(verdict, current.run.name));
+  if (!arguments.summary.empty()) write_file(arguments.summary, reports::gate_markdown(verdict));
+  if (!arguments.history.empty()) {
+    reports::append_night(arguments.history, reports::make_night(verdict, current));
+    if (!arguments.trend.empty())
+      write_file(arguments.trend,
+                 reports::trend_page(reports::read_history(arguments.history),
+                                     fmt::format("{}, night after night", current.run.name)));
+  }
+  if (arguments.update_baseline) update_baseline(arguments, code);
+  return code;
+}
+
+}  // namespace
+
+void add_regress_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<RegressArguments>();
+  CLI::App* command = add_command(
+      program, "regress",
+      "Did a run lose recall against a baseline? Exit 0: no; 1: yes; 3: it was not measured; 4: "
+      "too "
+      "few samples to say",
+      "niah regress --baseline baseline/results.json --current runs/tonight --junit regress.xml");
+  command->add_option("--baseline", arguments->baseline, "results.json, or a run folder")
+      ->required();
+  command->add_option("--current", arguments->current, "Run folder, or results.json")->required();
+  command
+      ->add_option("--max-drop", arguments->max_drop,
+                   "A drop of so many points or fewer never fails")
+      ->capture_default_str();
+  command
+      ->add_option("--alpha", arguments->alpha, "Chance of a false alarm, over all cells and bands")
+      ->capture_default_str();
+  command
+      ->add_option("--detectable", arguments->detectable,
+                   "A cell that would miss a drop of so many points is inconclusive")
+      ->capture_default_str();
+  command->add_flag("--allow-fewer-samples", arguments->allow_fewer_samples,
+                    "The run may have only some of the baseline's samples");
+  command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell");
+  command->add_option("--summary", arguments->summary, "Write a Markdown summary");
+  auto* history =
+      command->add_option("--history", arguments->history, "Add this night to a file (JSON lines)");
+  command->add_option("--trend", arguments->trend, "Draw the history as a page (HTML)")
+      ->needs(history);
+  command->add_flag("--update-baseline", arguments->update_baseline,
+                    "Replace the baseline by this run if it passes");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_regress(*arguments); }; });
+}
+
+}  // namespace niah
