@@ -68,7 +68,7 @@ std::vector<PublishedFigure> figures_for(const RunInfo& run) {
   for (const PublishedFigure& figure : run.published) {
     if (std::find(models.begin(), models.end(), figure.model) != models.end())
       own.push_back(figure);
-    if (figure.sft) whole.push_back(figure);
+    if (figure.sft || figure.qk) whole.push_back(figure);
   }
   return own.empty() ? whole : own;
 }

@@ -143,6 +143,18 @@ TEST(Tables, PublishedFiguresStandBesideTheSameCellsAndGapsStayGaps) {
   EXPECT_EQ(table.rows[1][5], "–");
 }
 
+TEST(Tables, PublishedFiguresOfTheRunsOwnModelGetTheDifference) {
+  Results results = one_cell(10, 9, 5, 8);
+  const std::string own = results.run.variants[0].model;
+  results.run.published = {{"HypeNet-9B", "S3@64K", 52.0, 9.4, 42.6, "paper"},
+                           {own, "S3@64K", 95.0, std::nullopt, std::nullopt, "paper"}};
+  const Table table = published_table(results);
+  ASSERT_EQ(table.rows.size(), 1U) << "other models' figures would stand in the way";
+  // 9 of 10: Wilson's interval is 59.6 to 98.2.
+  EXPECT_EQ(table.rows[0][5], "90.0, −5.0 (−35.4 to +3.2)");
+  EXPECT_EQ(table.rows[0][6], "50.0") << "nothing was published to differ from";
+}
+
 TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
   const Results results = one_cell(10, 9, 5, 8);
   const auto json = nlohmann::json::parse(lm_eval_results(results, results.run.variants[0]));
