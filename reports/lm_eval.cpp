@@ -2,18 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "harness/base/sha256.h"
 
 namespace niah::reports {
 namespace {
 
 using nlohmann::json;
 
-std::string harness_task(const std::string& task) {
-  const bool single = task.size() == 2 && task[0] == 's' && task[1] >= '1' && task[1] <= '9';
-  return single ? "niah_single_" + task.substr(1) : task;
-}
+constexpr auto kReplace = json::error_handler_t::replace;
 
 /// Standard error of the mean of zeros and ones, with the sample variance; null where scores lie
 /// between or n does not allow it.
@@ -25,13 +25,59 @@ json standard_error(const Cell& cell) {
 
 }  // namespace
 
+std::string lm_eval_task(const std::string& task) {
+  const bool single = task.size() == 2 && task[0] == 's' && task[1] >= '1' && task[1] <= '9';
+  return single ? "niah_single_" + task.substr(1) : task;
+}
+
+std::string lm_eval_time(const std::string& iso8601) {
+  std::string time = iso8601.substr(0, iso8601.find('Z'));
+  std::replace(time.begin(), time.end(), ':', '-');
+  return time + ".000000";
+}
+
+void LmEvalSamples::add(const Record& record) {
+  if (!record.scored()) return;
+  const std::string metric =
+      record.kind == "recall" ? std::to_string(record.length) : "exact_match";
+  const std::string target = json(record.expected).dump(-1, ' ', false, kReplace);
+  const json sample = {{"doc",
+                        {{"index", record.index},
+                         {"max_length", record.length},
+                         {"length", record.real_length},
+                         {"depth", record.depth},
+                         {"outputs", record.expected}}},
+                       {"target", target},
+                       {"arguments", json::object()},
+                       {"resps", {{record.text}}},
+                       {"filtered_resps", {record.text}},
+                       {"filter", "none"},
+                       {"metrics", {metric}},
+                       {"prompt_hash", record.prompt_sha256},
+                       {"target_hash", sha256_hex(target)},
+                       {"miss", record.miss},
+                       {metric, record.score}};
+  samples_[{record.variant, record.task}][{record.length, record.index}] =
+      sample.dump(-1, ' ', false, kReplace);
+}
+
+std::string LmEvalSamples::lines(const std::string& variant, const std::string& task) const {
+  const auto found = samples_.find({variant, task});
+  if (found == samples_.end()) return "";
+  std::string out;
+  int id = 0;
+  for (const auto& [place, sample] : found->second)
+    out += fmt::format("{{\"doc_id\":{},{}\n", id++, sample.substr(1));
+  return out;
+}
+
 std::string lm_eval_results(const Results& results, const VariantInfo& variant) {
   json out = {{"results", json::object()},  {"group_subtasks", json::object()},
               {"configs", json::object()},  {"versions", json::object()},
               {"n-shot", json::object()},   {"higher_is_better", json::object()},
               {"n-samples", json::object()}};
   for (const std::string& task : results.run.tasks) {
-    const std::string name = harness_task(task);
+    const std::string name = lm_eval_task(task);
     json scores = {{"alias", name}};
     json better = json::object();
     std::int64_t asked = 0;
@@ -67,7 +113,7 @@ std::string lm_eval_results(const Results& results, const VariantInfo& variant) 
                                               variant.name, variant.fingerprint)},
                    {"random_seed", results.run.seed},
                    {"niah_version", results.run.program_version}};
-  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return out.dump(2, ' ', false, kReplace) + "\n";
 }
 
 }  // namespace niah::reports

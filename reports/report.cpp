@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 #include <string>
 #include <utility>
@@ -78,17 +79,36 @@ void write_heatmaps(const Results& results, Writer& writer) {
   }
 }
 
-void write_lm_eval(const Results& results, Writer& writer) {
-  for (const VariantInfo& variant : results.run.variants)
-    writer.write("lm_eval/" + variant_stem(results.run, variant), ".json",
-                 lm_eval_results(results, variant));
+/// A task's name in a file name, by that harness' rule.
+std::string task_in_file_name(std::string task) {
+  std::replace_if(
+      task.begin(), task.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; },
+      '_');
+  return task;
 }
 
-Report draw(Report report, const fs::path& out) {
+/// A folder a variant, as that harness has a folder a model.
+void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer& writer) {
+  const std::string time = lm_eval_time(results.run.started);
+  for (const VariantInfo& variant : results.run.variants) {
+    const std::string folder = "lm_eval/" + variant_stem(results.run, variant) + "/";
+    writer.write(folder + "results_" + time, ".json", lm_eval_results(results, variant));
+    std::vector<std::string> tasks = results.run.tasks;
+    for (const std::string& task : results.reasoning_tasks()) tasks.push_back(task);
+    for (const std::string& task : tasks) {
+      const std::string lines = samples.lines(variant.fingerprint, task);
+      if (lines.empty()) continue;
+      writer.write(folder + "samples_" + task_in_file_name(lm_eval_task(task)) + "_" + time,
+                   ".jsonl", lines);
+    }
+  }
+}
+
+Report draw(Report report, const LmEvalSamples& samples, const fs::path& out) {
   Writer writer(out);
   write_tables(report.results, report.analysis, writer);
   write_heatmaps(report.results, writer);
-  write_lm_eval(report.results, writer);
+  write_lm_eval(report.results, samples, writer);
   const std::string page = report_page(report.results, report.analysis, writer.names());
   writer.write("results", ".json", results_json(report.results, report.analysis));
   writer.write("report", ".html", page);
@@ -101,25 +121,32 @@ Report write_report(const RunInfo& run, const std::vector<fs::path>& journals,
                     const fs::path& out) {
   Report report;
   Collector collector(run);
+  LmEvalSamples samples;
   for (const fs::path& journal : journals) {
-    const JournalEnd end =
-        read_records(journal, [&](const Record& record) { collector.add(record); });
+    const JournalEnd end = read_records(journal, [&](const Record& record) {
+      collector.add(record);
+      samples.add(record);
+    });
     report.journal.records += end.records;
     report.journal.valid_bytes += end.valid_bytes;
     report.journal.torn = report.journal.torn || end.torn;
   }
   report.results = std::move(collector).finish();
   report.analysis = analyse(report.results);
-  return draw(std::move(report), out);
+  return draw(std::move(report), samples, out);
 }
 
 Report write_report(const RunInfo& run, const std::vector<Record>& records, const fs::path& out) {
   Report report;
   Collector collector(run);
-  for (const Record& record : records) collector.add(record);
+  LmEvalSamples samples;
+  for (const Record& record : records) {
+    collector.add(record);
+    samples.add(record);
+  }
   report.results = std::move(collector).finish();
   report.analysis = analyse(report.results);
-  return draw(std::move(report), out);
+  return draw(std::move(report), samples, out);
 }
 
 void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,

@@ -72,13 +72,13 @@ def main(path):
     rng = np.random.default_rng(20260611)
     out = {"wilson": [], "mcnemar": [], "holm": [], "trend": [], "power": [], "detectable": [],
            "recovered": []}
-    for _ in range(60):
+    for _ in range(400):
         n = int(rng.integers(1, 600))
         hits = int(rng.choice([0, n, rng.integers(0, n + 1)]))
         confidence = float(rng.choice([0.9, 0.95, 0.99]))
         low, high = proportion_confint(hits, n, alpha=1 - confidence, method="wilson")
         out["wilson"].append([hits, n, confidence, float(low), float(high)])
-    for _ in range(60):
+    for _ in range(400):
         b, c = (int(x) for x in rng.integers(0, int(rng.choice([3, 12, 90])), 2))
         two = float(mcnemar([[0, b], [c, 0]], exact=True).pvalue) if b + c else 1.0
         one = float(stats.binomtest(b, b + c, alternative="greater").pvalue) if b + c else 1.0
@@ -86,7 +86,7 @@ def main(path):
     for _ in range(20):
         p = np.round(rng.random(int(rng.integers(1, 15))) ** 3, 6)
         out["holm"].append([p.tolist(), multipletests(p, method="holm")[1].tolist()])
-    for _ in range(40):
+    for _ in range(200):
         doses = np.sort(rng.choice(100, int(rng.integers(2, 9)), replace=False)).astype(float)
         n = rng.integers(1, 200, doses.size)
         hits = rng.binomial(n, rng.random(doses.size))

@@ -166,6 +166,25 @@ TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
   EXPECT_EQ(json.at("n-samples").at("niah_single_3").at("effective"), 10);
 }
 
+TEST(LmEval, SamplesAreLinesByLengthAndIndexWithoutWhatWasNotMeasured) {
+  LmEvalSamples samples;
+  samples.add(synthetic_record("f", "s3", 65536, 1));
+  samples.add(unmeasured(synthetic_record("f", "s3", 65536, 0)));
+  samples.add(missed(synthetic_record("f", "s3", 4096, 7)));
+  samples.add(synthetic_record("other", "s3", 4096, 0));
+  std::istringstream lines(samples.lines("f", "s3"));
+  std::vector<nlohmann::json> read;
+  for (std::string line; std::getline(lines, line);) read.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(read.size(), 2U);
+  EXPECT_EQ(read[0]["doc_id"], 0);
+  EXPECT_EQ(read[0]["doc"]["max_length"], 4096);
+  EXPECT_EQ(read[0]["4096"], 0.0);
+  EXPECT_EQ(read[0]["metrics"], nlohmann::json({"4096"}));
+  EXPECT_EQ(read[1]["65536"], 1.0);
+  EXPECT_EQ(read[1]["resps"][0][0], read[1]["filtered_resps"][0]);
+  EXPECT_EQ(lm_eval_time("2026-11-25T15:28:02Z"), "2026-11-25T15-28-02.000000");
+}
+
 class WriteReport : public testing::Test {
  protected:
   /// A journal of the records, in the order given.
@@ -202,7 +221,8 @@ TEST_F(WriteReport, WritesAllFilesAndTheSameOnesForAnyOrderOfRecords) {
   for (const char* name :
        {"results.json", "report.html", "tables/summary.md", "tables/summary.csv",
         "tables/summary.tex", "tables/depth-s3.csv", "tables/depths.csv", "heatmaps/s2-sft.svg",
-        "heatmaps/s2-sft-difference.svg", "lm_eval/base.json"})
+        "heatmaps/s2-sft-difference.svg", "lm_eval/base/results_2026-06-11T08-00-00.000000.json",
+        "lm_eval/base/samples_niah_single_3_2026-06-11T08-00-00.000000.jsonl"})
     EXPECT_THAT(files, Contains(name));
   for (const std::string& name : files)
     EXPECT_EQ(read_file(first / name, "test"), read_file(second / name, "test")) << name;
