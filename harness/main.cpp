@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   add_run_command(program, chosen);
   add_report_command(program, chosen);
   add_regress_command(program, chosen);
+  add_restore_command(program, chosen);
   add_info_command(program, chosen);
   add_verify_command(program, chosen);
   add_selftest_command(program, chosen);

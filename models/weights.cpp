@@ -14,32 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxListed = 10;
 
-at::ScalarType scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::kF64:
-      return at::kDouble;
-    case DType::kF32:
-      return at::kFloat;
-    case DType::kF16:
-      return at::kHalf;
-    case DType::kBF16:
-      return at::kBFloat16;
-    case DType::kI64:
-      return at::kLong;
-    case DType::kI32:
-      return at::kInt;
-    case DType::kI16:
-      return at::kShort;
-    case DType::kI8:
-      return at::kChar;
-    case DType::kU8:
-      return at::kByte;
-    case DType::kBool:
-      return at::kBool;
-  }
-  throw std::logic_error("unknown element type");
-}
-
 DType file_type(at::ScalarType type) {
   switch (type) {
     case at::kDouble:
@@ -75,6 +49,32 @@ std::string list_problem(const std::string& title, const std::vector<std::string
 }
 
 }  // namespace
+
+at::ScalarType scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+      return at::kDouble;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI16:
+      return at::kShort;
+    case DType::kI8:
+      return at::kChar;
+    case DType::kU8:
+      return at::kByte;
+    case DType::kBool:
+      return at::kBool;
+  }
+  throw std::logic_error("unknown element type");
+}
 
 MapSource::MapSource(const WeightMap& weights, std::string label)
     : weights_(weights), label_(std::move(label)) {}

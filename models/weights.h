@@ -55,6 +55,9 @@ class ShapeSource : public TensorSource {
 /// element types that are not floating point.
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype);
 
+/// The element type in torch's terms.
+at::ScalarType scalar_type(DType dtype);
+
 /// Throws DataError, with file and type, unless the tensor holds floating-point numbers.
 void require_floating(const Checkpoint& checkpoint, const std::string& name);
 

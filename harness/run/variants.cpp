@@ -46,33 +46,16 @@ void share_equal_tensors(const models::WeightMap& base, models::WeightMap& other
   }
 }
 
-/// Fields that only say how or when a checkpoint was made.
-nlohmann::json comparable_config(nlohmann::json config) {
-  for (const char* field : {"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
-    config.erase(field);
-  return config;
-}
-
 /// Variants are views on each other's tensors: that needs one architecture.
 void require_same_architecture(const Source& first, const Source& other) {
-  const nlohmann::json a = comparable_config(first.config), b = comparable_config(other.config);
-  if (a == b) return;
-  std::string differences;
-  for (const auto& [field, value] : a.items())
-    if (!b.contains(field) || b[field] != value)
-      differences += fmt::format("\n  {}: {} and {}", field, value.dump(),
-                                 b.contains(field) ? b[field].dump() : "absent");
-  for (const auto& [field, value] : b.items())
-    if (!a.contains(field))
-      differences += fmt::format("\n  {}: absent and {}", field, value.dump());
-  throw DataError(fmt::format("{} and {} are not checkpoints of one model; config.json differs:{}",
-                              first.folder.string(), other.folder.string(), differences));
+  models::require_same_model(first.folder.string(), first.config, other.folder.string(),
+                             other.config);
 }
 
 std::string fingerprint(const Source& weights, const std::string& surgery,
                         const FingerprintBasis& basis) {
   return sha256_hex(fmt::format("niah {}\n{}\n{}\n{}\n{}\n{}\n{}", kVersion, weights.sha256,
-                                comparable_config(weights.config).dump(), surgery,
+                                models::comparable_config(weights.config).dump(), surgery,
                                 basis.tokenizer_sha256, basis.dtype, basis.decoding))
       .substr(0, 16);
 }

@@ -199,6 +199,10 @@ std::span<const std::byte> Checkpoint::bytes(const TensorInfo& tensor) const {
   return found->second.first->bytes(tensor);
 }
 
+std::uint64_t Checkpoint::offset(const TensorInfo& tensor) const {
+  return tensors_.find(tensor.name)->second.first->offset(tensor);
+}
+
 fs::path Checkpoint::file_of(std::string_view name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? folder_ : found->second.first->path();
@@ -222,6 +226,28 @@ std::string Checkpoint::weights_sha256() const {
     release_pages(data.data(), data.size());
   }
   return hash.hex();
+}
+
+json comparable_config(json config) {
+  for (const char* field : {"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
+    config.erase(field);
+  return config;
+}
+
+void require_same_model(const std::string& first_name, const json& first,
+                        const std::string& other_name, const json& other) {
+  const json a = comparable_config(first), b = comparable_config(other);
+  if (a == b) return;
+  std::string differences;
+  for (const auto& [field, value] : a.items())
+    if (!b.contains(field) || b[field] != value)
+      differences += fmt::format("\n  {}: {} and {}", field, value.dump(),
+                                 b.contains(field) ? b[field].dump() : "absent");
+  for (const auto& [field, value] : b.items())
+    if (!a.contains(field))
+      differences += fmt::format("\n  {}: absent and {}", field, value.dump());
+  throw DataError(fmt::format("{} and {} are not checkpoints of one model; config.json differs:{}",
+                              first_name, other_name, differences));
 }
 
 }  // namespace niah::models

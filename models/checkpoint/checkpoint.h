@@ -34,6 +34,8 @@ class Checkpoint {
   const TensorInfo* find(std::string_view name) const;
   /// The tensor's bytes; `tensor` must come from this checkpoint.
   std::span<const std::byte> bytes(const TensorInfo& tensor) const;
+  /// Where the tensor's bytes begin in its file.
+  std::uint64_t offset(const TensorInfo& tensor) const;
   /// The file that holds the tensor, for messages.
   std::filesystem::path file_of(std::string_view name) const;
   /// The weight files, in name order.
@@ -51,6 +53,13 @@ class Checkpoint {
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string, std::pair<const SafetensorsFile*, const TensorInfo*>, std::less<>> tensors_;
 };
+
+/// Throws DataError, listing the fields of config.json that differ, unless the two are checkpoints
+/// of one model. Fields that only say how or when a checkpoint was made may differ.
+void require_same_model(const std::string& first_name, const nlohmann::json& first,
+                        const std::string& other_name, const nlohmann::json& other);
+/// A config without those fields.
+nlohmann::json comparable_config(nlohmann::json config);
 
 /// Parses JSON for the user: DataError with file, line and column where it is not JSON.
 nlohmann::json parse_json_file(const std::filesystem::path& path, std::string_view doing);

@@ -61,6 +61,8 @@ class SafetensorsFile {
   const TensorInfo* find(std::string_view name) const;
   /// The tensor's raw bytes, valid as long as this object.
   std::span<const std::byte> bytes(const TensorInfo& tensor) const;
+  /// Where the tensor's bytes begin in the file.
+  std::uint64_t offset(const TensorInfo& tensor) const { return header_.data_begin + tensor.begin; }
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

@@ -1,0 +1,320 @@
+#include "models/surgery/restore_checkpoint.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/interrupt.h"
+#include "harness/base/memory.h"
+#include "harness/base/sha256.h"
+#include "harness/version.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/registry.h"
+#include "models/weights.h"
+
+namespace niah::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that is made beside its final place and goes away unless it gets there.
+class PendingFolder {
+ public:
+  explicit PendingFolder(const fs::path& final_place)
+      : final_(final_place), path_(final_place.string() + fmt::format(".tmp{}", ::getpid())) {
+    ensure_writable_folder(path_);
+  }
+  ~PendingFolder() {
+    std::error_code ignored;
+    if (!done_) fs::remove_all(path_, ignored);
+  }
+  PendingFolder(const PendingFolder&) = delete;
+  PendingFolder& operator=(const PendingFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  void put_in_place() {
+    std::error_code error;
+    fs::rename(path_, final_, error);
+    if (error) throw DataError(fmt::format("writing {}: {}", final_.string(), error.message()));
+    done_ = true;
+  }
+
+ private:
+  fs::path final_, path_;
+  bool done_ = false;
+};
+
+/// A file that exists, to change in places.
+class Patch {
+ public:
+  explicit Patch(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_WRONLY)) {
+    if (fd_ < 0) fail();
+  }
+  ~Patch() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Patch(const Patch&) = delete;
+  Patch& operator=(const Patch&) = delete;
+
+  void write(std::uint64_t offset, const char* data, std::size_t size) {
+    while (size > 0) {
+      const ssize_t count = ::pwrite(fd_, data, size, static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) fail();
+      offset += static_cast<std::uint64_t>(count);
+      data += count;
+      size -= static_cast<std::size_t>(count);
+    }
+  }
+  void sync() {
+    if (::fsync(fd_) != 0) fail();
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw DataError(fmt::format("writing {}: {}", path_.string(), std::strerror(errno)));
+  }
+  fs::path path_;
+  int fd_;
+};
+
+/// A checkpoint with what its config says of it.
+struct Side {
+  std::shared_ptr<Checkpoint> checkpoint;
+  std::shared_ptr<CausalLM> meta;
+};
+
+Side open_side(const fs::path& folder) {
+  Side side;
+  side.checkpoint = std::make_shared<Checkpoint>(folder);
+  side.meta = check_tensors(*side.checkpoint, side.checkpoint->config());
+  return side;
+}
+
+at::Tensor tensor_of(const Side& side, const std::string& name) {
+  const TensorInfo& info = *side.checkpoint->find(name);
+  const auto bytes = side.checkpoint->bytes(info);
+  const at::Tensor copy = view_tensor(info, bytes, side.checkpoint).to(at::kFloat, false, true);
+  release_pages(bytes.data(), bytes.size());
+  return copy;
+}
+
+/// Files that say how text becomes ids; where both have one, it must be the same.
+void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"}) {
+    if (!fs::exists(pre / name) || !fs::exists(post / name)) continue;
+    if (MappedFile(pre / name).view() == MappedFile(post / name).view()) continue;
+    throw DataError(
+        fmt::format("restoring: {} and {} differ: W_Q and W_K of one tokenizer's model "
+                    "mean nothing in another's",
+                    (pre / name).string(), (post / name).string()));
+  }
+}
+
+std::vector<SoftmaxLayer> choose_layers(const Side& post, const RestoreCheckpointOptions& options) {
+  std::vector<SoftmaxLayer> chosen;
+  std::set<std::int64_t> wanted;
+  if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
+  for (const SoftmaxLayer& layer : post.meta->softmax_layers()) {
+    const bool by_default = layer.window == 0 || options.restore.windows;
+    const bool take = options.layers ? wanted.erase(layer.index) > 0 : by_default;
+    if (take) chosen.push_back(layer);
+  }
+  if (!wanted.empty())
+    throw UsageError(fmt::format("restoring: layer {} of {} is no softmax layer",
+                                 fmt::join(wanted, ", "), post.checkpoint->folder().string()));
+  if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
+  return chosen;
+}
+
+/// Drops what the options leave as it is.
+SoftmaxLayer trimmed(SoftmaxLayer layer, const RestoreCheckpointOptions& options) {
+  if (options.biases) return layer;
+  for (auto* names : {&layer.query, &layer.key, &layer.value})
+    std::erase_if(*names, [](const std::string& name) { return name.ends_with(".bias"); });
+  return layer;
+}
+
+std::vector<std::string> norm_names(const Side& post, const SoftmaxLayer& layer,
+                                    const RestoreCheckpointOptions& options) {
+  std::vector<std::string> names;
+  if (!options.norms || options.restore.method == RestoreMethod::kV) return names;
+  for (const char* part : {"q_norm", "k_norm"}) {
+    const bool query = part[0] == 'q';
+    if (query && options.restore.method == RestoreMethod::kK) continue;
+    if (!query && options.restore.method == RestoreMethod::kQ) continue;
+    std::string name = fmt::format("model.layers.{}.self_attn.{}.weight", layer.index, part);
+    if (post.checkpoint->find(name) != nullptr) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+/// Squares of |W_Q^T W_K - before| and |before| over a layer's heads, through d_head x d_head Gram
+/// matrices: |A^T B|^2 = <A A^T, B B^T>.
+std::pair<double, double> routing_change(const at::Tensor& query, const at::Tensor& query_pre,
+                                         const at::Tensor& key_pre, const SoftmaxLayer& layer) {
+  const auto heads = [&](const at::Tensor& weight, std::int64_t count) {
+    return weight.to(at::kDouble).view({count, layer.head_dim, -1});
+  };
+  const auto gram = [](const at::Tensor& w) { return at::matmul(w, w.transpose(1, 2)); };
+  const at::Tensor before = heads(query_pre, layer.heads);
+  const at::Tensor change = heads(query, layer.heads) - before;
+  const at::Tensor keys =
+      gram(heads(key_pre, layer.kv_heads)).repeat_interleave(layer.heads / layer.kv_heads, 0);
+  return {(gram(change) * keys).sum().item<double>(), (gram(before) * keys).sum().item<double>()};
+}
+
+void copy_files(const fs::path& from, const fs::path& to) {
+  for (const auto& entry : fs::directory_iterator(from)) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_regular_file() || name.starts_with('.') || name == "restore.json") continue;
+    stop_if_interrupted();
+    std::error_code error;
+    fs::copy_file(entry.path(), to / name, error);
+    if (error)
+      throw DataError(fmt::format("copying {} to {}: {}", entry.path().string(),
+                                  (to / name).string(), error.message()));
+    fs::permissions(to / name, fs::perms::owner_write, fs::perm_options::add, error);
+  }
+}
+
+/// Restores the layers in the copy at `folder`.
+class Restoration {
+ public:
+  Restoration(const Side& pre, const Side& post, const fs::path& folder,
+              const RestoreCheckpointOptions& options)
+      : pre_(pre), post_(post), folder_(folder), options_(options) {}
+
+  void layer(const SoftmaxLayer& whole) {
+    const SoftmaxLayer layer = trimmed(whole, options_);
+    WeightMap before, after;
+    std::vector<std::string> names = norm_names(post_, layer, options_);
+    for (const auto* group : {&layer.query, &layer.key, &layer.value})
+      names.insert(names.end(), group->begin(), group->end());
+    for (const std::string& name : names) {
+      before.emplace(name, tensor_of(pre_, name));
+      after.emplace(name, tensor_of(post_, name));
+    }
+    RestoreOptions restore_options = options_.restore;
+    restore_options.windows = true;  // which layers, was decided before
+    WeightMap restored = restore(before, after, {layer}, restore_options);
+    for (const std::string& name : norm_names(post_, layer, options_))
+      restored[name] = before.at(name);
+    if (options_.restore.method == RestoreMethod::kQkPro) {
+      const auto [change, size] = routing_change(
+          restored.at(layer.query[0]), before.at(layer.query[0]), before.at(layer.key[0]), layer);
+      routing_change_ += change;
+      routing_size_ += size;
+    }
+    for (const std::string& name : names) {
+      const bool same = restored.at(name).is_same(after.at(name));
+      if (!same) write(name, restored.at(name), after.at(name));
+    }
+    summary_.layers.push_back(layer.index);
+  }
+
+  RestoreSummary finish() {
+    for (const std::string& file : files_) Patch(folder_ / file).sync();
+    if (options_.restore.method == RestoreMethod::kQkPro && routing_size_ > 0)
+      summary_.residual = std::sqrt(routing_change_ / routing_size_);
+    return std::move(summary_);
+  }
+
+ private:
+  void write(const std::string& name, const at::Tensor& restored, const at::Tensor& post) {
+    const TensorInfo& info = *post_.checkpoint->find(name);
+    const at::Tensor mixed =
+        options_.alpha == 1 ? restored : post + options_.alpha * (restored - post);
+    const at::Tensor stored = mixed.to(scalar_type(info.dtype)).contiguous();
+    const std::string file = post_.checkpoint->file_of(name).filename().string();
+    Patch(folder_ / file)
+        .write(post_.checkpoint->offset(info), static_cast<const char*>(stored.const_data_ptr()),
+               stored.nbytes());
+    files_.insert(file);
+    const double size = post.norm().item<double>();
+    const double change = (stored.to(at::kFloat) - post).norm().item<double>();
+    summary_.tensors.push_back({name, file, size > 0 ? change / size : change});
+  }
+
+  const Side& pre_;
+  const Side& post_;
+  fs::path folder_;
+  const RestoreCheckpointOptions& options_;
+  std::set<std::string> files_;
+  RestoreSummary summary_;
+  double routing_change_ = 0, routing_size_ = 0;
+};
+
+std::string describe_restoration(const fs::path& pre, const fs::path& post,
+                                 const RestoreCheckpointOptions& options,
+                                 const RestoreSummary& summary) {
+  nlohmann::ordered_json json = {{"niah_version", kVersion},
+                                 {"method", restore_method_name(options.restore.method)},
+                                 {"pre", fs::absolute(pre).filename().string()},
+                                 {"post", fs::absolute(post).filename().string()},
+                                 {"alpha", options.alpha},
+                                 {"biases", options.biases},
+                                 {"norms", options.norms},
+                                 {"layers", summary.layers}};
+  if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
+  if (summary.residual) json["residual"] = *summary.residual;
+  const Checkpoint before(pre), after(post);
+  for (const RestoredTensor& tensor : summary.tensors) {
+    const auto hash = [&](const Checkpoint& from) {
+      const auto bytes = from.bytes(*from.find(tensor.name));
+      return sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    };
+    json["tensors"].push_back({{"name", tensor.name},
+                               {"file", tensor.file},
+                               {"relative_change", tensor.relative_change},
+                               {"pre_sha256", hash(before)},
+                               {"post_sha256", hash(after)}});
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace
+
+RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, const fs::path& out,
+                                  const RestoreCheckpointOptions& options) {
+  if (fs::exists(out))
+    throw UsageError(fmt::format(
+        "restoring: {} is there already; choose another --out, or remove it", out.string()));
+  if (options.alpha < 0 || options.alpha > 1)
+    throw UsageError(
+        fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.alpha));
+  const Side before = open_side(pre), after = open_side(post);
+  require_same_model(pre.string(), before.checkpoint->config(), post.string(),
+                     after.checkpoint->config());
+  require_same_tokenizer(pre, post);
+  const std::vector<SoftmaxLayer> layers = choose_layers(after, options);
+
+  // A trailing slash would put the temporary folder inside of `out`.
+  const fs::path place = out.has_filename() ? out : out.parent_path();
+  PendingFolder pending(place);
+  copy_files(post, pending.path());
+  Restoration restoration(before, after, pending.path(), options);
+  for (const SoftmaxLayer& layer : layers) {
+    stop_if_interrupted();
+    restoration.layer(layer);
+  }
+  RestoreSummary summary = restoration.finish();
+  write_file(pending.path() / "restore.json", describe_restoration(pre, post, options, summary));
+  for (const auto& entry : fs::directory_iterator(pending.path()))
+    summary.bytes += static_cast<std::int64_t>(entry.file_size());
+  pending.put_in_place();
+  return summary;
+}
+
+}  // namespace niah::models

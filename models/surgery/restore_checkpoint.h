@@ -1,0 +1,53 @@
+// QK-Restore on disk: a checkpoint that any engine loads, at the cost of a copy.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/surgery/restore.h"
+
+namespace niah::models {
+
+/// What is restored, and how far.
+struct RestoreCheckpointOptions {
+  RestoreOptions restore;
+  /// Layers to restore, by index; nullopt: all softmax layers (sliding windows by
+  /// RestoreOptions::windows).
+  std::optional<std::vector<std::int64_t>> layers;
+  double alpha = 1;    ///< 0: as after the fine-tune, 1: restored; in between, interpolated
+  bool biases = true;  ///< the projections' biases, too
+  bool norms = false;  ///< q_norm and k_norm, too, where the model has them (not with v)
+};
+
+/// One tensor that was changed.
+struct RestoredTensor {
+  std::string name, file;
+  double relative_change = 0;  ///< |new - post| / |post|, Frobenius
+};
+
+/// What was written.
+struct RestoreSummary {
+  std::vector<std::int64_t> layers;
+  std::vector<RestoredTensor> tensors;
+  std::int64_t bytes = 0;  ///< of all files of the new checkpoint
+  /// qk-pro: |W_Q^T W_K - before| / |before| over the restored layers, before: as it was before the
+  /// fine-tune.
+  std::optional<double> residual;
+};
+
+/// Writes `out`: the checkpoint `post` with projections of its softmax layers taken from `pre`.
+/// Files are copied as they are and the changed tensors overwritten in the copy, in `post`'s
+/// element types, so everything else is the same to the byte. Memory: one layer's projections. The
+/// folder is made under another name and renamed at the end; whatever happens before
+/// leaves nothing under `out`. restore.json says what came from where. Throws UsageError when `out`
+/// exists or a layer cannot be restored, DataError for checkpoints that are not of one model (with
+/// the differences) and for files.
+RestoreSummary restore_checkpoint(const std::filesystem::path& pre,
+                                  const std::filesystem::path& post,
+                                  const std::filesystem::path& out,
+                                  const RestoreCheckpointOptions& options);
+
+}  // namespace niah::models

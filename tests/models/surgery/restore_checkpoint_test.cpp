@@ -1,0 +1,185 @@
+#include "models/surgery/restore_checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <map>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "models/registry.h"
+#include "tests/models/support.h"
+
+namespace niah::models {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+/// The sharded golden as the checkpoint before, and a copy with all weights moved as the one after.
+class RestoreCheckpoint : public testing::Test {
+ protected:
+  RestoreCheckpoint() {
+    fs::copy(test_data() / "models/hypenet-tiny-sharded", pre_);
+    make_post(at::kFloat);
+  }
+
+  /// The checkpoint after, in one file and in `dtype`: another layout than the one before.
+  void make_post(at::ScalarType dtype) {
+    fs::remove_all(post_);
+    fs::create_directories(post_);
+    fs::copy(pre_ / "config.json", post_ / "config.json");
+    write_file(post_ / "tokenizer.json", "{}");
+    const auto checkpoint = std::make_shared<Checkpoint>(pre_);
+    torch::manual_seed(3);
+    WeightMap weights = load_weights(checkpoint, at::kFloat);
+    for (auto& [name, tensor] : weights)
+      tensor = (tensor + 0.1 * torch::randn_like(tensor) * tensor.abs().mean()).to(dtype);
+    save_weights(post_ / "model.safetensors", weights, {{"format", "pt"}});
+  }
+
+  static WeightMap read(const fs::path& folder) {
+    return load_weights(std::make_shared<Checkpoint>(folder), at::kFloat);
+  }
+  std::set<std::string> changed_names() const {
+    std::set<std::string> names;
+    const WeightMap post = read(post_), out = read(out_);
+    EXPECT_EQ(post.size(), out.size());
+    for (const auto& [name, tensor] : out)
+      if (!at::equal(tensor, post.at(name))) names.insert(name);
+    return names;
+  }
+  std::string refusal(const RestoreCheckpointOptions& options = {}) const {
+    try {
+      restore_checkpoint(pre_, post_, out_, options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "restored";
+  }
+  /// Nothing but the two checkpoints lies in the folder.
+  void expect_nothing_left() const {
+    for (const auto& entry : fs::directory_iterator(temporary_.path()))
+      EXPECT_TRUE(entry.path() == pre_ || entry.path() == post_) << entry.path();
+  }
+  static std::string bytes(const fs::path& path) { return read_file(path, "test"); }
+
+  TemporaryFolder temporary_;
+  fs::path pre_ = temporary_.path() / "pre", post_ = temporary_.path() / "post",
+           out_ = temporary_.path() / "out";
+};
+
+TEST_F(RestoreCheckpoint, OfACheckpointWithItselfIsTheSameToTheByte) {
+  for (const RestoreMethod method :
+       {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kV}) {
+    RestoreCheckpointOptions options;
+    options.restore.method = method;
+    options.norms = true;
+    restore_checkpoint(pre_, pre_, out_, options);
+    for (const auto& entry : fs::directory_iterator(pre_))
+      EXPECT_EQ(bytes(out_ / entry.path().filename()), bytes(entry.path())) << entry.path();
+    fs::remove_all(out_);
+  }
+}
+
+TEST_F(RestoreCheckpoint, QkChangesQueryAndKeyOfSoftmaxLayersAndNothingElse) {
+  const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, {});
+  const auto layers = load_model(post_, at::kFloat)->softmax_layers();
+  std::set<std::string> expected;
+  for (const SoftmaxLayer& layer : layers) {
+    expected.insert(layer.query.begin(), layer.query.end());
+    expected.insert(layer.key.begin(), layer.key.end());
+  }
+  EXPECT_EQ(changed_names(), expected);
+  EXPECT_EQ(summary.tensors.size(), expected.size());
+  const WeightMap before = read(pre_), after = read(out_);
+  for (const std::string& name : expected)
+    EXPECT_TRUE(at::equal(after.at(name), before.at(name))) << name;
+  // Bytes outside of those tensors, the header included, are post's.
+  EXPECT_EQ(fs::file_size(out_ / "model.safetensors"), fs::file_size(post_ / "model.safetensors"));
+  EXPECT_EQ(SafetensorsFile(out_ / "model.safetensors").metadata().at("format"), "pt");
+  EXPECT_TRUE(fs::exists(out_ / "tokenizer.json"));
+  EXPECT_THAT(bytes(out_ / "restore.json"), HasSubstr("\"method\": \"qk\""));
+}
+
+TEST_F(RestoreCheckpoint, KeepsTheElementTypeOfTheCheckpointAfter) {
+  make_post(at::kBFloat16);
+  restore_checkpoint(pre_, post_, out_, {});
+  const Checkpoint out(out_);
+  const WeightMap before = read(pre_), after = read(out_);
+  for (const std::string& name : changed_names()) {
+    EXPECT_EQ(out.find(name)->dtype, DType::kBF16);
+    EXPECT_TRUE(at::equal(after.at(name), before.at(name).to(at::kBFloat16).to(at::kFloat)));
+  }
+}
+
+TEST_F(RestoreCheckpoint, AlphaGoesFromTheFineTuneToTheRestored) {
+  RestoreCheckpointOptions options;
+  options.alpha = 0;
+  restore_checkpoint(pre_, post_, out_, options);
+  EXPECT_TRUE(changed_names().empty());
+  fs::remove_all(out_);
+  options.alpha = 0.25;
+  restore_checkpoint(pre_, post_, out_, options);
+  const WeightMap before = read(pre_), after = read(post_), out = read(out_);
+  for (const std::string& name : changed_names())
+    EXPECT_TRUE(
+        at::allclose(out.at(name), 0.75 * after.at(name) + 0.25 * before.at(name), 1e-5, 1e-7))
+        << name;
+}
+
+// As lambda grows the filter G (G + lambda I)^-1 goes to 0: W_Q stays as after the fine-tune. As it
+// goes to 0 the filter goes to the projection on the rows of W_K, which is the identity where W_K
+// has full row rank: W_Q is the one before, so qk-pro is qk.
+TEST_F(RestoreCheckpoint, QkProHasTheLimitsOfItsRidge) {
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kQkPro;
+  options.restore.lambda = 1e-9;
+  const RestoreSummary small = restore_checkpoint(pre_, post_, out_, options);
+  EXPECT_LT(*small.residual, 1e-4);
+  const auto layer = load_model(post_, at::kFloat)->softmax_layers().front();
+  EXPECT_TRUE(
+      at::allclose(read(out_).at(layer.query[0]), read(pre_).at(layer.query[0]), 1e-3, 1e-4));
+  EXPECT_TRUE(at::equal(read(out_).at(layer.key[0]), read(pre_).at(layer.key[0])));
+  fs::remove_all(out_);
+  options.restore.lambda = 1e9;
+  const RestoreSummary large = restore_checkpoint(pre_, post_, out_, options);
+  EXPECT_GT(*large.residual, *small.residual);
+  EXPECT_TRUE(
+      at::allclose(read(out_).at(layer.query[0]), read(post_).at(layer.query[0]), 1e-4, 1e-6));
+}
+
+TEST_F(RestoreCheckpoint, LayersNormsAndBiasesAreChosen) {
+  RestoreCheckpointOptions options;
+  options.norms = true;
+  restore_checkpoint(pre_, post_, out_, options);
+  const auto layer = load_model(post_, at::kFloat)->softmax_layers().front();
+  EXPECT_TRUE(changed_names().contains("model.layers." + std::to_string(layer.index) +
+                                       ".self_attn.q_norm.weight"));
+  fs::remove_all(out_);
+  options.layers = {{0}};
+  EXPECT_THAT(refusal(options), HasSubstr("layer 0"));
+  expect_nothing_left();
+}
+
+TEST_F(RestoreCheckpoint, WhatIsNotOneModelIsRefusedWithTheDifferences) {
+  auto config = parse_json_file(post_ / "config.json", "test");
+  config["rms_norm_eps"] = 1e-3;
+  write_file(post_ / "config.json", config.dump());
+  EXPECT_THAT(refusal(), HasSubstr("rms_norm_eps"));
+  fs::copy_file(pre_ / "config.json", post_ / "config.json", fs::copy_options::overwrite_existing);
+  write_file(pre_ / "tokenizer.json", "{\"other\": 1}");
+  EXPECT_THAT(refusal(), HasSubstr("tokenizer.json"));
+  fs::remove(pre_ / "tokenizer.json");
+  fs::resize_file(post_ / "model.safetensors", 50000);
+  EXPECT_THAT(refusal(), HasSubstr("truncated"));
+  expect_nothing_left();
+  make_post(at::kFloat);
+  fs::create_directories(out_);
+  EXPECT_THAT(refusal(), HasSubstr("is there already"));
+}
+
+}  // namespace
+}  // namespace niah::models
