@@ -70,13 +70,14 @@ struct RunInfo {
   std::string program_version;
   std::string protocol;
   std::uint64_t seed = 0;
-  std::vector<std::string> tasks;     ///< in the order to show
-  std::vector<std::int64_t> lengths;  ///< ascending
-  std::vector<VariantInfo> variants;  ///< in the order to show; the first is the reference
-  std::string haystack;               ///< name and hash
-  std::string tokenizer;              ///< name and hash
-  std::string machine;                ///< processor, cores, dtype, threads
-  std::vector<std::string> caveats;   ///< said at the top of the report, in full
+  std::vector<std::string> tasks;      ///< in the order to show
+  std::vector<std::int64_t> lengths;   ///< ascending
+  std::vector<VariantInfo> variants;   ///< in the order to show; the first is the reference
+  std::string haystack;                ///< name and hash
+  std::string tokenizer;               ///< name and hash
+  std::vector<std::string> reasoning;  ///< name and hash of each reasoning set
+  std::string machine;                 ///< processor, cores, dtype, threads
+  std::vector<std::string> caveats;    ///< said at the top of the report, in full
   std::vector<PublishedFigure> published;
   std::string started, finished;  ///< ISO 8601 UTC; not part of any comparison
   std::string config_json;        ///< resolved config, as JSON text

@@ -69,6 +69,7 @@ void to_json(json& json, const RunInfo& info) {
           {"lengths", info.lengths},
           {"haystack", info.haystack},
           {"tokenizer", info.tokenizer},
+          {"reasoning", info.reasoning},
           {"machine", info.machine},
           {"caveats", info.caveats},
           {"started", info.started},
@@ -94,6 +95,8 @@ void from_json(const json& json, RunInfo& info) {
   std::sort(info.lengths.begin(), info.lengths.end());
   info.haystack = read.text("haystack");
   info.tokenizer = read.text("tokenizer");
+  info.reasoning =
+      json.contains("reasoning") ? read.texts("reasoning") : std::vector<std::string>();
   info.machine = read.text("machine");
   info.caveats = read.texts("caveats");
   info.started = read.text("started");

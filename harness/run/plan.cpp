@@ -48,6 +48,15 @@ void compare(std::vector<std::string>& differences, const char* what, const std:
   differences.push_back(fmt::format("{} was {}, is now {}", what, old_value, new_value));
 }
 
+/// Sets may be added to a run, but a set that is there must be the same.
+void compare_reasoning(std::vector<std::string>& differences, const std::vector<std::string>& old,
+                       const std::vector<std::string>& now) {
+  const auto name = [](const std::string& id) { return id.substr(0, id.find(' ')); };
+  for (const std::string& before : old)
+    for (const std::string& after : now)
+      if (name(before) == name(after)) compare(differences, "reasoning set", before, after);
+}
+
 std::string variant_list(const reports::RunInfo& info) {
   std::string list;
   for (const auto& variant : info.variants)
@@ -81,10 +90,11 @@ std::int64_t prefill_chunk(const RuntimeConfig& runtime) {
 
 std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine) {
   const GenerationConfig& generation = work.sweep().generation;
+  const std::string format = work.format().description();
   const FingerprintBasis basis{
       work.tokenizer().sha256(), machine.dtype == at::kBFloat16 ? "bf16" : "fp32",
-      fmt::format("greedy, {} tokens, decided {}", generation.max_new_tokens,
-                  generation.stop_when_decided)};
+      fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
+                  generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format)};
   std::vector<LoadedVariant> variants;
   for (const ModelConfig& model : work.sweep().models)
     for (LoadedVariant& variant : load_variants(model, machine.dtype, basis))
@@ -129,6 +139,7 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   info.lengths = sweep.lengths;
   for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
   info.haystack = work.haystack_id();
+  info.reasoning = work.reasoning_ids();
   info.tokenizer =
       fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
   info.machine = machine.description;
@@ -150,6 +161,7 @@ void write_or_check_plan(const std::filesystem::path& folder, reports::RunInfo& 
     compare(differences, "seed", std::to_string(old.seed), std::to_string(info.seed));
     compare(differences, "haystack", old.haystack, info.haystack);
     compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
+    compare_reasoning(differences, old.reasoning, info.reasoning);
     compare(differences, "variants", variant_list(old), variant_list(info));
     if (!differences.empty())
       throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",

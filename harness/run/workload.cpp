@@ -85,6 +85,12 @@ std::int64_t Workload::nominal(const tasks::Cell& cell) const {
   return cell.request().length + (made ? format_->overhead() : 0);
 }
 
+std::vector<std::string> Workload::reasoning_ids() const {
+  std::vector<std::string> ids;
+  for (const OpenedReasoning& reasoning : reasoning_) ids.push_back(reasoning.set->identity());
+  return ids;
+}
+
 std::vector<Assignment> Workload::assignments() const {
   std::vector<Assignment> list;
   for (const OpenedReasoning& reasoning : reasoning_) {

@@ -43,6 +43,9 @@ class Workload {
   /// The haystack's name and hash, or those of the sample files.
   const std::string& haystack_id() const { return haystack_id_; }
 
+  /// Name and content hash of each reasoning set.
+  std::vector<std::string> reasoning_ids() const;
+
   /// The reasoning sets, then the cells, short ones first: they show soonest what a run is about.
   std::vector<Assignment> assignments() const;
 

@@ -184,6 +184,24 @@ TEST_F(Run, ReasoningSetsOfTheUserStandBesideRecall) {
   EXPECT_THAT(page, HasSubstr("gsm8k"));
 }
 
+TEST_F(Run, AnotherPromptFormatOrReasoningFileIsAnotherRun) {
+  const std::string out = " --out " + path("run").string();
+  write_file(path("g.jsonl"), "{\"question\": \"1 + 1?\", \"answer\": \"#### 2\"}\n");
+  std::string sweep = small_sweep();
+  const std::string old = "reasoning: {samples: 2}";
+  sweep.replace(sweep.find(old), old.size(),
+                "reasoning: {kind: gsm8k, path: g.jsonl, max_new_tokens: 4}");
+  const std::string file = config(sweep);
+  ASSERT_EQ(niah("run " + file + out).code, 0);
+  const Outcome chat = niah("run " + file + out + " --set prompt.format=chatml");
+  EXPECT_EQ(chat.code, 2);
+  EXPECT_THAT(chat.output, HasSubstr("holds another run"));
+  write_file(path("g.jsonl"), "{\"question\": \"1 + 2?\", \"answer\": \"#### 3\"}\n");
+  const Outcome other = niah("run " + file + out);
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.output, HasSubstr("reasoning set was gsm8k"));
+}
+
 TEST_F(Run, ADryRunPricesEveryCellAndWritesNothing) {
   const std::string with = config(small_sweep());
   const Outcome outcome = niah("run " + with + " --dry-run --out " + path("dry").string());
