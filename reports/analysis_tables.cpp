@@ -22,10 +22,6 @@ std::string number_or_gap(const std::optional<double>& value, int decimals) {
   return value ? fmt::format("{:.{}f}", *value, decimals) : kNone;
 }
 
-std::string recall_or_gap(const Cell* cell) {
-  return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall());
-}
-
 std::string recovered_text(const Recovery& recovery) {
   if (recovery.recovered) return percent_signed(recovery.recovered->fraction);
   return recovery.verdict == Recovery::Verdict::kNoLoss ? "no measurable loss"
@@ -45,7 +41,7 @@ std::string recovered_interval(const Recovery& recovery) {
 const Cell* our_cell(const Results& results, const PublishedFigure& figure, const char* name) {
   const std::vector<std::string> models = models_of(results.run);
   if (models.empty()) return nullptr;
-  const bool same = std::find(models.begin(), models.end(), figure.model) != models.end();
+  const bool same = has_model(results.run, figure.model);
   const VariantInfo* variant = find_variant(results.run, same ? figure.model : models[0], name);
   if (variant == nullptr) return nullptr;
   const std::size_t at = figure.cell.find('@');
@@ -63,11 +59,9 @@ const Cell* our_cell(const Results& results, const PublishedFigure& figure, cons
 /// The published figures that belong beside this run: those of its models, or where it has none of
 /// them, those that tell the whole story.
 std::vector<PublishedFigure> figures_for(const RunInfo& run) {
-  const std::vector<std::string> models = models_of(run);
   std::vector<PublishedFigure> own, whole;
   for (const PublishedFigure& figure : run.published) {
-    if (std::find(models.begin(), models.end(), figure.model) != models.end())
-      own.push_back(figure);
+    if (has_model(run, figure.model)) own.push_back(figure);
     if (figure.sft || figure.qk) whole.push_back(figure);
   }
   return own.empty() ? whole : own;
@@ -79,9 +73,7 @@ std::string beside(const Results& results, const PublishedFigure& figure, const 
                    const std::optional<double>& published) {
   const Cell* cell = our_cell(results, figure, name);
   if (cell == nullptr || cell->n == 0) return kNone;
-  const std::vector<std::string> models = models_of(results.run);
-  const bool same = std::find(models.begin(), models.end(), figure.model) != models.end();
-  if (!published || !same) return percent(cell->recall());
+  if (!published || !has_model(results.run, figure.model)) return percent(cell->recall());
   const Interval interval = cell->interval();
   return fmt::format("{}, {} ({} to {})", percent(cell->recall()),
                      signed_number(100 * cell->recall() - *published),

@@ -30,21 +30,29 @@ Record parse_line(std::string_view line, const fs::path& path, std::int64_t numb
   }
 }
 
-[[noreturn]] void refuse_long_line(const fs::path& path, std::int64_t number) {
+[[noreturn]] void refuse_long_line(const fs::path& path, std::string_view what, std::int64_t number,
+                                   std::size_t most_bytes) {
   throw DataError(
-      fmt::format("reading the journal {}, line {}: longer than {} bytes; a record "
-                  "is never that long, so this is not a journal or it is damaged",
-                  path.string(), number, kMaxRecordBytes));
+      fmt::format("reading the {} {}, line {}: longer than {} bytes; a record "
+                  "is never that long, so this is not a {} or it is damaged",
+                  what, path.string(), number, most_bytes, what));
 }
 
 }  // namespace
 
 JournalEnd read_records(const fs::path& path, const std::function<void(const Record&)>& visit) {
+  return read_lines(
+      path, "journal", kMaxRecordBytes,
+      [&](std::string_view line, std::int64_t number) { visit(parse_line(line, path, number)); });
+}
+
+JournalEnd read_lines(const fs::path& path, std::string_view what, std::size_t most_bytes,
+                      const std::function<void(std::string_view, std::int64_t)>& visit) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored))
-    throw DataError(fmt::format("reading the journal {}: it is a folder", path.string()));
+    throw DataError(fmt::format("reading the {} {}: it is a folder", what, path.string()));
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(fmt::format("reading the journal {}: cannot open it", path.string()));
+  if (!in) throw DataError(fmt::format("reading the {} {}: cannot open it", what, path.string()));
 
   JournalEnd end;
   std::string pending;
@@ -53,17 +61,19 @@ JournalEnd read_records(const fs::path& path, const std::function<void(const Rec
     std::string_view rest(chunk.data(), static_cast<std::size_t>(in.gcount()));
     for (std::size_t eol; (eol = rest.find('\n')) != std::string_view::npos;
          rest.remove_prefix(eol + 1)) {
-      if (pending.size() + eol > kMaxRecordBytes) refuse_long_line(path, end.records + 1);
+      if (pending.size() + eol > most_bytes)
+        refuse_long_line(path, what, end.records + 1, most_bytes);
       pending += rest.substr(0, eol);
-      visit(parse_line(pending, path, end.records + 1));
+      visit(pending, end.records + 1);
       ++end.records;
       end.valid_bytes += pending.size() + 1;
       pending.clear();
     }
-    if (pending.size() + rest.size() > kMaxRecordBytes) refuse_long_line(path, end.records + 1);
+    if (pending.size() + rest.size() > most_bytes)
+      refuse_long_line(path, what, end.records + 1, most_bytes);
     pending += rest;
   }
-  if (in.bad()) throw DataError(fmt::format("reading the journal {}: read error", path.string()));
+  if (in.bad()) throw DataError(fmt::format("reading the {} {}: read error", what, path.string()));
   end.torn = !pending.empty();
   return end;
 }

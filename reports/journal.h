@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "reports/record.h"
@@ -17,7 +18,7 @@ inline constexpr std::size_t kMaxRecordBytes = std::size_t{256} * 1024;
 
 /// What a journal turned out to hold.
 struct JournalEnd {
-  std::int64_t records = 0;
+  std::int64_t records = 0;        ///< whole lines
   bool torn = false;               ///< the last line had no end and was dropped
   std::uintmax_t valid_bytes = 0;  ///< size of the file without the torn line
 };
@@ -27,5 +28,11 @@ struct JournalEnd {
 /// other bad line, naming the file and the line's number.
 JournalEnd read_records(const std::filesystem::path& path,
                         const std::function<void(const Record&)>& visit);
+
+/// The same for any file of lines that grows by appending: `what` names it in errors
+/// ("journal"), no line is longer than `most_bytes`. `visit` gets each line and its number, from 1.
+JournalEnd read_lines(const std::filesystem::path& path, std::string_view what,
+                      std::size_t most_bytes,
+                      const std::function<void(std::string_view, std::int64_t)>& visit);
 
 }  // namespace niah::reports

@@ -8,17 +8,14 @@
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "reports/format.h"
+#include "reports/recall_chart.h"
 #include "reports/variants.h"
 
 namespace niah::reports {
 namespace {
 
-constexpr double kWidth = 360;
-constexpr double kHeight = 216;
-constexpr double kLeft = 34;
-constexpr double kRight = 14;
-constexpr double kTop = 10;
-constexpr double kBottom = 24;
+constexpr ChartFrame kFrame = {
+    .width = 360, .height = 216, .left = 34, .right = 14, .top = 10, .bottom = 24, .inset = 10};
 constexpr std::size_t kColours = 8;
 /// More bands than this would hide each other: then only the first variants have theirs.
 constexpr std::size_t kMostBands = 6;
@@ -26,28 +23,18 @@ constexpr std::size_t kBandsOfMany = 3;
 /// More marks than this on a line would touch.
 constexpr std::size_t kMostMarks = 16;
 
-struct Point {
-  double x = 0;
-  const Cell* cell = nullptr;
-};
-
-double y_of(double recall) { return kTop + (1 - recall) * (kHeight - kTop - kBottom); }
-
-double x_of(const Results& results, std::size_t place) {
-  const auto steps = static_cast<double>(std::max<std::size_t>(results.run.lengths.size(), 2) - 1);
-  constexpr double kInset = 10;
-  return kLeft + kInset +
-         static_cast<double>(place) * (kWidth - kLeft - kRight - 2 * kInset) / steps;
-}
-
 /// The measured cells of a variant, in runs without a gap.
-std::vector<std::vector<Point>> runs_of(const Results& results, const VariantInfo& variant,
-                                        const std::string& task) {
-  std::vector<std::vector<Point>> runs(1);
-  for (std::size_t i = 0; i < results.run.lengths.size(); ++i) {
-    const Cell* cell = results.recall_cell(variant.fingerprint, task, results.run.lengths[i]);
+std::vector<std::vector<ChartPoint>> runs_of(const Results& results, const VariantInfo& variant,
+                                             const std::string& task) {
+  const std::string label = label_of(results.run, variant);
+  const std::vector<std::int64_t>& lengths = results.run.lengths;
+  std::vector<std::vector<ChartPoint>> runs(1);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, lengths[i]);
     if (cell != nullptr && cell->n > 0) {
-      runs.back().push_back({x_of(results, i), cell});
+      const std::string where = fmt::format("{}, {}", label, format_length(lengths[i]));
+      runs.back().push_back({kFrame.x_of(i, lengths.size()), cell->recall(), cell->interval(),
+                             point_title(where, cell->recall(), cell->n, cell->interval())});
     } else if (!runs.back().empty()) {
       runs.emplace_back();
     }
@@ -56,47 +43,13 @@ std::vector<std::vector<Point>> runs_of(const Results& results, const VariantInf
   return runs;
 }
 
-std::string band_svg(const std::vector<Point>& run) {
-  std::string path;
-  for (const Point& point : run)
-    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", point.x,
-                        y_of(point.cell->interval().high));
-  for (auto point = run.rbegin(); point != run.rend(); ++point)
-    path += fmt::format("L{:.1f} {:.1f}", point->x, y_of(point->cell->interval().low));
-  return fmt::format("<path class=\"band\" d=\"{}Z\"/>", path);
-}
-
-std::string line_svg(const std::vector<Point>& run) {
-  std::string path;
-  for (const Point& point : run)
-    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", point.x,
-                        y_of(point.cell->recall()));
-  return fmt::format("<path class=\"line\" d=\"{}\"/>", path);
-}
-
-std::string marks_svg(const std::string& label, const std::vector<Point>& run) {
-  std::string out;
-  for (const Point& point : run)
-    out += fmt::format(
-        "<circle class=\"mark\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\"><title>{}, {}: {} % (n = {}, "
-        "95 % interval {})</title></circle>",
-        point.x, y_of(point.cell->recall()), escape_html(label), format_length(point.cell->length),
-        percent(point.cell->recall()), point.cell->n, percent_range(point.cell->interval()));
-  return out;
-}
-
-std::string axes_svg(const Results& results) {
-  std::string out;
-  for (const int tick : {0, 25, 50, 75, 100}) {
-    const double y = y_of(tick / 100.0);
-    out += fmt::format("<path class=\"rule\" d=\"M{} {:.1f}H{}\"/>", kLeft, y, kWidth - kRight);
-    out += fmt::format("<text class=\"tick end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 6,
-                       y + 3.5, tick);
-  }
-  const std::size_t step = (results.run.lengths.size() + 9) / 10;
-  for (std::size_t i = 0; i < results.run.lengths.size(); i += step)
-    out += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{}</text>\n",
-                       x_of(results, i), kHeight - 6, format_length(results.run.lengths[i]));
+std::string axes_svg(const std::vector<std::int64_t>& lengths) {
+  std::string out = kFrame.recall_axis();
+  const std::size_t step = (lengths.size() + 9) / 10;
+  for (std::size_t i = 0; i < lengths.size(); i += step)
+    out +=
+        fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{}</text>\n",
+                    kFrame.x_of(i, lengths.size()), kFrame.height - 6, format_length(lengths[i]));
   return out;
 }
 
@@ -117,18 +70,17 @@ std::string recall_chart_svg(const Results& results, const std::string& task) {
   for (std::size_t place = 0; place < results.run.variants.size(); ++place) {
     const VariantInfo& variant = results.run.variants[place];
     const std::string group = fmt::format("<g class=\"{}\">", series_class(place));
-    const std::string label = label_of(results.run, variant);
     for (const auto& run : runs_of(results, variant, task)) {
-      if (place < banded) bands += group + band_svg(run) + "</g>\n";
+      if (place < banded) bands += group + band_svg(kFrame, run) + "</g>\n";
       const bool dot = marked || run.size() == 1;  // a line of one point would not be seen
-      lines += group + line_svg(run) + (dot ? marks_svg(label, run) : "") + "</g>\n";
+      lines += group + line_svg(kFrame, run) + (dot ? marks_svg(kFrame, run) : "") + "</g>\n";
     }
   }
   return fmt::format(
              "<svg class=\"chart\" role=\"img\" aria-label=\"{}: recall in percent by context "
              "length; the numbers stand in the summary table\" viewBox=\"0 0 {} {}\">\n",
-             escape_html(task_label(task)), kWidth, kHeight) +
-         axes_svg(results) + bands + lines + "</svg>\n";
+             escape_html(task_label(task)), kFrame.width, kFrame.height) +
+         axes_svg(results.run.lengths) + bands + lines + "</svg>\n";
 }
 
 }  // namespace niah::reports

@@ -225,15 +225,20 @@ std::string links(const std::vector<std::string>& files) {
 
 }  // namespace
 
-std::string report_page(const Results& results, const Analysis& analysis,
-                        const std::vector<std::string>& files) {
-  const Answer answer = answer_in_words(results, analysis);
-  std::string out = fmt::format(
+std::string page_head(std::string_view title, std::string_view style) {
+  return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'; img-src data:\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n",
-      html_text(results.run.name), page_style());
+      "'unsafe-inline'; img-src "
+      "data:\">\n<title>{}</title>\n<style>{}{}</style>\n</head>\n<body>\n",
+      html_text(title), page_style(), style);
+}
+
+std::string report_page(const Results& results, const Analysis& analysis,
+                        const std::vector<std::string>& files) {
+  const Answer answer = answer_in_words(results, analysis);
+  std::string out = page_head(results.run.name);
   out += header(results) + "<main>\n" + answer_block(answer) + caveat_box(results, answer);
   out += section("heatmaps", "Where needles are found",
                  "Each square is the share of needles found at one depth and one context length. "

@@ -14,6 +14,10 @@ namespace niah::reports {
 std::string report_page(const Results& results, const Analysis& analysis,
                         const std::vector<std::string>& files);
 
+/// The beginning of a page that needs no network and no script, up to its body: `style` follows
+/// page_style().
+std::string page_head(std::string_view title, std::string_view style = "");
+
 /// The page's style sheet: light, dark, print, narrow screens.
 std::string_view page_style();
 

@@ -104,49 +104,52 @@ void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer&
   }
 }
 
-Report draw(Report report, const LmEvalSamples& samples, const fs::path& out) {
-  Writer writer(out);
-  write_tables(report.results, report.analysis, writer);
-  write_heatmaps(report.results, writer);
-  write_lm_eval(report.results, samples, writer);
-  const std::string page = report_page(report.results, report.analysis, writer.names());
-  writer.write("results", ".json", results_json(report.results, report.analysis));
-  writer.write("report", ".html", page);
-  return report;
-}
+/// All that reports are drawn from, record by record.
+class Gathering {
+ public:
+  explicit Gathering(const RunInfo& run) : collector_(run) {}
+
+  void add(const Record& record) {
+    if (collector_.add(record)) samples_.add(record);
+  }
+  Report draw(const JournalEnd& journal, const fs::path& out) && {
+    Report report{std::move(collector_).finish(), {}, journal};
+    report.analysis = analyse(report.results);
+    Writer writer(out);
+    write_tables(report.results, report.analysis, writer);
+    write_heatmaps(report.results, writer);
+    write_lm_eval(report.results, samples_, writer);
+    const std::string page = report_page(report.results, report.analysis, writer.names());
+    writer.write("results", ".json", results_json(report.results, report.analysis));
+    writer.write("report", ".html", page);
+    return report;
+  }
+
+ private:
+  Collector collector_;
+  LmEvalSamples samples_;
+};
 
 }  // namespace
 
 Report write_report(const RunInfo& run, const std::vector<fs::path>& journals,
                     const fs::path& out) {
-  Report report;
-  Collector collector(run);
-  LmEvalSamples samples;
+  Gathering gathering(run);
+  JournalEnd all;
   for (const fs::path& journal : journals) {
-    const JournalEnd end = read_records(journal, [&](const Record& record) {
-      collector.add(record);
-      samples.add(record);
-    });
-    report.journal.records += end.records;
-    report.journal.valid_bytes += end.valid_bytes;
-    report.journal.torn = report.journal.torn || end.torn;
+    const JournalEnd end =
+        read_records(journal, [&](const Record& record) { gathering.add(record); });
+    all.records += end.records;
+    all.valid_bytes += end.valid_bytes;
+    all.torn = all.torn || end.torn;
   }
-  report.results = std::move(collector).finish();
-  report.analysis = analyse(report.results);
-  return draw(std::move(report), samples, out);
+  return std::move(gathering).draw(all, out);
 }
 
 Report write_report(const RunInfo& run, const std::vector<Record>& records, const fs::path& out) {
-  Report report;
-  Collector collector(run);
-  LmEvalSamples samples;
-  for (const Record& record : records) {
-    collector.add(record);
-    samples.add(record);
-  }
-  report.results = std::move(collector).finish();
-  report.analysis = analyse(report.results);
-  return draw(std::move(report), samples, out);
+  Gathering gathering(run);
+  for (const Record& record : records) gathering.add(record);
+  return std::move(gathering).draw({}, out);
 }
 
 void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,

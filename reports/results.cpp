@@ -58,7 +58,7 @@ bool Collector::belongs(const Record& record, std::size_t variant, std::size_t t
          std::find(run.lengths.begin(), run.lengths.end(), record.length) != run.lengths.end();
 }
 
-void Collector::add(const Record& record) {
+bool Collector::add(const Record& record) {
   const RunInfo& run = results_.run;
   const std::size_t variant = place_of(
       run.variants, [&](const VariantInfo& info) { return info.fingerprint == record.variant; });
@@ -66,7 +66,7 @@ void Collector::add(const Record& record) {
       place_of(run.tasks, [&](const std::string& name) { return name == record.task; });
   if (!belongs(record, variant, task)) {
     ++results_.ignored;
-    return;
+    return false;
   }
   results_.seconds += record.seconds;
   results_.computed_tokens += record.computed_tokens;
@@ -82,6 +82,7 @@ void Collector::add(const Record& record) {
       std::move(sample));
   if (record.scored() && record.score < 1 && record.kind == "recall")
     keep_example(record, variant, task);
+  return true;
 }
 
 void Collector::keep_example(const Record& record, std::size_t variant, std::size_t task) {

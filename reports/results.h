@@ -57,8 +57,8 @@ class Collector {
  public:
   explicit Collector(RunInfo run);
 
-  /// Records that do not belong to the run are counted and left out.
-  void add(const Record& record);
+  /// Takes a record of the run and returns true; others are counted and left out.
+  bool add(const Record& record);
 
   /// The results. Throws DataError when two records of one sample contradict each other: that is a
   /// journal of two different runs.

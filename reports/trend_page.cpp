@@ -12,12 +12,14 @@
 #include "reports/line_chart.h"
 #include "reports/markup.h"
 #include "reports/page.h"
+#include "reports/recall_chart.h"
 #include "reports/statistics.h"
 
 namespace niah::reports {
 namespace {
 
-constexpr double kWidth = 560, kHeight = 216, kLeft = 34, kRight = 14, kTop = 14, kBottom = 26;
+constexpr ChartFrame kFrame = {
+    .width = 560, .height = 216, .left = 34, .right = 14, .top = 14, .bottom = 26, .inset = 8};
 constexpr std::size_t kMostMarks = 60;
 
 /// A variant on a task, over all nights.
@@ -25,14 +27,9 @@ using Series = std::tuple<std::string, std::string, std::string, std::string>;
 
 Series series_of(const NightCell& cell) { return {cell.kind, cell.model, cell.variant, cell.task}; }
 
-double x_of(std::size_t night, std::size_t nights) {
-  const auto steps = static_cast<double>(std::max<std::size_t>(nights, 2) - 1);
-  constexpr double kInset = 8;
-  return kLeft + kInset +
-         static_cast<double>(night) * (kWidth - kLeft - kRight - 2 * kInset) / steps;
+double recall_of(const NightCell& cell) {
+  return static_cast<double>(cell.hits) / static_cast<double>(cell.n);
 }
-
-double y_of(double recall) { return kTop + (1 - recall) * (kHeight - kTop - kBottom); }
 
 /// "2026-11-25T03:00:00Z" → "2026-11-25".
 std::string day(const std::string& time) { return time.substr(0, 10); }
@@ -44,18 +41,12 @@ const NightCell* find(const Night& night, const Series& series, std::int64_t len
 }
 
 std::string axes(const std::vector<Night>& nights) {
-  std::string out;
-  for (const int tick : {0, 25, 50, 75, 100}) {
-    const double y = y_of(tick / 100.0);
-    out += fmt::format("<path class=\"rule\" d=\"M{} {:.1f}H{}\"/>", kLeft, y, kWidth - kRight);
-    out += fmt::format("<text class=\"tick end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 6,
-                       y + 3.5, tick);
-  }
+  std::string out = kFrame.recall_axis();
   const std::size_t step = (nights.size() + 5) / 6;
   for (std::size_t i = 0; i < nights.size(); i += step)
     out += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{}</text>\n",
-                       std::clamp(x_of(i, nights.size()), 40.0, kWidth - 40), kHeight - 6,
-                       escape_html(day(nights[i].time)));
+                       std::clamp(kFrame.x_of(i, nights.size()), 40.0, kFrame.width - 40),
+                       kFrame.height - 6, escape_html(day(nights[i].time)));
   return out;
 }
 
@@ -76,50 +67,40 @@ std::string red_nights(const std::vector<Night>& nights, const Series& series) {
   std::string out;
   for (std::size_t i = 0; i < nights.size(); ++i) {
     if (!is_red(nights[i], series)) continue;
-    const double x = x_of(i, nights.size());
+    const double x = kFrame.x_of(i, nights.size());
     out += fmt::format(
         "<path class=\"red\" d=\"M{0:.1f} {1}V{2}\"/><path class=\"redmark\" d=\"M{3:.1f} 2h8l-4 "
         "8z\"><title>{4}: recall lost</title></path>\n",
-        x, kTop, kHeight - kBottom, x - 4, escape_html(day(nights[i].time)));
+        x, kFrame.top, kFrame.height - kFrame.bottom, x - 4, escape_html(day(nights[i].time)));
   }
   return out;
 }
 
-/// One stretch of nights without a gap: the interval behind the line.
-std::string stretch(const std::string& line, const std::string& low,
-                    const std::vector<std::pair<double, double>>& high) {
-  if (line.empty()) return "";
-  std::string area = low;
-  for (auto point = high.rbegin(); point != high.rend(); ++point)
-    area += fmt::format("L{:.1f} {:.1f}", point->first, point->second);
-  return fmt::format("<path class=\"band\" d=\"{}Z\"/><path class=\"line\" d=\"{}\"/>", area, line);
-}
-
+/// The line of a length; nights that were not measured interrupt it.
 std::string length_line(const std::vector<Night>& nights, const Series& series,
                         std::int64_t length) {
-  std::string out, line, low, marks;
-  std::vector<std::pair<double, double>> high;
+  std::string lines, marks;
+  std::vector<ChartPoint> stretch;
+  const auto end_stretch = [&] {
+    if (stretch.empty()) return;
+    lines += band_svg(kFrame, stretch) + line_svg(kFrame, stretch);
+    if (nights.size() <= kMostMarks) marks += marks_svg(kFrame, stretch);
+    stretch.clear();
+  };
   for (std::size_t i = 0; i < nights.size(); ++i) {
     const NightCell* cell = find(nights[i], series, length);
-    if (cell == nullptr || cell->n == 0) {  // not measured: the line is interrupted
-      out += stretch(line, low, high);
-      line.clear(), low.clear(), high.clear();
+    if (cell == nullptr || cell->n == 0) {
+      end_stretch();
       continue;
     }
-    const double recall = static_cast<double>(cell->hits) / static_cast<double>(cell->n);
     const Interval interval = wilson_interval(cell->hits, cell->n);
-    const double x = x_of(i, nights.size());
-    line += fmt::format("{}{:.1f} {:.1f}", line.empty() ? "M" : "L", x, y_of(recall));
-    low += fmt::format("{}{:.1f} {:.1f}", low.empty() ? "M" : "L", x, y_of(interval.low));
-    high.emplace_back(x, y_of(interval.high));
-    if (nights.size() <= kMostMarks)
-      marks += fmt::format(
-          "<circle class=\"mark\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\"><title>{}, {}: {} % (n = "
-          "{}, 95 % interval {}), {}</title></circle>",
-          x, y_of(recall), escape_html(day(nights[i].time)), format_length(length), percent(recall),
-          cell->n, percent_range(interval), escape_html(cell->outcome));
+    const std::string where = fmt::format("{}, {}", day(nights[i].time), format_length(length));
+    stretch.push_back(
+        {kFrame.x_of(i, nights.size()), recall_of(*cell), interval,
+         point_title(where, recall_of(*cell), cell->n, interval) + ", " + cell->outcome});
   }
-  return out + stretch(line, low, high) + marks;
+  end_stretch();
+  return lines + marks;
 }
 
 Table figures(const std::vector<Night>& nights, const Series& series,
@@ -138,10 +119,9 @@ Table figures(const std::vector<Night>& nights, const Series& series,
         row.push_back(cell == nullptr ? std::string(kGap) : cell->outcome);
         continue;
       }
-      row.push_back(
-          fmt::format("{} ({}), n = {}, {}",
-                      percent(static_cast<double>(cell->hits) / static_cast<double>(cell->n)),
-                      percent_range(wilson_interval(cell->hits, cell->n)), cell->n, cell->outcome));
+      row.push_back(fmt::format("{} ({}), n = {}, {}", percent(recall_of(*cell)),
+                                percent_range(wilson_interval(cell->hits, cell->n)), cell->n,
+                                cell->outcome));
     }
     table.add_row(row);
   }
@@ -171,7 +151,7 @@ std::string series_figure(const std::vector<Night>& nights, const Series& series
       "role=\"img\" aria-label=\"{}: recall in percent by night; the numbers stand in the table "
       "below\" viewBox=\"0 0 {} {}\">\n{}{}{}</svg>\n<details><summary>The "
       "figures</summary>\n{}</details>\n</figure>\n",
-      html_text(name), legend, escape_html(name), kWidth, kHeight, axes(nights), lines,
+      html_text(name), legend, escape_html(name), kFrame.width, kFrame.height, axes(nights), lines,
       red_nights(nights, series), html_table(figures(nights, series, lengths)));
 }
 
@@ -217,19 +197,13 @@ std::string trend_page(const std::vector<Night>& nights, const std::string& titl
   body += "<section>\n" + losses(nights);
   for (const Series& series : all) body += series_figure(nights, series);
   body += "</section>\n";
-  return fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
-      "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta "
-      "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\">\n<title>{}</title>\n"
-      "<style>\n{}\n.red{{stroke:#d1242f;stroke-width:1;stroke-dasharray:3 3;opacity:.7}}"
-      ".redmark{{fill:#d1242f}}"
-      ".key{{white-space:nowrap;margin-right:14px;font-size:13px}}"
-      ".key svg{{display:inline;width:22px;height:8px;vertical-align:middle}}"
-      "figure{{margin:32px 0 0}}figcaption,figure details{{padding:0}}.keys{{margin:4px 0}}"
-      ".chart{{max-width:760px}}\n</style>\n</head>\n<body>\n{}</main>"
-      "\n</body>\n</html>\n",
-      html_text(title), page_style(), body);
+  constexpr std::string_view kStyle =
+      ".red{stroke:#d1242f;stroke-width:1;stroke-dasharray:3 3;opacity:.7}.redmark{fill:#d1242f}"
+      ".key{white-space:nowrap;margin-right:14px;font-size:13px}"
+      ".key svg{display:inline;width:22px;height:8px;vertical-align:middle}"
+      "figure{margin:32px 0 0}figcaption,figure details{padding:0}.keys{margin:4px 0}"
+      ".chart{max-width:760px}\n";
+  return page_head(title, kStyle) + body + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace niah::reports

@@ -52,6 +52,11 @@ const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant) 
   return first == run.variants.end() ? variant : *first;
 }
 
+bool has_model(const RunInfo& run, const std::string& model) {
+  return std::any_of(run.variants.begin(), run.variants.end(),
+                     [&](const VariantInfo& v) { return v.model == model; });
+}
+
 std::vector<std::string> models_of(const RunInfo& run) {
   std::vector<std::string> models;
   for (const VariantInfo& variant : run.variants)

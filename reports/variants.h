@@ -33,6 +33,9 @@ const VariantInfo* find_variant(const RunInfo& run, const std::string& model,
 /// variant itself.
 const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant);
 
+/// Whether the run has variants of this model.
+bool has_model(const RunInfo& run, const std::string& model);
+
 /// The models of the run, in the order of their first variants.
 std::vector<std::string> models_of(const RunInfo& run);
 
