@@ -2,7 +2,43 @@
 
 #include <torch/torch.h>
 
+#include <charconv>
+
 namespace niah::models {
+
+const char* layer_kind_name(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::kSoftmax:
+      return "softmax";
+    case LayerKind::kSlidingWindow:
+      return "sliding-window";
+    case LayerKind::kLightning:
+      return "lightning";
+    case LayerKind::kJet:
+      return "JetBlock";
+  }
+  return "unknown";
+}
+
+std::string layer_pattern(const ModelInfo& info) {
+  std::string pattern;
+  for (const LayerKind kind : info.layers)
+    pattern += kind == LayerKind::kSoftmax         ? 'A'
+               : kind == LayerKind::kSlidingWindow ? 'W'
+               : kind == LayerKind::kLightning     ? 'L'
+                                                   : 'J';
+  return pattern;
+}
+
+std::optional<std::int64_t> layer_of(std::string_view tensor) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!tensor.starts_with(kPrefix)) return std::nullopt;
+  std::int64_t layer = 0;
+  const std::string_view rest = tensor.substr(kPrefix.size());
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  if (error != std::errc()) return std::nullopt;
+  return layer;
+}
 
 at::Tensor CausalLM::forward(const at::Tensor& ids, State& state, Logits logits) {
   const std::int64_t rows = logits == Logits::kAll ? ids.size(1) : logits == Logits::kLast ? 1 : 0;

@@ -4,7 +4,9 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/state.h"
@@ -17,6 +19,9 @@ enum class Logits { kNone, kLast, kAll };
 
 /// Kinds of sequence mixers.
 enum class LayerKind { kSoftmax, kSlidingWindow, kLightning, kJet };
+
+/// "softmax", "sliding-window", "lightning", "JetBlock".
+const char* layer_kind_name(LayerKind kind);
 
 /// What one layer's mixer keeps and computes beside its matrices, for pricing.
 struct MixerCost {
@@ -41,6 +46,13 @@ struct ModelInfo {
   /// What a user should know before trusting the results: one line each.
   std::vector<std::string> warnings;
 };
+
+/// One letter a layer: A softmax, W sliding window, L lightning, J JetBlock.
+std::string layer_pattern(const ModelInfo& info);
+
+/// The layer that a tensor belongs to by its name ("model.layers.7.mlp…"); nullopt outside of the
+/// layers.
+std::optional<std::int64_t> layer_of(std::string_view tensor);
 
 /// What all layers of one forward pass share.
 struct Pass {

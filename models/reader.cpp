@@ -27,11 +27,10 @@ std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) 
   for (std::size_t i = 1; i < models.size(); ++i) {
     for (const auto& item : models[i]->named_parameters()) {
       const std::string& name = item.key();
-      constexpr std::string_view kPrefix = "model.layers.";
-      const bool in_layer = name.starts_with(kPrefix);
       const bool embedding = name.starts_with("model.embed_tokens");
+      const auto in_layer = layer_of(name);
       if (!in_layer && !embedding) continue;  // the head comes after every layer
-      const std::int64_t layer = in_layer ? std::stoll(name.substr(kPrefix.size())) : 0;
+      const std::int64_t layer = in_layer.value_or(0);
       if (layer < shared && !same(item.value(), reference[name])) shared = layer;
     }
   }

@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "models/verify.h"
+
 namespace niah::models {
 namespace {
 
@@ -14,7 +16,6 @@ namespace {
 // differences of the size of the logits themselves.
 constexpr double kTolerance = 1e-3;
 constexpr double kTolerance16 = 0.1;
-constexpr double kClearMargin = 10;  // as in verify: in mean differences
 constexpr std::int64_t kLargePiece = 4096;
 constexpr std::int64_t kDecoded = 66;  // more than one chunk of the linear ops
 
@@ -99,31 +100,15 @@ SelftestCheck compare(std::string what, const at::Tensor& got, const at::Tensor&
   check.max_difference = difference.max().item<double>() / scale;
   check.mean_difference = difference.mean().item<double>() / scale;
   if (are_logits) {
-    const auto best = std::get<0>(expected.topk(2, -1));
-    const at::Tensor margin = best.select(-1, 0) - best.select(-1, 1);
     const at::Tensor differs = got.argmax(-1).ne(expected.argmax(-1));
     check.contradictions =
-        differs.logical_and(margin.gt(kClearMargin * check.mean_difference * scale))
+        differs.logical_and(clear_positions(expected, check.mean_difference * scale))
             .sum()
             .item<std::int64_t>();
   }
   const double deviation = low_precision ? check.mean_difference : check.max_difference;
   check.passed = deviation <= check.tolerance && check.contradictions == 0;  // false for NaN
   return check;
-}
-
-const char* kind_name(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::kSoftmax:
-      return "softmax";
-    case LayerKind::kSlidingWindow:
-      return "sliding-window";
-    case LayerKind::kLightning:
-      return "lightning";
-    case LayerKind::kJet:
-      return "JetBlock";
-  }
-  return "unknown";
 }
 
 /// First and last layer of each linear kind, bottom up.
@@ -180,7 +165,7 @@ std::vector<SelftestCheck> selftest(CausalLM& model, const SelftestOptions& opti
   Cuts stepwise = cuts_every(options.chunk, prefill);
   for (std::int64_t at = prefill + 1; at <= options.long_tokens; ++at) stepwise.push_back(at);
   for (const std::int64_t index : linear_layers(model)) {
-    const char* kind = kind_name(model.info().layers[static_cast<std::size_t>(index)]);
+    const char* kind = layer_kind_name(model.info().layers[static_cast<std::size_t>(index)]);
     checks.push_back(
         compare(fmt::format("layer {} ({}): chunks of {} and decode = pieces of {}, {} tokens",
                             index, kind, options.chunk, kLargePiece, options.long_tokens),

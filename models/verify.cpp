@@ -92,6 +92,12 @@ Golden read_golden(const std::filesystem::path& path) {
   return golden;
 }
 
+at::Tensor clear_positions(const at::Tensor& logits, double mean_difference) {
+  const auto best = std::get<0>(logits.topk(2, -1));
+  const at::Tensor margin = best.select(-1, 0) - best.select(-1, 1);
+  return margin.gt(kClearMargin * mean_difference);
+}
+
 VerifyResult verify(CausalLM& model, const Golden& golden, std::int64_t chunk) {
   if (golden.logits.size(2) != model.info().vocab_size)
     throw DataError(fmt::format("verifying: the golden file has {} logits a position, the model {}",
@@ -104,15 +110,12 @@ VerifyResult verify(CausalLM& model, const Golden& golden, std::int64_t chunk) {
   const at::Tensor ours = at::cat({prefill, decode}, 1).squeeze(0);
   const at::Tensor theirs = at::cat({golden.logits, golden.decode_logits}, 1).squeeze(0);
   const at::Tensor same = ours.argmax(-1).eq(theirs.argmax(-1));
-  const auto best = std::get<0>(theirs.topk(2, -1));
-  const at::Tensor margin = best.select(-1, 0) - best.select(-1, 1);
-
   VerifyResult result;
   result.prefill_max_abs_diff = (prefill - golden.logits).abs().max().item<double>();
   result.decode_max_abs_diff = (decode - golden.decode_logits).abs().max().item<double>();
   result.mean_abs_diff = (ours - theirs).abs().mean().item<double>();
   result.argmax_agreement = same.to(at::kDouble).mean().item<double>();
-  const at::Tensor clear = same.masked_select(margin.gt(kClearMargin * result.mean_abs_diff));
+  const at::Tensor clear = same.masked_select(clear_positions(theirs, result.mean_abs_diff));
   result.clear_argmax_agreement =
       clear.numel() == 0 ? 1 : clear.to(at::kDouble).mean().item<double>();
   result.positions = ours.size(0);

@@ -23,6 +23,10 @@ struct Golden {
 /// Reads a golden file. Throws DataError naming missing or mis-shaped entries.
 Golden read_golden(const std::filesystem::path& path);
 
+/// Which positions of logits [P, vocab] are clear: their two best are further apart than 10 times
+/// `mean_difference`, so that even lower precision must agree. Bool [P].
+at::Tensor clear_positions(const at::Tensor& logits, double mean_difference);
+
 struct VerifyResult {
   double prefill_max_abs_diff = 0;
   double decode_max_abs_diff = 0;

@@ -18,48 +18,15 @@
 namespace niah {
 namespace {
 
-char layer_letter(models::LayerKind kind) {
-  switch (kind) {
-    case models::LayerKind::kSoftmax:
-      return 'A';
-    case models::LayerKind::kSlidingWindow:
-      return 'W';
-    case models::LayerKind::kLightning:
-      return 'L';
-    case models::LayerKind::kJet:
-      return 'J';
-  }
-  return '?';
-}
-
-std::string layer_pattern(const models::ModelInfo& info) {
-  std::string pattern;
-  for (const models::LayerKind kind : info.layers) pattern += layer_letter(kind);
-  return pattern;
-}
-
-const char* mixer_name(models::LayerKind kind) {
-  switch (kind) {
-    case models::LayerKind::kSoftmax:
-      return "softmax mixers";
-    case models::LayerKind::kSlidingWindow:
-      return "sliding-window mixers";
-    case models::LayerKind::kLightning:
-      return "lightning mixers";
-    case models::LayerKind::kJet:
-      return "JetBlock mixers";
-  }
-  return "mixers";
-}
-
 /// Part of the model that a tensor belongs to, for the count by kind.
 std::string part_of(const std::string& name, const models::ModelInfo& info) {
   if (name.find("embed_tokens") != std::string::npos) return "embedding";
   if (name.find("lm_head") != std::string::npos) return "output head";
   if (name.find(".mlp.") != std::string::npos) return "MLP";
-  constexpr std::string_view kLayers = "model.layers.";
-  if (name.find(".self_attn.") == std::string::npos || !name.starts_with(kLayers)) return "norms";
-  return mixer_name(info.layers[std::stoul(name.substr(kLayers.size()))]);
+  const auto layer = models::layer_of(name);
+  if (name.find(".self_attn.") == std::string::npos || !layer) return "norms";
+  const models::LayerKind kind = info.layers[static_cast<std::size_t>(*layer)];
+  return fmt::format("{} mixers", models::layer_kind_name(kind));
 }
 
 /// What every command that opens a checkpoint may be told about it.
@@ -126,7 +93,7 @@ ExitCode run_info(const ModelArguments& arguments) {
   fmt::print("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
              info.hidden_size, format_count(info.vocab_size));
   fmt::print("  layers         {}  {}  (A softmax, L lightning, W sliding window, J JetBlock)\n",
-             info.layers.size(), layer_pattern(info));
+             info.layers.size(), models::layer_pattern(info));
   fmt::print("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
     fmt::print("    {:22} {:>14}\n", part, format_count(count));

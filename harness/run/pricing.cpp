@@ -21,13 +21,6 @@ namespace {
 constexpr double kHiddenCopies = 6, kWideCopies = 4;
 constexpr std::int64_t kDraftTokens = 16;
 
-/// Index of the layer in "model.layers.7.mlp…"; nullopt for what is outside of them.
-std::optional<std::size_t> layer_of(const std::string& name) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  return std::stoul(name.substr(kPrefix.size()));
-}
-
 bool is_softmax(models::LayerKind kind) {
   return kind == models::LayerKind::kSoftmax || kind == models::LayerKind::kSlidingWindow;
 }
@@ -72,18 +65,17 @@ GroupShape group_shape(const models::CausalLM& model, std::string name, std::int
   shape.variants = variants;
   shape.shared_layers = shared;
   shape.element = static_cast<std::int64_t>(c10::elementSize(dtype));
-  const std::size_t layers = shape.info.layers.size();
-  shape.layer_parameters.assign(layers, 0);
+  shape.layer_parameters.assign(shape.info.layers.size(), 0);
   double last_mixer = 0;
   shape.head_parameters =
       static_cast<double>(shape.info.vocab_size) * static_cast<double>(shape.info.hidden_size);
   for (const auto& item : model.named_parameters()) {
-    const auto layer = layer_of(item.key());
+    const auto layer = models::layer_of(item.key());
     if (!layer || item.value().dim() != 2) continue;
     const auto count = static_cast<double>(item.value().numel());
-    shape.layer_parameters[*layer] += count;
+    shape.layer_parameters[static_cast<std::size_t>(*layer)] += count;
     shape.widest = std::max(shape.widest, item.value().size(0));
-    if (*layer + 1 == layers && item.key().find(".self_attn.") != std::string::npos)
+    if (*layer + 1 == model.num_layers() && item.key().find(".self_attn.") != std::string::npos)
       last_mixer += count;
   }
   const models::MixerCost& last = shape.info.mixers.back();

@@ -56,14 +56,15 @@ std::size_t shard_count(const std::string& name) {
   return of == std::string::npos ? 0 : std::strtoul(name.c_str() + of + 4, nullptr, 10);
 }
 
-/// The index of a folder that has none, from the headers of its shards.
-std::map<std::string, std::string> index_of_headers(const fs::path& folder) {
+/// The weight files of a folder without an index, in name order.
+std::vector<std::string> find_shards(const fs::path& folder) {
+  if (fs::exists(folder / kSingle)) return {kSingle};
   std::vector<std::string> shards;
   bool pickled = false;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".safetensors")
-      shards.push_back(entry.path().filename().string());
-    pickled = pickled || entry.path().extension() == ".bin" || entry.path().extension() == ".pt";
+    const fs::path extension = entry.path().extension();
+    if (extension == ".safetensors") shards.push_back(entry.path().filename().string());
+    pickled = pickled || extension == ".bin" || extension == ".pt";
   }
   if (shards.empty())
     throw DataError(fmt::format(
@@ -76,24 +77,13 @@ std::map<std::string, std::string> index_of_headers(const fs::path& folder) {
   if (std::any_of(shards.begin(), shards.end(), numbered))
     std::erase_if(shards, std::not_fn(numbered));
   std::sort(shards.begin(), shards.end());
-  std::map<std::string, std::string> map;
-  for (const std::string& shard : shards) {
+  for (const std::string& shard : shards)
     if (shard_count(shard) > shards.size())
       throw DataError(
           fmt::format("opening the checkpoint {}: {} of the {} shards that {} speaks of "
                       "are there, and there is no {}",
                       folder.string(), shards.size(), shard_count(shard), shard, kIndex));
-    const SafetensorsFile file(folder / shard);
-    for (const TensorInfo& tensor : file.tensors()) {
-      const auto [place, is_new] = map.emplace(tensor.name, shard);
-      if (!is_new)
-        throw DataError(fmt::format(
-            "opening the checkpoint {}: {} and {} both hold tensor '{}', and there is no {} to say "
-            "which one counts",
-            folder.string(), place->second, shard, valid_utf8(tensor.name), kIndex));
-    }
-  }
-  return map;
+  return shards;
 }
 
 }  // namespace
@@ -126,13 +116,26 @@ Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
   if (!config_.is_object())
     throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
 
-  if (fs::exists(folder / kSingle)) {
-    files_.push_back(std::make_unique<SafetensorsFile>(folder / kSingle));
-    for (const TensorInfo& tensor : files_.back()->tensors())
-      tensors_.emplace(tensor.name, std::pair{files_.back().get(), &tensor});
-    return;
+  if (!fs::exists(folder / kSingle) && fs::exists(folder / kIndex))
+    open_shards(read_index(folder / kIndex));
+  else
+    open_files(find_shards(folder));
+}
+
+void Checkpoint::open_files(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    files_.push_back(std::make_unique<SafetensorsFile>(folder_ / name));
+    for (const TensorInfo& tensor : files_.back()->tensors()) {
+      const auto [place, is_new] =
+          tensors_.emplace(tensor.name, std::pair{files_.back().get(), &tensor});
+      if (!is_new)
+        throw DataError(fmt::format(
+            "opening the checkpoint {}: {} and {} both hold tensor '{}', and there is no {} to say "
+            "which one counts",
+            folder_.string(), place->second.first->path().filename().string(), name,
+            valid_utf8(tensor.name), kIndex));
+    }
   }
-  open_shards(fs::exists(folder / kIndex) ? read_index(folder / kIndex) : index_of_headers(folder));
 }
 
 void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_map) {
@@ -192,15 +195,19 @@ const TensorInfo* Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : found->second.second;
 }
 
-std::span<const std::byte> Checkpoint::bytes(const TensorInfo& tensor) const {
+const SafetensorsFile& Checkpoint::holder(const TensorInfo& tensor) const {
   const auto found = tensors_.find(tensor.name);
   check(found != tensors_.end() && found->second.second == &tensor,
         "a tensor of another checkpoint");
-  return found->second.first->bytes(tensor);
+  return *found->second.first;
+}
+
+std::span<const std::byte> Checkpoint::bytes(const TensorInfo& tensor) const {
+  return holder(tensor).bytes(tensor);
 }
 
 std::uint64_t Checkpoint::offset(const TensorInfo& tensor) const {
-  return tensors_.find(tensor.name)->second.first->offset(tensor);
+  return holder(tensor).offset(tensor);
 }
 
 fs::path Checkpoint::file_of(std::string_view name) const {

@@ -46,6 +46,8 @@ class Checkpoint {
   std::string weights_sha256() const;
 
  private:
+  void open_files(const std::vector<std::string>& names);
+  const SafetensorsFile& holder(const TensorInfo& tensor) const;
   void open_shards(const std::map<std::string, std::string>& weight_map);
 
   std::filesystem::path folder_;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -102,12 +103,19 @@ Side open_side(const fs::path& folder) {
   return side;
 }
 
-at::Tensor tensor_of(const Side& side, const std::string& name) {
+/// A tensor in fp32, and what its bytes hash to.
+struct Stored {
+  at::Tensor values;
+  std::string sha256;
+};
+
+Stored read_tensor(const Side& side, const std::string& name) {
   const TensorInfo& info = *side.checkpoint->find(name);
   const auto bytes = side.checkpoint->bytes(info);
-  const at::Tensor copy = view_tensor(info, bytes, side.checkpoint).to(at::kFloat, false, true);
+  Stored stored{view_tensor(info, bytes, side.checkpoint).to(at::kFloat, false, true),
+                sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
   release_pages(bytes.data(), bytes.size());
-  return copy;
+  return stored;
 }
 
 /// Files that say how text becomes ids; where both have one, it must be the same.
@@ -198,60 +206,62 @@ class Restoration {
 
   void layer(const SoftmaxLayer& whole) {
     const SoftmaxLayer layer = trimmed(whole, options_);
-    WeightMap before, after;
-    std::vector<std::string> names = norm_names(post_, layer, options_);
+    const std::vector<std::string> norms = norm_names(post_, layer, options_);
+    std::vector<std::string> names = norms;
     for (const auto* group : {&layer.query, &layer.key, &layer.value})
       names.insert(names.end(), group->begin(), group->end());
+    std::map<std::string, std::pair<Stored, Stored>> stored;  // before and after the fine-tune
+    WeightMap before, after;
     for (const std::string& name : names) {
-      before.emplace(name, tensor_of(pre_, name));
-      after.emplace(name, tensor_of(post_, name));
+      const auto& [old, now] = stored[name] = {read_tensor(pre_, name), read_tensor(post_, name)};
+      before.emplace(name, old.values);
+      after.emplace(name, now.values);
     }
     RestoreOptions restore_options = options_.restore;
     restore_options.windows = true;  // which layers, was decided before
     WeightMap restored = restore(before, after, {layer}, restore_options);
-    for (const std::string& name : norm_names(post_, layer, options_))
-      restored[name] = before.at(name);
+    for (const std::string& name : norms) restored[name] = before.at(name);
     if (options_.restore.method == RestoreMethod::kQkPro) {
       const auto [change, size] = routing_change(
           restored.at(layer.query[0]), before.at(layer.query[0]), before.at(layer.key[0]), layer);
       routing_change_ += change;
       routing_size_ += size;
     }
-    for (const std::string& name : names) {
-      const bool same = restored.at(name).is_same(after.at(name));
-      if (!same) write(name, restored.at(name), after.at(name));
-    }
+    for (const auto& [name, sides] : stored)
+      if (!restored.at(name).is_same(after.at(name))) write(name, restored.at(name), sides);
     summary_.layers.push_back(layer.index);
   }
 
   RestoreSummary finish() {
-    for (const std::string& file : files_) Patch(folder_ / file).sync();
+    for (auto& [file, patch] : patches_) patch.sync();
     if (options_.restore.method == RestoreMethod::kQkPro && routing_size_ > 0)
       summary_.residual = std::sqrt(routing_change_ / routing_size_);
     return std::move(summary_);
   }
 
  private:
-  void write(const std::string& name, const at::Tensor& restored, const at::Tensor& post) {
+  void write(const std::string& name, const at::Tensor& restored,
+             const std::pair<Stored, Stored>& sides) {
+    const at::Tensor& post = sides.second.values;
     const TensorInfo& info = *post_.checkpoint->find(name);
     const at::Tensor mixed =
         options_.alpha == 1 ? restored : post + options_.alpha * (restored - post);
     const at::Tensor stored = mixed.to(scalar_type(info.dtype)).contiguous();
     const std::string file = post_.checkpoint->file_of(name).filename().string();
-    Patch(folder_ / file)
-        .write(post_.checkpoint->offset(info), static_cast<const char*>(stored.const_data_ptr()),
-               stored.nbytes());
-    files_.insert(file);
+    patches_.try_emplace(file, folder_ / file)
+        .first->second.write(post_.checkpoint->offset(info),
+                             static_cast<const char*>(stored.const_data_ptr()), stored.nbytes());
     const double size = post.norm().item<double>();
     const double change = (stored.to(at::kFloat) - post).norm().item<double>();
-    summary_.tensors.push_back({name, file, size > 0 ? change / size : change});
+    summary_.tensors.push_back(
+        {name, file, size > 0 ? change / size : change, sides.first.sha256, sides.second.sha256});
   }
 
   const Side& pre_;
   const Side& post_;
   fs::path folder_;
   const RestoreCheckpointOptions& options_;
-  std::set<std::string> files_;
+  std::map<std::string, Patch> patches_;  // by file
   RestoreSummary summary_;
   double routing_change_ = 0, routing_size_ = 0;
 };
@@ -269,18 +279,12 @@ std::string describe_restoration(const fs::path& pre, const fs::path& post,
                                  {"layers", summary.layers}};
   if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
   if (summary.residual) json["residual"] = *summary.residual;
-  const Checkpoint before(pre), after(post);
-  for (const RestoredTensor& tensor : summary.tensors) {
-    const auto hash = [&](const Checkpoint& from) {
-      const auto bytes = from.bytes(*from.find(tensor.name));
-      return sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    };
+  for (const RestoredTensor& tensor : summary.tensors)
     json["tensors"].push_back({{"name", tensor.name},
                                {"file", tensor.file},
                                {"relative_change", tensor.relative_change},
-                               {"pre_sha256", hash(before)},
-                               {"post_sha256", hash(after)}});
-  }
+                               {"pre_sha256", tensor.pre_sha256},
+                               {"post_sha256", tensor.post_sha256}});
   return json.dump(2) + "\n";
 }
 

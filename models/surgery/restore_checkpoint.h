@@ -25,7 +25,8 @@ struct RestoreCheckpointOptions {
 /// One tensor that was changed.
 struct RestoredTensor {
   std::string name, file;
-  double relative_change = 0;  ///< |new - post| / |post|, Frobenius
+  double relative_change = 0;           ///< |new - post| / |post|, Frobenius
+  std::string pre_sha256, post_sha256;  ///< of its bytes in either checkpoint
 };
 
 /// What was written.

@@ -172,13 +172,7 @@ TEST_P(ReleasedConfig, HasItsParametersTensorsAndLayers) {
   const auto model = make_model(released.config, released.name, source);
   EXPECT_EQ(source.parameters(), released.parameters);
   EXPECT_EQ(source.shapes().size(), released.tensors);
-  std::string layers;
-  for (const LayerKind kind : model->info().layers)
-    layers += kind == LayerKind::kSoftmax         ? 'A'
-              : kind == LayerKind::kSlidingWindow ? 'W'
-              : kind == LayerKind::kLightning     ? 'L'
-                                                  : 'J';
-  EXPECT_EQ(layers, released.pattern);
+  EXPECT_EQ(layer_pattern(model->info()), released.pattern);
   for (const auto& [name, shape] : released.shapes)
     EXPECT_EQ(source.shapes().at(name), shape) << name;
   EXPECT_FALSE(source.shapes().contains("lm_head.weight"));
