@@ -39,7 +39,8 @@ struct Fixture {
 
 TEST(DecodeGreedy, EqualsTokenByTokenWithoutADraft) {
   Fixture f;
-  const Generation out = f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}});
+  const Generation out =
+      f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}, .exhausted = {}});
   EXPECT_EQ(out.ids, f.greedy(20));
   EXPECT_TRUE(out.hit_limit);
   EXPECT_FALSE(out.draft_log_prob.has_value());
@@ -120,7 +121,9 @@ TEST(DecodeGreedy, ReportsLogitsThatAreNotFinite) {
   WeightMap weights = load_weights(checkpoint, at::kFloat);
   weights["model.norm.weight"] = at::full_like(weights["model.norm.weight"], NAN);
   f.model = build_model(checkpoint->config(), "broken", weights);
-  EXPECT_FALSE(f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = {}, .decided = {}}).finite);
+  EXPECT_FALSE(
+      f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = {}, .decided = {}, .exhausted = {}})
+          .finite);
 }
 
 }  // namespace
