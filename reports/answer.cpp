@@ -256,6 +256,24 @@ void add_format_warnings(const Results& results, std::vector<std::string>& warni
   }
 }
 
+/// Reference protocols can run out of text; such a cell is easier than its column says.
+void add_short_cell_warning(const Results& results, std::vector<std::string>& warnings) {
+  constexpr double kNominal = 0.9;
+  std::map<std::string, double> shares;  // once a cell, whatever the variant
+  for (const Cell& cell : results.cells) {
+    if (cell.kind != "recall" || cell.n == 0) continue;
+    const double share = cell.mean_real_length / static_cast<double>(cell.length);
+    if (share < kNominal) shares.emplace(cell_label(cell.task, cell.length), share);
+  }
+  if (shares.empty()) return;
+  std::vector<std::string> list;
+  for (const auto& [cell, share] : shares)
+    list.push_back(fmt::format("{} ({} of its length)", cell, percent_words(share)));
+  warnings.push_back(fmt::format("Prompts of {} are much shorter than their column says: {}.",
+                                 counted(static_cast<std::int64_t>(shares.size()), "cell"),
+                                 fmt::join(list, ", ")));
+}
+
 }  // namespace
 
 std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
@@ -284,6 +302,7 @@ Answer answer_in_words(const Results& results, const Analysis& analysis) {
   add_unmeasured_warning(results, answer.warnings);
   add_gap_warning(results, answer.warnings);
   add_format_warnings(results, answer.warnings);
+  add_short_cell_warning(results, answer.warnings);
   return answer;
 }
 

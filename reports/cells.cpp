@@ -58,6 +58,7 @@ bool is_format_miss(std::string_view miss) {
 }
 
 std::string miss_label(std::string_view miss) {
+  if (miss == "oom") return "out of memory";
   std::string label(miss);
   std::replace(label.begin(), label.end(), '_', ' ');
   return label;

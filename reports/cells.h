@@ -74,7 +74,7 @@ std::vector<DepthBand> depth_points(const Cell& cell);
 /// Whether a miss class says nothing about retrieval (format, token limit).
 bool is_format_miss(std::string_view miss);
 
-/// A miss class as people read it: "wrong_value" → "wrong value".
+/// A miss class as people read it: "wrong_value" → "wrong value", "oom" → "out of memory".
 std::string miss_label(std::string_view miss);
 
 }  // namespace niah::reports

@@ -46,6 +46,7 @@ Comparison compare(const Cell& reference, const Cell& cell) {
   out.variant = cell.variant;
   out.pairs = pair_samples(reference, cell);
   out.p = mcnemar_two_sided(out.pairs.only_first, out.pairs.only_second);
+  out.log_prob = mean_change(log_prob_changes(reference, cell));
   return out;
 }
 
@@ -57,7 +58,16 @@ void adjust_by_family(std::vector<Comparison>& comparisons) {
     std::vector<double> p_values;
     for (const Comparison* c : family) p_values.push_back(c->p);
     const std::vector<double> adjusted = holm(p_values);
-    for (std::size_t i = 0; i < family.size(); ++i) family[i]->adjusted = adjusted[i];
+    // Holm's strictest step, and two-sided: what holds for it holds for every cell.
+    const double alpha = kAlpha / 2 / static_cast<double>(family.size());
+    std::map<std::int64_t, std::optional<double>> detectable;
+    for (std::size_t i = 0; i < family.size(); ++i) {
+      family[i]->adjusted = adjusted[i];
+      const std::int64_t n = family[i]->pairs.n();
+      const auto [known, is_new] = detectable.try_emplace(n);
+      if (is_new) known->second = minimum_detectable_drop(n, alpha, kPower);
+      family[i]->detectable = known->second;
+    }
   }
 }
 
@@ -156,6 +166,15 @@ TaskTrend trend_of(const Results& results, const VariantInfo& variant, const std
 
 PairCounts pair_samples(const Cell& first, const Cell& second) {
   return pair_samples_by_band(first, second, 1).front();
+}
+
+std::vector<double> log_prob_changes(const Cell& first, const Cell& second) {
+  std::vector<double> changes;
+  for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
+    if (match[0]->log_prob && match[1]->log_prob)
+      changes.push_back(*match[1]->log_prob - *match[0]->log_prob);
+  });
+  return changes;
 }
 
 std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands) {

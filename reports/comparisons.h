@@ -39,6 +39,11 @@ PairCounts pair_samples(const Cell& first, const Cell& second);
 /// The same in `bands` bands of depth, as depth_bands has them.
 std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands = 10);
 
+/// By how much the log-probability of the right value changed, second less first in nats, on each
+/// sample that both were scored on. It moves before recall does: a value can become less likely
+/// long before another one is said.
+std::vector<double> log_prob_changes(const Cell& first, const Cell& second);
+
 /// A variant against a reference in one cell.
 struct Comparison {
   std::string kind;
@@ -49,6 +54,10 @@ struct Comparison {
   PairCounts pairs;
   double p = 1;         ///< exact two-sided McNemar
   double adjusted = 1;  ///< by Holm, over the cells of this variant and reference
+  /// The smallest drop that this n would show with probability 0.8, were it the only cell to drop;
+  /// nullopt when not even a total loss would show.
+  std::optional<double> detectable;
+  std::optional<MeanChange> log_prob;  ///< of the right value, in nats, with its 95 % interval
 };
 
 /// What a restoration brought back in one cell, on the samples that base, fine-tune and restoration

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 
@@ -10,6 +11,15 @@
 #include "harness/base/units.h"
 
 namespace niah::reports {
+namespace {
+
+/// Line and paragraph separators, and the marks that turn the direction of writing: what stands
+/// behind them would move.
+constexpr std::array<std::string_view, 14> kLayoutMarks = {
+    "\u2028", "\u2029", "\u200E", "\u200F", "\u061C", "\u202A", "\u202B",
+    "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
+
+}  // namespace
 
 std::string percent(double share, int decimals) {
   return fmt::format("{:.{}f}", 100 * share, decimals);
@@ -32,10 +42,19 @@ std::string percent_range(const Interval& interval) {
 
 std::string p_value(double p) { return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p); }
 
+std::string p_words(double p) {
+  const std::string value = p_value(p);
+  return value.starts_with('<') ? "p " + value : "p = " + value;
+}
+
 std::string signed_number(double value, int decimals) {
   const std::string digits = fmt::format("{:.{}f}", std::abs(value), decimals);
   if (digits.find_first_not_of("0.") == std::string::npos) return digits;
   return (value < 0 ? "−" : "+") + digits;
+}
+
+std::string nats_range(const Interval& interval) {
+  return signed_number(interval.low, 2) + " to " + signed_number(interval.high, 2);
 }
 
 std::string task_label(std::string_view task) {
@@ -68,6 +87,11 @@ std::string shorten(std::string_view utf8, std::size_t code_points) {
 std::string one_line(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  // C1 controls (U+0080 to U+009F): terminals obey some of them.
+  for (std::size_t at = 0; (at = text.find('\xC2', at)) != std::string::npos; ++at)
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xA0)
+      text.replace(at, 2, " ");
+  for (const std::string_view mark : kLayoutMarks) text = replace_all(std::move(text), mark, " ");
   return text;
 }
 

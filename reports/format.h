@@ -28,8 +28,14 @@ std::string percent_range(const Interval& interval);
 /// 0.0341 → "0.034", 0.00002 → "< 0.001".
 std::string p_value(double p);
 
+/// "p = 0.034", "p < 0.001": for sentences.
+std::string p_words(double p);
+
 /// A signed number with a real minus sign: "+12.5", "−3.0", "0.0".
 std::string signed_number(double value, int decimals = 1);
+
+/// {-0.52, 0.104} → "−0.52 to +0.10".
+std::string nats_range(const Interval& interval);
 
 /// "s3" → "S3"; other names as they are.
 std::string task_label(std::string_view task);
@@ -43,7 +49,8 @@ std::string cell_label(std::string_view task, std::int64_t length);
 /// The first `code_points` of well-formed UTF-8, with "…" when there is more.
 std::string shorten(std::string_view utf8, std::size_t code_points);
 
-/// The text with a space for each control character: it stays on its line and moves no terminal.
+/// The text with a space for each control character, line separator and mark of writing direction:
+/// it stays on its line, moves no terminal, and what follows it stays where it is.
 std::string one_line(std::string text);
 
 /// The text in lines of at most `width` code points, broken at spaces; lines after the first begin

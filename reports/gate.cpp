@@ -119,15 +119,15 @@ bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& 
 void judge(GateCell& cell, const GateOptions& options) {
   if (is_regression(cell.pairs, cell.adjusted, options)) {
     cell.outcome = GateOutcome::kRegression;
-    cell.reason = fmt::format("recall fell {} (p = {} after Holm)", change_words(cell.pairs),
-                              p_value(cell.adjusted));
+    cell.reason = fmt::format("recall fell {} ({} after Holm)", change_words(cell.pairs),
+                              p_words(cell.adjusted));
     return;
   }
   if (!cell.reason.empty()) return;  // not measured, or only in part
   cell.outcome = GateOutcome::kInconclusive;
   if (drop_of(cell.pairs) > options.max_drop) {
-    cell.reason = fmt::format("recall fell {}, but n = {} cannot tell this from chance (p = {})",
-                              change_words(cell.pairs), cell.pairs.n(), p_value(cell.adjusted));
+    cell.reason = fmt::format("recall fell {}, but n = {} cannot tell this from chance ({})",
+                              change_words(cell.pairs), cell.pairs.n(), p_words(cell.adjusted));
   } else if (!cell.detectable || *cell.detectable > options.detectable) {
     cell.reason = cell.detectable ? fmt::format("n = {} would only show a drop of {} or more",
                                                 cell.pairs.n(), percent_words(*cell.detectable))
@@ -169,6 +169,16 @@ std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
     }
   }
   return tests;
+}
+
+/// Intervals that all hold together with probability 1 - alpha (Bonferroni).
+void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
+  const double cells = static_cast<double>(std::max<std::size_t>(matched.size(), 1));
+  for (std::size_t i = 0; i < matched.size(); ++i)
+    if (matched[i].current != nullptr)
+      verdict.cells[i].log_prob =
+          mean_change(log_prob_changes(*matched[i].baseline, *matched[i].current),
+                      1 - verdict.options.alpha / cells);
 }
 
 /// The drop that each n would show is the same for equal n: worked out once.
@@ -254,6 +264,7 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   }
   adjust(verdict.cells);
   fill_detectable(verdict.cells, options);
+  fill_log_prob(verdict, matched);
   for (GateCell& cell : verdict.cells) judge(cell, options);
 
   verdict.bands = band_tests(matched);

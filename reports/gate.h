@@ -38,6 +38,8 @@ struct GateCell {
   double p = 1;                      ///< exact one-sided McNemar: this run is worse
   double adjusted = 1;               ///< by Holm; comparable with GateOptions::alpha
   std::optional<double> detectable;  ///< the smallest drop that this n would show
+  /// Change of the right value's log-probability in nats; its interval holds for all cells at once.
+  std::optional<MeanChange> log_prob;
   GateOutcome outcome = GateOutcome::kNotMeasured;
   std::string reason;  ///< one sentence; empty for a pass
 };

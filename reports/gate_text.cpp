@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/base/text.h"
 #include "reports/format.h"
 #include "reports/gate.h"
 #include "reports/table.h"
@@ -36,6 +37,23 @@ std::string change(const PairCounts& pairs) {
 std::string band_name(const GateBand& band) {
   return fmt::format("{} at depth {:g}–{:g} %, all lengths", task_label(band.task), band.low,
                      band.high);
+}
+
+std::string detectable_words(const GateCell& cell) {
+  return cell.detectable ? percent(*cell.detectable) : std::string(kGap);
+}
+
+std::string log_prob_words(const GateCell& cell) {
+  if (!cell.log_prob) return std::string(kGap);
+  return fmt::format("{} ({})", signed_number(cell.log_prob->mean, 2),
+                     nats_range(cell.log_prob->interval));
+}
+
+/// What a passing cell's line adds when the right value became less likely: recall may be next.
+std::string drift_warning(const GateCell& cell) {
+  if (cell.outcome != GateOutcome::kPass || !cell.log_prob || cell.log_prob->interval.high >= 0)
+    return "";
+  return fmt::format("; the value's log-probability fell by {:.2f} nats", -cell.log_prob->mean);
 }
 
 std::string headline(const Verdict& verdict) {
@@ -94,6 +112,8 @@ std::string gate_markdown(const Verdict& verdict) {
                {"pairs"},
                {"recall %"},
                {"p (Holm)"},
+               {"would show, points"},
+               {"value log-probability, nats"},
                {"why", Align::kLeft}},
               {}};
   for (const GateBand& band : verdict.bands)
@@ -101,11 +121,12 @@ std::string gate_markdown(const Verdict& verdict) {
       table.add_row({gate_outcome_name(GateOutcome::kRegression),
                      variant_name(band.model, band.variant), band_name(band),
                      std::to_string(band.pairs.n()), change(band.pairs), p_value(band.adjusted),
-                     "recall fell in this depth band"});
+                     std::string(kGap), std::string(kGap), "recall fell in this depth band"});
   for (const GateCell* cell : worst_first(verdict))
     table.add_row({gate_outcome_name(cell->outcome), variant_name(cell->model, cell->variant),
                    cell_label(cell->task, cell->length), std::to_string(cell->pairs.n()),
-                   change(cell->pairs), p_value(cell->adjusted), cell->reason});
+                   change(cell->pairs), p_value(cell->adjusted), detectable_words(*cell),
+                   log_prob_words(*cell), cell->reason});
   out += markdown(table) + "\n" + rules(verdict) + "\n";
   for (const std::string& note : verdict.notes) out += "\n" + note + "\n";
   return out;
@@ -113,18 +134,19 @@ std::string gate_markdown(const Verdict& verdict) {
 
 std::string gate_lines(const Verdict& verdict) {
   std::string out;
+  const auto add = [&](const std::string& line) { out += one_line(valid_utf8(line)) + "\n"; };
   for (const GateBand& band : verdict.bands)
     if (band.regression)
-      out += fmt::format("{:<13} {} {}: {} (n = {}, p = {})\n",
-                         gate_outcome_name(GateOutcome::kRegression),
-                         variant_name(band.model, band.variant), band_name(band),
-                         change(band.pairs), band.pairs.n(), p_value(band.adjusted));
+      add(fmt::format("{:<13} {} {}: {} (n = {}, {})", gate_outcome_name(GateOutcome::kRegression),
+                      variant_name(band.model, band.variant), band_name(band), change(band.pairs),
+                      band.pairs.n(), p_words(band.adjusted)));
   for (const GateCell* cell : worst_first(verdict))
-    out += fmt::format("{:<13} {} {}: {} (n = {}){}\n", gate_outcome_name(cell->outcome),
-                       variant_name(cell->model, cell->variant),
-                       cell_label(cell->task, cell->length), change(cell->pairs), cell->pairs.n(),
-                       cell->reason.empty() ? "" : ": " + cell->reason);
-  return out + headline(verdict) + ". " + tally(verdict) + ".\n";
+    add(fmt::format("{:<13} {} {}: {} (n = {}){}{}", gate_outcome_name(cell->outcome),
+                    variant_name(cell->model, cell->variant), cell_label(cell->task, cell->length),
+                    change(cell->pairs), cell->pairs.n(),
+                    cell->reason.empty() ? "" : ": " + cell->reason, drift_warning(*cell)));
+  add(headline(verdict) + ". " + tally(verdict) + ".");
+  return out;
 }
 
 }  // namespace niah::reports

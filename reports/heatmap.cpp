@@ -114,10 +114,11 @@ std::string column_ticks(const Heatmap& map, const Layout& layout) {
   return out;
 }
 
+// The stripes repeat without a turn of the pattern, which would cost a renderer most of its time.
 std::string gap_pattern(const std::string& id) {
   return fmt::format(
-      "<defs><pattern id=\"{}-gap\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
-      "patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V5\"/></pattern></defs>\n",
+      "<defs><pattern id=\"{}-gap\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
+      "<path class=\"hatch\" d=\"M-1 1l2-2M0 6l6-6M5 7l2-2\"/></pattern></defs>\n",
       id);
 }
 
@@ -242,6 +243,24 @@ std::string heatmap_svg(const Heatmap& map, SvgUse use) {
     for (std::size_t column = 0; column < map.columns.size(); ++column)
       out += cell_svg(map, layout, row, column);
   return out + row_ticks(map, layout) + column_ticks(map, layout) + "</svg>\n";
+}
+
+Table heatmap_table(const Heatmap& map) {
+  const bool recall = map.scale == Scale::kRecall;
+  Table table{"heatmap",
+              map.title + (recall ? ", in percent, and n" : ", in points, and n"),
+              {{"depth %", Align::kLeft}},
+              {}};
+  for (const std::string& column : map.columns) table.columns.push_back({column});
+  for (std::size_t row = 0; row < map.rows.size(); ++row) {
+    std::vector<std::string> cells = {map.rows[row]};
+    for (const HeatmapCell& cell : map.cells[row])
+      cells.push_back(cell.value
+                          ? fmt::format("{} ({})", value_text(map.scale, *cell.value), cell.n)
+                          : std::string(kGap));
+    table.add_row(std::move(cells));
+  }
+  return table;
 }
 
 std::string legend_svg(Scale scale, const std::string& id) {

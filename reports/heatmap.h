@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "reports/results.h"
+#include "reports/table.h"
 
 namespace niah::reports {
 
@@ -47,6 +48,10 @@ enum class SvgUse {
 
 /// The drawing, with its text read to people who cannot see it.
 std::string heatmap_svg(const Heatmap& heatmap, SvgUse use);
+
+/// The drawing's numbers for who cannot see it: a row a depth band, a column a length, each value
+/// with its n in brackets.
+Table heatmap_table(const Heatmap& heatmap);
 
 /// The legend of a scale, drawn as an inline SVG.
 std::string legend_svg(Scale scale, const std::string& id);

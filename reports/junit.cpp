@@ -59,7 +59,7 @@ std::string junit_xml(const Verdict& verdict, const std::string& suite) {
     add(band.model, band.variant,
         fmt::format("{} depth {:g}–{:g} %", task_label(band.task), band.low, band.high),
         band.regression ? GateOutcome::kRegression : GateOutcome::kPass,
-        fmt::format("recall fell in this depth band (p = {} after Holm)", p_value(band.adjusted)));
+        fmt::format("recall fell in this depth band ({} after Holm)", p_words(band.adjusted)));
   }
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite "

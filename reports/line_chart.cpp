@@ -20,6 +20,8 @@ constexpr std::size_t kColours = 8;
 /// More bands than this would hide each other: then only the first variants have theirs.
 constexpr std::size_t kMostBands = 6;
 constexpr std::size_t kBandsOfMany = 3;
+/// Of a label below the axis, at most; two digits' room lie between labels.
+constexpr double kDigitWidth = 6;
 /// More marks than this on a line would touch.
 constexpr std::size_t kMostMarks = 16;
 
@@ -45,7 +47,13 @@ std::vector<std::vector<ChartPoint>> runs_of(const Results& results, const Varia
 
 std::string axes_svg(const std::vector<std::int64_t>& lengths) {
   std::string out = kFrame.recall_axis();
-  const std::size_t step = (lengths.size() + 9) / 10;
+  std::size_t longest = 0;
+  for (const std::int64_t length : lengths)
+    longest = std::max(longest, format_length(length).size());
+  const double room = kFrame.width - kFrame.left - kFrame.right;
+  const auto labels = static_cast<std::size_t>(
+      room / (kDigitWidth * static_cast<double>(std::max<std::size_t>(longest, 3) + 2)));
+  const std::size_t step = std::max<std::size_t>(1, (lengths.size() + labels - 1) / labels);
   for (std::size_t i = 0; i < lengths.size(); i += step)
     out +=
         fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{}</text>\n",

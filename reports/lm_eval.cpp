@@ -108,6 +108,19 @@ std::string lm_eval_results(const Results& results, const VariantInfo& variant) 
     out["higher_is_better"][name] = better;
     out["n-samples"][name] = {{"original", asked}, {"effective", scored}};
   }
+  for (const std::string& task : results.reasoning_tasks()) {
+    const Cell* cell = results.reasoning_cell(variant.fingerprint, task);
+    if (cell == nullptr || cell->n == 0) continue;
+    out["results"][task] = {{"alias", task},
+                            {"exact_match,none", cell->mean_score},
+                            {"exact_match_stderr,none", standard_error(*cell)}};
+    out["group_subtasks"][task] = json::array();
+    out["configs"][task] = {{"task", task}, {"output_type", "generate_until"}, {"num_fewshot", 0}};
+    out["versions"][task] = 1;
+    out["n-shot"][task] = 0;
+    out["higher_is_better"][task] = {{"exact_match", true}};
+    out["n-samples"][task] = {{"original", cell->samples.size()}, {"effective", cell->n}};
+  }
   out["config"] = {{"model", "niah"},
                    {"model_args", fmt::format("model={},variant={},fingerprint={}", variant.model,
                                               variant.name, variant.fingerprint)},

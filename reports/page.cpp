@@ -48,7 +48,9 @@ std::string table_or_nothing(const Table& table) {
 std::string header(const Results& results) {
   const RunInfo& run = results.run;
   std::string lengths;
-  if (!run.lengths.empty())
+  if (run.lengths.size() == 1)
+    lengths = fmt::format(" of {} tokens", format_length(run.lengths.front()));
+  if (run.lengths.size() > 1)
     lengths = fmt::format(" of {} to {} tokens", format_length(run.lengths.front()),
                           format_length(run.lengths.back()));
   const std::string asked = fmt::format(
@@ -106,6 +108,11 @@ std::string figure(const std::string& title, const std::string& aside, const std
       behind.empty() ? "" : "<details><summary>Numbers</summary>\n" + behind + "</details>\n");
 }
 
+/// A heatmap with its numbers behind it.
+std::string map_figure(const std::string& title, const std::string& aside, const Heatmap& map) {
+  return figure(title, aside, heatmap_svg(map, SvgUse::kInline), html_table(heatmap_table(map)));
+}
+
 std::string task_heading(const std::string& task) {
   const std::string note = task_note(task);
   return fmt::format("<h3>{}{}</h3>\n", html_text(task_label(task)),
@@ -117,9 +124,8 @@ std::string heatmaps(const Results& results) {
   for (const std::string& task : results.run.tasks) {
     out += task_heading(task) + "<div class=\"strip\">\n";
     for (const VariantInfo& variant : results.run.variants)
-      out += figure(label_of(results.run, variant), overall_recall(results, variant, task),
-                    heatmap_svg(recall_heatmap(results, variant, task), SvgUse::kInline),
-                    html_table(heatmap_table(results, variant, task)));
+      out += map_figure(label_of(results.run, variant), overall_recall(results, variant, task),
+                        recall_heatmap(results, variant, task));
     out += "</div>\n";
   }
   return out.empty() ? "" : legend_svg(Scale::kRecall, "recall-key") + out;
@@ -132,9 +138,9 @@ std::string difference_maps(const Results& results) {
     for (const VariantInfo& variant : results.run.variants) {
       const VariantInfo& reference = reference_of(results.run, variant);
       if (reference.fingerprint == variant.fingerprint) continue;
-      strip += figure(
-          label_of(results.run, variant), "minus " + label_of(results.run, reference),
-          heatmap_svg(difference_heatmap(results, reference, variant, task), SvgUse::kInline), "");
+      strip +=
+          map_figure(label_of(results.run, variant), "minus " + label_of(results.run, reference),
+                     difference_heatmap(results, reference, variant, task));
     }
     if (!strip.empty()) out += task_heading(task) + "<div class=\"strip\">\n" + strip + "</div>\n";
   }
@@ -265,6 +271,9 @@ std::string report_page(const Results& results, const Analysis& analysis,
                  (miss_table(results).rows.empty()
                       ? ""
                       : fold("Misses by class, cell by cell", html_table(miss_table(results)))) +
+                     (value_table(results).rows.empty() ? ""
+                                                        : fold("How likely the right value was",
+                                                               html_table(value_table(results)))) +
                      examples(results));
   out += section(
       "tests", "Tests and trends", "",

@@ -15,6 +15,7 @@
 #include "reports/heatmap.h"
 #include "reports/lm_eval.h"
 #include "reports/page.h"
+#include "reports/png.h"
 #include "reports/results_json.h"
 #include "reports/tables.h"
 #include "reports/variants.h"
@@ -64,17 +65,21 @@ void write_tables(const Results& results, const Analysis& analysis, Writer& writ
   }
 }
 
+void write_heatmap(const Heatmap& map, const std::string& name, Writer& writer) {
+  const std::string svg = heatmap_svg(map, SvgUse::kFile);
+  writer.write("heatmaps/" + name, ".svg", svg);
+  writer.write("heatmaps/" + name, ".png", png_of_svg(svg));
+}
+
 void write_heatmaps(const Results& results, Writer& writer) {
   for (const std::string& task : results.run.tasks) {
     for (const VariantInfo& variant : results.run.variants) {
       const std::string name = file_stem(task) + "-" + variant_stem(results.run, variant);
-      writer.write("heatmaps/" + name, ".svg",
-                   heatmap_svg(recall_heatmap(results, variant, task), SvgUse::kFile));
+      write_heatmap(recall_heatmap(results, variant, task), name, writer);
       const VariantInfo& reference = reference_of(results.run, variant);
       if (reference.fingerprint == variant.fingerprint) continue;
-      writer.write(
-          "heatmaps/" + name + "-difference", ".svg",
-          heatmap_svg(difference_heatmap(results, reference, variant, task), SvgUse::kFile));
+      write_heatmap(difference_heatmap(results, reference, variant, task), name + "-difference",
+                    writer);
     }
   }
 }

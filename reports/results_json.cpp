@@ -55,17 +55,24 @@ json to_json_cell(const Cell& cell) {
 }
 
 json to_json_comparison(const Comparison& c) {
-  return {{"kind", c.kind},
-          {"task", c.task},
-          {"length", c.length},
-          {"reference", c.reference},
-          {"variant", c.variant},
-          {"n", c.pairs.n()},
-          {"only_reference", c.pairs.only_first},
-          {"only_variant", c.pairs.only_second},
-          {"difference", c.pairs.difference()},
-          {"p", c.p},
-          {"p_holm", c.adjusted}};
+  json out = {{"kind", c.kind},
+              {"task", c.task},
+              {"length", c.length},
+              {"reference", c.reference},
+              {"variant", c.variant},
+              {"n", c.pairs.n()},
+              {"only_reference", c.pairs.only_first},
+              {"only_variant", c.pairs.only_second},
+              {"difference", c.pairs.difference()},
+              {"p", c.p},
+              {"p_holm", c.adjusted},
+              {"detectable_drop", or_null(c.detectable)}};
+  if (c.log_prob)
+    out["value_log_prob_change"] = {
+        {"mean", c.log_prob->mean},
+        {"interval", {c.log_prob->interval.low, c.log_prob->interval.high}},
+        {"n", c.log_prob->n}};
+  return out;
 }
 
 const char* verdict_name(Recovery::Verdict verdict) {

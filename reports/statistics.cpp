@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -209,6 +210,19 @@ std::optional<std::int64_t> effective_length(const std::vector<RecallAt>& recall
     longest = at.length;
   }
   return longest;
+}
+
+std::optional<MeanChange> mean_change(const std::vector<double>& differences, double confidence) {
+  if (differences.size() < 2) return std::nullopt;
+  const auto n = static_cast<double>(differences.size());
+  const double mean = std::accumulate(differences.begin(), differences.end(), 0.0) / n;
+  double squares = 0;
+  for (const double difference : differences) squares += (difference - mean) * (difference - mean);
+  const double error = std::sqrt(squares / (n - 1) / n);
+  const boost::math::students_t student(n - 1);
+  const double reach = boost::math::quantile(student, 0.5 + confidence / 2) * error;
+  return MeanChange{
+      mean, {mean - reach, mean + reach}, static_cast<std::int64_t>(differences.size())};
 }
 
 double median(std::vector<double> values) {

@@ -85,6 +85,18 @@ struct RecallAt {
 std::optional<std::int64_t> effective_length(const std::vector<RecallAt>& recalls,
                                              double keep = 0.85);
 
+/// The mean of paired differences with Student's t interval around it.
+struct MeanChange {
+  double mean = 0;
+  Interval interval;
+  std::int64_t n = 0;
+  bool operator==(const MeanChange&) const = default;
+};
+
+/// nullopt for fewer than two differences: one says nothing of how they spread.
+std::optional<MeanChange> mean_change(const std::vector<double>& differences,
+                                      double confidence = 0.95);
+
 /// The middle value, or the mean of the two middle ones. `values` must not be empty.
 double median(std::vector<double> values);
 

@@ -30,7 +30,8 @@ std::string markdown_cell(const std::string& text) {
   return out;
 }
 
-std::string csv_cell(const std::string& text) {
+std::string csv_cell(const std::string& cell) {
+  const std::string text = one_line(cell);
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   return '"' + replace_all(text, "\"", "\"\"") + '"';
 }

@@ -136,22 +136,6 @@ Table depth_table(const Results& results, const std::string& task) {
   return table;
 }
 
-Table heatmap_table(const Results& results, const VariantInfo& variant, const std::string& task) {
-  Table table{"heatmap",
-              fmt::format("{}, {}: recall in percent by depth (rows) and length", task_label(task),
-                          reports::label_of(results.run, variant)),
-              {{"depth %", Align::kLeft}},
-              {}};
-  for (const DepthBand& band : no_bands()) table.rows.push_back({band_title(band)});
-  for (const std::int64_t length : results.run.lengths) {
-    table.columns.push_back({format_length(length)});
-    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
-    const std::vector<DepthBand> bands = cell == nullptr ? no_bands() : depth_bands(*cell);
-    for (std::size_t i = 0; i < bands.size(); ++i) table.rows[i].push_back(band_recall(bands[i]));
-  }
-  return table;
-}
-
 Table miss_table(const Results& results) {
   const std::vector<std::string> classes = miss_classes_of(results);
   const std::vector<std::string> reasons = reasons_of(results);
@@ -174,6 +158,35 @@ Table miss_table(const Results& results) {
     for (const std::string& miss : classes) row.push_back(count_of(cell.misses, miss));
     for (const std::string& reason : reasons) row.push_back(count_of(cell.unmeasured, reason));
     table.add_row(std::move(row));
+  }
+  return table;
+}
+
+Table value_table(const Results& results) {
+  Table table{"values",
+              "How likely the right value was, answered or not: its mean log-probability in nats "
+              "(0: certain), and the median over samples of its worst token's rank (1: first "
+              "choice throughout)",
+              {{"task", Align::kLeft}, {"length"}},
+              {}};
+  for (const VariantInfo& variant : results.run.variants) {
+    const std::string label = reports::label_of(results.run, variant);
+    table.columns.push_back({"nats", Align::kRight, label});
+    table.columns.push_back({"rank", Align::kRight, label});
+  }
+  for (const std::string& task : results.run.tasks) {
+    for (const std::int64_t length : results.run.lengths) {
+      std::vector<std::string> row = {task_label(task), format_length(length)};
+      bool any = false;
+      for (const VariantInfo& variant : results.run.variants) {
+        const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+        const bool known = cell != nullptr && cell->mean_log_prob;
+        any = any || known;
+        row.push_back(known ? signed_number(*cell->mean_log_prob, 2) : kNone);
+        row.push_back(known && cell->median_rank ? fmt::format("{:g}", *cell->median_rank) : kNone);
+      }
+      if (any) table.add_row(std::move(row));
+    }
   }
   return table;
 }
@@ -264,6 +277,7 @@ std::vector<Table> all_tables(const Results& results, const Analysis& analysis) 
                                trend_table(results, analysis)};
   for (const std::string& task : results.run.tasks) tables.push_back(depth_table(results, task));
   tables.push_back(miss_table(results));
+  tables.push_back(value_table(results));
   tables.push_back(published_table(results));
   tables.push_back(cell_table(results));
   tables.push_back(depth_point_table(results));

@@ -19,9 +19,6 @@ Table compact_summary_table(const Results& results);
 /// Recall by depth band, a row a variant and length.
 Table depth_table(const Results& results, const std::string& task);
 
-/// One heatmap's numbers: depth bands x lengths of one variant and task.
-Table heatmap_table(const Results& results, const VariantInfo& variant, const std::string& task);
-
 /// Which cells a recovery table has.
 enum class RecoveryRows {
   kAll,
@@ -33,6 +30,9 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
 
 /// Every paired comparison with its test.
 Table comparison_table(const Results& results, const Analysis& analysis);
+
+/// How likely the right value was, answered or not: mean log-probability and median rank by cell.
+Table value_table(const Results& results);
 
 /// Why answers missed, and what could not be measured.
 Table miss_table(const Results& results);

@@ -23,17 +23,15 @@ def main(run):
         newest = utils.get_latest_filename(utils.get_results_filenames(files))
         results = json.loads(pathlib.Path(newest).read_text())
         print(utils.make_table(results))
-        for name in utils.get_sample_results_filenames(files):
-            task = utils.get_file_task_name(pathlib.Path(name).name)
-            samples = [json.loads(line) for line in open(name)]
+        for file in utils.get_sample_results_filenames(files):
+            task = utils.get_file_task_name(pathlib.Path(file).name)
+            samples = [json.loads(line) for line in open(file)]
             assert [sample["doc_id"] for sample in samples] == list(range(len(samples)))
-            if task not in results["results"]:
-                continue  # a reasoning set
             for metric, value in results["results"][task].items():
-                length = metric.removesuffix(",none")
-                if not length.isdigit():
-                    continue
-                scores = [sample[length] for sample in samples if length in sample["metrics"]]
+                name = metric.removesuffix(",none")  # a length, or "exact_match" of a reasoning set
+                scores = [sample[name] for sample in samples if name in sample["metrics"]]
+                if not scores:
+                    continue  # a standard error
                 assert math.isclose(sum(scores) / len(scores), value), (task, metric)
                 checked += 1
     assert checked, "no figure was compared"

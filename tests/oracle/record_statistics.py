@@ -71,7 +71,7 @@ def detectable(n, alpha, target, gain):
 def main(path):
     rng = np.random.default_rng(20260611)
     out = {"wilson": [], "mcnemar": [], "holm": [], "trend": [], "power": [], "detectable": [],
-           "recovered": []}
+           "recovered": [], "mean_change": []}
     for _ in range(400):
         n = int(rng.integers(1, 600))
         hits = int(rng.choice([0, n, rng.integers(0, n + 1)]))
@@ -112,6 +112,13 @@ def main(path):
         patterns = [int(x) for x in rng.multinomial(int(rng.choice([12, 25, 60])),
                                                     [.05, .02, .03, .02, .2, .4, .08, .2])]
         out["recovered"].append([patterns, recovered(patterns)])
+    for _ in range(60):
+        values = np.round(rng.normal(rng.normal(), 2, int(rng.integers(2, 120))), 6)
+        confidence = float(rng.choice([0.9, 0.95, 0.9999]))
+        interval = stats.t.interval(confidence, values.size - 1, loc=values.mean(),
+                                    scale=stats.sem(values))
+        out["mean_change"].append([values.tolist(), confidence, float(values.mean()),
+                                   float(interval[0]), float(interval[1])])
     with open(path, "w", encoding="ascii") as file:
         rows = [f' "{key}": [\n  ' + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
                 for key, value in out.items()]

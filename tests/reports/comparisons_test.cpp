@@ -54,6 +54,26 @@ TEST(Analysis, ComparesWithTheBaseAndRestorationsWithTheFineTuneToo) {
   EXPECT_DOUBLE_EQ(analysis.find(qk, "f-base")->pairs.difference(), -0.1);
   EXPECT_GE(analysis.find(qk, "f-base")->adjusted, analysis.find(qk, "f-base")->p);
   EXPECT_EQ(analysis.find(qk, "f-qk"), nullptr);
+  // One cell a family: the drop that 50 pairs show, two-sided at 0.05.
+  EXPECT_EQ(analysis.find(qk, "f-sft")->detectable, minimum_detectable_drop(50, 0.025, 0.8));
+  EXPECT_FALSE(analysis.find(qk, "f-sft")->log_prob) << "these records have no log-probability";
+}
+
+TEST(Analysis, PairsTheChangeInTheValuesLogProbability) {
+  Collector collector(synthetic_info());
+  for (std::int64_t i = 0; i < 4; ++i) {
+    Record base = synthetic_record("f-base", "s3", 65536, i);
+    Record sft = synthetic_record("f-sft", "s3", 65536, i);
+    base.value_log_prob = -1.0 * static_cast<double>(i);
+    if (i < 3) sft.value_log_prob = *base.value_log_prob - 0.5 - static_cast<double>(i);
+    collector.add(base);
+    collector.add(sft);
+  }
+  const Analysis analysis = analyse(std::move(collector).finish());
+  const auto& change = analysis.comparisons.at(0).log_prob;
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->n, 3);
+  EXPECT_DOUBLE_EQ(change->mean, -1.5);
 }
 
 TEST(Analysis, SaysHowMuchOfALossCameBack) {

@@ -75,6 +75,12 @@ Table small_table() {
           {{"x_1, \"q\"", "5", "−3"}, {"two\nlines", "50", "–"}}};
 }
 
+TEST(Format, OneLineMovesNoTerminal) {
+  EXPECT_EQ(one_line("a\nb\tc\x1b[31m"), "a b c [31m");
+  EXPECT_EQ(one_line("C1 \u009B2J, right \u202Eto left\u2069\u2028é ±"),
+            "C1  2J, right  to left  é ±");
+}
+
 TEST(Table, Markdown) {
   EXPECT_EQ(markdown(small_table()),
             "**A & B \\| 100 %**\n\n| name | base: n | base: % |\n| --- | ---: | ---: |\n"
@@ -83,7 +89,7 @@ TEST(Table, Markdown) {
 
 TEST(Table, Csv) {
   EXPECT_EQ(csv(small_table()),
-            "name,base: n,base: %\r\n\"x_1, \"\"q\"\"\",5,−3\r\n\"two\nlines\",50,–\r\n");
+            "name,base: n,base: %\r\n\"x_1, \"\"q\"\"\",5,−3\r\ntwo lines,50,–\r\n");
 }
 
 TEST(Table, Latex) {
@@ -125,6 +131,17 @@ TEST(Heatmap, DrawsEveryCellGapsAsGaps) {
   EXPECT_EQ(occurrences(svg, "class=\"value\""), 3U);
   EXPECT_EQ(occurrences(svg, "<rect class=\"gap\""), 2U);  // the cell and the legend
   EXPECT_THAT(heatmap_svg(map, SvgUse::kInline), Not(HasSubstr("<style>")));
+}
+
+TEST(Heatmap, ItsTableHasEveryNumberWithItsN) {
+  Heatmap map;
+  map.title = "S1: recall of base";
+  map.columns = {"4K", "8K"};
+  map.rows = {"0–50", "50–100"};
+  map.cells = {{{0.75, 8}, {}}, {{1.0, 4}, {0.0, 2}}};
+  const Table table = heatmap_table(map);
+  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"0–50", "75 (8)", "–"}));
+  EXPECT_EQ(table.rows[1], (std::vector<std::string>{"50–100", "100 (4)", "0 (2)"}));
 }
 
 TEST(Heatmap, DifferencesAreOfPairedSamples) {

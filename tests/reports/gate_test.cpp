@@ -106,6 +106,26 @@ TEST(Gate, IsInconclusiveWhereNCannotDecide) {
   EXPECT_THAT(fell.cells[0].reason, HasSubstr("cannot tell this from chance"));
 }
 
+TEST(Gate, SaysWhenTheValueBecameLessLikelyBeforeRecallFalls) {
+  RunInfo info = nightly_info();
+  const auto night = [&](double log_prob) {
+    Collector collector(info);
+    for (std::int64_t i = 0; i < 100; ++i) {
+      Record record = synthetic_record(info.variants[0].fingerprint, "s2", 4096, i);
+      record.value_log_prob = log_prob - 0.001 * static_cast<double>(i % 7);
+      collector.add(record);
+    }
+    return std::move(collector).finish();
+  };
+  info.lengths = {4096};
+  const Verdict fell = gate(night(-0.1), night(-0.4));
+  EXPECT_EQ(fell.exit_code(), ExitCode::kOk) << "a hint, not a verdict";
+  EXPECT_THAT(gate_lines(fell), HasSubstr("the value's log-probability fell by 0.30 nats"));
+  EXPECT_THAT(gate_markdown(fell), HasSubstr("| −0.30 (−0.30 to −0.30) |"));
+  EXPECT_THAT(gate_lines(gate(night(-0.1), night(-0.1))), testing::Not(HasSubstr("nats")));
+  EXPECT_THAT(gate_lines(gate(night(-0.4), night(-0.1))), testing::Not(HasSubstr("nats")));
+}
+
 TEST(Gate, IsNeverGreenWhereACellWasNotMeasured) {
   const Results baseline = nightly(200, always);
   RunInfo shorter = nightly_info();

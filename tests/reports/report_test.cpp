@@ -100,6 +100,15 @@ TEST(Answer, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
               Contains(HasSubstr("base: 2 of 2 missed answers are format misses")));
 }
 
+TEST(Answer, WarnsOfCellsMuchShorterThanTheirColumnSays) {
+  std::vector<Record> records = {synthetic_record("f-base", "s1", 4096, 0),
+                                 synthetic_record("f-base", "s2", 4096, 0)};
+  records[1].real_length = 3000;
+  EXPECT_THAT(answer_of(collect(synthetic_info(), records)).warnings,
+              Contains("Prompts of 1 cell are much shorter than their column says: S2 at 4K (73 % "
+                       "of its length)."));
+}
+
 TEST(Page, IsSelfContainedAndEscapesModelOutput) {
   const RunInfo info = synthetic_info();
   const std::string page = page_of(collect(info, synthetic_records(info, 16)));
@@ -164,6 +173,12 @@ TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
   EXPECT_FALSE(scores.contains("4096,none"));
   EXPECT_FALSE(json.at("results").contains("niah_single_1"));
   EXPECT_EQ(json.at("n-samples").at("niah_single_3").at("effective"), 10);
+
+  const RunInfo info = synthetic_info();
+  const Results whole = collect(info, synthetic_records(info, 4));
+  const auto all = nlohmann::json::parse(lm_eval_results(whole, info.variants[0]));
+  EXPECT_EQ(all.at("results").at("gsm8k").at("exact_match,none"),
+            whole.reasoning_cell("f-base", "gsm8k")->recall());
 }
 
 TEST(LmEval, SamplesAreLinesByLengthAndIndexWithoutWhatWasNotMeasured) {
@@ -221,7 +236,8 @@ TEST_F(WriteReport, WritesAllFilesAndTheSameOnesForAnyOrderOfRecords) {
   for (const char* name :
        {"results.json", "report.html", "tables/summary.md", "tables/summary.csv",
         "tables/summary.tex", "tables/depth-s3.csv", "tables/depths.csv", "heatmaps/s2-sft.svg",
-        "heatmaps/s2-sft-difference.svg", "lm_eval/base/results_2026-06-11T08-00-00.000000.json",
+        "heatmaps/s2-sft-difference.svg", "heatmaps/s2-sft.png",
+        "lm_eval/base/results_2026-06-11T08-00-00.000000.json",
         "lm_eval/base/samples_niah_single_3_2026-06-11T08-00-00.000000.jsonl"})
     EXPECT_THAT(files, Contains(name));
   for (const std::string& name : files)

@@ -86,6 +86,19 @@ TEST_F(Reference, RecoveredFraction) {
   }
 }
 
+TEST_F(Reference, MeanChange) {
+  for (const json& row : rows("mean_change")) {
+    const auto values = row[0].get<std::vector<double>>();
+    const auto change = mean_change(values, row[1].get<double>());
+    ASSERT_TRUE(change);
+    EXPECT_NEAR(change->mean, row[2].get<double>(), kTolerance);
+    EXPECT_NEAR(change->interval.low, row[3].get<double>(), kTolerance);
+    EXPECT_NEAR(change->interval.high, row[4].get<double>(), kTolerance);
+    EXPECT_EQ(change->n, static_cast<std::int64_t>(values.size()));
+  }
+  EXPECT_FALSE(mean_change({1.0}));
+}
+
 TEST(Statistics, NothingDiffersIsNoEvidence) {
   EXPECT_EQ(mcnemar_two_sided(0, 0), 1);
   EXPECT_EQ(mcnemar_one_sided(0, 0), 1);
