@@ -2,9 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
-
-#include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "models/surgery/restore_checkpoint.h"
@@ -18,38 +15,11 @@ struct RestoreArguments {
   models::RestoreCheckpointOptions options;
 };
 
-std::int64_t read_layer(std::string_view text, const std::string& whole) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    throw UsageError(
-        fmt::format("--layers '{}': a list such as 2,5-8 was expected", valid_utf8(whole)));
-  return value;
-}
-
-/// "2,5-8" → 2, 5, 6, 7, 8.
-std::vector<std::int64_t> read_layers(const std::string& text) {
-  constexpr std::int64_t kMost = 10000;
-  std::vector<std::int64_t> layers;
-  std::size_t begin = 0;
-  while (begin <= text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string_view part = std::string_view(text).substr(begin, end - begin);
-    const std::size_t dash = part.find('-');
-    const std::int64_t first = read_layer(part.substr(0, dash), text);
-    const std::int64_t last = dash == part.npos ? first : read_layer(part.substr(dash + 1), text);
-    if (last < first || last > kMost) read_layer("", text);
-    for (std::int64_t i = first; i <= last; ++i) layers.push_back(i);
-    begin = end + 1;
-  }
-  return layers;
-}
-
 ExitCode run_restore(RestoreArguments arguments) {
   models::RestoreCheckpointOptions& options = arguments.options;
   options.restore.method = models::parse_restore_method(arguments.method);
   options.biases = !arguments.no_biases;
-  if (!arguments.layers.empty()) options.layers = read_layers(arguments.layers);
+  if (!arguments.layers.empty()) options.restore.layers = models::parse_layers(arguments.layers);
   if (options.restore.lambda < 0)
     throw UsageError(fmt::format("--lambda {}: 0 or more was expected", options.restore.lambda));
   const models::RestoreSummary summary =
@@ -79,13 +49,17 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   command->add_option("--pre", arguments->pre, "Checkpoint before the fine-tune")->required();
   command->add_option("--post", arguments->post, "Checkpoint after it")->required();
   command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();
-  command->add_option("--method", arguments->method, "qk, qk-pro, q, k or v")->required();
+  command->add_option("--method", arguments->method, "qk, qk-pro, qk-pro-exact, q, k or v")
+      ->required();
   command->add_option("--lambda", options.restore.lambda, "Ridge of qk-pro")->capture_default_str();
   command->add_option("--layers", arguments->layers,
                       "Softmax layers to restore, such as 2,5-8 (default: all)");
-  command->add_option("--alpha", options.alpha, "How far: 0 is the fine-tune, 1 is restored")
+  command
+      ->add_option("--alpha", options.restore.alpha, "How far: 0 is the fine-tune, 1 is restored")
       ->capture_default_str();
   command->add_flag("--windows", options.restore.windows, "Sliding-window layers, too");
+  command->add_flag("--linear", options.linear,
+                    "The linear layers' projections, too (q, k, v, qk)");
   command->add_flag("--norms", options.norms, "q_norm and k_norm, too");
   command->add_flag("--no-biases", arguments->no_biases, "Leave the projections' biases");
   command->callback(

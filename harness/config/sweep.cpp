@@ -42,6 +42,9 @@ std::string describe(const VariantConfig& variant) {
           "QK-Pro: CoT-SFT with W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda "
           "{})",
           variant.restore.lambda);
+    case models::RestoreMethod::kQkProExact:
+      return "QK-Pro, exact: CoT-SFT with the W_Q and W_K nearest to its own whose W_Q W_K^T is "
+             "base's";
     case models::RestoreMethod::kQ:
       return "Q only: CoT-SFT with W_Q from base (ablation)";
     case models::RestoreMethod::kK:
@@ -57,6 +60,35 @@ models::RestoreMethod read_method(const YamlMap& map, const char* key, const std
     return models::parse_restore_method(name);
   } catch (const UsageError& error) {
     map.refuse(key, error.what());
+  }
+}
+
+/// [2, 5-8], or the same as one text.
+std::vector<std::int64_t> read_layer_list(YamlMap& map) {
+  std::vector<std::int64_t> layers;
+  for (const std::string& text : map.texts("layers")) {
+    try {
+      for (const std::int64_t layer : models::parse_layers(text)) layers.push_back(layer);
+    } catch (const UsageError& error) {
+      map.refuse("layers", error.what());
+    }
+  }
+  return layers;
+}
+
+/// The name that people read stands before the first ": " of a description; where two variants
+/// would have the same, each gets its own name behind it.
+void tell_apart(std::vector<VariantConfig>& variants) {
+  const auto label = [](const VariantConfig& variant) {
+    return variant.description.substr(0, variant.description.find(": "));
+  };
+  std::map<std::string, int> seen;
+  for (const VariantConfig& variant : variants) ++seen[label(variant)];
+  for (VariantConfig& variant : variants) {
+    const std::string shown = label(variant);
+    if (seen[shown] > 1 && !shown.empty())
+      variant.description =
+          fmt::format("{} ({}){}", shown, variant.name, variant.description.substr(shown.size()));
   }
 }
 
@@ -76,7 +108,9 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
 VariantConfig read_variant(YamlMap map, const fs::path& base) {
   VariantConfig variant;
   if (map.has("method") == map.has("checkpoint"))
-    map.refuse("method", "give either `method` (qk, qk-pro, q, k, v) or `checkpoint` (a folder)");
+    map.refuse(
+        "method",
+        "give either `method` (qk, qk-pro, qk-pro-exact, q, k, v) or `checkpoint` (a folder)");
   if (map.has("checkpoint")) {
     variant.kind = VariantKind::kCheckpoint;
     variant.checkpoint = resolve(base, map.text("checkpoint"));
@@ -86,6 +120,10 @@ VariantConfig read_variant(YamlMap map, const fs::path& base) {
     variant.restore.method = read_method(map, "method", map.text("method"));
     variant.restore.lambda = map.number("lambda", variant.restore.lambda);
     if (!(variant.restore.lambda >= 0)) map.refuse("lambda", "expected 0 or more");
+    variant.restore.alpha = map.number("alpha", 1);
+    if (!(variant.restore.alpha >= 0 && variant.restore.alpha <= 1))
+      map.refuse("alpha", "expected a number from 0 (the fine-tune) to 1 (restored)");
+    if (map.has("layers")) variant.restore.layers = read_layer_list(map);
     variant.name = map.text("name", models::restore_method_name(variant.restore.method));
   }
   variant.description = map.text("description", "");
@@ -121,6 +159,7 @@ std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
       map.refuse("variants",
                  fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune", variant.name));
   }
+  tell_apart(variants);
   return variants;
 }
 
@@ -479,6 +518,8 @@ std::string sweep_to_json(const SweepConfig& sweep) {
         one["method"] = models::restore_method_name(variant.restore.method);
         if (variant.restore.method == models::RestoreMethod::kQkPro)
           one["lambda"] = variant.restore.lambda;
+        if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
+        if (variant.restore.layers) one["layers"] = *variant.restore.layers;
       }
       if (variant.kind == VariantKind::kCheckpoint) one["checkpoint"] = variant.checkpoint.string();
       entry["variants"].push_back(one);

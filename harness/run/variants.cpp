@@ -1,6 +1,7 @@
 #include "harness/run/variants.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/torch.h>
 
 #include <map>
@@ -60,6 +61,15 @@ std::string fingerprint(const Source& weights, const std::string& surgery,
       .substr(0, 16);
 }
 
+/// What was done to the weights, for the fingerprint.
+std::string surgery_of(const models::RestoreOptions& options, const std::string& base) {
+  std::string text = fmt::format("{} lambda {} from {}",
+                                 models::restore_method_name(options.method), options.lambda, base);
+  if (options.alpha != 1) text += fmt::format(" alpha {}", options.alpha);
+  if (options.layers) text += fmt::format(" layers {}", fmt::join(*options.layers, ","));
+  return text;
+}
+
 }  // namespace
 
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
@@ -97,8 +107,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
       }
       case VariantKind::kRestored:
         add(variant, *sft, models::restore(base.weights, sft->weights, softmax, variant.restore),
-            fmt::format("{} lambda {} from {}", models::restore_method_name(variant.restore.method),
-                        variant.restore.lambda, base.sha256));
+            surgery_of(variant.restore, base.sha256));
         break;
     }
   }

@@ -1,9 +1,13 @@
 #include "models/surgery/restore.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -11,9 +15,10 @@
 namespace niah::models {
 namespace {
 
-constexpr std::array<std::pair<RestoreMethod, const char*>, 5> kMethods = {{
+constexpr std::array<std::pair<RestoreMethod, const char*>, 6> kMethods = {{
     {RestoreMethod::kQk, "qk"},
     {RestoreMethod::kQkPro, "qk-pro"},
+    {RestoreMethod::kQkProExact, "qk-pro-exact"},
     {RestoreMethod::kQ, "q"},
     {RestoreMethod::kK, "k"},
     {RestoreMethod::kV, "v"},
@@ -40,6 +45,54 @@ void take(const WeightMap& pre, WeightMap& into, const std::vector<std::string>&
   }
 }
 
+/// [H*D, d] as fp64 heads [H, D, d].
+at::Tensor in_heads(const at::Tensor& weight, std::int64_t heads) {
+  return weight.to(at::kDouble).view({heads, weight.size(0) / heads, -1});
+}
+
+at::Tensor gram(const at::Tensor& a, const at::Tensor& b) {
+  return at::matmul(a, b.transpose(-2, -1));
+}
+
+/// Distance of a transformed projection from the fine-tune's, from Gram matrices alone:
+/// |T W - W'|_F with squares = W W^T, cross = W W'^T and |W'|^2 = target.
+at::Tensor distance(const at::Tensor& transform, const at::Tensor& squares, const at::Tensor& cross,
+                    const at::Tensor& target) {
+  const at::Tensor moved = (at::matmul(transform, squares) * transform).sum({-2, -1});
+  const at::Tensor shared = (transform * cross.transpose(-2, -1)).sum({-2, -1});
+  // Rounding may leave a little less than nothing of a distance of zero, and the root of zero has
+  // no slope.
+  return (moved - 2 * shared + target).clamp_min(1e-24 * target.max().item<double>()).sqrt().sum();
+}
+
+/// A of one key head, K [D, d] with the query heads Q [h, D, d] that use it.
+at::Tensor nearest_basis(const at::Tensor& query_pre, const at::Tensor& query_post,
+                         const at::Tensor& key_pre, const at::Tensor& key_post) {
+  const at::Tensor q_squares = gram(query_pre, query_pre), q_cross = gram(query_pre, query_post);
+  const at::Tensor k_squares = gram(key_pre, key_pre), k_cross = gram(key_pre, key_post);
+  const at::Tensor q_target = query_post.square().sum({-2, -1});
+  const at::Tensor k_target = key_post.square().sum({-2, -1});
+  const torch::AutoGradMode with_gradients(true);
+  at::Tensor basis = at::eye(key_pre.size(0), key_pre.options()).requires_grad_();
+  torch::optim::LBFGS optimiser({basis}, torch::optim::LBFGSOptions(1)
+                                             .max_iter(500)
+                                             .tolerance_grad(1e-10)
+                                             .tolerance_change(1e-14)
+                                             .history_size(20)
+                                             .line_search_fn("strong_wolfe"));
+  const auto objective = [&] {
+    return distance(basis.t(), q_squares, q_cross, q_target) +
+           distance(at::linalg_inv(basis), k_squares, k_cross, k_target);
+  };
+  optimiser.step([&] {
+    optimiser.zero_grad();
+    at::Tensor loss = objective();
+    loss.backward();
+    return loss;
+  });
+  return basis.detach();
+}
+
 }  // namespace
 
 RestoreMethod parse_restore_method(const std::string& name) {
@@ -48,7 +101,7 @@ RestoreMethod parse_restore_method(const std::string& name) {
     if (name == text) return method;
     known.emplace_back(text);
   }
-  throw UsageError(fmt::format("'{}' is not a restore method (qk, qk-pro, q, k, v){}", name,
+  throw UsageError(fmt::format("'{}' is not a restore method ({}){}", name, fmt::join(known, ", "),
                                did_you_mean(name, known)));
 }
 
@@ -58,49 +111,152 @@ std::string restore_method_name(RestoreMethod method) {
   throw std::logic_error("unknown restore method");
 }
 
+std::vector<std::int64_t> parse_layers(const std::string& text) {
+  constexpr std::int64_t kMost = 10000;
+  const auto number = [&](std::string_view part) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+    if (error != std::errc() || end != part.data() + part.size() || value < 0 || value > kMost)
+      throw UsageError(
+          fmt::format("layers '{}': a list such as 2,5-8 was expected", valid_utf8(text)));
+    return value;
+  };
+  std::vector<std::int64_t> layers;
+  for (std::size_t begin = 0, end; begin <= text.size(); begin = end + 1) {
+    end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = std::string_view(text).substr(begin, end - begin);
+    const std::size_t dash = part.find('-');
+    const std::int64_t first = number(part.substr(0, dash));
+    const std::int64_t last = dash == part.npos ? first : number(part.substr(dash + 1));
+    if (last < first) number("");
+    for (std::int64_t i = first; i <= last; ++i) layers.push_back(i);
+  }
+  return layers;
+}
+
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
                             const at::Tensor& key_pre, const SoftmaxLayer& layer, double lambda) {
-  const auto heads = [&](const at::Tensor& weight, std::int64_t count) {
-    return weight.to(at::kDouble).view({count, layer.head_dim, -1});  // [count, D, d]
-  };
-  const at::Tensor post = heads(query_post, layer.heads);
-  const at::Tensor change = heads(query_pre, layer.heads) - post;
-  const at::Tensor key = heads(key_pre, layer.kv_heads);
-  const at::Tensor gram = at::matmul(key, key.transpose(1, 2));  // [H_kv, D, D]
-  const at::Tensor ridge = gram + lambda * at::eye(layer.head_dim, gram.options());
+  const at::Tensor post = in_heads(query_post, layer.heads);
+  const at::Tensor change = in_heads(query_pre, layer.heads) - post;
+  const at::Tensor key = in_heads(key_pre, layer.kv_heads);
+  const at::Tensor squares = gram(key, key);  // [H_kv, D, D]
+  const at::Tensor ridge = squares + lambda * at::eye(layer.head_dim, squares.options());
   // G and (G + lambda I)^-1 commute, so the solve can come first.
-  const at::Tensor filter = at::linalg_solve(ridge, gram)  // [H_kv, D, D]
+  const at::Tensor filter = at::linalg_solve(ridge, squares)  // [H_kv, D, D]
                                 .repeat_interleave(layer.heads / layer.kv_heads, 0);
   return (post + at::matmul(filter, change)).view(query_post.sizes()).to(query_post.scalar_type());
+}
+
+std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
+                                                   const at::Tensor& query_post,
+                                                   const at::Tensor& key_pre,
+                                                   const at::Tensor& key_post,
+                                                   const SoftmaxLayer& layer) {
+  const at::Tensor queries = in_heads(query_pre, layer.heads);
+  const at::Tensor queries_post = in_heads(query_post, layer.heads);
+  const at::Tensor keys = in_heads(key_pre, layer.kv_heads);
+  const at::Tensor keys_post = in_heads(key_post, layer.kv_heads);
+  const std::int64_t share = layer.heads / layer.kv_heads;
+  std::vector<at::Tensor> new_queries, new_keys;
+  for (std::int64_t head = 0; head < layer.kv_heads; ++head) {
+    const at::Tensor query = queries.narrow(0, head * share, share);  // [h, D, d]
+    const at::Tensor basis = nearest_basis(query, queries_post.narrow(0, head * share, share),
+                                           keys[head], keys_post[head]);
+    new_queries.push_back(at::matmul(basis.t(), query));
+    new_keys.push_back(at::linalg_solve(basis, keys[head]).unsqueeze(0));
+  }
+  const auto joined = [](const std::vector<at::Tensor>& heads, const at::Tensor& like) {
+    return at::cat(heads).reshape(like.sizes()).to(like.scalar_type());
+  };
+  return {joined(new_queries, query_post), joined(new_keys, key_post)};
+}
+
+std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
+                                        const RestoreOptions& options) {
+  std::set<std::int64_t> wanted;
+  if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
+  std::vector<SoftmaxLayer> chosen;
+  for (const SoftmaxLayer& layer : layers) {
+    const bool by_default = layer.window == 0 || options.windows;
+    if (options.layers ? wanted.erase(layer.index) > 0 : by_default) chosen.push_back(layer);
+  }
+  if (!wanted.empty()) {
+    std::vector<std::int64_t> known;
+    for (const SoftmaxLayer& layer : layers) known.push_back(layer.index);
+    throw UsageError(fmt::format("restoring: layer {} cannot be restored; this model's {} can",
+                                 fmt::join(wanted, ", "), fmt::join(known, ", ")));
+  }
+  if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
+  return chosen;
+}
+
+void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
+                   const RestoreOptions& options) {
+  const WeightMap post = into;
+  const std::string& query = layer.query[0];
+  const std::string& key = layer.key[0];
+  switch (options.method) {
+    case RestoreMethod::kQk:
+      take(pre, into, layer.query);
+      take(pre, into, layer.key);
+      break;
+    case RestoreMethod::kQkPro:
+      take(pre, into, layer.key);
+      into[query] = procrustes_query(find(pre, query), find(post, query), find(pre, key), layer,
+                                     options.lambda);
+      break;
+    case RestoreMethod::kQkProExact: {
+      auto [new_query, new_key] = procrustes_exact(find(pre, query), find(post, query),
+                                                   find(pre, key), find(post, key), layer);
+      into[query] = new_query;
+      into[key] = new_key;
+      break;
+    }
+    case RestoreMethod::kQ:
+      take(pre, into, layer.query);
+      break;
+    case RestoreMethod::kK:
+      take(pre, into, layer.key);
+      break;
+    case RestoreMethod::kV:
+      take(pre, into, layer.value);
+      break;
+  }
+  if (options.alpha == 1) return;
+  for (const auto* names : {&layer.query, &layer.key, &layer.value})
+    for (const std::string& name : *names) {
+      if (into.find(name) == into.end() || into[name].is_same(post.at(name))) continue;
+      const at::Tensor after = post.at(name).to(at::kFloat);
+      into[name] = (after + options.alpha * (into[name].to(at::kFloat) - after))
+                       .to(post.at(name).scalar_type());
+    }
+}
+
+std::vector<SoftmaxLayer> linear_layers(const CausalLM& model) {
+  std::vector<SoftmaxLayer> layers;
+  const auto parameters = model.named_parameters();
+  for (std::int64_t i = 0; i < model.num_layers(); ++i) {
+    const LayerKind kind = model.info().layers[static_cast<std::size_t>(i)];
+    if (kind == LayerKind::kSoftmax || kind == LayerKind::kSlidingWindow) continue;
+    SoftmaxLayer layer;
+    layer.index = i;
+    for (const auto& [part, names] :
+         {std::pair{"q_proj", &layer.query}, std::pair{"k_proj", &layer.key},
+          std::pair{"v_proj", &layer.value}})
+      for (const char* kind_of_tensor : {"weight", "bias"}) {
+        std::string name = fmt::format("model.layers.{}.self_attn.{}.{}", i, part, kind_of_tensor);
+        if (parameters.contains(name)) names->push_back(std::move(name));
+      }
+    layers.push_back(std::move(layer));
+  }
+  return layers;
 }
 
 WeightMap restore(const WeightMap& pre, const WeightMap& post,
                   const std::vector<SoftmaxLayer>& layers, const RestoreOptions& options) {
   WeightMap restored = post;
-  for (const SoftmaxLayer& layer : layers) {
-    if (layer.window > 0 && !options.windows) continue;
-    switch (options.method) {
-      case RestoreMethod::kQk:
-        take(pre, restored, layer.query);
-        take(pre, restored, layer.key);
-        break;
-      case RestoreMethod::kQkPro:
-        take(pre, restored, layer.key);
-        restored[layer.query[0]] =
-            procrustes_query(find(pre, layer.query[0]), find(post, layer.query[0]),
-                             find(pre, layer.key[0]), layer, options.lambda);
-        break;
-      case RestoreMethod::kQ:
-        take(pre, restored, layer.query);
-        break;
-      case RestoreMethod::kK:
-        take(pre, restored, layer.key);
-        break;
-      case RestoreMethod::kV:
-        take(pre, restored, layer.value);
-        break;
-    }
-  }
+  for (const SoftmaxLayer& layer : choose_layers(layers, options))
+    restore_layer(pre, restored, layer, options);
   return restored;
 }
 

@@ -1,7 +1,10 @@
 // QK-Restore: putting W_Q and W_K of the softmax layers back (arXiv 2606.11052).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/causal_lm.h"
@@ -12,27 +15,49 @@ namespace niah::models {
 /// What is taken from the checkpoint before the fine-tune.
 enum class RestoreMethod {
   kQk,     ///< W_Q and W_K: QK-Restore
-  kQkPro,  ///< W_K, and W_Q moved so that W_Q W_K^T is the old one: the Procrustes variant
-  kQ,      ///< W_Q alone (ablation)
-  kK,      ///< W_K alone (ablation)
-  kV,      ///< W_V alone (ablation)
+  kQkPro,  ///< W_K, and W_Q moved so that W_Q W_K^T is the old one: the linearised Procrustes form
+  kQkProExact,  ///< W_Q and W_K with the old W_Q W_K^T that lie nearest to the fine-tune's
+  kQ,           ///< W_Q alone (ablation)
+  kK,           ///< W_K alone (ablation)
+  kV,           ///< W_V alone (ablation)
 };
 
-/// "qk", "qk-pro", "q", "k", "v". Throws UsageError for another name, with the nearest one.
+/// "qk", "qk-pro", "qk-pro-exact", "q", "k", "v". Throws UsageError for another name, with the
+/// nearest one.
 RestoreMethod parse_restore_method(const std::string& name);
 std::string restore_method_name(RestoreMethod method);
+
+/// "2,5-8" → 2, 5, 6, 7, 8. Throws UsageError.
+std::vector<std::int64_t> parse_layers(const std::string& text);
 
 struct RestoreOptions {
   RestoreMethod method = RestoreMethod::kQk;
   double lambda = 0.1;  ///< ridge of kQkPro
   /// Sliding-window layers, too. They never see far back, so by default they stay as they are.
   bool windows = false;
+  double alpha = 1;  ///< 0: as after the fine-tune, 1: restored; in between, interpolated
+  /// Layers to restore, by index; nullopt: all of `layers` (sliding windows by `windows`).
+  std::optional<std::vector<std::int64_t>> layers{};
 };
 
-/// The weights of `post` with the projections of `layers` restored from `pre`; everything else is
-/// shared with `post`. Throws DataError when a tensor is missing or has another shape in `pre`.
+/// The layers that the options ask for. Throws UsageError for an index that is none of them, and
+/// when none is left.
+std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
+                                        const RestoreOptions& options);
+
+/// The linear layers' projections of the same names, for who wants those back as well: the paper
+/// leaves them. Only methods that copy apply to them.
+std::vector<SoftmaxLayer> linear_layers(const CausalLM& model);
+
+/// The weights of `post` with the projections of the chosen `layers` restored from `pre`;
+/// everything else is shared with `post`. Throws DataError when a tensor is missing or has another
+/// shape in `pre`, and what choose_layers throws.
 WeightMap restore(const WeightMap& pre, const WeightMap& post,
                   const std::vector<SoftmaxLayer>& layers, const RestoreOptions& options);
+
+/// The same for one layer, in place: `into` holds the weights after the fine-tune.
+void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
+                   const RestoreOptions& options);
 
 /// The Procrustes step for one layer, linearised: per head, with W as [d_head, d_model] and
 /// G = W_K W_K^T of its key head (from `pre`),
@@ -42,5 +67,18 @@ WeightMap restore(const WeightMap& pre, const WeightMap& post,
 /// d].
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
                             const at::Tensor& key_pre, const SoftmaxLayer& layer, double lambda);
+
+/// The Procrustes problem for one layer without linearising it: W_Q and W_K that minimise
+/// sum |W_Q - W_Q_post|_F + |W_K - W_K_post|_F subject to W_Q W_K^T = W_Q_pre W_K_pre^T. All that
+/// fulfil the constraint are W_Q_pre A and W_K_pre A^-T (here W [d_model, d_head]) with an
+/// invertible A [d_head, d_head], one a key head and its query heads; A is found from A = I by
+/// L-BFGS in fp64 on Gram matrices, so the result is never further from the fine-tune than
+/// QK-Restore's. Where a norm or a rotary embedding follows the projections, the model sees more of
+/// them than W_Q W_K^T, and A changes that. Returns (W_Q, W_K).
+std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
+                                                   const at::Tensor& query_post,
+                                                   const at::Tensor& key_pre,
+                                                   const at::Tensor& key_post,
+                                                   const SoftmaxLayer& layer);
 
 }  // namespace niah::models

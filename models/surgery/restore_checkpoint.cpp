@@ -130,20 +130,23 @@ void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
   }
 }
 
-std::vector<SoftmaxLayer> choose_layers(const Side& post, const RestoreCheckpointOptions& options) {
-  std::vector<SoftmaxLayer> chosen;
-  std::set<std::int64_t> wanted;
-  if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
-  for (const SoftmaxLayer& layer : post.meta->softmax_layers()) {
-    const bool by_default = layer.window == 0 || options.restore.windows;
-    const bool take = options.layers ? wanted.erase(layer.index) > 0 : by_default;
-    if (take) chosen.push_back(layer);
+bool keeps_routing(RestoreMethod method) {
+  return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
+}
+
+std::vector<SoftmaxLayer> layers_to_restore(const CausalLM& model,
+                                            const RestoreCheckpointOptions& options) {
+  std::vector<SoftmaxLayer> layers = model.softmax_layers();
+  if (options.linear) {
+    if (keeps_routing(options.restore.method))
+      throw UsageError(
+          "restoring: qk-pro is about softmax(Q K^T); linear layers can only be copied (qk, q, k, "
+          "v)");
+    for (SoftmaxLayer& layer : linear_layers(model)) layers.push_back(std::move(layer));
+    std::sort(layers.begin(), layers.end(),
+              [](const SoftmaxLayer& a, const SoftmaxLayer& b) { return a.index < b.index; });
   }
-  if (!wanted.empty())
-    throw UsageError(fmt::format("restoring: layer {} of {} is no softmax layer",
-                                 fmt::join(wanted, ", "), post.checkpoint->folder().string()));
-  if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
-  return chosen;
+  return choose_layers(layers, options.restore);
 }
 
 /// Drops what the options leave as it is.
@@ -168,19 +171,31 @@ std::vector<std::string> norm_names(const Side& post, const SoftmaxLayer& layer,
   return names;
 }
 
-/// Squares of |W_Q^T W_K - before| and |before| over a layer's heads, through d_head x d_head Gram
-/// matrices: |A^T B|^2 = <A A^T, B B^T>.
-std::pair<double, double> routing_change(const at::Tensor& query, const at::Tensor& query_pre,
-                                         const at::Tensor& key_pre, const SoftmaxLayer& layer) {
-  const auto heads = [&](const at::Tensor& weight, std::int64_t count) {
-    return weight.to(at::kDouble).view({count, layer.head_dim, -1});
+/// Squares of |R - R_before| and |R_before| over a layer's heads, R = W_Q^T W_K, through d_head x
+/// d_head Gram matrices: <A^T B, C^T D> = <A C^T, B D^T>.
+std::pair<double, double> routing_change(const WeightMap& restored, const WeightMap& before,
+                                         const SoftmaxLayer& layer) {
+  const auto heads = [&](const WeightMap& weights, const std::string& name, std::int64_t count) {
+    return weights.at(name)
+        .to(at::kDouble)
+        .view({count, layer.head_dim, -1})
+        .repeat_interleave(layer.heads / count, 0);  // [H, D, d]
   };
-  const auto gram = [](const at::Tensor& w) { return at::matmul(w, w.transpose(1, 2)); };
-  const at::Tensor before = heads(query_pre, layer.heads);
-  const at::Tensor change = heads(query, layer.heads) - before;
-  const at::Tensor keys =
-      gram(heads(key_pre, layer.kv_heads)).repeat_interleave(layer.heads / layer.kv_heads, 0);
-  return {(gram(change) * keys).sum().item<double>(), (gram(before) * keys).sum().item<double>()};
+  const at::Tensor query = heads(restored, layer.query[0], layer.heads);
+  const at::Tensor old_query = heads(before, layer.query[0], layer.heads);
+  const at::Tensor key = heads(restored, layer.key[0], layer.kv_heads);
+  const at::Tensor old_key = heads(before, layer.key[0], layer.kv_heads);
+  const auto inner = [](const at::Tensor& a, const at::Tensor& b, const at::Tensor& c,
+                        const at::Tensor& d) {
+    return (at::matmul(a, c.transpose(1, 2)) * at::matmul(b, d.transpose(1, 2)))
+        .sum()
+        .item<double>();
+  };
+  // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old): no small difference of large numbers.
+  const at::Tensor dq = query - old_query, dk = key - old_key;
+  const double change = inner(dq, key, dq, key) + 2 * inner(dq, key, old_query, dk) +
+                        inner(old_query, dk, old_query, dk);
+  return {std::max(0.0, change), inner(old_query, old_key, old_query, old_key)};
 }
 
 void copy_files(const fs::path& from, const fs::path& to) {
@@ -217,13 +232,11 @@ class Restoration {
       before.emplace(name, old.values);
       after.emplace(name, now.values);
     }
-    RestoreOptions restore_options = options_.restore;
-    restore_options.windows = true;  // which layers, was decided before
-    WeightMap restored = restore(before, after, {layer}, restore_options);
+    WeightMap restored = after;
+    restore_layer(before, restored, layer, options_.restore);
     for (const std::string& name : norms) restored[name] = before.at(name);
-    if (options_.restore.method == RestoreMethod::kQkPro) {
-      const auto [change, size] = routing_change(
-          restored.at(layer.query[0]), before.at(layer.query[0]), before.at(layer.key[0]), layer);
+    if (keeps_routing(options_.restore.method)) {
+      const auto [change, size] = routing_change(restored, before, layer);
       routing_change_ += change;
       routing_size_ += size;
     }
@@ -234,8 +247,7 @@ class Restoration {
 
   RestoreSummary finish() {
     for (auto& [file, patch] : patches_) patch.sync();
-    if (options_.restore.method == RestoreMethod::kQkPro && routing_size_ > 0)
-      summary_.residual = std::sqrt(routing_change_ / routing_size_);
+    if (routing_size_ > 0) summary_.residual = std::sqrt(routing_change_ / routing_size_);
     return std::move(summary_);
   }
 
@@ -244,9 +256,7 @@ class Restoration {
              const std::pair<Stored, Stored>& sides) {
     const at::Tensor& post = sides.second.values;
     const TensorInfo& info = *post_.checkpoint->find(name);
-    const at::Tensor mixed =
-        options_.alpha == 1 ? restored : post + options_.alpha * (restored - post);
-    const at::Tensor stored = mixed.to(scalar_type(info.dtype)).contiguous();
+    const at::Tensor stored = restored.to(scalar_type(info.dtype)).contiguous();
     const std::string file = post_.checkpoint->file_of(name).filename().string();
     patches_.try_emplace(file, folder_ / file)
         .first->second.write(post_.checkpoint->offset(info),
@@ -273,7 +283,8 @@ std::string describe_restoration(const fs::path& pre, const fs::path& post,
                                  {"method", restore_method_name(options.restore.method)},
                                  {"pre", fs::absolute(pre).filename().string()},
                                  {"post", fs::absolute(post).filename().string()},
-                                 {"alpha", options.alpha},
+                                 {"linear", options.linear},
+                                 {"alpha", options.restore.alpha},
                                  {"biases", options.biases},
                                  {"norms", options.norms},
                                  {"layers", summary.layers}};
@@ -295,14 +306,14 @@ RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, con
   if (fs::exists(out))
     throw UsageError(fmt::format(
         "restoring: {} is there already; choose another --out, or remove it", out.string()));
-  if (options.alpha < 0 || options.alpha > 1)
+  if (options.restore.alpha < 0 || options.restore.alpha > 1)
     throw UsageError(
-        fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.alpha));
+        fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.restore.alpha));
   const Side before = open_side(pre), after = open_side(post);
   require_same_model(pre.string(), before.checkpoint->config(), post.string(),
                      after.checkpoint->config());
   require_same_tokenizer(pre, post);
-  const std::vector<SoftmaxLayer> layers = choose_layers(after, options);
+  const std::vector<SoftmaxLayer> layers = layers_to_restore(*after.meta, options);
 
   // A trailing slash would put the temporary folder inside of `out`.
   const fs::path place = out.has_filename() ? out : out.parent_path();

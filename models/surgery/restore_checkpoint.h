@@ -14,12 +14,9 @@ namespace niah::models {
 /// What is restored, and how far.
 struct RestoreCheckpointOptions {
   RestoreOptions restore;
-  /// Layers to restore, by index; nullopt: all softmax layers (sliding windows by
-  /// RestoreOptions::windows).
-  std::optional<std::vector<std::int64_t>> layers;
-  double alpha = 1;    ///< 0: as after the fine-tune, 1: restored; in between, interpolated
-  bool biases = true;  ///< the projections' biases, too
-  bool norms = false;  ///< q_norm and k_norm, too, where the model has them (not with v)
+  bool linear = false;  ///< the linear layers' projections, too (not with qk-pro)
+  bool biases = true;   ///< the projections' biases, too
+  bool norms = false;   ///< q_norm and k_norm, too, where the model has them (not with v)
 };
 
 /// One tensor that was changed.
@@ -34,8 +31,8 @@ struct RestoreSummary {
   std::vector<std::int64_t> layers;
   std::vector<RestoredTensor> tensors;
   std::int64_t bytes = 0;  ///< of all files of the new checkpoint
-  /// qk-pro: |W_Q^T W_K - before| / |before| over the restored layers, before: as it was before the
-  /// fine-tune.
+  /// qk-pro and qk-pro-exact: |W_Q^T W_K - before| / |before| over the restored layers, before: as
+  /// it was before the fine-tune.
   std::optional<double> residual;
 };
 

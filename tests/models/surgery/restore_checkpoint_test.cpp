@@ -117,11 +117,11 @@ TEST_F(RestoreCheckpoint, KeepsTheElementTypeOfTheCheckpointAfter) {
 
 TEST_F(RestoreCheckpoint, AlphaGoesFromTheFineTuneToTheRestored) {
   RestoreCheckpointOptions options;
-  options.alpha = 0;
+  options.restore.alpha = 0;
   restore_checkpoint(pre_, post_, out_, options);
   EXPECT_TRUE(changed_names().empty());
   fs::remove_all(out_);
-  options.alpha = 0.25;
+  options.restore.alpha = 0.25;
   restore_checkpoint(pre_, post_, out_, options);
   const WeightMap before = read(pre_), after = read(post_), out = read(out_);
   for (const std::string& name : changed_names())
@@ -159,9 +159,48 @@ TEST_F(RestoreCheckpoint, LayersNormsAndBiasesAreChosen) {
   EXPECT_TRUE(changed_names().contains("model.layers." + std::to_string(layer.index) +
                                        ".self_attn.q_norm.weight"));
   fs::remove_all(out_);
-  options.layers = {{0}};
+  options.restore.layers = {{0}};
   EXPECT_THAT(refusal(options), HasSubstr("layer 0"));
   expect_nothing_left();
+}
+
+TEST_F(RestoreCheckpoint, LinearLayersOnlyOnRequest) {
+  RestoreCheckpointOptions options;
+  options.linear = true;
+  restore_checkpoint(pre_, post_, out_, options);
+  const auto model = load_model(post_, at::kFloat);
+  std::set<std::string> expected;
+  for (std::int64_t i = 0; i < model->num_layers(); ++i)
+    for (const char* part : {"q_proj", "k_proj"})
+      expected.insert("model.layers." + std::to_string(i) + ".self_attn." + part + ".weight");
+  EXPECT_EQ(changed_names(), expected);
+  fs::remove_all(out_);
+  options.restore.method = RestoreMethod::kQkPro;
+  EXPECT_THAT(refusal(options), HasSubstr("linear layers can only be copied"));
+}
+
+TEST_F(RestoreCheckpoint, QkProExactKeepsTheRoutingOnDisk) {
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kQkProExact;
+  const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, options);
+  ASSERT_TRUE(summary.residual);
+  EXPECT_LT(*summary.residual, 1e-5);
+}
+
+TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
+  const auto softmax = load_model(post_, at::kFloat)->softmax_layers();
+  for (const RestoreMethod method :
+       {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kQkProExact, RestoreMethod::kQ,
+        RestoreMethod::kK, RestoreMethod::kV}) {
+    RestoreCheckpointOptions options;
+    options.restore.method = method;
+    options.restore.alpha = 0.7;
+    restore_checkpoint(pre_, post_, out_, options);
+    const WeightMap memory = restore(read(pre_), read(post_), softmax, options.restore);
+    for (const auto& [name, tensor] : read(out_))
+      EXPECT_TRUE(at::equal(tensor, memory.at(name))) << name;
+    fs::remove_all(out_);
+  }
 }
 
 TEST_F(RestoreCheckpoint, WhatIsNotOneModelIsRefusedWithTheDifferences) {

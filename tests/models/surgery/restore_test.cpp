@@ -66,8 +66,8 @@ TEST(Restore, AblationsTakeOneProjection) {
 
 TEST(Restore, WithPreEqualPostIsTheIdentity) {
   const Pair pair = make_pair();
-  for (const auto method : {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kQ,
-                            RestoreMethod::kK, RestoreMethod::kV})
+  for (const auto method : {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kQkProExact,
+                            RestoreMethod::kQ, RestoreMethod::kK, RestoreMethod::kV})
     EXPECT_TRUE(changed(restore(pair.pre, pair.pre, pair.layers, {method, 0.1}), pair.pre).empty());
 }
 
@@ -107,6 +107,85 @@ TEST(Restore, QkProGoesFromRestoreToNothingAsLambdaGrows) {
   EXPECT_LT(distance(with(1e12), pair.post.at(query)), 1e-5);
 }
 
+TEST(Restore, QkProExactKeepsTheRoutingAndLiesNearestToTheFineTune) {
+  const Pair pair = make_pair();
+  const SoftmaxLayer& layer = pair.layers[0];
+  const at::Tensor q0 = pair.pre.at(layer.query[0]), q1 = pair.post.at(layer.query[0]);
+  const at::Tensor k0 = pair.pre.at(layer.key[0]), k1 = pair.post.at(layer.key[0]);
+  const auto [query, key] = procrustes_exact(q0, q1, k0, k1, layer);
+  const auto head = [&](const at::Tensor& weight, std::int64_t h) {
+    return weight.narrow(0, h * layer.head_dim, layer.head_dim).to(at::kDouble);  // [D, d]
+  };
+  const std::int64_t share = layer.heads / layer.kv_heads;
+  const auto objective = [&](const at::Tensor& q, const at::Tensor& k) {
+    double sum = 0;
+    for (std::int64_t h = 0; h < layer.heads; ++h)
+      sum += (head(q, h) - head(q1, h)).norm().item<double>();
+    for (std::int64_t h = 0; h < layer.kv_heads; ++h)
+      sum += (head(k, h) - head(k1, h)).norm().item<double>();
+    return sum;
+  };
+  for (std::int64_t h = 0; h < layer.heads; ++h) {
+    const at::Tensor routing = at::matmul(head(query, h).t(), head(key, h / share));
+    const at::Tensor before = at::matmul(head(q0, h).t(), head(k0, h / share));
+    EXPECT_LT((routing - before).norm().item<double>(), 1e-5 * before.norm().item<double>());
+  }
+  const double found = objective(query, key);
+  EXPECT_LT(found, 0.999 * objective(q0, k0)) << "QK-Restore fulfils the constraint, too";
+  // No neighbour that fulfils the constraint is nearer.
+  torch::manual_seed(5);
+  for (int i = 0; i < 20; ++i) {
+    const at::Tensor basis = at::eye(layer.head_dim, at::kDouble) +
+                             1e-3 * at::randn({layer.head_dim, layer.head_dim}, at::kDouble);
+    const auto moved = [&](const at::Tensor& weight, std::int64_t heads, const at::Tensor& by) {
+      return at::matmul(by, weight.to(at::kDouble).view({heads, layer.head_dim, -1}))
+          .view(weight.sizes());
+    };
+    EXPECT_GT(objective(moved(query, layer.heads, basis.t()),
+                        moved(key, layer.kv_heads, at::linalg_inv(basis))),
+              found - 1e-9);
+  }
+}
+
+TEST(Restore, QkProExactUndoesNothingThatOnlyTurnedTheBasis) {
+  Pair pair = make_pair();
+  const SoftmaxLayer& layer = pair.layers[0];
+  torch::manual_seed(9);
+  const at::Tensor basis = at::eye(layer.head_dim, at::kDouble) +
+                           0.1 * at::randn({layer.head_dim, layer.head_dim}, at::kDouble);
+  const auto moved = [&](const std::string& name, std::int64_t heads, const at::Tensor& by) {
+    const at::Tensor& weight = pair.pre.at(name);
+    return at::matmul(by, weight.to(at::kDouble).view({heads, layer.head_dim, -1}))
+        .view(weight.sizes())
+        .to(at::kFloat);
+  };
+  pair.post[layer.query[0]] = moved(layer.query[0], layer.heads, basis.t());
+  pair.post[layer.key[0]] = moved(layer.key[0], layer.kv_heads, at::linalg_inv(basis));
+  const WeightMap exact =
+      restore(pair.pre, pair.post, pair.layers, {.method = RestoreMethod::kQkProExact});
+  for (const std::string& name : {layer.query[0], layer.key[0]})
+    EXPECT_LT((exact.at(name) - pair.post.at(name)).norm().item<double>(),
+              1e-3 * pair.post.at(name).norm().item<double>())
+        << name;
+}
+
+TEST(Restore, AlphaAndLayersAreChosen) {
+  const Pair pair = make_pair();
+  const std::string query = kLayer + "q_proj.weight";
+  const WeightMap half = restore(pair.pre, pair.post, pair.layers, {.alpha = 0.5});
+  EXPECT_LT(
+      (half.at(query) - (pair.pre.at(query) + pair.post.at(query)) / 2).abs().max().item<double>(),
+      1e-6);
+  EXPECT_TRUE(
+      changed(restore(pair.pre, pair.post, pair.layers, {.alpha = 0.0}), pair.post).empty());
+  EXPECT_EQ(changed(restore(pair.pre, pair.post, pair.layers, {.layers = {{1}}}), pair.post).size(),
+            4U);
+  EXPECT_THROW(restore(pair.pre, pair.post, pair.layers, {.layers = {{0}}}), UsageError);
+  EXPECT_EQ(parse_layers("2,5-8"), (std::vector<std::int64_t>{2, 5, 6, 7, 8}));
+  for (const char* bad : {"", "x", "3-1", "1,", "-2", "1-99999999999"})
+    EXPECT_THROW(parse_layers(bad), UsageError) << bad;
+}
+
 TEST(Restore, RefusesOtherShapes) {
   Pair pair = make_pair();
   pair.pre[kLayer + "q_proj.weight"] = torch::zeros({3, 3});
@@ -116,7 +195,7 @@ TEST(Restore, RefusesOtherShapes) {
 }
 
 TEST(Restore, NamesOfMethods) {
-  for (const char* name : {"qk", "qk-pro", "q", "k", "v"})
+  for (const char* name : {"qk", "qk-pro", "qk-pro-exact", "q", "k", "v"})
     EXPECT_EQ(restore_method_name(parse_restore_method(name)), name);
   EXPECT_THROW(parse_restore_method("kq"), UsageError);
 }
