@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_report_command(program, chosen);
   add_regress_command(program, chosen);
   add_restore_command(program, chosen);
+  add_diagnose_command(program, chosen);
   add_info_command(program, chosen);
   add_verify_command(program, chosen);
   add_selftest_command(program, chosen);

@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,11 +55,23 @@ std::string layer_pattern(const ModelInfo& info);
 /// layers.
 std::optional<std::int64_t> layer_of(std::string_view tensor);
 
+/// What a softmax layer is about to attend with: queries [B, H, R, D] of the last R positions, keys
+/// [B, H_kv, n, D] up to and including the last one, the factor on their product, and how many keys
+/// a query sees (0: all up to its own).
+struct AttentionInputs {
+  const at::Tensor& query;
+  const at::Tensor& key;
+  double scale = 1;
+  std::int64_t window = 0;
+};
+
 /// What all layers of one forward pass share.
 struct Pass {
   std::int64_t position = 0;  ///< absolute position of the first token
   std::int64_t tokens = 0;
   at::Tensor cos, sin;  ///< rotary tables [T, D/2] fp32; undefined without rotary layers
+  /// Shown what softmax layers attend with, where set: for instruments.
+  std::function<void(const AttentionInputs&)> watch{};
 };
 
 /// A softmax layer's projections by tensor name (weight, then bias where there is one) and its

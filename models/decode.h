@@ -23,7 +23,7 @@ struct DecodeOptions {
   std::function<bool(const std::vector<std::int64_t>&)> decided;
   /// Whether another token is one too many, besides max_new_tokens; asked with the ids generated so
   /// far, once for each further token. Empty: never.
-  std::function<bool(const std::vector<std::int64_t>&)> exhausted;
+  std::function<bool(const std::vector<std::int64_t>&)> exhausted{};
 };
 
 struct Generation {

@@ -5,6 +5,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
 #include "reports/answer.h"
+#include "reports/diagnosis.h"
 #include "reports/format.h"
 #include "reports/heatmap.h"
 #include "reports/line_chart.h"
@@ -242,7 +243,7 @@ std::string page_head(std::string_view title, std::string_view style) {
 }
 
 std::string report_page(const Results& results, const Analysis& analysis,
-                        const std::vector<std::string>& files) {
+                        const std::vector<std::string>& files, bool diagnosis) {
   const Answer answer = answer_in_words(results, analysis);
   std::string out = page_head(results.run.name);
   out += header(results) + "<main>\n" + answer_block(answer) + caveat_box(results, answer);
@@ -266,6 +267,12 @@ std::string report_page(const Results& results, const Analysis& analysis,
                  "Difference to the reference in points, on the samples that both were measured "
                  "on. Orange: lost. Blue: gained.",
                  difference_maps(results));
+  if (diagnosis)
+    out +=
+        section("inside", "Inside the model", "",
+                fmt::format("<p><a href=\"{}\">How far weights and routing moved, and which heads "
+                            "look at the needle</a></p>\n",
+                            kDiagnosisPage));
   out += section("depths", "By depth", "", depth_tables(results));
   out += section("misses", "Why answers missed", "",
                  (miss_table(results).rows.empty()

@@ -10,9 +10,10 @@
 
 namespace niah::reports {
 
-/// The page. `files` are the tables and heatmaps that lie beside it, by relative path.
+/// The page. `files` are the tables and heatmaps that lie beside it, by relative path; with
+/// `diagnosis` it links to the page of `niah diagnose` that lies there, too.
 std::string report_page(const Results& results, const Analysis& analysis,
-                        const std::vector<std::string>& files);
+                        const std::vector<std::string>& files, bool diagnosis = false);
 
 /// The beginning of a page that needs no network and no script, up to its body: `style` follows
 /// page_style().

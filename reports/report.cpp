@@ -11,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "reports/answer.h"
+#include "reports/diagnosis.h"
 #include "reports/format.h"
 #include "reports/heatmap.h"
 #include "reports/lm_eval.h"
@@ -124,7 +125,8 @@ class Gathering {
     write_tables(report.results, report.analysis, writer);
     write_heatmaps(report.results, writer);
     write_lm_eval(report.results, samples_, writer);
-    const std::string page = report_page(report.results, report.analysis, writer.names());
+    const std::string page = report_page(report.results, report.analysis, writer.names(),
+                                         fs::exists(out / kDiagnosisPage));
     writer.write("results", ".json", results_json(report.results, report.analysis));
     writer.write("report", ".html", page);
     return report;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <system_error>
 
 #include "harness/base/error.h"
@@ -144,6 +145,38 @@ fs::path executable_folder() {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   return error ? fs::path() : self.parent_path();
+}
+
+void copy_file(const fs::path& from, const fs::path& to, const std::function<void()>& between) {
+  constexpr std::size_t kPiece = std::size_t{256} << 20, kBuffer = std::size_t{1} << 20;
+  const auto refuse = [&] {
+    return DataError(fmt::format("copying {} to {}: {}", from.string(), to.string(), reason()));
+  };
+  const Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (in.get() < 0) throw refuse();
+  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (out.get() < 0) throw refuse();
+  for (;;) {
+    between();
+    const ssize_t copied = ::copy_file_range(in.get(), nullptr, out.get(), nullptr, kPiece, 0);
+    if (copied == 0) return;
+    if (copied > 0 || errno == EINTR) continue;
+    if (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) break;
+    throw refuse();
+  }
+  // Between two file systems, or on one that cannot do it: through a buffer.
+  const std::unique_ptr<char[]> buffer(new char[kBuffer]);
+  for (std::size_t since = 0;;) {
+    const ssize_t count = ::read(in.get(), buffer.get(), kBuffer);
+    if (count == 0) return;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw refuse();
+    write_all(out.get(), {buffer.get(), static_cast<std::size_t>(count)}, to);
+    since += static_cast<std::size_t>(count);
+    if (since < kPiece) continue;
+    since = 0;
+    between();
+  }
 }
 
 }  // namespace niah

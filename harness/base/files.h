@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -63,5 +64,11 @@ class AppendFile {
 
 /// The folder that holds the running program, for data that is installed beside it.
 std::filesystem::path executable_folder();
+
+/// Copies a file's bytes to a new file, inside of the kernel where the file system can (which may
+/// share the blocks). `between` is called every few hundred megabytes and may throw. Throws
+/// DataError with both names and the system's reason.
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
+               const std::function<void()>& between);
 
 }  // namespace niah

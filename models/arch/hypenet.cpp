@@ -181,6 +181,7 @@ struct SoftmaxMixer : Mixer {
     q = scale_query(q, pass.position + skipped);
 
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
+    if (pass.watch) pass.watch({q, state != nullptr ? state->cache.key() : k, scale});
     at::Tensor o = merge_heads(  // [B, R, H*D]
         state != nullptr ? attend_cached(q, state->cache.key(), state->cache.value(), scale)
                          : attend_whole(q, k, v, scale));

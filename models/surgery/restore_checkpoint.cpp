@@ -17,11 +17,9 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
-#include "harness/base/memory.h"
 #include "harness/base/sha256.h"
 #include "harness/version.h"
-#include "models/checkpoint/checkpoint.h"
-#include "models/registry.h"
+#include "models/surgery/checkpoint_pair.h"
 #include "models/weights.h"
 
 namespace niah::models {
@@ -90,44 +88,17 @@ class Patch {
   int fd_;
 };
 
-/// A checkpoint with what its config says of it.
-struct Side {
-  std::shared_ptr<Checkpoint> checkpoint;
-  std::shared_ptr<CausalLM> meta;
-};
-
-Side open_side(const fs::path& folder) {
-  Side side;
-  side.checkpoint = std::make_shared<Checkpoint>(folder);
-  side.meta = check_tensors(*side.checkpoint, side.checkpoint->config());
-  return side;
-}
-
 /// A tensor in fp32, and what its bytes hash to.
 struct Stored {
   at::Tensor values;
   std::string sha256;
 };
 
-Stored read_tensor(const Side& side, const std::string& name) {
-  const TensorInfo& info = *side.checkpoint->find(name);
-  const auto bytes = side.checkpoint->bytes(info);
-  Stored stored{view_tensor(info, bytes, side.checkpoint).to(at::kFloat, false, true),
-                sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
-  release_pages(bytes.data(), bytes.size());
-  return stored;
-}
-
-/// Files that say how text becomes ids; where both have one, it must be the same.
-void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"}) {
-    if (!fs::exists(pre / name) || !fs::exists(post / name)) continue;
-    if (MappedFile(pre / name).view() == MappedFile(post / name).view()) continue;
-    throw DataError(
-        fmt::format("restoring: {} and {} differ: W_Q and W_K of one tokenizer's model "
-                    "mean nothing in another's",
-                    (pre / name).string(), (post / name).string()));
-  }
+Stored read_tensor(const OpenCheckpoint& from, const std::string& name) {
+  const auto bytes = from.checkpoint->bytes(*from.checkpoint->find(name));
+  const std::string sha256 =
+      sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return {read_values(from, name), sha256};
 }
 
 bool keeps_routing(RestoreMethod method) {
@@ -157,7 +128,7 @@ SoftmaxLayer trimmed(SoftmaxLayer layer, const RestoreCheckpointOptions& options
   return layer;
 }
 
-std::vector<std::string> norm_names(const Side& post, const SoftmaxLayer& layer,
+std::vector<std::string> norm_names(const OpenCheckpoint& post, const SoftmaxLayer& layer,
                                     const RestoreCheckpointOptions& options) {
   std::vector<std::string> names;
   if (!options.norms || options.restore.method == RestoreMethod::kV) return names;
@@ -202,20 +173,14 @@ void copy_files(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file() || name.starts_with('.') || name == "restore.json") continue;
-    stop_if_interrupted();
-    std::error_code error;
-    fs::copy_file(entry.path(), to / name, error);
-    if (error)
-      throw DataError(fmt::format("copying {} to {}: {}", entry.path().string(),
-                                  (to / name).string(), error.message()));
-    fs::permissions(to / name, fs::perms::owner_write, fs::perm_options::add, error);
+    copy_file(entry.path(), to / name, stop_if_interrupted);
   }
 }
 
 /// Restores the layers in the copy at `folder`.
 class Restoration {
  public:
-  Restoration(const Side& pre, const Side& post, const fs::path& folder,
+  Restoration(const OpenCheckpoint& pre, const OpenCheckpoint& post, const fs::path& folder,
               const RestoreCheckpointOptions& options)
       : pre_(pre), post_(post), folder_(folder), options_(options) {}
 
@@ -267,8 +232,8 @@ class Restoration {
         {name, file, size > 0 ? change / size : change, sides.first.sha256, sides.second.sha256});
   }
 
-  const Side& pre_;
-  const Side& post_;
+  const OpenCheckpoint& pre_;
+  const OpenCheckpoint& post_;
   fs::path folder_;
   const RestoreCheckpointOptions& options_;
   std::map<std::string, Patch> patches_;  // by file
@@ -309,10 +274,7 @@ RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, con
   if (options.restore.alpha < 0 || options.restore.alpha > 1)
     throw UsageError(
         fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.restore.alpha));
-  const Side before = open_side(pre), after = open_side(post);
-  require_same_model(pre.string(), before.checkpoint->config(), post.string(),
-                     after.checkpoint->config());
-  require_same_tokenizer(pre, post);
+  const auto [before, after] = open_pair(pre, post);
   const std::vector<SoftmaxLayer> layers = layers_to_restore(*after.meta, options);
 
   // A trailing slash would put the temporary folder inside of `out`.

@@ -65,6 +65,25 @@ TEST(Files, UnwritableFoldersAreRefusedAtOnce) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "a" / "b"));
 }
 
+TEST(Files, CopiesAcrossFileSystemsAndNeverOverAFile) {
+  const TemporaryFolder folder;
+  const auto from = folder.path() / "from", to = folder.path() / "to";
+  const std::string content(3'000'000, 'x');
+  write_file(from, content);
+  int pauses = 0;
+  copy_file(from, to, [&] { ++pauses; });
+  EXPECT_EQ(read_file(to, "test"), content);
+  EXPECT_GT(pauses, 0);
+  EXPECT_THROW(copy_file(from, to, [] {}), DataError);
+  EXPECT_THROW(copy_file(folder.path() / "missing", folder.path() / "other", [] {}), DataError);
+  const std::filesystem::path memory = "/dev/shm";
+  if (!std::filesystem::is_directory(memory)) return;
+  const auto other = memory / folder.path().filename();
+  copy_file(from, other, [] {});
+  EXPECT_EQ(read_file(other, "test"), content);
+  std::filesystem::remove(other);
+}
+
 TEST(Files, MappingSaysWhatIsWrong) {
   const TemporaryFolder folder;
   EXPECT_THROW(MappedFile(folder.path() / "none"), DataError);

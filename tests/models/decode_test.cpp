@@ -39,8 +39,7 @@ struct Fixture {
 
 TEST(DecodeGreedy, EqualsTokenByTokenWithoutADraft) {
   Fixture f;
-  const Generation out =
-      f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}, .exhausted = {}});
+  const Generation out = f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}});
   EXPECT_EQ(out.ids, f.greedy(20));
   EXPECT_TRUE(out.hit_limit);
   EXPECT_FALSE(out.draft_log_prob.has_value());
@@ -121,9 +120,7 @@ TEST(DecodeGreedy, ReportsLogitsThatAreNotFinite) {
   WeightMap weights = load_weights(checkpoint, at::kFloat);
   weights["model.norm.weight"] = at::full_like(weights["model.norm.weight"], NAN);
   f.model = build_model(checkpoint->config(), "broken", weights);
-  EXPECT_FALSE(
-      f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = {}, .decided = {}, .exhausted = {}})
-          .finite);
+  EXPECT_FALSE(f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = {}, .decided = {}}).finite);
 }
 
 }  // namespace
