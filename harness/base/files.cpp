@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -49,6 +50,53 @@ void write_all(int fd, std::string_view bytes, const fs::path& path) {
 void sync_folder(const fs::path& folder) {
   const Descriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
   if (fd.get() >= 0) ::fsync(fd.get());
+}
+
+/// Between two file systems, or on one that cannot copy by itself: through a buffer.
+bool copy_through_buffer(int in, int out, std::uint64_t at, std::uint64_t end) {
+  constexpr std::uint64_t kBuffer = std::uint64_t{1} << 20;
+  const std::unique_ptr<char[]> buffer(new char[kBuffer]);
+  while (at < end) {
+    const auto count =
+        ::pread(in, buffer.get(), std::min(kBuffer, end - at), static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    for (ssize_t done = 0; done < count;) {
+      const auto written =
+          ::pwrite(out, buffer.get() + done, static_cast<std::size_t>(count - done),
+                   static_cast<off_t>(at) + done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return false;
+      done += written;
+    }
+    at += static_cast<std::uint64_t>(count);
+  }
+  return true;
+}
+
+/// Copies bytes [at, end) to the same place; false with errno set.
+bool copy_range(int in, int out, std::uint64_t at, std::uint64_t end,
+                const std::function<void()>& between) {
+  constexpr std::uint64_t kPiece = std::uint64_t{256} << 20;
+  bool in_kernel = true;
+  while (at < end) {
+    between();
+    const std::uint64_t stop = std::min(end, at + kPiece);
+    if (!in_kernel) {
+      if (!copy_through_buffer(in, out, at, stop)) return false;
+      at = stop;
+      continue;
+    }
+    auto from = static_cast<off_t>(at), to = from;
+    const ssize_t copied = ::copy_file_range(in, &from, out, &to, stop - at, 0);
+    if (copied > 0) at += static_cast<std::uint64_t>(copied);
+    if (copied > 0 || (copied < 0 && errno == EINTR)) continue;
+    if (copied == 0) errno = EIO;  // the file became shorter
+    in_kernel = false;
+    const bool cannot = errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+    if (!cannot) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -147,36 +195,29 @@ fs::path executable_folder() {
   return error ? fs::path() : self.parent_path();
 }
 
-void copy_file(const fs::path& from, const fs::path& to, const std::function<void()>& between) {
-  constexpr std::size_t kPiece = std::size_t{256} << 20, kBuffer = std::size_t{1} << 20;
+void create_file(const fs::path& path, std::uint64_t size) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (fd.get() < 0 || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
+    throw DataError(fmt::format("writing {}: {}", path.string(), reason()));
+}
+
+void copy_bytes(const fs::path& from, const fs::path& to, const std::vector<ByteRange>& skip,
+                const std::function<void()>& between) {
   const auto refuse = [&] {
     return DataError(fmt::format("copying {} to {}: {}", from.string(), to.string(), reason()));
   };
   const Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (in.get() < 0) throw refuse();
-  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (out.get() < 0) throw refuse();
-  for (;;) {
-    between();
-    const ssize_t copied = ::copy_file_range(in.get(), nullptr, out.get(), nullptr, kPiece, 0);
-    if (copied == 0) return;
-    if (copied > 0 || errno == EINTR) continue;
-    if (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) break;
-    throw refuse();
+  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CLOEXEC));
+  struct stat info {};
+  if (out.get() < 0 || ::fstat(in.get(), &info) != 0) throw refuse();
+  const auto end = static_cast<std::uint64_t>(info.st_size);
+  std::uint64_t at = 0;
+  for (const ByteRange& range : skip) {
+    if (!copy_range(in.get(), out.get(), at, range.begin, between)) throw refuse();
+    at = range.begin + range.size;
   }
-  // Between two file systems, or on one that cannot do it: through a buffer.
-  const std::unique_ptr<char[]> buffer(new char[kBuffer]);
-  for (std::size_t since = 0;;) {
-    const ssize_t count = ::read(in.get(), buffer.get(), kBuffer);
-    if (count == 0) return;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw refuse();
-    write_all(out.get(), {buffer.get(), static_cast<std::size_t>(count)}, to);
-    since += static_cast<std::size_t>(count);
-    if (since < kPiece) continue;
-    since = 0;
-    between();
-  }
+  if (!copy_range(in.get(), out.get(), at, end, between)) throw refuse();
 }
 
 }  // namespace niah

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace niah {
 
@@ -65,10 +67,19 @@ class AppendFile {
 /// The folder that holds the running program, for data that is installed beside it.
 std::filesystem::path executable_folder();
 
-/// Copies a file's bytes to a new file, inside of the kernel where the file system can (which may
-/// share the blocks). `between` is called every few hundred megabytes and may throw. Throws
-/// DataError with both names and the system's reason.
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
-               const std::function<void()>& between);
+/// Bytes of a file.
+struct ByteRange {
+  std::uint64_t begin = 0;
+  std::uint64_t size = 0;
+};
+
+/// A new file of `size` zeros. Throws DataError, also when there is one of that name.
+void create_file(const std::filesystem::path& path, std::uint64_t size);
+
+/// Copies the bytes of `from` outside of `skip` (ascending, apart) to the same places of `to`,
+/// which exists; inside of the kernel where the file system can. `between` is called every few
+/// hundred megabytes and may throw. Throws DataError with both names and the system's reason.
+void copy_bytes(const std::filesystem::path& from, const std::filesystem::path& to,
+                const std::vector<ByteRange>& skip, const std::function<void()>& between);
 
 }  // namespace niah

@@ -1,5 +1,6 @@
 #include "harness/base/memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -66,14 +67,6 @@ void take_smaller(std::optional<std::int64_t>& least, std::optional<std::int64_t
 
 std::int64_t resident_memory() { return read_field("/proc/self/status", "VmRSS:").value_or(0); }
 
-std::int64_t peak_memory() { return read_field("/proc/self/status", "VmHWM:").value_or(0); }
-
-bool forget_peak_memory() {
-  std::ofstream file("/proc/self/clear_refs");
-  file << "5" << std::flush;
-  return static_cast<bool>(file);
-}
-
 std::optional<std::int64_t> available_memory(const fs::path& proc, const fs::path& cgroup) {
   std::optional<std::int64_t> least = read_field(proc / "meminfo", "MemAvailable:");
   for (fs::path group = cgroup / own_group(proc);; group = group.parent_path()) {
@@ -94,5 +87,7 @@ void release_pages(const void* data, std::size_t bytes) {
   const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(data) + bytes;
   if (bytes > 0) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
+
+void return_large_blocks() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
 }  // namespace niah

@@ -9,10 +9,6 @@ namespace niah {
 
 /// Bytes of this process that are in memory now, mapped files included.
 std::int64_t resident_memory();
-/// The most that resident_memory() has been since the start, or since forget_peak_memory().
-std::int64_t peak_memory();
-/// Makes peak_memory() start anew; false where the kernel does not allow it.
-bool forget_peak_memory();
 
 /// Bytes that this process may still take before the machine, or the control group that it runs in,
 /// has none left. `proc` and `cgroup` are where the kernel shows its files. Nullopt when nothing
@@ -23,5 +19,10 @@ std::optional<std::int64_t> available_memory(
 
 /// Takes a part of a mapped, read-only file out of memory; it is read again when it is asked for.
 void release_pages(const void* data, std::size_t bytes);
+
+/// From now on freed blocks of a megabyte and more go back to the system at once, instead of
+/// staying with a heap that grows around them. For work on one large tensor after the other; it
+/// would slow a model down, which takes and frees such blocks all the time.
+void return_large_blocks();
 
 }  // namespace niah

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "harness/base/memory.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "models/surgery/restore_checkpoint.h"
@@ -22,6 +23,7 @@ ExitCode run_restore(RestoreArguments arguments) {
   if (!arguments.layers.empty()) options.restore.layers = models::parse_layers(arguments.layers);
   if (options.restore.lambda < 0)
     throw UsageError(fmt::format("--lambda {}: 0 or more was expected", options.restore.lambda));
+  return_large_blocks();
   const models::RestoreSummary summary =
       models::restore_checkpoint(arguments.pre, arguments.post, arguments.out, options);
   double most = 0;

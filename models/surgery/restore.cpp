@@ -45,9 +45,18 @@ void take(const WeightMap& pre, WeightMap& into, const std::vector<std::string>&
   }
 }
 
-/// [H*D, d] as fp64 heads [H, D, d].
-at::Tensor in_heads(const at::Tensor& weight, std::int64_t heads) {
-  return weight.to(at::kDouble).view({heads, weight.size(0) / heads, -1});
+/// The rows of `count` heads of a projection [H*D, d], from head `first`.
+at::Tensor rows_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
+                         const SoftmaxLayer& layer) {
+  return weight.narrow(0, first * layer.head_dim, count * layer.head_dim);
+}
+
+/// The same in fp64 as [count, D, d]: a few heads at a time, since this is large.
+at::Tensor part_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
+                         const SoftmaxLayer& layer) {
+  return rows_of_heads(weight, first, count, layer)
+      .to(at::kDouble)
+      .view({count, layer.head_dim, weight.size(1)});
 }
 
 at::Tensor gram(const at::Tensor& a, const at::Tensor& b) {
@@ -136,15 +145,20 @@ std::vector<std::int64_t> parse_layers(const std::string& text) {
 
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
                             const at::Tensor& key_pre, const SoftmaxLayer& layer, double lambda) {
-  const at::Tensor post = in_heads(query_post, layer.heads);
-  const at::Tensor change = in_heads(query_pre, layer.heads) - post;
-  const at::Tensor key = in_heads(key_pre, layer.kv_heads);
-  const at::Tensor squares = gram(key, key);  // [H_kv, D, D]
-  const at::Tensor ridge = squares + lambda * at::eye(layer.head_dim, squares.options());
-  // G and (G + lambda I)^-1 commute, so the solve can come first.
-  const at::Tensor filter = at::linalg_solve(ridge, squares)  // [H_kv, D, D]
-                                .repeat_interleave(layer.heads / layer.kv_heads, 0);
-  return (post + at::matmul(filter, change)).view(query_post.sizes()).to(query_post.scalar_type());
+  const std::int64_t share = layer.heads / layer.kv_heads;
+  at::Tensor result = at::empty_like(query_post);
+  for (std::int64_t head = 0; head < layer.kv_heads; ++head) {
+    const at::Tensor post = part_of_heads(query_post, head * share, share, layer);  // [h, D, d]
+    const at::Tensor change = part_of_heads(query_pre, head * share, share, layer) - post;
+    const at::Tensor key = part_of_heads(key_pre, head, 1, layer)[0];  // [D, d]
+    const at::Tensor squares = gram(key, key);                         // [D, D]
+    const at::Tensor ridge = squares + lambda * at::eye(layer.head_dim, squares.options());
+    // G and (G + lambda I)^-1 commute, so the solve can come first.
+    const at::Tensor moved = post + at::matmul(at::linalg_solve(ridge, squares), change);
+    rows_of_heads(result, head * share, share, layer)
+        .copy_(moved.view({share * layer.head_dim, -1}));
+  }
+  return result;
 }
 
 std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
@@ -152,23 +166,19 @@ std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
                                                    const at::Tensor& key_pre,
                                                    const at::Tensor& key_post,
                                                    const SoftmaxLayer& layer) {
-  const at::Tensor queries = in_heads(query_pre, layer.heads);
-  const at::Tensor queries_post = in_heads(query_post, layer.heads);
-  const at::Tensor keys = in_heads(key_pre, layer.kv_heads);
-  const at::Tensor keys_post = in_heads(key_post, layer.kv_heads);
   const std::int64_t share = layer.heads / layer.kv_heads;
-  std::vector<at::Tensor> new_queries, new_keys;
+  at::Tensor query = at::empty_like(query_post), key = at::empty_like(key_post);
   for (std::int64_t head = 0; head < layer.kv_heads; ++head) {
-    const at::Tensor query = queries.narrow(0, head * share, share);  // [h, D, d]
-    const at::Tensor basis = nearest_basis(query, queries_post.narrow(0, head * share, share),
-                                           keys[head], keys_post[head]);
-    new_queries.push_back(at::matmul(basis.t(), query));
-    new_keys.push_back(at::linalg_solve(basis, keys[head]).unsqueeze(0));
+    const at::Tensor queries = part_of_heads(query_pre, head * share, share, layer);  // [h, D, d]
+    const at::Tensor keys = part_of_heads(key_pre, head, 1, layer)[0];                // [D, d]
+    const at::Tensor basis =
+        nearest_basis(queries, part_of_heads(query_post, head * share, share, layer), keys,
+                      part_of_heads(key_post, head, 1, layer)[0]);
+    rows_of_heads(query, head * share, share, layer)
+        .copy_(at::matmul(basis.t(), queries).view({share * layer.head_dim, -1}));
+    rows_of_heads(key, head, 1, layer).copy_(at::linalg_solve(basis, keys));
   }
-  const auto joined = [](const std::vector<at::Tensor>& heads, const at::Tensor& like) {
-    return at::cat(heads).reshape(like.sizes()).to(like.scalar_type());
-  };
-  return {joined(new_queries, query_post), joined(new_keys, key_post)};
+  return {query, key};
 }
 
 std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
@@ -188,6 +198,12 @@ std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
   }
   if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
   return chosen;
+}
+
+at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha) {
+  if (alpha == 1) return restored;
+  const at::Tensor start = after.to(at::kFloat);
+  return (start + alpha * (restored.to(at::kFloat) - start)).to(after.scalar_type());
 }
 
 void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
@@ -225,10 +241,9 @@ void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& la
   if (options.alpha == 1) return;
   for (const auto* names : {&layer.query, &layer.key, &layer.value})
     for (const std::string& name : *names) {
-      if (into.find(name) == into.end() || into[name].is_same(post.at(name))) continue;
-      const at::Tensor after = post.at(name).to(at::kFloat);
-      into[name] = (after + options.alpha * (into[name].to(at::kFloat) - after))
-                       .to(post.at(name).scalar_type());
+      const auto found = into.find(name);
+      if (found == into.end() || found->second.is_same(post.at(name))) continue;
+      found->second = interpolated(post.at(name), found->second, options.alpha);
     }
 }
 

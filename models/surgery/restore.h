@@ -59,6 +59,9 @@ WeightMap restore(const WeightMap& pre, const WeightMap& post,
 void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
                    const RestoreOptions& options);
 
+/// `after` moved towards `restored` by alpha, in `after`'s element type.
+at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha);
+
 /// The Procrustes step for one layer, linearised: per head, with W as [d_head, d_model] and
 /// G = W_K W_K^T of its key head (from `pre`),
 ///   W_Q = W_Q_post + G (G + lambda I)^-1 (W_Q_pre - W_Q_post).

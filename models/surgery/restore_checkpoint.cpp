@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <thread>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -101,6 +103,12 @@ Stored read_tensor(const OpenCheckpoint& from, const std::string& name) {
   return {read_values(from, name), sha256};
 }
 
+/// |a|_F by a dot product, which is one pass at the memory's speed.
+double norm_of(const at::Tensor& a) {
+  const at::Tensor flat = a.reshape({-1});
+  return std::sqrt(at::dot(flat, flat).item<double>());
+}
+
 bool keeps_routing(RestoreMethod method) {
   return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
 }
@@ -142,40 +150,116 @@ std::vector<std::string> norm_names(const OpenCheckpoint& post, const SoftmaxLay
   return names;
 }
 
+/// The tensors of a layer that the method writes.
+std::vector<std::string> changed_names(const OpenCheckpoint& post, const SoftmaxLayer& layer,
+                                       const RestoreCheckpointOptions& options) {
+  std::vector<std::string> names = norm_names(post, layer, options);
+  const auto add = [&](const std::vector<std::string>& more) {
+    names.insert(names.end(), more.begin(), more.end());
+  };
+  switch (options.restore.method) {
+    case RestoreMethod::kQk:
+      add(layer.query);
+      add(layer.key);
+      break;
+    case RestoreMethod::kQkPro:
+      add({layer.query[0]});
+      add(layer.key);
+      break;
+    case RestoreMethod::kQkProExact:
+      add({layer.query[0], layer.key[0]});
+      break;
+    case RestoreMethod::kQ:
+      add(layer.query);
+      break;
+    case RestoreMethod::kK:
+      add(layer.key);
+      break;
+    case RestoreMethod::kV:
+      add(layer.value);
+      break;
+  }
+  return names;
+}
+
 /// Squares of |R - R_before| and |R_before| over a layer's heads, R = W_Q^T W_K, through d_head x
 /// d_head Gram matrices: <A^T B, C^T D> = <A C^T, B D^T>.
 std::pair<double, double> routing_change(const WeightMap& restored, const WeightMap& before,
                                          const SoftmaxLayer& layer) {
-  const auto heads = [&](const WeightMap& weights, const std::string& name, std::int64_t count) {
-    return weights.at(name)
-        .to(at::kDouble)
-        .view({count, layer.head_dim, -1})
-        .repeat_interleave(layer.heads / count, 0);  // [H, D, d]
-  };
-  const at::Tensor query = heads(restored, layer.query[0], layer.heads);
-  const at::Tensor old_query = heads(before, layer.query[0], layer.heads);
-  const at::Tensor key = heads(restored, layer.key[0], layer.kv_heads);
-  const at::Tensor old_key = heads(before, layer.key[0], layer.kv_heads);
+  const std::int64_t share = layer.heads / layer.kv_heads;
   const auto inner = [](const at::Tensor& a, const at::Tensor& b, const at::Tensor& c,
                         const at::Tensor& d) {
-    return (at::matmul(a, c.transpose(1, 2)) * at::matmul(b, d.transpose(1, 2)))
+    return (at::matmul(a, c.transpose(-2, -1)) * at::matmul(b, d.transpose(-2, -1)))
         .sum()
         .item<double>();
   };
-  // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old): no small difference of large numbers.
-  const at::Tensor dq = query - old_query, dk = key - old_key;
-  const double change = inner(dq, key, dq, key) + 2 * inner(dq, key, old_query, dk) +
-                        inner(old_query, dk, old_query, dk);
-  return {std::max(0.0, change), inner(old_query, old_key, old_query, old_key)};
+  double change = 0, size = 0;
+  for (std::int64_t head = 0; head < layer.kv_heads; ++head) {  // one at a time: fp64 is large
+    const auto part = [&](const WeightMap& weights, const std::string& name, std::int64_t heads) {
+      const at::Tensor& weight = weights.at(name);
+      const std::int64_t rows = heads * layer.head_dim;
+      return weight.narrow(0, head * rows, rows)
+          .to(at::kDouble)
+          .view({heads, layer.head_dim, weight.size(1)});
+    };
+    const at::Tensor query = part(restored, layer.query[0], share);
+    const at::Tensor old_query = part(before, layer.query[0], share);
+    const at::Tensor key = part(restored, layer.key[0], 1);
+    const at::Tensor old_key = part(before, layer.key[0], 1);
+    // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old): no small difference of large numbers.
+    const at::Tensor dq = query - old_query, dk = key - old_key;
+    change += inner(dq, key, dq, key) + 2 * inner(dq, key, old_query, dk) +
+              inner(old_query, dk, old_query, dk);
+    size += inner(old_query, old_key, old_query, old_key);
+  }
+  return {std::max(0.0, change), size};
 }
 
-void copy_files(const fs::path& from, const fs::path& to) {
-  for (const auto& entry : fs::directory_iterator(from)) {
-    const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file() || name.starts_with('.') || name == "restore.json") continue;
-    copy_file(entry.path(), to / name, stop_if_interrupted);
+/// Copies a checkpoint's files but for the bytes that will be written anew, beside the caller.
+class Copying {
+ public:
+  /// `written`: for each file name, the ranges to leave out. The files are there, in full length,
+  /// when this returns.
+  Copying(const fs::path& from, const fs::path& to,
+          std::map<std::string, std::vector<ByteRange>> written) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(from)) {
+      const std::string name = entry.path().filename().string();
+      if (!entry.is_regular_file() || name.starts_with('.') || name == "restore.json") continue;
+      create_file(to / name, entry.file_size());
+      names.push_back(name);
+    }
+    thread_ = std::jthread([this, from, to, names, written = std::move(written)]() mutable {
+      try {
+        for (const std::string& name : names) {
+          auto& skip = written[name];
+          std::sort(skip.begin(), skip.end(),
+                    [](const ByteRange& a, const ByteRange& b) { return a.begin < b.begin; });
+          copy_bytes(from / name, to / name, skip, [this] {
+            stop_if_interrupted();
+            if (stop_) throw Interrupted("restoring: stopped");
+          });
+        }
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+    });
   }
-}
+  ~Copying() { stop_ = true; }  // the caller failed: no need to go on
+  Copying(const Copying&) = delete;
+  Copying& operator=(const Copying&) = delete;
+
+  /// Waits for the end; throws what went wrong.
+  void finish() {
+    thread_.join();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::exception_ptr error_;
+  std::jthread thread_;
+};
 
 /// Restores the layers in the copy at `folder`.
 class Restoration {
@@ -184,29 +268,11 @@ class Restoration {
               const RestoreCheckpointOptions& options)
       : pre_(pre), post_(post), folder_(folder), options_(options) {}
 
-  void layer(const SoftmaxLayer& whole) {
-    const SoftmaxLayer layer = trimmed(whole, options_);
-    const std::vector<std::string> norms = norm_names(post_, layer, options_);
-    std::vector<std::string> names = norms;
-    for (const auto* group : {&layer.query, &layer.key, &layer.value})
-      names.insert(names.end(), group->begin(), group->end());
-    std::map<std::string, std::pair<Stored, Stored>> stored;  // before and after the fine-tune
-    WeightMap before, after;
-    for (const std::string& name : names) {
-      const auto& [old, now] = stored[name] = {read_tensor(pre_, name), read_tensor(post_, name)};
-      before.emplace(name, old.values);
-      after.emplace(name, now.values);
-    }
-    WeightMap restored = after;
-    restore_layer(before, restored, layer, options_.restore);
-    for (const std::string& name : norms) restored[name] = before.at(name);
-    if (keeps_routing(options_.restore.method)) {
-      const auto [change, size] = routing_change(restored, before, layer);
-      routing_change_ += change;
-      routing_size_ += size;
-    }
-    for (const auto& [name, sides] : stored)
-      if (!restored.at(name).is_same(after.at(name))) write(name, restored.at(name), sides);
+  void layer(const SoftmaxLayer& layer) {
+    if (keeps_routing(options_.restore.method))
+      solve(layer);
+    else
+      for (const std::string& name : changed_names(post_, layer, options_)) copy(name);
     summary_.layers.push_back(layer.index);
   }
 
@@ -217,19 +283,43 @@ class Restoration {
   }
 
  private:
-  void write(const std::string& name, const at::Tensor& restored,
-             const std::pair<Stored, Stored>& sides) {
-    const at::Tensor& post = sides.second.values;
+  /// One tensor as it was before.
+  void copy(const std::string& name) {
+    const Stored old = read_tensor(pre_, name), now = read_tensor(post_, name);
+    write(name, interpolated(now.values, old.values, options_.restore.alpha), old, now);
+  }
+  /// What needs all of a layer's projections at once.
+  void solve(const SoftmaxLayer& layer) {
+    std::map<std::string, std::pair<Stored, Stored>> stored;  // before and after the fine-tune
+    WeightMap before, after;
+    for (const std::string& name : changed_names(post_, layer, options_)) {
+      const auto& [old, now] = stored[name] = {read_tensor(pre_, name), read_tensor(post_, name)};
+      before.emplace(name, old.values);
+      after.emplace(name, now.values);
+    }
+    WeightMap restored = after;
+    restore_layer(before, restored, layer, options_.restore);
+    for (const std::string& name : norm_names(post_, layer, options_))
+      restored[name] = before.at(name);
+    const auto [change, size] = routing_change(restored, before, layer);
+    routing_change_ += change;
+    routing_size_ += size;
+    for (const auto& [name, sides] : stored)
+      write(name, restored.at(name), sides.first, sides.second);
+  }
+  void write(const std::string& name, const at::Tensor& restored, const Stored& old,
+             const Stored& now) {
+    const at::Tensor& post = now.values;
     const TensorInfo& info = *post_.checkpoint->find(name);
     const at::Tensor stored = restored.to(scalar_type(info.dtype)).contiguous();
     const std::string file = post_.checkpoint->file_of(name).filename().string();
     patches_.try_emplace(file, folder_ / file)
         .first->second.write(post_.checkpoint->offset(info),
                              static_cast<const char*>(stored.const_data_ptr()), stored.nbytes());
-    const double size = post.norm().item<double>();
-    const double change = (stored.to(at::kFloat) - post).norm().item<double>();
+    const double size = norm_of(post);
+    const double change = norm_of(stored.to(at::kFloat) - post);
     summary_.tensors.push_back(
-        {name, file, size > 0 ? change / size : change, sides.first.sha256, sides.second.sha256});
+        {name, file, size > 0 ? change / size : change, old.sha256, now.sha256});
   }
 
   const OpenCheckpoint& pre_;
@@ -275,17 +365,27 @@ RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, con
     throw UsageError(
         fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.restore.alpha));
   const auto [before, after] = open_pair(pre, post);
-  const std::vector<SoftmaxLayer> layers = layers_to_restore(*after.meta, options);
+  std::vector<SoftmaxLayer> layers = layers_to_restore(*after.meta, options);
+  std::map<std::string, std::vector<ByteRange>> written;
+  for (SoftmaxLayer& layer : layers) {
+    layer = trimmed(std::move(layer), options);
+    for (const std::string& name : changed_names(after, layer, options)) {
+      const TensorInfo& info = *after.checkpoint->find(name);
+      written[after.checkpoint->file_of(name).filename().string()].push_back(
+          {after.checkpoint->offset(info), after.checkpoint->bytes(info).size()});
+    }
+  }
 
   // A trailing slash would put the temporary folder inside of `out`.
   const fs::path place = out.has_filename() ? out : out.parent_path();
   PendingFolder pending(place);
-  copy_files(post, pending.path());
+  Copying copying(post, pending.path(), std::move(written));
   Restoration restoration(before, after, pending.path(), options);
   for (const SoftmaxLayer& layer : layers) {
     stop_if_interrupted();
     restoration.layer(layer);
   }
+  copying.finish();
   RestoreSummary summary = restoration.finish();
   write_file(pending.path() / "restore.json", describe_restoration(pre, post, options, summary));
   for (const auto& entry : fs::directory_iterator(pending.path()))
