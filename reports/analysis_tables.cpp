@@ -158,6 +158,49 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   return table;
 }
 
+namespace {
+
+/// " (from 12 %)" where recall is poor already at the shortest length that was measured.
+std::string low_start(const Results& results, const VariantInfo& variant, const std::string& task) {
+  constexpr double kGood = 0.85;
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+    if (cell == nullptr || cell->n == 0) continue;
+    return cell->recall() < kGood ? fmt::format(" (from {})", percent_words(cell->recall())) : "";
+  }
+  return "";
+}
+
+}  // namespace
+
+Table effective_table(const Results& results, const Analysis& analysis) {
+  Table table{"effective",
+              "Effective length: the longest context up to which recall keeps at least 85 % of its "
+              "value at the shortest (≥: nothing longer was measured; where that value itself is "
+              "below 85 %, it stands behind)",
+              {{"variant", Align::kLeft}},
+              {}};
+  if (results.run.lengths.size() < 2) return table;
+  for (const std::string& task : results.run.tasks) table.columns.push_back({task_label(task)});
+  for (const VariantInfo& variant : results.run.variants) {
+    std::vector<std::string> row = {reports::label_of(results.run, variant)};
+    bool any = false;
+    for (const std::string& task : results.run.tasks) {
+      const auto trend = std::find_if(
+          analysis.trends.begin(), analysis.trends.end(),
+          [&](const TaskTrend& t) { return t.variant == variant.fingerprint && t.task == task; });
+      const auto length = trend == analysis.trends.end() ? std::nullopt : trend->effective_length;
+      any = any || length;
+      const bool longest = length == results.run.lengths.back();
+      row.push_back(length ? (longest ? "≥ " : "") + format_length(*length) +
+                                 low_start(results, variant, task)
+                           : kNone);
+    }
+    if (any) table.add_row(std::move(row));
+  }
+  return table;
+}
+
 Table published_table(const Results& results) {
   constexpr const char* kOurs = "this run, and the difference";
   Table table{"published",

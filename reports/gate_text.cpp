@@ -49,6 +49,12 @@ std::string log_prob_words(const GateCell& cell) {
                      nats_range(cell.log_prob->interval));
 }
 
+/// How small a drop a cell without further words would have shown.
+std::string shown_drop(const GateCell& cell) {
+  if (!cell.detectable || !cell.reason.empty()) return "";
+  return fmt::format(", shows a drop of {} points", percent(*cell.detectable, 0));
+}
+
 /// What a passing cell's line adds when the right value became less likely: recall may be next.
 std::string drift_warning(const GateCell& cell) {
   if (cell.outcome != GateOutcome::kPass || !cell.log_prob || cell.log_prob->interval.high >= 0)
@@ -141,9 +147,9 @@ std::string gate_lines(const Verdict& verdict) {
                       variant_name(band.model, band.variant), band_name(band), change(band.pairs),
                       band.pairs.n(), p_words(band.adjusted)));
   for (const GateCell* cell : worst_first(verdict))
-    add(fmt::format("{:<13} {} {}: {} (n = {}){}{}", gate_outcome_name(cell->outcome),
+    add(fmt::format("{:<13} {} {}: {} (n = {}{}){}{}", gate_outcome_name(cell->outcome),
                     variant_name(cell->model, cell->variant), cell_label(cell->task, cell->length),
-                    change(cell->pairs), cell->pairs.n(),
+                    change(cell->pairs), cell->pairs.n(), shown_drop(*cell),
                     cell->reason.empty() ? "" : ": " + cell->reason, drift_warning(*cell)));
   add(headline(verdict) + ". " + tally(verdict) + ".");
   return out;

@@ -255,7 +255,7 @@ std::string report_page(const Results& results, const Analysis& analysis,
   out += section(
       "lengths", "Recall by context length",
       "In percent. Shaded: Wilson's 95 % interval (of the first three, where there are many).",
-      charts(results));
+      charts(results) + table_or_nothing(effective_table(results, analysis)));
   out += section("summary", "All cells", "", table_or_nothing(summary_table(results)));
   out += section("recovery", "What restoring brought back",
                  "Only cells in which the fine-tune measurably lost recall; the file has them all.",

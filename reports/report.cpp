@@ -176,6 +176,9 @@ void print_summary(const Results& results, const Analysis& analysis, std::FILE* 
   const Table table = compact_summary_table(results);
   if (!table.rows.empty())
     fmt::print(stream, "\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));
+  Table effective = effective_table(results, analysis);
+  effective.columns[0].title = "effective length";
+  if (!effective.rows.empty()) fmt::print(stream, "\n{}", terminal(effective, kColumns, 1, colour));
 }
 
 }  // namespace niah::reports

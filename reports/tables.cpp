@@ -273,8 +273,10 @@ Table depth_point_table(const Results& results) {
 std::vector<Table> all_tables(const Results& results, const Analysis& analysis) {
   std::vector<Table> tables = {summary_table(results),
                                recovery_table(results, analysis, RecoveryRows::kAll),
-                               comparison_table(results, analysis), reasoning_table(results),
-                               trend_table(results, analysis)};
+                               comparison_table(results, analysis),
+                               reasoning_table(results),
+                               trend_table(results, analysis),
+                               effective_table(results, analysis)};
   for (const std::string& task : results.run.tasks) tables.push_back(depth_table(results, task));
   tables.push_back(miss_table(results));
   tables.push_back(value_table(results));

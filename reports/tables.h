@@ -43,6 +43,9 @@ Table reasoning_table(const Results& results);
 /// Trends by length and depth, and effective lengths.
 Table trend_table(const Results& results, const Analysis& analysis);
 
+/// The longest context at which each variant still recalls, task by task.
+Table effective_table(const Results& results, const Analysis& analysis);
+
 /// Published figures of other models beside the same cells of this run.
 Table published_table(const Results& results);
 

@@ -54,6 +54,8 @@ TEST(Gate, PassesWhatDidNotChange) {
   EXPECT_EQ(verdict.exit_code(), ExitCode::kOk);
   ASSERT_EQ(verdict.cells.size(), 2U);
   EXPECT_LT(*verdict.cells[0].detectable, 0.2);
+  EXPECT_THAT(gate_lines(verdict),
+              HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 5 points)"));
 }
 
 TEST(Gate, MatchesVariantsByNameBecauseTheWeightsAreOthers) {

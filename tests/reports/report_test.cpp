@@ -152,6 +152,25 @@ TEST(Tables, PublishedFiguresStandBesideTheSameCellsAndGapsStayGaps) {
   EXPECT_EQ(table.rows[1][5], "–");
 }
 
+TEST(Tables, EffectiveLengthIsOneFigureAVariantAndTask) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(2);
+  info.tasks = {"s2", "s3"};
+  info.lengths = {4096, 8192};
+  std::vector<Record> records;
+  for (const std::int64_t length : info.lengths)
+    for (std::int64_t i = 0; i < 10; ++i) {
+      records.push_back(synthetic_record("f-base", "s2", length, i));
+      const Record sft = synthetic_record("f-sft", "s2", length, i);
+      records.push_back(length == 8192 && i < 5 ? missed(sft) : sft);
+    }
+  const Results results = collect(info, records);
+  const Table table = effective_table(results, analyse(results));
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"base", "≥ 8K", "–"}));
+  EXPECT_EQ(table.rows[1], (std::vector<std::string>{"CoT-SFT", "4K", "–"}));
+}
+
 TEST(Tables, PublishedFiguresOfTheRunsOwnModelGetTheDifference) {
   Results results = one_cell(10, 9, 5, 8);
   const std::string own = results.run.variants[0].model;
