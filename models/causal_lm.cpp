@@ -58,9 +58,11 @@ at::Tensor CausalLM::forward_rows(const at::Tensor& ids, State& state, std::int6
   return rows == 0 ? at::Tensor() : head(hidden);
 }
 
-at::Tensor CausalLM::forward_train(const at::Tensor& ids) {
+at::Tensor CausalLM::forward_train(const at::Tensor& ids,
+                                   std::function<at::Tensor(const AttentionInputs&)> attend) {
   const std::int64_t tokens = ids.size(1);
-  const Pass pass = begin(0, tokens);
+  Pass pass = begin(0, tokens);
+  pass.attend = std::move(attend);
   at::Tensor hidden = embed(ids);
   for (std::int64_t i = 0; i < num_layers(); ++i) hidden = layer(i, hidden, nullptr, pass, tokens);
   return head(hidden);

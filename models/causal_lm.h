@@ -56,11 +56,12 @@ std::string layer_pattern(const ModelInfo& info);
 std::optional<std::int64_t> layer_of(std::string_view tensor);
 
 /// What a softmax layer is about to attend with: queries [B, H, R, D] of the last R positions, keys
-/// [B, H_kv, n, D] up to and including the last one, the factor on their product, and how many keys
-/// a query sees (0: all up to its own).
+/// and values [B, H_kv, n, D] up to and including the last one, the factor on the product of query
+/// and key, and how many keys a query sees (0: all up to its own).
 struct AttentionInputs {
   const at::Tensor& query;
   const at::Tensor& key;
+  const at::Tensor& value;
   double scale = 1;
   std::int64_t window = 0;
 };
@@ -72,6 +73,8 @@ struct Pass {
   at::Tensor cos, sin;  ///< rotary tables [T, D/2] fp32; undefined without rotary layers
   /// Shown what softmax layers attend with, where set: for instruments.
   std::function<void(const AttentionInputs&)> watch{};
+  /// Attends in place of the usual op, where set: [B, H, R, D].
+  std::function<at::Tensor(const AttentionInputs&)> attend{};
 };
 
 /// A softmax layer's projections by tensor name (weight, then bias where there is one) and its
@@ -98,7 +101,9 @@ class CausalLM : public torch::nn::Module {
   /// Like forward, with logits of the last `rows` positions [B, rows, vocab].
   at::Tensor forward_rows(const at::Tensor& ids, State& state, std::int64_t rows);
   /// Logits [B, T, vocab] of whole sequences from position 0, differentiable, keeping no state.
-  at::Tensor forward_train(const at::Tensor& ids);
+  /// `attend`: see Pass.
+  at::Tensor forward_train(const at::Tensor& ids,
+                           std::function<at::Tensor(const AttentionInputs&)> attend = {});
 
   virtual Pass begin(std::int64_t position, std::int64_t tokens) const = 0;
   /// ids [B, T] → residual stream [B, T, d].

@@ -115,6 +115,16 @@ std::vector<std::int64_t> FieldReader::integers(const char* name, std::int64_t l
   return out;
 }
 
+std::vector<double> FieldReader::numbers(const char* name, double low, double high) {
+  std::vector<double> out;
+  for (const json& item : array(name)) {
+    if (!item.is_number() || !(item.get<double>() >= low && item.get<double>() <= high))
+      fail(name, item, fmt::format("a list of numbers from {} to {}", low, high));
+    out.push_back(item.get<double>());
+  }
+  return out;
+}
+
 double FieldReader::number(const char* name, double low, double high) {
   const json& value = required(name);
   // The negated form also refuses NaN.

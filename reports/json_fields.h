@@ -26,6 +26,7 @@ class FieldReader {
   std::uint64_t unsigned_integer(const char* name);
   std::vector<std::int64_t> integers(const char* name, std::int64_t low = 0);
   double number(const char* name, double low, double high);
+  std::vector<double> numbers(const char* name, double low, double high);
   /// nullopt for a field that is absent or null.
   std::optional<double> optional_number(const char* name, double low, double high);
   std::optional<std::int64_t> optional_integer(const char* name, std::int64_t low);

@@ -7,6 +7,7 @@
 #include "reports/answer.h"
 #include "reports/diagnosis.h"
 #include "reports/format.h"
+#include "reports/gradient_chart.h"
 #include "reports/heatmap.h"
 #include "reports/line_chart.h"
 #include "reports/markup.h"
@@ -274,6 +275,15 @@ std::string report_page(const Results& results, const Analysis& analysis,
                             "look at the needle</a></p>\n",
                             kDiagnosisPage));
   out += section("depths", "By depth", "", depth_tables(results));
+  out += section(
+      "gradients", "Where the fine-tune's gradient comes from",
+      "Mean size of what a pair of tokens adds to the gradient of W_Q and W_K in the "
+      "softmax layers, by the distance between them, relative to the nearest. The paper "
+      "finds that it falls like exp(-tau / W) with W about 115 tokens in real models, and "
+      "explains by it why routing over long distances drifts.",
+      results.run.gradients.empty() ? ""
+                                    : gradient_chart_svg(results.run.gradients) +
+                                          html_table(gradient_table(results.run.gradients)));
   out += section("misses", "Why answers missed", "",
                  (miss_table(results).rows.empty()
                       ? ""

@@ -63,6 +63,20 @@ struct PublishedFigure {
   std::string source;
 };
 
+/// How the gradient of W_Q and W_K fell with the distance between query and key during a fine-tune;
+/// entry tau of `query` and `key` is for distance tau. The file of that name beside a checkpoint
+/// holds one.
+struct GradientCurve {
+  std::string variant;  ///< the name that people read
+  std::vector<std::int64_t> pairs;
+  std::vector<double> query, key;
+  std::optional<double> decay_query, decay_key;  ///< W of C exp(-tau / W), tokens
+};
+inline constexpr const char* kLocalityFile = "gradient_locality.json";
+
+/// Takes what such a file holds. Throws DataError naming the field that is missing or ill-typed.
+void from_json(const nlohmann::json& json, GradientCurve& curve);
+
 /// The run's description (plan.json): what reports show of it.
 struct RunInfo {
   std::string name;
@@ -79,8 +93,9 @@ struct RunInfo {
   std::string machine;                 ///< processor, cores, dtype, threads
   std::vector<std::string> caveats;    ///< said at the top of the report, in full
   std::vector<PublishedFigure> published;
-  std::string started, finished;  ///< ISO 8601 UTC; not part of any comparison
-  std::string config_json;        ///< resolved config, as JSON text
+  std::vector<GradientCurve> gradients;  ///< of its fine-tunes, where known
+  std::string started, finished;         ///< ISO 8601 UTC; not part of any comparison
+  std::string config_json;               ///< resolved config, as JSON text
 };
 
 void to_json(nlohmann::json& json, const RunInfo& info);

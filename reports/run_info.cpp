@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
@@ -45,6 +46,16 @@ PublishedFigure to_figure(const json& json) {
   return figure;
 }
 
+json to_json_curve(const GradientCurve& curve) {
+  json out = {{"variant", curve.variant},
+              {"pairs", curve.pairs},
+              {"query", curve.query},
+              {"key", curve.key}};
+  if (curve.decay_query) out["decay_query"] = *curve.decay_query;
+  if (curve.decay_key) out["decay_key"] = *curve.decay_key;
+  return out;
+}
+
 void refuse_repeated_fingerprints(const std::vector<VariantInfo>& variants) {
   std::vector<std::string> seen;
   for (const VariantInfo& variant : variants) {
@@ -58,6 +69,22 @@ void refuse_repeated_fingerprints(const std::vector<VariantInfo>& variants) {
 }
 
 }  // namespace
+
+void from_json(const json& json, GradientCurve& curve) {
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  FieldReader read(json, "a gradient's fall with distance");
+  curve.variant = read.text_or("variant", "");
+  curve.pairs = read.integers("pairs");
+  curve.query = read.numbers("query", 0, kLargest);
+  curve.key = read.numbers("key", 0, kLargest);
+  curve.decay_query = read.optional_number("decay_query", 0, kLargest);
+  curve.decay_key = read.optional_number("decay_key", 0, kLargest);
+  if (curve.query.size() != curve.pairs.size() || curve.key.size() != curve.pairs.size())
+    throw DataError(
+        fmt::format("reading a gradient's fall with distance: {} pair counts, {} values of query "
+                    "and {} of key; as many were expected",
+                    curve.pairs.size(), curve.query.size(), curve.key.size()));
+}
 
 void to_json(json& json, const RunInfo& info) {
   json = {{"name", info.name},
@@ -77,6 +104,8 @@ void to_json(json& json, const RunInfo& info) {
           {"config_json", info.config_json},
           {"variants", json::array()},
           {"published", json::array()}};
+  for (const GradientCurve& curve : info.gradients)
+    json["gradients"].push_back(to_json_curve(curve));
   for (const VariantInfo& variant : info.variants)
     json["variants"].push_back(to_json_variant(variant));
   for (const PublishedFigure& figure : info.published)
@@ -105,6 +134,10 @@ void from_json(const json& json, RunInfo& info) {
   info.variants.clear();
   for (const auto& item : read.array("variants")) info.variants.push_back(to_variant(item));
   refuse_repeated_fingerprints(info.variants);
+  info.gradients.clear();
+  if (json.contains("gradients"))
+    for (const auto& item : read.array("gradients"))
+      info.gradients.push_back(item.get<GradientCurve>());
   info.published.clear();
   for (const auto& item : read.array("published")) info.published.push_back(to_figure(item));
 }

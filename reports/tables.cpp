@@ -7,6 +7,7 @@
 
 #include "harness/base/units.h"
 #include "reports/format.h"
+#include "reports/gradient_chart.h"
 #include "reports/variants.h"
 
 namespace niah::reports {
@@ -281,6 +282,7 @@ std::vector<Table> all_tables(const Results& results, const Analysis& analysis) 
   tables.push_back(miss_table(results));
   tables.push_back(value_table(results));
   tables.push_back(published_table(results));
+  tables.push_back(gradient_table(results.run.gradients));
   tables.push_back(cell_table(results));
   tables.push_back(depth_point_table(results));
   std::erase_if(tables, [](const Table& table) { return table.rows.empty(); });

@@ -126,6 +126,27 @@ std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& varian
   return warnings;
 }
 
+namespace {
+
+/// What training left beside the sweep's fine-tuned checkpoints.
+std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep) {
+  std::vector<reports::GradientCurve> curves;
+  for (const ModelConfig& model : sweep.models)
+    for (const VariantConfig& variant : model.variants) {
+      const bool own = variant.kind == VariantKind::kCheckpoint;
+      if (!own && variant.kind != VariantKind::kSft) continue;
+      const std::filesystem::path file =
+          (own ? variant.checkpoint : model.sft) / reports::kLocalityFile;
+      if (!std::filesystem::exists(file)) continue;
+      curves.push_back(models::parse_json_file(file, "reading where the gradient came from")
+                           .get<reports::GradientCurve>());
+      curves.back().variant = variant.description.substr(0, variant.description.find(": "));
+    }
+  return curves;
+}
+
+}  // namespace
+
 reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
                               const Machine& machine) {
   const SweepConfig& sweep = work.sweep();
@@ -145,6 +166,7 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   info.machine = machine.description;
   info.caveats = sweep.caveats;
   for (const std::string& warning : model_warnings(order)) info.caveats.push_back(warning);
+  info.gradients = gradient_curves(sweep);
   if (sweep.published) info.published = reports::paper_figures();
   info.started = utc_now();
   info.config_json = sweep_to_json(sweep);

@@ -13,11 +13,16 @@
 #include "harness/zoo/training_data.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "models/training/gradient_locality.h"
+#include "reports/record.h"
 
 namespace niah::zoo {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Steps between two looks at where the gradient comes from.
+constexpr std::int64_t kLocalityEvery = 10;
 
 struct Start {
   nlohmann::json config;
@@ -49,7 +54,27 @@ void rescale_qk(models::CausalLM& model, double factor) {
       for (const std::string& name : *names) weights.at(name).mul_(factor);
 }
 
-void write_checkpoint(const Recipe& recipe, const Start& start, const TrainRun& run) {
+/// How the gradient of W_Q and W_K falls with distance, for reports of this checkpoint.
+std::string describe_locality(const models::LocalityProbe& probe) {
+  const models::GradientLocality locality = probe.result();
+  const auto rounded = [](const std::vector<double>& values) {
+    std::vector<double> out;
+    for (const double value : values) out.push_back(std::stod(fmt::format("{:.4g}", value)));
+    return out;
+  };
+  const auto decay = [&](const std::vector<double>& g) {
+    const auto width = models::fit_decay(g, locality.pairs);
+    return width ? nlohmann::json(std::stod(fmt::format("{:.4g}", *width))) : nlohmann::json();
+  };
+  const nlohmann::ordered_json json = {
+      {"batches", probe.batches()},       {"decay_query", decay(locality.query)},
+      {"decay_key", decay(locality.key)}, {"pairs", locality.pairs},
+      {"query", rounded(locality.query)}, {"key", rounded(locality.key)}};
+  return json.dump() + "\n";
+}
+
+void write_checkpoint(const Recipe& recipe, const Start& start, const models::LocalityProbe& probe,
+                      const TrainRun& run) {
   const fs::path partial = run.out.string() + ".partial";
   fs::remove_all(partial);
   ensure_writable_folder(partial);
@@ -60,6 +85,7 @@ void write_checkpoint(const Recipe& recipe, const Start& start, const TrainRun& 
   const fs::path folder = fs::is_directory(tokenizer) ? tokenizer : tokenizer.parent_path();
   for (const char* file : {"tokenizer.model", "tokenizer.json", "tokenizer_config.json"})
     if (fs::exists(folder / file)) fs::copy_file(folder / file, partial / file);
+  if (probe.batches() > 0) write_file(partial / reports::kLocalityFile, describe_locality(probe));
   fs::remove_all(run.out);
   fs::rename(partial, run.out);
 }
@@ -106,6 +132,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
   Progress progress(recipe.name, static_cast<double>(recipe.train.steps - trainer.steps_done()),
                     run.quiet);
   Smoothed loss, answers;
+  models::LocalityProbe probe;
   std::string answer_note;
   std::int64_t tokens = 0;
   while (trainer.steps_done() < recipe.train.steps) {
@@ -115,6 +142,9 @@ void train(const Recipe& recipe, const TrainRun& run) {
                                     trainer.steps_done()));
     }
     const models::Batch batch = data.batch(trainer.steps_done());
+    // Fine-tunes only: the base model's documents are no question of forgetting.
+    if (!recipe.start.empty() && trainer.steps_done() % kLocalityEvery == 0)
+      probe.add(*start.model, batch);
     const models::StepResult result = trainer.step(batch);
     tokens += batch.ids.numel();
     if (const auto value = answer_loss(batch, result))
@@ -125,7 +155,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
     if (trainer.steps_done() % recipe.save_every == 0) trainer.save(state);
   }
   rescale_qk(*start.model, recipe.rescale_qk);
-  write_checkpoint(recipe, start, run);
+  write_checkpoint(recipe, start, probe, run);
   fs::remove_all(work);
   progress.clear();
   fmt::print(stderr, "{}: {} steps, {} tokens in {}; checkpoint in {}\n", recipe.name,

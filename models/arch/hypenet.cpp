@@ -181,10 +181,13 @@ struct SoftmaxMixer : Mixer {
     q = scale_query(q, pass.position + skipped);
 
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    if (pass.watch) pass.watch({q, state != nullptr ? state->cache.key() : k, scale});
+    const at::Tensor keys = state != nullptr ? state->cache.key() : k;  // [B, H_kv, n, D]
+    const at::Tensor values = state != nullptr ? state->cache.value() : v;
+    if (pass.watch) pass.watch({q, keys, values, scale});
     at::Tensor o = merge_heads(  // [B, R, H*D]
-        state != nullptr ? attend_cached(q, state->cache.key(), state->cache.value(), scale)
-                         : attend_whole(q, k, v, scale));
+        pass.attend        ? pass.attend({q, keys, values, scale})
+        : state != nullptr ? attend_cached(q, keys, values, scale)
+                           : attend_whole(q, keys, values, scale));
     if (o_gate) o = o * at::sigmoid((*o_gate)(wanted));
     return (*o_proj)(o);
   }

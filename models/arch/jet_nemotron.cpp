@@ -198,10 +198,11 @@ struct SoftmaxMixer : Mixer {
         apply_rotary(split_heads((*q_proj)(wanted), c.head_dim), pass.cos.narrow(0, skipped, rows),
                      pass.sin.narrow(0, skipped, rows));  // [B, H, R, D]
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    if (pass.watch) pass.watch({q, seen.key, scale, window});
-    const at::Tensor o = window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
-                         : state    ? attend_cached(q, seen.key, seen.value, scale)
-                                    : attend_whole(q, seen.key, seen.value, scale);
+    if (pass.watch) pass.watch({q, seen.key, seen.value, scale, window});
+    const at::Tensor o = pass.attend  ? pass.attend({q, seen.key, seen.value, scale, window})
+                         : window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
+                         : state      ? attend_cached(q, seen.key, seen.value, scale)
+                                      : attend_whole(q, seen.key, seen.value, scale);
     return (*o_proj)(merge_heads(o));
   }
 

@@ -179,10 +179,11 @@ struct SoftmaxMixer : Mixer {
     if (q_norm) q = (*q_norm)(q);
     q = apply_rotary(q, pass.cos.narrow(0, skipped, rows), pass.sin.narrow(0, skipped, rows));
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    if (pass.watch) pass.watch({q, seen.key, scale, window});
-    const at::Tensor o = window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
-                         : state    ? attend_cached(q, seen.key, seen.value, scale)
-                                    : attend_whole(q, seen.key, seen.value, scale);
+    if (pass.watch) pass.watch({q, seen.key, seen.value, scale, window});
+    const at::Tensor o = pass.attend  ? pass.attend({q, seen.key, seen.value, scale, window})
+                         : window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
+                         : state      ? attend_cached(q, seen.key, seen.value, scale)
+                                      : attend_whole(q, seen.key, seen.value, scale);
     return (*o_proj)(merge_heads(o));
   }
 

@@ -60,6 +60,16 @@ Trainer::Trainer(std::shared_ptr<CausalLM> model, const TrainOptions& options)
   }
 }
 
+std::pair<at::Tensor, at::Tensor> weighted_loss(const at::Tensor& logits, const Batch& batch) {
+  const std::int64_t tokens = logits.size(1);
+  const at::Tensor targets = batch.ids.narrow(1, 1, tokens);
+  const at::Tensor weights = batch.weights.narrow(1, 1, tokens);
+  const at::Tensor token_loss =
+      at::cross_entropy_loss(logits.flatten(0, 1), targets.flatten(), {}, at::Reduction::None)
+          .view(targets.sizes());
+  return {(token_loss * weights).sum() / weights.sum(), token_loss};
+}
+
 StepResult Trainer::backward(const Batch& batch) {
   const std::int64_t tokens = batch.ids.size(1) - 1;
   at::Tensor logits;
@@ -67,12 +77,7 @@ StepResult Trainer::backward(const Batch& batch) {
     const Autocast autocast(options_.bf16);
     logits = model_->forward_train(batch.ids.narrow(1, 0, tokens));
   }
-  const at::Tensor targets = batch.ids.narrow(1, 1, tokens);
-  const at::Tensor weights = batch.weights.narrow(1, 1, tokens);
-  const at::Tensor token_loss =
-      at::cross_entropy_loss(logits.flatten(0, 1), targets.flatten(), {}, at::Reduction::None)
-          .view(targets.sizes());
-  const at::Tensor loss = (token_loss * weights).sum() / weights.sum();
+  const auto [loss, token_loss] = weighted_loss(logits, batch);
   loss.backward();
   return {loss.item<double>(), token_loss.detach()};
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "models/causal_lm.h"
@@ -38,6 +39,10 @@ struct StepResult {
   double loss = 0;        ///< weighted mean of the cross entropy, nats
   at::Tensor token_loss;  ///< [B, T] fp32, unweighted
 };
+
+/// The loss of next-token logits [B, T, vocab] on a batch, and the unweighted loss of every token
+/// [B, T].
+std::pair<at::Tensor, at::Tensor> weighted_loss(const at::Tensor& logits, const Batch& batch);
 
 /// Trains all parameters of `model` in place.
 class Trainer {

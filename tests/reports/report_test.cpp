@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "reports/answer.h"
+#include "reports/gradient_chart.h"
 #include "reports/lm_eval.h"
 #include "reports/page.h"
 #include "reports/results_json.h"
@@ -150,6 +152,31 @@ TEST(Tables, PublishedFiguresStandBesideTheSameCellsAndGapsStayGaps) {
   EXPECT_EQ(table.rows[0], (std::vector<std::string>{"HypeNet-9B", "S3@64K", "52.0", "–", "42.6",
                                                      "90.0", "50.0", "80.0", "paper"}));
   EXPECT_EQ(table.rows[1][5], "–");
+}
+
+TEST(Page, DrawsWhereTheGradientComesFromOnlyWhereItIsKnown) {
+  RunInfo info = synthetic_info();
+  EXPECT_THAT(page_of(collect(info, {})), Not(HasSubstr("gradient of W_Q")));
+  GradientCurve curve;
+  curve.variant = "CoT-SFT <b>";
+  for (int tau = 0; tau < 64; ++tau) {
+    curve.pairs.push_back(1000);
+    curve.query.push_back(std::exp(-tau / 20.0));
+    curve.key.push_back(0.1);
+  }
+  curve.decay_query = 20;
+  info.gradients = {curve};
+  const Results results = collect(info, {});
+  EXPECT_THAT(page_of(results), AllOf(HasSubstr("CoT-SFT &lt;b&gt;, W_Q"), Not(HasSubstr("<b>"))));
+  const Table table = gradient_table(results.run.gradients);
+  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"CoT-SFT <b>", "20", "13", "39",
+                                                     "does not fall", "31", "57"}));
+  const RunInfo again = nlohmann::json(info).get<RunInfo>();
+  ASSERT_EQ(again.gradients.size(), 1U);
+  EXPECT_EQ(again.gradients[0].query, curve.query);
+  nlohmann::json damaged = info;
+  damaged["gradients"][0]["key"] = {1.0};
+  EXPECT_THROW(damaged.get<RunInfo>(), DataError);
 }
 
 TEST(Tables, EffectiveLengthIsOneFigureAVariantAndTask) {
