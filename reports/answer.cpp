@@ -240,6 +240,7 @@ void add_gap_warning(const Results& results, std::vector<std::string>& warnings)
 
 void add_format_warnings(const Results& results, std::vector<std::string>& warnings) {
   constexpr double kWorthSaying = 0.2;
+  constexpr std::int64_t kFew = 4;  // so many say nothing about the others
   for (const VariantInfo& variant : results.run.variants) {
     std::int64_t misses = 0;
     std::int64_t format = 0;
@@ -248,7 +249,8 @@ void add_format_warnings(const Results& results, std::vector<std::string>& warni
       misses += cell.n - cell.hits;
       format += cell.format_misses();
     }
-    if (static_cast<double>(format) <= kWorthSaying * static_cast<double>(misses)) continue;
+    if (format <= kFew || static_cast<double>(format) <= kWorthSaying * static_cast<double>(misses))
+      continue;
     warnings.push_back(fmt::format(
         "{}: {} of {} are format misses (the answer never came, or came in the wrong place); they "
         "lower recall but say nothing about retrieval.",

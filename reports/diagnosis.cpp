@@ -118,6 +118,9 @@ std::string weights_in_words(const Diagnosis& diagnosis) {
   if (linear) text += fmt::format("; the linear layers' mixers by {} %", percent(*linear, 2));
   const auto mlp = drift_of(diagnosis, [](const TensorChange& t) { return t.part == "MLP"; });
   if (mlp) text += fmt::format("; the MLPs by {} %", percent(*mlp, 2));
+  const auto embedding =
+      drift_of(diagnosis, [](const TensorChange& t) { return t.part == "embedding"; });
+  if (embedding) text += fmt::format("; the embedding by {} %", percent(*embedding, 2));
   return text.empty() ? "" : text + " of their norm.";
 }
 

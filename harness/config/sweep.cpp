@@ -222,6 +222,15 @@ SampleCounts read_samples(YamlMap& root, const std::vector<std::int64_t>& length
     return counts;
   }
   YamlMap map = root.map("samples");
+  if (map.has("max") || map.has("half_width")) {
+    counts.otherwise = map.integer("max");
+    if (counts.otherwise < 1) map.refuse("max", "expected at least 1");
+    counts.half_width = map.number("half_width");
+    if (!(counts.half_width > 0 && counts.half_width < 0.5))
+      map.refuse("half_width", "expected a share between 0 and 0.5, such as 0.03");
+    map.finish();
+    return counts;
+  }
   for (const std::string& key : map.keys()) {
     const auto length = parse_length(key);
     if (!length) map.refuse(key, "expected a length such as 4K as the key");
@@ -502,6 +511,9 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     json["lengths"] = sweep.lengths;
     for (const std::int64_t length : sweep.lengths)
       json["samples"][format_length(length)] = sweep.samples.at(length);
+    if (sweep.samples.half_width > 0)
+      json["samples"] = {{"max", sweep.samples.otherwise},
+                         {"half_width", sweep.samples.half_width}};
     json["seed"] = sweep.seed;
   } else {
     for (const tasks::SampleFile& file : sweep.sample_files)

@@ -41,10 +41,14 @@ struct ModelConfig {
   std::vector<VariantConfig> variants;
 };
 
-/// How many samples a cell has: one number, or one a length.
+/// How many samples a cell has: one number, or one a length; or at most so many, until every
+/// variant's recall is known well enough.
 struct SampleCounts {
   std::int64_t otherwise = 0;
   std::map<std::int64_t, std::int64_t> by_length;
+  /// A cell ends early when Wilson's 95 % interval of every variant is at most twice this wide; 0:
+  /// never. Samples are taken in their order, so a cell that ended early has the first ones.
+  double half_width = 0;
   std::int64_t at(std::int64_t length) const;
 };
 

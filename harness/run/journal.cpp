@@ -7,24 +7,35 @@
 namespace niah {
 
 Journal::Journal(const std::filesystem::path& path) : file_(path) {
-  const reports::JournalEnd end = reports::read_records(path, [&](const reports::Record& record) {
-    done_.emplace(record.variant, record.kind, record.task, record.length, record.index);
-  });
+  const reports::JournalEnd end =
+      reports::read_records(path, [&](const reports::Record& record) { remember(record); });
   resumed_ = end.records;
   torn_ = end.torn;
   if (end.torn) file_.truncate(end.valid_bytes);
 }
 
+void Journal::remember(const reports::Record& record) {
+  done_.insert_or_assign(Key{record.variant, record.kind, record.task, record.length, record.index},
+                         Done{record.scored(), record.scored() && record.score >= 1});
+}
+
+std::optional<Journal::Done> Journal::find(const std::string& variant, const std::string& kind,
+                                           const std::string& task, std::int64_t length,
+                                           std::int64_t index) const {
+  const std::lock_guard lock(lock_);
+  const auto found = done_.find(Key{variant, kind, task, length, index});
+  return found == done_.end() ? std::nullopt : std::optional(found->second);
+}
+
 bool Journal::has(const std::string& variant, const std::string& kind, const std::string& task,
                   std::int64_t length, std::int64_t index) const {
-  const std::lock_guard lock(lock_);
-  return done_.contains(Key{variant, kind, task, length, index});
+  return find(variant, kind, task, length, index).has_value();
 }
 
 void Journal::append(const reports::Record& record) {
   const std::lock_guard lock(lock_);
   file_.append(nlohmann::json(record).dump() + "\n");
-  done_.emplace(record.variant, record.kind, record.task, record.length, record.index);
+  remember(record);
 }
 
 }  // namespace niah

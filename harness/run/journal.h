@@ -4,8 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <mutex>
-#include <set>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -21,6 +22,13 @@ class Journal {
   /// line, or when another process writes the same journal.
   explicit Journal(const std::filesystem::path& path);
 
+  /// How a sample ended.
+  struct Done {
+    bool scored = false, hit = false;
+  };
+  /// How this sample of this variant ended; nullopt when it is still to be asked.
+  std::optional<Done> find(const std::string& variant, const std::string& kind,
+                           const std::string& task, std::int64_t length, std::int64_t index) const;
   /// Whether this sample of this variant is done.
   bool has(const std::string& variant, const std::string& kind, const std::string& task,
            std::int64_t length, std::int64_t index) const;
@@ -34,9 +42,11 @@ class Journal {
  private:
   using Key = std::tuple<std::string, std::string, std::string, std::int64_t, std::int64_t>;
 
+  void remember(const reports::Record& record);
+
   mutable std::mutex lock_;
   AppendFile file_;
-  std::set<Key> done_;
+  std::map<Key, Done> done_;
   std::int64_t resumed_ = 0;
   bool torn_ = false;
 };

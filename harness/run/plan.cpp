@@ -166,6 +166,12 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   info.machine = machine.description;
   info.caveats = sweep.caveats;
   for (const std::string& warning : model_warnings(order)) info.caveats.push_back(warning);
+  if (sweep.samples.half_width > 0)
+    info.caveats.push_back(
+        fmt::format("Sampling was adaptive: a cell ends at up to {} samples, as soon as every "
+                    "variant's 95 % interval lies within ±{:g} points. Intervals of cells that "
+                    "ended early are a little too narrow for it.",
+                    sweep.samples.otherwise, 100 * sweep.samples.half_width));
   info.gradients = gradient_curves(sweep);
   if (sweep.published) info.published = reports::paper_figures();
   info.started = utc_now();

@@ -26,6 +26,7 @@
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "models/selftest.h"
+#include "reports/statistics.h"
 
 namespace niah {
 namespace {
@@ -41,11 +42,18 @@ class Run {
 
  private:
   using Questions = std::vector<Question>;
-  /// One stretch of work: an assignment on one group of variants.
+  /// One stretch of work: an assignment on one group of variants, or on all of them where it ends
+  /// when all are known well enough.
   struct Job {
     Assignment work;
-    const VariantGroup* group;
+    std::vector<const VariantGroup*> groups;
     double cost;  ///< tokens, roughly
+  };
+  /// What one pass of a job reads: samples of a group, and what each costs.
+  struct Part {
+    Assignment work;
+    const VariantGroup* group;
+    double sample_cost;
   };
 
   /// What reading the common part of a prompt took.
@@ -57,13 +65,18 @@ class Run {
   std::vector<Job> plan_jobs() const;
   void test_models() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
-  Questions open_questions(const Job& job) const;
+  Questions open_questions(const Part& part) const;
   void run_job(const Job& job, Progress& progress);
-  void warn_if_short(const Job& job, const Questions& questions, Progress& progress);
-  void read_and_ask(const Job& job, Questions& questions, Progress& progress);
-  void ask_all(models::Reader& reader, const Job& job, const Question& question,
+  void run_part(const Part& part, std::int64_t from, Progress& progress);
+  bool is_known(const Job& job, std::int64_t samples) const;
+  bool ends_early(const Assignment& work) const {
+    return work.cell != nullptr && work_.sweep().samples.half_width > 0;
+  }
+  void warn_if_short(const Part& part, const Questions& questions, Progress& progress);
+  void read_and_ask(const Part& part, Questions& questions, Progress& progress);
+  void ask_all(models::Reader& reader, const Part& part, const Question& question,
                const TokenIds& tail, Shared shared);
-  void record_failure(const Job& job, const Questions& questions, const std::string& outcome,
+  void record_failure(const Part& part, const Questions& questions, const std::string& outcome,
                       const std::string& detail);
 
   RunOptions options_;
@@ -144,8 +157,13 @@ std::vector<Run::Job> Run::plan_jobs() const {
     const double tokens = work.cell == nullptr
                               ? samples * kReasoningTokens
                               : static_cast<double>(work.length) * (1 + samples / 2);
-    for (const VariantGroup& group : groups_)
-      jobs.push_back({work, &group, tokens * (1 + 0.1 * static_cast<double>(group.size()))});
+    for (const VariantGroup& group : groups_) {
+      const double cost = tokens * (1 + 0.1 * static_cast<double>(group.size()));
+      const bool joins = ends_early(work) && &group != &groups_.front();
+      if (!joins) jobs.push_back({work, {}, 0});
+      jobs.back().groups.push_back(&group);
+      jobs.back().cost += cost;
+    }
   }
   return jobs;
 }
@@ -175,20 +193,20 @@ void Run::test_models() const {
   }
 }
 
-Run::Questions Run::open_questions(const Job& job) const {
-  return work_.questions(job.work, [&](const std::string& kind, const std::string& task,
-                                       std::int64_t length, std::int64_t index) {
-    return !std::all_of(job.group->begin(), job.group->end(), [&](const LoadedVariant& variant) {
+Run::Questions Run::open_questions(const Part& part) const {
+  return work_.questions(part.work, [&](const std::string& kind, const std::string& task,
+                                        std::int64_t length, std::int64_t index) {
+    return !std::all_of(part.group->begin(), part.group->end(), [&](const LoadedVariant& variant) {
       return journal_->has(variant.info.fingerprint, kind, task, length, index);
     });
   });
 }
 
-void Run::ask_all(models::Reader& reader, const Job& job, const Question& question,
+void Run::ask_all(models::Reader& reader, const Part& part, const Question& question,
                   const TokenIds& tail, Shared shared) {
   const models::Reader::Point before = reader.mark();
-  for (std::size_t v = 0; v < job.group->size(); ++v) {
-    const LoadedVariant& variant = (*job.group)[v];
+  for (std::size_t v = 0; v < part.group->size(); ++v) {
+    const LoadedVariant& variant = (*part.group)[v];
     if (journal_->has(variant.info.fingerprint, question.blank.kind, question.blank.task,
                       question.blank.length, question.blank.index))
       continue;
@@ -204,7 +222,7 @@ void Run::ask_all(models::Reader& reader, const Job& job, const Question& questi
   }
 }
 
-void Run::read_and_ask(const Job& job, Questions& questions, Progress& progress) {
+void Run::read_and_ask(const Part& part, Questions& questions, Progress& progress) {
   std::vector<PromptIds> prompts;
   std::size_t longest = 0;
   for (Question& question : questions) {
@@ -214,7 +232,7 @@ void Run::read_and_ask(const Job& job, Questions& questions, Progress& progress)
   }
   std::vector<std::shared_ptr<models::CausalLM>> models;
   std::string names;
-  for (const LoadedVariant& variant : *job.group) {
+  for (const LoadedVariant& variant : *part.group) {
     models.push_back(variant.model);
     names += (names.empty() ? "" : ", ") + variant.info.name;
   }
@@ -233,18 +251,17 @@ void Run::read_and_ask(const Job& job, Questions& questions, Progress& progress)
       const bool lost = next == visit.resume && !visit.last_return;  // to the budget
       if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), next)) marks.set();
     }
-    ask_all(reader, job, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
+    ask_all(reader, part, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
             {visit.tail - start,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
-    progress.advance(job.cost / static_cast<double>(job.work.samples),
-                     fmt::format("{}  {}", job.work.label, names));
+    progress.advance(part.sample_cost, fmt::format("{}  {}", part.work.label, names));
   }
 }
 
-void Run::record_failure(const Job& job, const Questions& questions, const std::string& outcome,
+void Run::record_failure(const Part& part, const Questions& questions, const std::string& outcome,
                          const std::string& detail) {
   for (const Question& question : questions)
-    for (const LoadedVariant& variant : *job.group) {
+    for (const LoadedVariant& variant : *part.group) {
       reports::Record record = question.blank;
       record.variant = variant.info.fingerprint;
       if (journal_->has(record.variant, record.kind, record.task, record.length, record.index))
@@ -255,28 +272,74 @@ void Run::record_failure(const Job& job, const Questions& questions, const std::
     }
 }
 
-void Run::warn_if_short(const Job& job, const Questions& questions, Progress& progress) {
+void Run::warn_if_short(const Part& part, const Questions& questions, Progress& progress) {
   // Every variant reads the same samples: the first group speaks for all.
-  if (job.group != &groups_.front()) return;
-  const std::string warning = work_.short_warning(job.work, questions);
+  if (part.group != &groups_.front()) return;
+  const std::string warning = work_.short_warning(part.work, questions);
   if (!warning.empty()) progress.warn(warning);
 }
 
-void Run::run_job(const Job& job, Progress& progress) {
-  Questions questions = open_questions(job);
-  warn_if_short(job, questions, progress);
+/// Whether the first `samples` of a cell tell every variant's recall well enough. A variant of
+/// which nothing could be measured is not waited for.
+bool Run::is_known(const Job& job, std::int64_t samples) const {
+  const tasks::Cell& cell = *job.work.cell;
+  for (const VariantGroup* group : job.groups)
+    for (const LoadedVariant& variant : *group) {
+      std::int64_t n = 0, hits = 0;
+      for (std::int64_t i = 0; i < samples; ++i) {
+        const auto done = journal_->find(variant.info.fingerprint, "recall", cell.request().task,
+                                         job.work.length, cell.index(i));
+        n += done && done->scored ? 1 : 0;
+        hits += done && done->hit ? 1 : 0;
+      }
+      if (n == 0) continue;
+      const reports::Interval interval = reports::wilson_interval(hits, n);
+      if (interval.high - interval.low > 2 * work_.sweep().samples.half_width) return false;
+    }
+  return true;
+}
+
+/// Asks the first part.work.samples; the caller has asked the first `from` before.
+void Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
+  Questions questions = open_questions(part);
+  if (from == 0) warn_if_short(part, questions, progress);
   progress.advance(
-      job.cost / static_cast<double>(job.work.samples) *
-          static_cast<double>(job.work.samples - static_cast<std::int64_t>(questions.size())),
-      job.work.label);
+      part.sample_cost * static_cast<double>(part.work.samples - from -
+                                             static_cast<std::int64_t>(questions.size())),
+      part.work.label);
   if (questions.empty()) return;
   try {
-    read_and_ask(job, questions, progress);
+    read_and_ask(part, questions, progress);
   } catch (const std::bad_alloc&) {
-    record_failure(job, questions, "oom", "out of memory while reading the prompt");
+    record_failure(part, questions, "oom", "out of memory while reading the prompt");
   } catch (const c10::OutOfMemoryError&) {
-    record_failure(job, questions, "oom", "out of memory while reading the prompt");
+    record_failure(part, questions, "oom", "out of memory while reading the prompt");
   }
+}
+
+void Run::run_job(const Job& job, Progress& progress) {
+  // Looks at the interval are few and at fixed counts: the end of a cell does not depend on where a
+  // run was stopped, and each stretch still shares its trunk.
+  constexpr std::int64_t kFirstLook = 25;
+  const std::int64_t all = job.work.samples;
+  if (all < 1) return;
+  const double sample_cost =
+      job.cost / static_cast<double>(all) / static_cast<double>(job.groups.size());
+  std::int64_t asked = 0;
+  while (asked < all) {
+    const std::int64_t next =
+        ends_early(job.work) ? std::min(all, asked + std::max(kFirstLook, asked / 2)) : all;
+    for (const VariantGroup* group : job.groups) {
+      Part part{job.work, group, sample_cost};
+      part.work.samples = next;
+      run_part(part, asked, progress);
+    }
+    asked = next;
+    if (ends_early(job.work) && is_known(job, asked)) break;
+  }
+  progress.advance(
+      sample_cost * static_cast<double>(all - asked) * static_cast<double>(job.groups.size()),
+      job.work.label);
 }
 
 /// Takes jobs off the list with as many workers as pay. The first error stops all of them and is

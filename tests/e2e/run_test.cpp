@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "harness/base/files.h"
@@ -71,6 +72,41 @@ TEST_F(Run, LeavesAWholeRunFolder) {
     EXPECT_TRUE(fs::exists(path("run") / file)) << file;
   EXPECT_EQ(records("run").size(), 3U * (2 * 2 * 4 + 2));
   EXPECT_THAT(outcome.output, HasSubstr("report.html"));
+}
+
+TEST_F(Run, AdaptiveSamplingEndsACellWhenEveryVariantIsKnown) {
+  const auto sweep = [&](int most) {
+    std::string text = small_sweep();
+    const std::string fixed = "samples: 4\n";
+    text.replace(text.find(fixed), fixed.size(),
+                 "samples: {max: " + std::to_string(most) + ", half_width: 0.13}\n");
+    const std::string lengths = "lengths: [1K, 2K]";
+    return text.replace(text.find(lengths), lengths.size(), "lengths: [1K]");
+  };
+  ASSERT_EQ(niah("run " + config(sweep(60)) + " --out " + path("whole").string()).code, 0);
+  std::map<std::string, std::set<std::int64_t>> indexes;  // by variant and task
+  for (const auto& [key, record] : records("whole"))
+    if (record["kind"] == "recall")
+      indexes[record["variant"].get<std::string>() + record["task"].get<std::string>()].insert(
+          record["index"].get<std::int64_t>());
+  ASSERT_EQ(indexes.size(), 6U);
+  std::set<std::size_t> counts;
+  for (const auto& [cell, seen] : indexes) {
+    counts.insert(seen.size());
+    EXPECT_EQ(*seen.rbegin() + 1, static_cast<std::int64_t>(seen.size())) << "the first ones";
+    if (cell.ends_with("s1")) {
+      EXPECT_EQ(seen.size(), 25U) << "all found: known at the first look";
+    } else {
+      EXPECT_GT(seen.size(), 25U) << "the fine-tune misses some";
+    }
+  }
+  EXPECT_EQ(counts.size(), 2U) << "every variant of a cell has the same samples";
+
+  // Stopped early and continued it is the same run.
+  ASSERT_EQ(niah("run " + config(sweep(11)) + " --out " + path("parts").string()).code, 0);
+  ASSERT_EQ(niah("run " + config(sweep(60)) + " --out " + path("parts").string()).code, 0);
+  EXPECT_EQ(records("parts", false), records("whole", false));
+  EXPECT_THAT(read_file(path("parts") / "report.html", "test"), HasSubstr("Sampling was adaptive"));
 }
 
 TEST_F(Run, SamplesFromAFileGiveTheRecordsOfGeneratedOnes) {

@@ -132,6 +132,20 @@ TEST(Sweep, VariantsHaveADefault) {
   EXPECT_EQ(alone.models[0].variants.size(), 1U);
 }
 
+TEST(Sweep, SamplesMayEndWhenRecallIsKnownWellEnough) {
+  const SweepConfig sweep =
+      parse(replaced(kSweep, "samples: 10", "samples: {max: 500, half_width: 0.03}"));
+  EXPECT_EQ(sweep.samples.at(4096), 500);
+  EXPECT_EQ(sweep.samples.half_width, 0.03);
+  EXPECT_THAT(sweep_to_json(sweep), HasSubstr("half_width"));
+  EXPECT_EQ(parse(kSweep).samples.half_width, 0) << "off by default";
+  for (const char* bad : {"{max: 500}", "{half_width: 0.1}", "{max: 0, half_width: 0.1}",
+                          "{max: 5, half_width: 3}", "{max: 5, half_width: 0.1, min: 2}"})
+    EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", std::string("samples: ") + bad)),
+                testing::Not(testing::IsEmpty()))
+        << bad;
+}
+
 TEST(Sweep, CountsMayDifferByLength) {
   const SweepConfig sweep = parse(replaced(kSweep, "samples: 10", "samples: {4K: 7, 8K: 3}"));
   EXPECT_EQ(sweep.samples.at(4096), 7);

@@ -27,6 +27,7 @@ Diagnosis lost_head() {
       diagnosis.tensors.push_back({std::string("model.layers.") + std::to_string(layer) + part,
                                    layer, part, mixer, 10 * (turned ? qk : 0.04), 10});
     }
+  diagnosis.tensors.push_back({"model.embed_tokens.weight", {}, "embedding", "", 0.3, 30});
   diagnosis.routing = {{1, 0, 0.5, 6, 10, 20, 11, 22}, {1, 1, 1.2, 5, 35, 80, 34, 79}};
   diagnosis.variants = {"base", "sft", "qk"};
   for (const auto& [variant, mass] : {std::pair{"base", 0.9}, {"sft", 0.1}, {"qk", 0.85}}) {
@@ -43,7 +44,7 @@ TEST(Diagnosis, SaysWhatMovedAndWhatBecameOfRetrievalHeads) {
   const auto words = diagnosis_in_words(lost_head());
   EXPECT_THAT(words, Contains("The fine-tune moved the softmax layers' Q by 60.00 %, K by 60.00 %, "
                               "V by 4.00 %, O by 4.00 %; the linear layers' mixers by 4.53 %; the "
-                              "MLPs by 4.00 % of their norm."));
+                              "MLPs by 4.00 %; the embedding by 1.00 % of their norm."));
   EXPECT_THAT(words, Contains(HasSubstr("(most in layer 1, head 1: 120.0 %)")));
   EXPECT_THAT(words,
               Contains(HasSubstr("1 of the 2 softmax heads of base is a retrieval head: the final "

@@ -90,16 +90,20 @@ TEST(Answer, OfARunWithoutFineTuneGivesBothEnds) {
 
 TEST(Answer, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
   std::vector<Record> records;
-  for (std::int64_t i = 0; i < 6; ++i) {
+  for (std::int64_t i = 0; i < 9; ++i) {
     const Record record = synthetic_record("f-base", "s1", 4096, i);
-    records.push_back(i < 2    ? missed(record, "out_of_tokens")
-                      : i == 5 ? unmeasured(record)
+    records.push_back(i < 5    ? missed(record, "out_of_tokens")
+                      : i == 8 ? unmeasured(record)
                                : record);
   }
   const Answer answer = answer_of(collect(synthetic_info(), records));
   EXPECT_THAT(answer.warnings, Contains(HasSubstr("1 sample in 1 cell could not be measured")));
   EXPECT_THAT(answer.warnings,
-              Contains(HasSubstr("base: 2 of 2 missed answers are format misses")));
+              Contains(HasSubstr("base: 5 of 5 missed answers are format misses")));
+  records.erase(records.begin(), records.begin() + 3);
+  EXPECT_THAT(answer_of(collect(synthetic_info(), records)).warnings,
+              Not(Contains(HasSubstr("format misses"))))
+      << "two misses say nothing of the others";
 }
 
 TEST(Answer, WarnsOfCellsMuchShorterThanTheirColumnSays) {
