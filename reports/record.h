@@ -29,8 +29,8 @@ struct Record {
   double score = 0;                        ///< 0..1; meaningless unless scored
   std::string miss = "hit";                ///< tasks::miss_class_name
   std::vector<std::string> expected;       ///< the answers that had to be found
-  std::string text;                        ///< generated text
-  std::vector<std::int64_t> ids;           ///< generated token ids
+  std::string text;                        ///< generated text, its beginning
+  std::vector<std::int64_t> ids;           ///< generated token ids, the first of them
   std::optional<double> value_log_prob;    ///< natural log, sum over the expected answer's tokens
   std::optional<std::int64_t> value_rank;  ///< worst rank of an answer token, 1 = always first
   std::int64_t computed_tokens = 0;  ///< prompt and answer tokens that were run for this record

@@ -20,6 +20,7 @@ CLI::App* add_command(CLI::App& program, const std::string& name, const std::str
 void add_diagnose_command(CLI::App& program, Command& chosen);
 void add_generate_command(CLI::App& program, Command& chosen);
 void add_info_command(CLI::App& program, Command& chosen);
+void add_merge_command(CLI::App& program, Command& chosen);
 void add_reproduce_command(CLI::App& program, Command& chosen);
 void add_restore_command(CLI::App& program, Command& chosen);
 void add_run_command(CLI::App& program, Command& chosen);

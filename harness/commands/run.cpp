@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "harness/base/files.h"
 #include "harness/base/progress.h"
@@ -12,6 +13,7 @@
 #include "harness/config/sweep.h"
 #include "harness/embedded_configs.h"
 #include "harness/run/dry_run.h"
+#include "harness/run/merge.h"
 #include "harness/run/runner.h"
 #include "models/checkpoint/checkpoint.h"
 #include "reports/report.h"
@@ -30,7 +32,7 @@ void print_report(const reports::Report& report, const fs::path& out) {
 // run
 
 struct RunArguments {
-  std::string config;
+  std::string config, shard;
   std::vector<std::string> overrides;
   bool dry_run = false;
   RunOptions options;
@@ -42,12 +44,14 @@ Overrides parse_overrides(const std::vector<std::string>& texts) {
   return overrides;
 }
 
-ExitCode run_config(const RunArguments& arguments) {
+ExitCode run_config(RunArguments arguments) {
   const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
   if (arguments.dry_run) {
     print_price(price_sweep(sweep), sweep, stdout);
     return ExitCode::kOk;
   }
+  if (!arguments.shard.empty())
+    std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
   print_report(run_sweep(sweep, arguments.options), arguments.options.out);
   return ExitCode::kOk;
@@ -123,6 +127,20 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
 }
 
 // -------------------------------------------------------------------------------------------
+// merge
+
+struct MergeArguments {
+  std::vector<std::string> runs;
+  std::string out;
+};
+
+ExitCode run_merge(const MergeArguments& arguments) {
+  print_report(merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out),
+               arguments.out);
+  return ExitCode::kOk;
+}
+
+// -------------------------------------------------------------------------------------------
 // report
 
 struct ReportArguments {
@@ -151,6 +169,8 @@ void add_run_command(CLI::App& program, Command& chosen) {
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
   command->add_option("--set", arguments->overrides, "Change a key: --set samples=20");
+  command->add_option("--shard", arguments->shard,
+                      "Only a part of the samples, such as 2/4; `niah merge` puts parts together");
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_config(*arguments); }; });
@@ -180,6 +200,20 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
+}
+
+void add_merge_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<MergeArguments>();
+  CLI::App* command =
+      add_command(program, "merge", "Put the shards of a sweep together into one run",
+                  "niah run sweep.yaml --shard 1/2 --out runs/a\n"
+                  "  niah run sweep.yaml --shard 2/2 --out runs/b\n"
+                  "  niah merge runs/a runs/b --out runs/whole");
+  command->add_option("runs", arguments->runs, "Run folders")->required();
+  command->add_option("--out", arguments->out, "Folder of the whole run; must not hold one")
+      ->required();
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_merge(*arguments); }; });
 }
 
 void add_report_command(CLI::App& program, Command& chosen) {

@@ -179,18 +179,24 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   return info;
 }
 
+std::vector<std::string> run_differences(const reports::RunInfo& old,
+                                         const reports::RunInfo& info) {
+  std::vector<std::string> differences;
+  compare(differences, "program version", old.program_version, info.program_version);
+  compare(differences, "protocol", old.protocol, info.protocol);
+  compare(differences, "seed", std::to_string(old.seed), std::to_string(info.seed));
+  compare(differences, "haystack", old.haystack, info.haystack);
+  compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
+  compare_reasoning(differences, old.reasoning, info.reasoning);
+  compare(differences, "variants", variant_list(old), variant_list(info));
+  return differences;
+}
+
 void write_or_check_plan(const std::filesystem::path& folder, reports::RunInfo& info) {
   const std::filesystem::path path = folder / "plan.json";
   if (std::filesystem::exists(path)) {
     const auto old = models::parse_json_file(path, "resuming").get<reports::RunInfo>();
-    std::vector<std::string> differences;
-    compare(differences, "program version", old.program_version, info.program_version);
-    compare(differences, "protocol", old.protocol, info.protocol);
-    compare(differences, "seed", std::to_string(old.seed), std::to_string(info.seed));
-    compare(differences, "haystack", old.haystack, info.haystack);
-    compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
-    compare_reasoning(differences, old.reasoning, info.reasoning);
-    compare(differences, "variants", variant_list(old), variant_list(info));
+    const std::vector<std::string> differences = run_differences(old, info);
     if (!differences.empty())
       throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",
                                    folder.string(), fmt::join(differences, "; ")));

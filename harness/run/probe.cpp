@@ -15,7 +15,7 @@ namespace niah {
 namespace {
 
 // Keeps a record under 2 KB.
-constexpr std::size_t kMaxText = 700;
+constexpr std::size_t kMaxText = 700, kMaxIds = 256;
 
 TokenIds widen(const std::vector<models::TokenId>& ids) { return {ids.begin(), ids.end()}; }
 
@@ -103,8 +103,7 @@ void fill(reports::Record& record, const models::Generation& generation, const Q
     return;
   }
   const std::string output = question.open_thought + decode(tokenizer, generation.ids);
-  record.text = shorten(output);
-  record.ids = generation.ids;
+  keep_output(record, output, generation.ids);
   record.value_log_prob = generation.draft_log_prob;
   record.value_rank = generation.draft_rank;
   if (question.set)
@@ -114,6 +113,14 @@ void fill(reports::Record& record, const models::Generation& generation, const Q
 }
 
 }  // namespace
+
+void keep_output(reports::Record& record, const std::string& output,
+                 const std::vector<std::int64_t>& ids) {
+  record.text = shorten(output);
+  record.ids.assign(
+      ids.begin(),
+      ids.begin() + std::min<std::ptrdiff_t>(kMaxIds, static_cast<std::ptrdiff_t>(ids.size())));
+}
 
 Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const PromptFormat& format,
                          const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,

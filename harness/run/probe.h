@@ -51,6 +51,11 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
                             const PromptFormat& format, const models::Tokenizer& tokenizer,
                             const ReasoningConfig& reasoning, const GenerationConfig& generation);
 
+/// Puts the beginning of an output into its record: a long thought must not make a line that no
+/// reader of journals takes.
+void keep_output(reports::Record& record, const std::string& output,
+                 const std::vector<std::int64_t>& ids);
+
 /// Asks one variant. `reader` stands where the prompt's last `tail` tokens begin. Running out of
 /// memory and non-finite logits become outcomes of the record, not errors.
 reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -136,6 +137,10 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
       chunk_(prefill_chunk(sweep.runtime)),
       machine_(prepare_machine(sweep.runtime)),
       work_(sweep) {
+  if (options_.shards > 1 && sweep.samples.half_width > 0)
+    throw UsageError(
+        "--shard: with samples.half_width a cell ends by what all of its samples say, which no "
+        "shard knows; give a fixed number of samples");
   ensure_writable_folder(options_.out);
   require_memory(work_, machine_);
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
@@ -196,6 +201,7 @@ void Run::test_models() const {
 Run::Questions Run::open_questions(const Part& part) const {
   return work_.questions(part.work, [&](const std::string& kind, const std::string& task,
                                         std::int64_t length, std::int64_t index) {
+    if (index % options_.shards != options_.shard - 1) return false;
     return !std::all_of(part.group->begin(), part.group->end(), [&](const LoadedVariant& variant) {
       return journal_->has(variant.info.fingerprint, kind, task, length, index);
     });
@@ -387,6 +393,27 @@ reports::Report Run::finish() {
 }
 
 }  // namespace
+
+std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
+  const auto refuse = [&] {
+    return UsageError(fmt::format("--shard '{}': such as 2/4, the second of four, was expected",
+                                  valid_utf8(text)));
+  };
+  constexpr std::int64_t kMost = 100'000;
+  const std::size_t slash = text.find('/');
+  const auto number = [&](std::string_view part) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+    if (error != std::errc() || end != part.data() + part.size() || value < 1 || value > kMost)
+      throw refuse();
+    return value;
+  };
+  if (slash == std::string::npos) throw refuse();
+  const std::string_view view = text;
+  const std::int64_t shard = number(view.substr(0, slash)), shards = number(view.substr(slash + 1));
+  if (shard > shards) throw refuse();
+  return {shard, shards};
+}
 
 reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options) {
   Run run(sweep, options);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "harness/config/sweep.h"
 #include "harness/run/journal.h"
@@ -17,12 +19,17 @@ namespace niah {
 struct RunOptions {
   std::filesystem::path out;
   bool quiet = false;
+  /// This run's part of the samples: those whose index leaves `shard` - 1 when divided by `shards`.
+  std::int64_t shard = 1, shards = 1;
 };
+
+/// "2/4" → shard 2 of 4. Throws UsageError.
+std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
 /// Runs what the journal in `options.out` does not hold yet, then draws the reports. The folder
 /// keeps plan.json, journal.jsonl and what reports write. Throws UsageError when the folder holds a
-/// run of another plan, Interrupted (finished work saved) on Ctrl-C, DataError for files and
-/// memory.
+/// run of another plan, or for a shard of a sweep whose cells may end early, Interrupted (finished
+/// work saved) on Ctrl-C, DataError for files and memory.
 reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options);
 
 }  // namespace niah

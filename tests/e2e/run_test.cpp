@@ -109,6 +109,42 @@ TEST_F(Run, AdaptiveSamplingEndsACellWhenEveryVariantIsKnown) {
   EXPECT_THAT(read_file(path("parts") / "report.html", "test"), HasSubstr("Sampling was adaptive"));
 }
 
+TEST_F(Run, ShardsMergedAreTheWholeRun) {
+  const std::string sweep = config(small_sweep());
+  const auto run = [&](const std::string& more, const std::string& out) {
+    return niah("run " + sweep + " " + more + " --out " + path(out).string());
+  };
+  ASSERT_EQ(run("", "whole").code, 0);
+  for (const char* shard : {"1", "2", "3"}) {
+    const Outcome part = run(std::string("--shard ") + shard + "/3", shard);
+    ASSERT_EQ(part.code, 0) << part.output;
+  }
+  EXPECT_LT(records("1").size(), records("whole").size());
+  const auto merge = [&](const std::string& runs) {
+    std::string folders;
+    for (const char c : runs) folders += path(std::string(1, c)).string() + " ";
+    return niah("merge " + folders + "--out " + path("merged").string());
+  };
+  const Outcome merged = merge("123");
+  ASSERT_EQ(merged.code, 0) << merged.output;
+  EXPECT_EQ(records("merged", false), records("whole", false));
+  const auto cells = [&](const std::string& name) {
+    return json::parse(read_file(path(name) / "results.json", "test"))["cells"];
+  };
+  ASSERT_EQ(cells("merged").size(), cells("whole").size());
+  for (std::size_t i = 0; i < cells("whole").size(); ++i)
+    EXPECT_EQ(cells("merged")[i]["hits"], cells("whole")[i]["hits"]);
+
+  EXPECT_EQ(merge("12").code, 2) << "never over a run";
+  EXPECT_EQ(run("--shard 4/3", "x").code, 2);
+  ASSERT_EQ(run("--set seed=9", "9").code, 0);
+  fs::remove_all(path("merged"));
+  const Outcome other = merge("19");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.output, HasSubstr("seed was 0, is now 9"));
+  EXPECT_FALSE(fs::exists(path("merged") / "journal.jsonl"));
+}
+
 TEST_F(Run, SamplesFromAFileGiveTheRecordsOfGeneratedOnes) {
   const auto generate = [&](const std::string& task) {
     const Outcome made =
