@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <set>
+#include <tuple>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -49,14 +50,6 @@ void take(const WeightMap& pre, WeightMap& into, const std::vector<std::string>&
 at::Tensor rows_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
                          const SoftmaxLayer& layer) {
   return weight.narrow(0, first * layer.head_dim, count * layer.head_dim);
-}
-
-/// The same in fp64 as [count, D, d]: a few heads at a time, since this is large.
-at::Tensor part_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
-                         const SoftmaxLayer& layer) {
-  return rows_of_heads(weight, first, count, layer)
-      .to(at::kDouble)
-      .view({count, layer.head_dim, weight.size(1)});
 }
 
 at::Tensor gram(const at::Tensor& a, const at::Tensor& b) {
@@ -143,6 +136,13 @@ std::vector<std::int64_t> parse_layers(const std::string& text) {
   return layers;
 }
 
+at::Tensor part_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
+                         const SoftmaxLayer& layer) {
+  return rows_of_heads(weight, first, count, layer)
+      .to(at::kDouble)
+      .view({count, layer.head_dim, weight.size(1)});
+}
+
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
                             const at::Tensor& key_pre, const SoftmaxLayer& layer, double lambda) {
   const std::int64_t share = layer.heads / layer.kv_heads;
@@ -206,45 +206,51 @@ at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, dou
   return (start + alpha * (restored.to(at::kFloat) - start)).to(after.scalar_type());
 }
 
+std::vector<std::string> restored_names(const SoftmaxLayer& layer, RestoreMethod method) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::vector<std::string>& more) {
+    names.insert(names.end(), more.begin(), more.end());
+  };
+  switch (method) {
+    case RestoreMethod::kQk:
+      add(layer.query);
+      add(layer.key);
+      break;
+    case RestoreMethod::kQkPro:
+      add({layer.query[0]});
+      add(layer.key);
+      break;
+    case RestoreMethod::kQkProExact:
+      add({layer.query[0], layer.key[0]});
+      break;
+    case RestoreMethod::kQ:
+      add(layer.query);
+      break;
+    case RestoreMethod::kK:
+      add(layer.key);
+      break;
+    case RestoreMethod::kV:
+      add(layer.value);
+      break;
+  }
+  return names;
+}
+
 void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
                    const RestoreOptions& options) {
   const WeightMap post = into;
   const std::string& query = layer.query[0];
   const std::string& key = layer.key[0];
-  switch (options.method) {
-    case RestoreMethod::kQk:
-      take(pre, into, layer.query);
-      take(pre, into, layer.key);
-      break;
-    case RestoreMethod::kQkPro:
-      take(pre, into, layer.key);
-      into[query] = procrustes_query(find(pre, query), find(post, query), find(pre, key), layer,
-                                     options.lambda);
-      break;
-    case RestoreMethod::kQkProExact: {
-      auto [new_query, new_key] = procrustes_exact(find(pre, query), find(post, query),
-                                                   find(pre, key), find(post, key), layer);
-      into[query] = new_query;
-      into[key] = new_key;
-      break;
-    }
-    case RestoreMethod::kQ:
-      take(pre, into, layer.query);
-      break;
-    case RestoreMethod::kK:
-      take(pre, into, layer.key);
-      break;
-    case RestoreMethod::kV:
-      take(pre, into, layer.value);
-      break;
-  }
-  if (options.alpha == 1) return;
-  for (const auto* names : {&layer.query, &layer.key, &layer.value})
-    for (const std::string& name : *names) {
-      const auto found = into.find(name);
-      if (found == into.end() || found->second.is_same(post.at(name))) continue;
-      found->second = interpolated(post.at(name), found->second, options.alpha);
-    }
+  const std::vector<std::string> names = restored_names(layer, options.method);
+  take(pre, into, names);
+  if (options.method == RestoreMethod::kQkPro)
+    into[query] = procrustes_query(find(pre, query), find(post, query), find(pre, key), layer,
+                                   options.lambda);
+  if (options.method == RestoreMethod::kQkProExact)
+    std::tie(into[query], into[key]) = procrustes_exact(find(pre, query), find(post, query),
+                                                        find(pre, key), find(post, key), layer);
+  for (const std::string& name : names)
+    into[name] = interpolated(post.at(name), into[name], options.alpha);
 }
 
 std::vector<SoftmaxLayer> linear_layers(const CausalLM& model) {

@@ -55,7 +55,15 @@ std::vector<SoftmaxLayer> linear_layers(const CausalLM& model);
 WeightMap restore(const WeightMap& pre, const WeightMap& post,
                   const std::vector<SoftmaxLayer>& layers, const RestoreOptions& options);
 
-/// The same for one layer, in place: `into` holds the weights after the fine-tune.
+/// The tensors of a layer that a method writes.
+std::vector<std::string> restored_names(const SoftmaxLayer& layer, RestoreMethod method);
+
+/// `count` heads of a projection [H*D, d], from head `first`, in fp64 as [count, D, d]: a few at a
+/// time, since this is large.
+at::Tensor part_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
+                         const SoftmaxLayer& layer);
+
+/// The same as restore for one layer, in place: `into` holds the weights after the fine-tune.
 void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
                    const RestoreOptions& options);
 

@@ -154,31 +154,8 @@ std::vector<std::string> norm_names(const OpenCheckpoint& post, const SoftmaxLay
 std::vector<std::string> changed_names(const OpenCheckpoint& post, const SoftmaxLayer& layer,
                                        const RestoreCheckpointOptions& options) {
   std::vector<std::string> names = norm_names(post, layer, options);
-  const auto add = [&](const std::vector<std::string>& more) {
-    names.insert(names.end(), more.begin(), more.end());
-  };
-  switch (options.restore.method) {
-    case RestoreMethod::kQk:
-      add(layer.query);
-      add(layer.key);
-      break;
-    case RestoreMethod::kQkPro:
-      add({layer.query[0]});
-      add(layer.key);
-      break;
-    case RestoreMethod::kQkProExact:
-      add({layer.query[0], layer.key[0]});
-      break;
-    case RestoreMethod::kQ:
-      add(layer.query);
-      break;
-    case RestoreMethod::kK:
-      add(layer.key);
-      break;
-    case RestoreMethod::kV:
-      add(layer.value);
-      break;
-  }
+  for (std::string& name : restored_names(layer, options.restore.method))
+    names.push_back(std::move(name));
   return names;
 }
 
@@ -195,17 +172,14 @@ std::pair<double, double> routing_change(const WeightMap& restored, const Weight
   };
   double change = 0, size = 0;
   for (std::int64_t head = 0; head < layer.kv_heads; ++head) {  // one at a time: fp64 is large
-    const auto part = [&](const WeightMap& weights, const std::string& name, std::int64_t heads) {
-      const at::Tensor& weight = weights.at(name);
-      const std::int64_t rows = heads * layer.head_dim;
-      return weight.narrow(0, head * rows, rows)
-          .to(at::kDouble)
-          .view({heads, layer.head_dim, weight.size(1)});
+    const auto queries = [&](const WeightMap& weights) {
+      return part_of_heads(weights.at(layer.query[0]), head * share, share, layer);
     };
-    const at::Tensor query = part(restored, layer.query[0], share);
-    const at::Tensor old_query = part(before, layer.query[0], share);
-    const at::Tensor key = part(restored, layer.key[0], 1);
-    const at::Tensor old_key = part(before, layer.key[0], 1);
+    const auto keys = [&](const WeightMap& weights) {
+      return part_of_heads(weights.at(layer.key[0]), head, 1, layer);
+    };
+    const at::Tensor query = queries(restored), old_query = queries(before);
+    const at::Tensor key = keys(restored), old_key = keys(before);
     // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old): no small difference of large numbers.
     const at::Tensor dq = query - old_query, dk = key - old_key;
     change += inner(dq, key, dq, key) + 2 * inner(dq, key, old_query, dk) +
@@ -300,7 +274,7 @@ class Restoration {
     WeightMap restored = after;
     restore_layer(before, restored, layer, options_.restore);
     for (const std::string& name : norm_names(post_, layer, options_))
-      restored[name] = before.at(name);
+      restored[name] = interpolated(after.at(name), before.at(name), options_.restore.alpha);
     const auto [change, size] = routing_change(restored, before, layer);
     routing_change_ += change;
     routing_size_ += size;

@@ -187,6 +187,18 @@ TEST_F(RestoreCheckpoint, QkProExactKeepsTheRoutingOnDisk) {
   EXPECT_LT(*summary.residual, 1e-5);
 }
 
+TEST_F(RestoreCheckpoint, AlphaIsForTheNormsTooWhateverTheMethod) {
+  RestoreCheckpointOptions options;
+  options.norms = true;
+  options.restore.alpha = 0;
+  for (const RestoreMethod method : {RestoreMethod::kQk, RestoreMethod::kQkPro}) {
+    options.restore.method = method;
+    restore_checkpoint(pre_, post_, out_, options);
+    EXPECT_TRUE(changed_names().empty()) << restore_method_name(method);
+    fs::remove_all(out_);
+  }
+}
+
 TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
   const auto softmax = load_model(post_, at::kFloat)->softmax_layers();
   for (const RestoreMethod method :
