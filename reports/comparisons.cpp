@@ -59,14 +59,10 @@ void adjust_by_family(std::vector<Comparison>& comparisons) {
     for (const Comparison* c : family) p_values.push_back(c->p);
     const std::vector<double> adjusted = holm(p_values);
     // Holm's strictest step, and two-sided: what holds for it holds for every cell.
-    const double alpha = kAlpha / 2 / static_cast<double>(family.size());
-    std::map<std::int64_t, std::optional<double>> detectable;
+    DetectableDrops drops(kAlpha / 2 / static_cast<double>(family.size()), kPower);
     for (std::size_t i = 0; i < family.size(); ++i) {
       family[i]->adjusted = adjusted[i];
-      const std::int64_t n = family[i]->pairs.n();
-      const auto [known, is_new] = detectable.try_emplace(n);
-      if (is_new) known->second = minimum_detectable_drop(n, alpha, kPower);
-      family[i]->detectable = known->second;
+      family[i]->detectable = drops.at(family[i]->pairs.n());
     }
   }
 }

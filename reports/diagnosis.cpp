@@ -425,12 +425,6 @@ std::string section(const char* title, const std::string& note, const std::strin
                      html_text(note), content);
 }
 
-std::string folded(const Table& table, const char* title) {
-  if (table.rows.empty()) return "";
-  return fmt::format("<details class=\"fold\"><summary>{}</summary>\n{}</details>\n", title,
-                     html_table(table));
-}
-
 }  // namespace
 
 std::vector<std::string> diagnosis_in_words(const Diagnosis& diagnosis) {
@@ -465,27 +459,23 @@ std::string diagnosis_page(const Diagnosis& diagnosis, const std::vector<std::st
   out += section("How far the weights moved",
                  "Each dot is one part of one layer: its change in percent of its norm. Shaded: "
                  "softmax layers, whose Q and K QK-Restore puts back.",
-                 drift_chart(diagnosis) + folded(layer_table(diagnosis), "By layer"));
+                 drift_chart(diagnosis) + html_fold("By layer", layer_table(diagnosis)));
   out += section("How far the routing turned",
                  "A softmax head looks where W_Q^T W_K sends it. Norms and rotary embedding that "
                  "stand between the projections and their product are not part of this.",
-                 folded(routing_table(diagnosis), "By head"));
+                 html_fold("By head", routing_table(diagnosis)));
   if (!diagnosis.heads.empty()) {
     out += section("Who looks at the needle",
                    "Attention of the prompt's final position on the needle's tokens, in percent: "
                    "each square is one softmax head. Beside a name: the mean over the retrieval "
                    "heads of the first variant.",
-                   needle_grids(diagnosis) + folded(attention_table(diagnosis), "Numbers"));
+                   needle_grids(diagnosis) + html_fold("Numbers", attention_table(diagnosis)));
     out += section("How far heads look",
                    "Mean distance in tokens between a query near the end of the prompt and what it "
                    "attends to.",
                    distance_grids(diagnosis));
   }
-  std::string links;
-  for (const std::string& file : files)
-    links += fmt::format("<li><a href=\"{0}\">{0}</a></li>\n", html_text(file));
-  out +=
-      section("Files", "Every number of this page.", "<ul class=\"files\">\n" + links + "</ul>\n");
+  out += section("Files", "Every number of this page.", html_links(files));
   return out + "</main>\n</body>\n</html>\n";
 }
 

@@ -181,19 +181,14 @@ void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
                       1 - verdict.options.alpha / cells);
 }
 
-/// The drop that each n would show is the same for equal n: worked out once.
 void fill_detectable(std::vector<GateCell>& cells, const GateOptions& options) {
   const auto measured = std::count_if(cells.begin(), cells.end(),
                                       [](const GateCell& cell) { return cell.pairs.n() > 0; });
   // Holm's strictest step: what holds for it holds for every cell.
-  const double alpha = options.alpha / kFamilies / static_cast<double>(std::max<long>(measured, 1));
-  std::map<std::int64_t, std::optional<double>> by_n;
-  for (GateCell& cell : cells) {
-    const std::int64_t n = cell.pairs.n();
-    if (n == 0) continue;
-    if (!by_n.contains(n)) by_n[n] = minimum_detectable_drop(n, alpha, options.power);
-    cell.detectable = by_n[n];
-  }
+  DetectableDrops drops(
+      options.alpha / kFamilies / static_cast<double>(std::max<long>(measured, 1)), options.power);
+  for (GateCell& cell : cells)
+    if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n());
 }
 
 std::vector<std::string> notes_on(const Results& baseline, const Results& current) {

@@ -60,6 +60,23 @@ std::string html_foreign(std::string_view text, std::size_t code_points) {
   return "<bdi>" + escape_html(shorten(valid_utf8(text), code_points)) + "</bdi>";
 }
 
+std::string html_fold(const std::string& title, const std::string& content) {
+  if (content.empty()) return "";
+  return fmt::format("<details class=\"fold\"><summary>{}</summary>\n{}</details>\n",
+                     html_text(title), content);
+}
+
+std::string html_fold(const std::string& title, const Table& table) {
+  return table.rows.empty() ? "" : html_fold(title, html_table(table));
+}
+
+std::string html_links(const std::vector<std::string>& files) {
+  std::string items;
+  for (const std::string& file : files)
+    items += fmt::format("<li><a href=\"{0}\">{0}</a></li>\n", html_text(file));
+  return items.empty() ? "" : "<ul class=\"files\">\n" + items + "</ul>\n";
+}
+
 std::string html_table(const Table& table) {
   std::string out = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\n"

@@ -38,11 +38,6 @@ std::string section(const std::string& id, const std::string& title, const std::
       id, html_text(title), note.empty() ? "" : paragraph("note", note), content);
 }
 
-std::string fold(const std::string& title, const std::string& content) {
-  return fmt::format("<details class=\"fold\"><summary>{}</summary>\n{}</details>\n",
-                     html_text(title), content);
-}
-
 std::string table_or_nothing(const Table& table) {
   return table.rows.empty() ? "" : html_table(table);
 }
@@ -165,7 +160,7 @@ std::string charts(const Results& results) {
 std::string depth_tables(const Results& results) {
   std::string out;
   for (const std::string& task : results.run.tasks)
-    out += fold(task_label(task) + " by depth", html_table(depth_table(results, task)));
+    out += html_fold(task_label(task) + " by depth", depth_table(results, task));
   return out;
 }
 
@@ -184,7 +179,7 @@ std::string examples(const Results& results) {
   }
   return out.empty()
              ? ""
-             : fold("Some misses, word for word", "<ul class=\"misses\">\n" + out + "</ul>\n");
+             : html_fold("Some misses, word for word", "<ul class=\"misses\">\n" + out + "</ul>\n");
 }
 
 std::string metadata(const Results& results) {
@@ -218,17 +213,9 @@ std::string reproduction(const Results& results) {
       "<p>To run it again from its configuration:</p>\n"
       "<pre>niah run CONFIG --out NEW_FOLDER</pre>\n";
   if (!results.run.config_json.empty())
-    out +=
-        fold("Resolved configuration", "<pre>" + html_text(results.run.config_json) + "</pre>\n");
+    out += html_fold("Resolved configuration",
+                     "<pre>" + html_text(results.run.config_json) + "</pre>\n");
   return out;
-}
-
-std::string links(const std::vector<std::string>& files) {
-  if (files.empty()) return "";
-  std::string items;
-  for (const std::string& file : files)
-    items += fmt::format("<li><a href=\"{0}\">{0}</a></li>\n", html_text(file));
-  return fold("Tables and heatmaps as files", "<ul class=\"files\">\n" + items + "</ul>\n");
 }
 
 }  // namespace
@@ -285,24 +272,17 @@ std::string report_page(const Results& results, const Analysis& analysis,
                                     : gradient_chart_svg(results.run.gradients) +
                                           html_table(gradient_table(results.run.gradients)));
   out += section("misses", "Why answers missed", "",
-                 (miss_table(results).rows.empty()
-                      ? ""
-                      : fold("Misses by class, cell by cell", html_table(miss_table(results)))) +
-                     (value_table(results).rows.empty() ? ""
-                                                        : fold("How likely the right value was",
-                                                               html_table(value_table(results)))) +
+                 html_fold("Misses by class, cell by cell", miss_table(results)) +
+                     html_fold("How likely the right value was", value_table(results)) +
                      examples(results));
-  out += section(
-      "tests", "Tests and trends", "",
-      (analysis.trends.empty()
-           ? ""
-           : fold("Trends and effective lengths", html_table(trend_table(results, analysis)))) +
-          (analysis.comparisons.empty()
-               ? ""
-               : fold("All paired comparisons", html_table(comparison_table(results, analysis)))));
+  out += section("tests", "Tests and trends", "",
+                 html_fold("Trends and effective lengths", trend_table(results, analysis)) +
+                     html_fold("All paired comparisons", comparison_table(results, analysis)));
   out += section("published", "Published figures", "", table_or_nothing(published_table(results)));
   out += section("run", "This run", "", metadata(results));
-  out += section("reproduce", "How to reproduce", "", reproduction(results) + links(files));
+  out +=
+      section("reproduce", "How to reproduce", "",
+              reproduction(results) + html_fold("Tables and heatmaps as files", html_links(files)));
   return out + "</main>\n<footer>Drawn by niah " + html_text(results.run.program_version) +
          " from the run's records.</footer>\n</body>\n</html>\n";
 }

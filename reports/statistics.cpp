@@ -148,6 +148,12 @@ std::optional<double> minimum_detectable_drop(std::int64_t n, double alpha, doub
   return high;
 }
 
+std::optional<double> DetectableDrops::at(std::int64_t n) {
+  const auto [place, is_new] = known_.try_emplace(n);
+  if (is_new) place->second = minimum_detectable_drop(n, alpha_, power_);
+  return place->second;
+}
+
 std::optional<Recovered> recovered_fraction(const HitPatterns& patterns) {
   constexpr int kResamples = 2000;
   constexpr int kTail = 50;  // 2.5 % of the resamples

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,17 @@ double mcnemar_power(std::int64_t n, double loss_rate, double gain_rate, double 
 /// finds with probability `power` in `n` pairs; nullopt when not even a total loss would be found.
 std::optional<double> minimum_detectable_drop(std::int64_t n, double alpha, double power,
                                               double gain_rate = 0);
+
+/// minimum_detectable_drop for many cells: worked out once for each n.
+class DetectableDrops {
+ public:
+  DetectableDrops(double alpha, double power) : alpha_(alpha), power_(power) {}
+  std::optional<double> at(std::int64_t n);
+
+ private:
+  double alpha_, power_;
+  std::map<std::int64_t, std::optional<double>> known_;
+};
 
 /// How many samples had each pattern of hits in (base, sft, restored): the index is
 /// 4*base + 2*sft + restored.

@@ -1,22 +1,17 @@
 // niah diagnose: what a fine-tune did inside the model.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
-#include "harness/base/files.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "harness/config/sweep.h"
 #include "harness/run/plan.h"
-#include "harness/run/sizing.h"
+#include "harness/run/runner.h"
 #include "harness/run/workload.h"
 #include "models/attention_watch.h"
-#include "models/checkpoint/checkpoint.h"
 #include "models/surgery/drift.h"
 #include "reports/diagnosis.h"
-#include "reports/report.h"
 
 namespace niah {
 namespace {
@@ -176,11 +171,7 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
   const fs::path out = arguments.out;
   reports::write_diagnosis(diagnosis, out);
   // A run's report links to the page that lies beside it.
-  if (fs::exists(out / "plan.json") && fs::exists(out / "journal.jsonl")) {
-    const auto info =
-        models::parse_json_file(out / "plan.json", "reading the run").get<reports::RunInfo>();
-    reports::write_report(info, {out / "journal.jsonl"}, out);
-  }
+  if (fs::exists(out / "plan.json") && fs::exists(out / "journal.jsonl")) draw_again(out);
   for (const std::string& sentence : reports::diagnosis_in_words(diagnosis))
     fmt::print(stderr, "- {}\n", sentence);
   fmt::print(stderr, "\nLayer by layer and head by head: {}\n",

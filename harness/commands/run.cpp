@@ -15,7 +15,6 @@
 #include "harness/run/dry_run.h"
 #include "harness/run/merge.h"
 #include "harness/run/runner.h"
-#include "models/checkpoint/checkpoint.h"
 #include "reports/report.h"
 
 namespace niah {
@@ -149,10 +148,7 @@ struct ReportArguments {
 
 ExitCode run_report(const ReportArguments& arguments) {
   for (const std::string& run : arguments.runs) {
-    const fs::path folder = run;
-    const auto info =
-        models::parse_json_file(folder / "plan.json", "reading the run").get<reports::RunInfo>();
-    print_report(reports::write_report(info, {folder / "journal.jsonl"}, folder), folder);
+    print_report(draw_again(run), run);
   }
   return ExitCode::kOk;
 }

@@ -10,7 +10,6 @@
 #include "harness/base/files.h"
 #include "harness/run/journal.h"
 #include "harness/run/plan.h"
-#include "models/checkpoint/checkpoint.h"
 #include "reports/journal.h"
 
 namespace niah {
@@ -28,8 +27,7 @@ void add_missing(std::vector<T>& into, const std::vector<T>& more) {
 reports::RunInfo describe_all(const std::vector<fs::path>& runs) {
   reports::RunInfo all;
   for (const fs::path& run : runs) {
-    const auto info =
-        models::parse_json_file(run / "plan.json", "reading the run").get<reports::RunInfo>();
+    const reports::RunInfo info = read_plan(run);
     if (&run == &runs.front()) {
       all = info;
       continue;

@@ -179,6 +179,10 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   return info;
 }
 
+reports::RunInfo read_plan(const std::filesystem::path& folder) {
+  return models::parse_json_file(folder / "plan.json", "reading the run").get<reports::RunInfo>();
+}
+
 std::vector<std::string> run_differences(const reports::RunInfo& old,
                                          const reports::RunInfo& info) {
   std::vector<std::string> differences;

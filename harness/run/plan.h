@@ -46,6 +46,9 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
 /// tokenizer, seed; tasks, lengths and counts may grow). Throws UsageError naming what differs.
 void write_or_check_plan(const std::filesystem::path& folder, reports::RunInfo& info);
 
+/// The description of the run in `folder`. Throws DataError.
+reports::RunInfo read_plan(const std::filesystem::path& folder);
+
 /// What keeps two descriptions from being of one run; empty when they are.
 std::vector<std::string> run_differences(const reports::RunInfo& old, const reports::RunInfo& info);
 

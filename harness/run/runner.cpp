@@ -415,6 +415,10 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
   return {shard, shards};
 }
 
+reports::Report draw_again(const std::filesystem::path& run) {
+  return reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
+}
+
 reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options) {
   Run run(sweep, options);
   run.measure();
