@@ -26,3 +26,13 @@ target_include_directories(niah_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 # libtorch's headers bring their own fmt, which shadows the system's; header-only, the two versions live
 # side by side in their own inline namespaces.
 target_compile_definitions(niah_torch INTERFACE FMT_HEADER_ONLY)
+
+# Our own parallel loops must run on the OpenMP runtime that libtorch brings: a second one would mean a
+# second pool of threads.
+get_filename_component(torch_lib_folder "${TORCH_LIBRARY}" DIRECTORY)
+file(GLOB torch_openmp ${torch_lib_folder}/libgomp*.so* ${torch_lib_folder}/libiomp5.so)
+if(NOT torch_openmp)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  set(torch_openmp OpenMP::OpenMP_CXX)
+endif()
+target_link_libraries(niah_torch INTERFACE ${torch_openmp})

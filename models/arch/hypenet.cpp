@@ -15,6 +15,7 @@
 
 #include "models/arch/decoder.h"
 #include "models/ops/attention.h"
+#include "models/ops/gate.h"
 #include "models/ops/lightning.h"
 #include "models/ops/rotary.h"
 
@@ -188,7 +189,7 @@ struct SoftmaxMixer : Mixer {
         pass.attend        ? pass.attend({q, keys, values, scale})
         : state != nullptr ? attend_cached(q, keys, values, scale)
                            : attend_whole(q, keys, values, scale));
-    if (o_gate) o = o * at::sigmoid((*o_gate)(wanted));
+    if (o_gate) o = sigmoid_product(o, (*o_gate)(wanted));
     return (*o_proj)(o);
   }
 
@@ -250,21 +251,16 @@ struct LightningMixer : Mixer {
       q = apply_rotary(q, pass.cos, pass.sin);
       k = apply_rotary(k, pass.cos, pass.sin);
     }
-    const LightningResult result = lightning_attention(
-        q.to(at::kFloat), repeat_kv(k).to(at::kFloat), repeat_kv(v).to(at::kFloat), slopes,
-        c.lightning_scale, state != nullptr ? state->forgetting.recurrent : at::Tensor());
+    const LightningResult result =
+        lightning_attention(q, k, v, slopes, c.lightning_scale,
+                            state != nullptr ? state->forgetting.recurrent : at::Tensor());
     if (state != nullptr) state->forgetting.recurrent = result.state;
     if (rows == 0) return x.narrow(1, 0, 0);
 
-    at::Tensor o = last_rows(merge_heads(result.output.to(x.scalar_type())), rows);  // [B, R, L*D]
+    at::Tensor o = last_rows(merge_heads(result.output), rows);  // [B, R, L*D]
     if (o_norm) o = (*o_norm)(o);
-    if (z_proj) o = o * at::sigmoid((*z_proj)(last_rows(x, rows)));
+    if (z_proj) o = sigmoid_product(o, (*z_proj)(last_rows(x, rows)));
     return (*o_proj)(o);
-  }
-
-  at::Tensor repeat_kv(const at::Tensor& x) const {
-    const std::int64_t groups = c.lightning_heads / c.lightning_kv_heads;
-    return groups == 1 ? x : x.repeat_interleave(groups, 1);
   }
 
   HypeNetConfig c;

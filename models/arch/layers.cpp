@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include "models/ops/gate.h"
+
 namespace niah::models {
 
 Linear::Linear(TensorSource& source, const std::string& name, std::int64_t in, std::int64_t out,
@@ -40,7 +42,7 @@ SwiGlu::SwiGlu(TensorSource& source, const std::string& name, std::int64_t size,
 }
 
 at::Tensor SwiGlu::operator()(const at::Tensor& x) const {
-  return (*down_proj)(at::silu((*gate_proj)(x)) * (*up_proj)(x));
+  return (*down_proj)(silu_product((*gate_proj)(x), (*up_proj)(x)));
 }
 
 at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim) {

@@ -1,9 +1,14 @@
 #include "models/ops/lightning.h"
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <cmath>
+#include <optional>
 #include <vector>
+
+#include "models/ops/cpu/applies.h"
+#include "models/ops/cpu/kernels.h"
 
 namespace niah::models {
 namespace {
@@ -88,15 +93,18 @@ at::Tensor lightning_slopes(std::int64_t heads) {
   return torch::tensor(slopes);
 }
 
-LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
-                                    const at::Tensor& value, const at::Tensor& slopes, double scale,
-                                    const at::Tensor& state) {
-  const at::Tensor q = query * scale;
-  const std::int64_t tokens = q.size(2), dim = q.size(3);
-  at::Tensor current =
-      state.defined() ? state : at::zeros({q.size(0), q.size(1), dim, dim}, q.options());
-  if (tokens == 1) return one_token(q, key, value, slopes, current);
+namespace {
 
+at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
+  return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
+}
+
+/// By tensor operations. q, k, v [B, H, T, D] fp32, q scaled.
+LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at::Tensor& value,
+                           const at::Tensor& slopes, const at::Tensor& state) {
+  const std::int64_t tokens = q.size(2);
+  if (tokens == 1) return one_token(q, key, value, slopes, state);
+  at::Tensor current = state;
   const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;
   std::vector<at::Tensor> outputs;
   const auto run = [&](std::int64_t begin, std::int64_t count, std::int64_t length) {
@@ -109,6 +117,60 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
   if (chunks > 0) run(0, chunks, kChunk);
   if (rest > 0) run(chunks * kChunk, 1, rest);
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
+}
+
+/// By the processor's kernel, a head at a time. `state` is brought forward in place.
+template <typename T>
+LightningResult by_kernel(const cpu::Kernels<T>& kernels, const at::Tensor& q, const at::Tensor& k,
+                          const at::Tensor& v, const at::Tensor& slopes, double scale,
+                          const at::Tensor& state) {
+  const std::int64_t heads = q.size(1), tokens = q.size(2), dim = q.size(3);
+  const std::int64_t groups = heads / k.size(1);
+  // Heads of a token lie side by side, as the output projection reads them.
+  const at::Tensor output = at::empty({q.size(0), tokens, heads, dim}, q.options()).transpose(1, 2);
+  const at::Tensor slope = slopes.contiguous();
+  const auto rows = [](const at::Tensor& x, std::int64_t batch, std::int64_t head) {
+    return x.const_data_ptr<T>() + batch * x.stride(0) + head * x.stride(1);
+  };
+  at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> scratch(static_cast<std::size_t>(cpu::lightning_scratch(dim)));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t batch = i / heads, head = i % heads;
+      kernels.lightning({rows(q, batch, head), rows(k, batch, head / groups),
+                         rows(v, batch, head / groups), const_cast<T*>(rows(output, batch, head)),
+                         q.stride(2), k.stride(2), v.stride(2), output.stride(2), tokens, dim,
+                         slope.const_data_ptr<float>()[head], static_cast<float>(scale),
+                         state.mutable_data_ptr<float>() + i * dim * dim, scratch.data()});
+    }
+  });
+  return {output, state};
+}
+
+}  // namespace
+
+LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
+                                    const at::Tensor& value, const at::Tensor& slopes, double scale,
+                                    const at::Tensor& state) {
+  const std::int64_t heads = query.size(1), dim = query.size(3);
+  const auto fresh = [&] {
+    return at::zeros({query.size(0), heads, dim, dim}, query.options().dtype(at::kFloat));
+  };
+  const bool adjacent = query.stride(3) == 1 && key.stride(3) == 1 && value.stride(3) == 1;
+  if (adjacent && cpu::applies({query, key, value})) {
+    std::optional<LightningResult> result;
+    cpu::with_type(query, [&](auto* type) {
+      const auto& kernels = cpu::kernels<std::remove_pointer_t<decltype(type)>>();
+      if (dim % kernels.width != 0) return;
+      result = by_kernel(kernels, query, key, value, slopes, scale,
+                         state.defined() ? state.contiguous().clone() : fresh());
+    });
+    if (result) return *result;
+  }
+  LightningResult result = by_tensors(
+      query.to(at::kFloat) * scale, repeat_heads(key, heads).to(at::kFloat),
+      repeat_heads(value, heads).to(at::kFloat), slopes, state.defined() ? state : fresh());
+  result.output = result.output.to(query.scalar_type());
+  return result;
 }
 
 }  // namespace niah::models

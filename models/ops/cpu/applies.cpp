@@ -1,0 +1,17 @@
+#include "models/ops/cpu/applies.h"
+
+#include <ATen/core/grad_mode.h>
+
+namespace niah::models::cpu {
+
+bool applies(std::initializer_list<at::Tensor> tensors) {
+  const at::ScalarType type = tensors.begin()->scalar_type();
+  if (type != at::kFloat && type != at::kBFloat16) return false;
+  for (const at::Tensor& tensor : tensors)
+    if (!tensor.device().is_cpu() || tensor.scalar_type() != type ||
+        (at::GradMode::is_enabled() && tensor.requires_grad()))
+      return false;
+  return true;
+}
+
+}  // namespace niah::models::cpu

@@ -1,0 +1,64 @@
+// Loops for the CPU that do in one pass over memory what would be several tensor operations.
+// Compiled once for every instruction set that libtorch has vectors for (kernels.cpp); without
+// torch's headers, so that nothing compiled for a newer processor can be picked for an older one.
+// The ops beside this folder call them where they apply, and say what they compute.
+#pragma once
+
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+
+namespace niah::models::cpu {
+
+/// Tokens that the lightning kernel takes at a time.
+inline constexpr std::int64_t kLightningChunk = 64;
+
+/// One head of lightning attention over a stretch of tokens. Rows are `dim` adjacent numbers, a
+/// stride apart.
+template <typename T>
+struct LightningHead {
+  const T *query, *key, *value;
+  T* output;
+  std::int64_t query_stride, key_stride, value_stride, output_stride;
+  std::int64_t tokens, dim;
+  float slope, scale;
+  float* state;    ///< [dim, dim], brought forward in place
+  float* scratch;  ///< lightning_scratch(dim) floats
+};
+
+/// Floats of scratch that one head needs.
+inline std::int64_t lightning_scratch(std::int64_t dim) {
+  // keys transposed; query, value and output rows; scores of 16 rows; mask; powers of the decay
+  return kLightningChunk * (4 * dim + 16 + kLightningChunk) + 2 * kLightningChunk;
+}
+
+/// Rotary embedding of rows of one head: row t is `dim` numbers, turned by cos and sin [t, dim/2].
+template <typename T>
+struct RotaryRows {
+  const T* x;
+  T* output;  ///< rows follow each other
+  std::int64_t stride, rows, dim;
+  const float *cos, *sin;
+};
+
+template <typename T>
+struct Kernels {
+  /// x / sqrt(mean x^2 + eps) * weight for `rows` rows of `size` numbers; `round_first`: the
+  /// quotient is rounded to T before the product.
+  void (*rms_norm)(const T* x, const T* weight, T* output, std::int64_t rows, std::int64_t size,
+                   float eps, bool round_first);
+  void (*rotary)(const RotaryRows<T>& rows);
+  /// silu(gate) * up
+  void (*silu_product)(const T* gate, const T* up, T* output, std::int64_t count);
+  /// x * sigmoid(gate)
+  void (*sigmoid_product)(const T* x, const T* gate, T* output, std::int64_t count);
+  void (*lightning)(const LightningHead<T>& head);
+  /// Numbers in a vector: sizes of rows and halves of rotated rows must be multiples.
+  std::int64_t width;
+};
+
+/// The kernels for this processor; T is float or c10::BFloat16.
+template <typename T>
+const Kernels<T>& kernels();
+
+}  // namespace niah::models::cpu

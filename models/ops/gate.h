@@ -1,0 +1,14 @@
+// Products with an activation of the other factor.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace niah::models {
+
+/// silu(gate) * up, the middle of a SwiGLU (arXiv 2002.05202); both of one shape.
+at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up);
+
+/// x * sigmoid(gate), an output gate; both of one shape.
+at::Tensor sigmoid_product(const at::Tensor& x, const at::Tensor& gate);
+
+}  // namespace niah::models

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""The same weights and samples through lm-evaluation-harness (--model hf, transformers) and through niah.
+
+tests/bench/peers.sh installs what this needs and runs it. Samples are S2 of protocol `niah` over the
+KJV. Every sample must get the same score from both. Prints the table that README shows.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ZOO_TOKENIZER = ROOT / "models/zoo/tokenizer"
+NEW_TOKENS = 128
+
+TASK_YAML = """\
+task: peer_{length}
+include: {ruler}/niah_single_2.yaml
+custom_dataset: !function peer_data.load
+tag: []
+metadata:
+  version: 1.0
+"""
+
+TASK_DATA = """\
+import json
+import datasets
+
+
+def load(**kwargs):
+    rows = [json.loads(line) for line in open({samples!r})]
+    fields = ("index", "input", "outputs", "length", "max_length", "gen_prefix")
+    rows = [{{field: row[field] for field in fields}} for row in rows]
+    return {{"test": datasets.Dataset.from_list(rows, split=datasets.Split.TEST)}}
+"""
+
+
+def fast_tokenizer(folder):
+    """The zoo's SentencePiece model as the tokenizer.json that transformers reads."""
+    from sentencepiece import sentencepiece_model_pb2
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString((ZOO_TOKENIZER / "tokenizer.model").read_bytes())
+    pieces = proto.pieces
+    tokenizer = Tokenizer(
+        models.Unigram([(p.piece, p.score) for p in pieces], unk_id=0, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.add_special_tokens([p.piece for p in pieces if p.type == p.CONTROL])
+    tokenizer.add_tokens(
+        [AddedToken(p.piece, normalized=False) for p in pieces if p.type == p.USER_DEFINED])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 1)])
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+        clean_up_tokenization_spaces=False).save_pretrained(folder)
+
+
+def random_checkpoint(folder):
+    """Qwen3's shape with d 512: random weights, so nothing is ever decided."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(1)
+    config = Qwen3Config(
+        vocab_size=1056, hidden_size=512, intermediate_size=1536, num_hidden_layers=8,
+        num_attention_heads=8, num_key_value_heads=2, head_dim=64, max_position_embeddings=262144,
+        rope_theta=1e6, tie_word_embeddings=False, bos_token_id=1, eos_token_id=None)
+    Qwen3ForCausalLM(config).float().save_pretrained(folder)
+    for file in ZOO_TOKENIZER.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+
+
+def run(command, log, **kwargs):
+    begin = time.perf_counter()
+    with open(log, "w") as file:
+        done = subprocess.run([str(word) for word in command], stdout=file, stderr=subprocess.STDOUT, **kwargs)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed ({done.returncode}); its words are in {log}:\n"
+                 + "".join(open(log).readlines()[-20:]))
+    return time.perf_counter() - begin
+
+
+def make_samples(niah, length, count, path):
+    run([niah, "generate", "--protocol", "niah", "--task", "s2", "--length", length, "--samples", count,
+         "--seed", 1, "--tokenizer", ZOO_TOKENIZER, "--haystack", "kjv", "--out", path],
+        path.with_suffix(".log"))
+
+
+class Harness:
+    """lm-evaluation-harness on one checkpoint."""
+
+    def __init__(self, out, checkpoint, tokenizer, dtype, batch):
+        self.out, self.checkpoint, self.tokenizer = out, checkpoint, tokenizer
+        self.dtype, self.batch = dtype, batch
+
+    def evaluate(self, length, samples):
+        import lm_eval
+
+        folder = self.out / f"lm_eval-{self.dtype}-b{self.batch}-{length}"
+        folder.mkdir(parents=True, exist_ok=True)
+        ruler = pathlib.Path(lm_eval.__file__).parent / "tasks/ruler"
+        (folder / "peer.yaml").write_text(TASK_YAML.format(length=length, ruler=ruler))
+        (folder / "peer_data.py").write_text(TASK_DATA.format(samples=str(samples)))
+        wall = run(
+            [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args",
+             f"pretrained={self.checkpoint},tokenizer={self.tokenizer},dtype={self.dtype},"
+             f"max_length=262144,add_bos_token=True",
+             "--tasks", f"peer_{length}", "--include_path", folder, "--device", "cpu",
+             "--batch_size", self.batch, "--log_samples", "--output_path", folder / "out",
+             "--metadata", json.dumps({"max_seq_lengths": [length]})],
+            folder / "log", env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
+        logged = max((folder / "out").rglob("samples_*.jsonl"), key=os.path.getmtime)
+        rows = [json.loads(line) for line in open(logged)]
+        return wall, {row["doc"]["index"]: float(row[str(length)]) for row in rows}
+
+
+def generate_alone(checkpoint, tokenizer, dtype, samples):
+    """Seconds that transformers' generate takes for the samples, without the harness and its start."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    encode = AutoTokenizer.from_pretrained(tokenizer)
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=getattr(torch, dtype)).eval()
+    rows = [json.loads(line) for line in open(samples)]
+    total = 0
+    for row in rows:
+        ids = encode(row["input"] + " " + row["gen_prefix"], return_tensors="pt").input_ids
+        begin = time.perf_counter()
+        with torch.no_grad():
+            model.generate(ids, max_new_tokens=NEW_TOKENS, do_sample=False)
+        total += time.perf_counter() - begin
+    return total
+
+
+def run_niah(niah, out, checkpoint, dtype, length, samples, settings=()):
+    name = "-".join(["niah", dtype, str(length), *[s.replace("=", "_") for s in settings]])
+    folder = out / name
+    config = out / f"{name}.yaml"
+    config.write_text(json.dumps({
+        "name": "peer", "samples_from": [str(samples)],
+        "models": [{"name": "peer", "base": str(checkpoint), "variants": ["base"]}],
+        "runtime": {"dtype": {"float32": "fp32", "bfloat16": "bf16"}[dtype]},
+    }))
+    options = [word for setting in settings for word in ("--set", setting)]
+    wall = run([niah, "run", config, "--out", folder, *options], out / f"{name}.log")
+    records = [json.loads(line) for line in open(folder / "journal.jsonl")]
+    return wall, {r["index"]: float(r["score"]) for r in records}, records
+
+
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--niah", type=pathlib.Path, default=ROOT / "build/release/niah")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "runs/peers")
+    parser.add_argument("--checkpoint", default="random", help="'random' or a Qwen3 folder of the zoo's recipe")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--batch", default="1", help="lm-eval's batch sizes, the best counts: 1,4")
+    parser.add_argument("--lengths", default="4096,8192,16384")
+    parser.add_argument("--samples", type=int, default=20)
+    parser.add_argument("--breakdown", action="store_true", help="also without sharing, without the decided stop")
+    args = parser.parse_args()
+
+    out = args.out / f"{pathlib.Path(args.checkpoint).name}-{args.dtype}"
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = out / "tokenizer"
+    fast_tokenizer(tokenizer)
+    checkpoint = pathlib.Path(args.checkpoint)
+    if args.checkpoint == "random":
+        checkpoint = out / "checkpoint"
+        checkpoint.mkdir(exist_ok=True)
+        random_checkpoint(checkpoint)
+
+    print(f"{processor()}, {os.cpu_count()} cores; {args.checkpoint} weights, {args.dtype}, "
+          f"{args.samples} samples of S2 a length\n")
+    print("| length | lm-eval + transformers, s a sample | transformers' generate alone | niah | times faster "
+          "| scores that differ | mean score |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for length in map(int, args.lengths.split(",")):
+        samples = out / f"samples-{length}.jsonl"
+        make_samples(args.niah, length, args.samples, samples)
+        ours, our_scores, _ = run_niah(args.niah, out, checkpoint.resolve(), args.dtype, length, samples)
+        walls = []
+        for batch in args.batch.split(","):
+            theirs, their_scores = Harness(out, checkpoint.resolve(), tokenizer, args.dtype, batch).evaluate(length, samples)
+            walls.append((theirs, batch))
+        alone = generate_alone(checkpoint, tokenizer, args.dtype, samples)
+        best, batch = min(walls)
+        differ = sum(our_scores[i] != their_scores[i] for i in their_scores)
+        assert len(our_scores) == len(their_scores) == args.samples
+        n = args.samples
+        print(f"| {length:,} | {best / n:.2f}" + (f" (batch {batch})" if len(walls) > 1 else "")
+              + f" | {alone / n:.2f} | {ours / n:.2f} | {best / ours:.1f} ({alone / ours:.1f} alone) | {differ} "
+              f"| {sum(our_scores.values()) / n:.2f} |", flush=True)
+        if args.breakdown:
+            for setting in ("runtime.share_prefixes=false", "generation.stop_when_decided=false"):
+                wall, scores, _ = run_niah(args.niah, out, checkpoint.resolve(), args.dtype, length, samples, [setting])
+                assert scores == our_scores, setting
+                print(f"| {length:,}, {setting} | | | {wall / n:.2f} | {best / wall:.1f} ({alone / wall:.1f} alone) | | |", flush=True)
+
+
+main()

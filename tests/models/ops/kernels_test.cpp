@@ -1,0 +1,128 @@
+// The CPU's fused loops against what tensor operations or a token-by-token reference give. ctest
+// runs these once for every instruction set.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "models/ops/cpu/applies.h"
+#include "models/ops/cpu/kernels.h"
+#include "models/ops/gate.h"
+#include "models/ops/lightning.h"
+#include "models/ops/norm.h"
+#include "models/ops/reference.h"
+#include "models/ops/rotary.h"
+
+namespace niah::models {
+namespace {
+
+class Kernels : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  void SetUp() override { torch::manual_seed(1); }
+
+  /// Random numbers in the type under test.
+  at::Tensor draw(at::IntArrayRef shape) const { return torch::randn(shape).to(GetParam()); }
+
+  /// Largest difference relative to the largest value, in units of the type's rounding.
+  void expect_close(const at::Tensor& found, const at::Tensor& expected) const {
+    ASSERT_EQ(found.sizes(), expected.sizes());
+    EXPECT_EQ(found.scalar_type(), GetParam());
+    const at::Tensor wide = expected.to(at::kDouble);
+    const double largest = wide.abs().max().item<double>();
+    const double difference = (found.to(at::kDouble) - wide).abs().max().item<double>();
+    const double rounding = GetParam() == at::kFloat ? 1e-6 : 8e-3;
+    EXPECT_LT(difference, 4 * rounding * (1 + largest));
+  }
+};
+
+/// Heads [B, H, T, D] as a projection leaves them: a view of [B, T, H, D].
+at::Tensor as_heads(const at::Tensor& x) { return x.transpose(1, 2); }
+
+TEST_P(Kernels, TakeOverOnlyWhereNothingIsDifferentiated) {
+  const at::Tensor x = draw({4, 32});
+  EXPECT_TRUE(cpu::applies({x, x}));
+  EXPECT_FALSE(cpu::applies({x, x.to(at::kDouble)}));
+  EXPECT_FALSE(cpu::applies({x.to(at::kHalf)}));
+  const at::Tensor trained = x.clone().set_requires_grad(true);
+  EXPECT_FALSE(cpu::applies({x, trained}));
+  const at::NoGradGuard no_grad;
+  EXPECT_TRUE(cpu::applies({x, trained}));
+}
+
+TEST_P(Kernels, NormIsTheReferencesForRowsAndForHeads) {
+  for (const std::int64_t size : {16, 24, 64, 128, 200}) {
+    const at::Tensor weight = draw({size});
+    for (const at::Tensor& x : {draw({2, 7, size}), as_heads(draw({2, 5, 3, size}))})
+      for (const NormRounding rounding : {NormRounding::kBeforeWeight, NormRounding::kAfterWeight})
+        expect_close(rms_norm(x, weight, 1e-6, rounding), reference::rms_norm(x, weight, 1e-6));
+  }
+}
+
+TEST_P(Kernels, NormRoundsBeforeTheWeightWhereTheCheckpointWasTrainedSo) {
+  const at::Tensor x = draw({50, 64}), weight = draw({64});
+  const at::Tensor quotient = reference::rms_norm(x, at::ones({64}), 1e-6);
+  const at::Tensor expected = quotient.to(at::kDouble) * weight.to(at::kDouble);
+  // One rounding of the product is all that is left.
+  const at::Tensor found = rms_norm(x, weight, 1e-6, NormRounding::kBeforeWeight).to(at::kDouble);
+  const double allowed = GetParam() == at::kFloat ? 1e-6 : 1.0 / 256 + 1e-6;
+  EXPECT_LT(((found - expected).abs() / (expected.abs() + 1e-3)).max().item<double>(), allowed);
+}
+
+TEST_P(Kernels, RotaryTurnsPairsOfHalves) {
+  for (const std::int64_t dim : {32, 64, 128, 24}) {
+    const auto [cos, sin] = rotary_tables(rotary_frequencies(1e4, dim), 1000, 9);
+    for (const at::Tensor& x : {draw({2, 3, 9, dim}), as_heads(draw({2, 9, 3, dim}))}) {
+      const at::Tensor wide = x.to(at::kDouble);
+      const at::Tensor c = cos.to(GetParam()).to(at::kDouble),
+                       s = sin.to(GetParam()).to(at::kDouble);
+      const auto half = wide.chunk(2, -1);
+      expect_close(apply_rotary(x, cos, sin),
+                   at::cat({half[0] * c - half[1] * s, half[1] * c + half[0] * s}, -1));
+    }
+  }
+}
+
+TEST_P(Kernels, GatesWorkForEveryCountAndNeverOverflow) {
+  for (const std::int64_t count : {1, 15, 16, 17, 1000, 40000}) {
+    const at::Tensor x = draw({count}), gate = draw({count}) * 40;
+    const at::Tensor wide = x.to(at::kDouble), open = gate.to(at::kDouble);
+    expect_close(silu_product(gate, x), at::silu(open) * wide);
+    expect_close(sigmoid_product(x, gate), at::sigmoid(open) * wide);
+  }
+  const at::Tensor far = at::full({32}, -1e4, GetParam()), one = at::ones({32}, GetParam());
+  EXPECT_EQ(silu_product(far, one).abs().max().item<double>(), 0);
+  EXPECT_EQ(sigmoid_product(one, far).abs().max().item<double>(), 0);
+}
+
+TEST_P(Kernels, LightningIsTheRecurrence) {
+  for (const std::int64_t dim : {32, 64, 24})
+    for (const std::int64_t tokens : {1, 2, 15, 16, 17, 63, 64, 65, 130, 200}) {
+      const std::int64_t heads = 4, kv_heads = 2;
+      const at::Tensor q = as_heads(draw({2, tokens, heads, dim}));
+      const at::Tensor k = draw({2, kv_heads, tokens, dim}) / 4;
+      const at::Tensor v = as_heads(draw({2, tokens, kv_heads, dim}));
+      const at::Tensor slopes = lightning_slopes(heads), state = torch::randn({2, heads, dim, dim});
+      const at::Tensor before = state.clone();
+      const auto wide = [&](const at::Tensor& x) {
+        return x.to(at::kDouble).repeat_interleave(heads / x.size(1), 1);
+      };
+      const LightningResult found = lightning_attention(q, k, v, slopes, 0.2, state);
+      const LightningResult expected = reference::lightning_attention(
+          wide(q), wide(k), wide(v), slopes.to(at::kDouble), 0.2, state.to(at::kDouble));
+      expect_close(found.output, expected.output);
+      EXPECT_LT((found.state - expected.state).abs().max().item<double>(), 1e-4) << tokens;
+      EXPECT_TRUE(at::equal(state, before)) << "a mark shares the state: it must not change";
+    }
+}
+
+TEST_P(Kernels, LightningForgetsWithoutLeavingNotANumber) {
+  const at::Tensor x = draw({1, 2, 64, 32});
+  const at::Tensor slopes = at::tensor({100.0F, 1e-6F});
+  const LightningResult found = lightning_attention(x, x, x, slopes, 1, {});
+  EXPECT_TRUE(at::isfinite(found.output).all().item<bool>());
+  EXPECT_TRUE(at::isfinite(found.state).all().item<bool>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Kernels, testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& type) { return std::string(c10::toString(type.param)); });
+
+}  // namespace
+}  // namespace niah::models
