@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "models/lookahead.h"
 
 namespace niah::models {
 namespace {
@@ -29,65 +30,63 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
                          const DecodeOptions& options) {
   check(!tail.empty(), "decoding starts after at least one token");
   Generation out;
-  const Reader::Point start = reader.mark();
-  const auto& draft = options.draft;
-
-  // One pass over the prompt's tail and the draft but for its last token: row i of the logits
-  // predicts draft token i.
-  std::vector<std::int64_t> ids = tail;
-  if (!draft.empty()) ids.insert(ids.end(), draft.begin(), draft.end() - 1);
-  const auto rows = static_cast<std::int64_t>(std::max<std::size_t>(draft.size(), 1));
-  at::Tensor logits = reader.read_one(variant, ids, rows);
-  out.computed_tokens = static_cast<std::int64_t>(ids.size());
-  if (!at::isfinite(logits).all().item<bool>()) {
-    out.finite = false;
-    return out;
-  }
-  if (!draft.empty()) score_draft(logits, draft, out);
-
+  std::optional<Lookahead> lookahead;        // made when the expected answer's draft is used up
+  std::vector<std::int64_t> pending = tail;  // accepted, but not read yet
+  std::vector<std::int64_t> guess;           // what may follow them
+  if (!options.draft.empty()) guess.assign(options.draft.begin(), options.draft.end() - 1);
   const auto is_full = [&] {
     return static_cast<std::int64_t>(out.ids.size()) >= options.max_new_tokens ||
            (options.exhausted && options.exhausted(out.ids));
   };
-  const at::Tensor best = logits.argmax(-1);
-  std::int64_t next = 0;
-  std::size_t accepted = 0;  // draft tokens that are the model's own choice
   while (true) {
-    next = best[static_cast<std::int64_t>(accepted)].item<std::int64_t>();
-    if (contains(options.eos_ids, next)) return out;
-    if (is_full()) {
-      out.hit_limit = true;
-      return out;
-    }
-    out.ids.push_back(next);
-    if (options.decided && options.decided(out.ids)) return out;
-    if (accepted + 1 >= draft.size() || next != draft[accepted]) break;
-    ++accepted;
-  }
-
-  // The draft ends here: take the state back to what was accepted, and go on token by token.
-  std::vector<std::int64_t> pending = {next};
-  if (accepted + 1 < std::max<std::size_t>(draft.size(), 1)) {
-    reader.rewind(start);
-    pending = tail;
-    pending.insert(pending.end(), out.ids.begin(), out.ids.end());
-  }
-  while (true) {
-    logits = reader.read_one(variant, pending, 1);
-    out.computed_tokens += static_cast<std::int64_t>(pending.size());
+    // Row i of the logits follows guess token i - 1, and tells whether token i is right.
+    const Reader::Point start = reader.mark();
+    std::vector<std::int64_t> ids = pending;
+    ids.insert(ids.end(), guess.begin(), guess.end());
+    const at::Tensor logits =
+        reader.read_one(variant, ids, static_cast<std::int64_t>(guess.size()) + 1);
+    out.computed_tokens += static_cast<std::int64_t>(ids.size());
+    ++out.passes;
     if (!at::isfinite(logits).all().item<bool>()) {
       out.finite = false;
       return out;
     }
-    next = logits.argmax(-1).item<std::int64_t>();
-    if (contains(options.eos_ids, next)) return out;
-    if (is_full()) {
-      out.hit_limit = true;
-      return out;
+    if (!options.draft.empty() && !out.draft_rank) score_draft(logits, options.draft, out);
+
+    const at::Tensor best = logits.argmax(-1);
+    std::size_t right = 0;
+    std::int64_t next = 0;
+    while (true) {
+      next = best[static_cast<std::int64_t>(right)].item<std::int64_t>();
+      if (contains(options.eos_ids, next)) return out;
+      if (is_full()) {
+        out.hit_limit = true;
+        return out;
+      }
+      out.ids.push_back(next);
+      if (lookahead) lookahead->append(next);
+      if (options.decided && options.decided(out.ids)) return out;
+      if (right == guess.size() || next != guess[right]) break;
+      ++right;
     }
-    out.ids.push_back(next);
-    if (options.decided && options.decided(out.ids)) return out;
-    pending = {next};
+
+    if (right < guess.size()) {  // take the state back to what is accepted
+      reader.rewind(start);
+      pending.insert(pending.end(), guess.begin(), guess.begin() + static_cast<long>(right));
+      pending.push_back(next);
+    } else {
+      pending = {next};
+    }
+    if (lookahead) {
+      lookahead->learn(guess.size(), right);
+    } else {
+      lookahead.emplace(options.prompt);
+      for (const std::int64_t id : out.ids) lookahead->append(id);
+    }
+    const bool behind = pending.size() > 1;  // a rewound text is read before more is guessed on it
+    const auto room = options.max_new_tokens - static_cast<std::int64_t>(out.ids.size());
+    guess =
+        behind || options.prompt.empty() ? std::vector<std::int64_t>() : lookahead->guess(room - 1);
   }
 }
 

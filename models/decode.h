@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "models/reader.h"
@@ -18,6 +19,10 @@ struct DecodeOptions {
   /// model's own greedy choice is the drafted token are decided in one pass. The output is the
   /// greedy one whatever the draft is.
   std::vector<std::int64_t> draft;
+  /// The whole prompt, its tail included: what it and the output already said serves as a draft
+  /// where they repeat themselves. Must outlive the call. Empty: one pass a token behind the first
+  /// draft.
+  std::span<const std::int64_t> prompt{};
   /// Whether no later token can change the outcome; asked with the ids generated so far. Empty:
   /// never.
   std::function<bool(const std::vector<std::int64_t>&)> decided;
@@ -31,6 +36,7 @@ struct Generation {
   bool hit_limit = false;         ///< stopped by max_new_tokens or `exhausted`
   bool finite = true;             ///< false: a logit was NaN or infinite, nothing below holds
   std::int64_t computed_tokens = 0;
+  std::int64_t passes = 0;                 ///< through the model
   std::optional<double> draft_log_prob;    ///< natural log, sum over the draft
   std::optional<std::int64_t> draft_rank;  ///< worst rank of a draft token, 1 = best
 };

@@ -73,7 +73,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   }
   price.measured = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
-  std::vector<double> low, high;
+  std::vector<JobCost> jobs;
   for (const Assignment& assignment : work.assignments()) {
     const auto start = std::chrono::steady_clock::now();
     const std::vector<Question> questions =
@@ -89,10 +89,17 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
       cell.memory.program = price.program;
       cell.seconds_low += making;
       cell.seconds_high += making;
-      low.push_back(cell.seconds_low);
-      high.push_back(cell.seconds_high);
+      jobs.push_back(job_cost(assignment, sweep, shapes[i].variants));
       price.cells.push_back(std::move(cell));
     }
+  }
+  std::vector<double> low, high;
+  const std::vector<std::int64_t> pieces = count_pieces(jobs, price.workers);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const auto count = static_cast<std::size_t>(pieces[i]);
+    const auto parts = static_cast<double>(pieces[i]);
+    low.insert(low.end(), count, price.cells[i].seconds_low / parts);
+    high.insert(high.end(), count, price.cells[i].seconds_high / parts);
   }
   price.seconds_low = makespan(low, price.workers);
   price.seconds_high = makespan(high, price.workers);

@@ -100,6 +100,35 @@ std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std:
   return visits;
 }
 
+std::vector<std::size_t> cut_schedule(const std::vector<PromptIds>& prompts,
+                                      const std::vector<Visit>& visits, std::int64_t pieces) {
+  // Fills pieces up to a limit, in order; the lowest limit that makes few enough pieces wins.
+  const auto fill = [&](std::int64_t limit) {
+    std::vector<std::size_t> begins;
+    std::int64_t filled = 0;
+    for (std::size_t i = 0; i < visits.size(); ++i) {
+      const auto size = static_cast<std::int64_t>(prompts[visits[i].prompt].size());
+      const std::int64_t more = size - visits[i].resume;
+      if (begins.empty() || filled + more > limit) {
+        begins.push_back(i);
+        filled = size;  // the first of a piece finds nothing read
+      } else {
+        filled += more;
+      }
+    }
+    return begins;
+  };
+  std::int64_t low = 0, high = scheduled_tokens(prompts, visits);
+  while (low < high) {
+    const std::int64_t middle = (low + high) / 2;
+    if (static_cast<std::int64_t>(fill(middle).size()) > pieces)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return fill(low);
+}
+
 std::int64_t most_marks(const std::vector<Visit>& visits) {
   std::set<std::int64_t> alive;
   std::size_t most = 0;

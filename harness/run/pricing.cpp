@@ -19,7 +19,7 @@ namespace {
 // Compared with the runs of the zoo and of a model of 0.5B parameters: hidden-size and widest-size
 // tensors of one pass that are alive at once, some of them in fp32.
 constexpr double kHiddenCopies = 6, kWideCopies = 4;
-constexpr std::int64_t kDraftTokens = 16;
+constexpr std::int64_t kDraftTokens = 32;
 
 bool is_softmax(models::LayerKind kind) {
   return kind == models::LayerKind::kSoftmax || kind == models::LayerKind::kSlidingWindow;
@@ -179,19 +179,22 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
     const Question& question = questions[visit.prompt];
     const auto tokens = static_cast<std::int64_t>(question.ids.size());
     const auto drafted = static_cast<std::int64_t>(question.draft.size());
-    const std::int64_t asked = tokens - visit.tail + drafted;
-    price.computed_tokens += visit.tail - visit.resume + group.variants * asked;
-    price.flops += read_flops(group, visit.resume, visit.tail) +
+    // The prompt but for its last token is read for all variants at once.
+    const std::int64_t shared_end = tokens - 1, asked = 1 + drafted;
+    price.computed_tokens += shared_end - visit.resume + group.variants * asked;
+    price.flops += read_flops(group, visit.resume, shared_end) +
                    static_cast<double>(group.variants) *
-                       ask_flops(group, visit.tail, tokens + drafted, drafted + 1);
+                       ask_flops(group, shared_end, tokens + drafted, drafted + 1);
     if (speed == nullptr) continue;
     for (std::int64_t at = visit.resume; at < visit.tail; at += chunk)
       price.seconds_low += speed->chunk.at(at);
-    // Cost of a pass grows from that of one token to that of half a chunk.
-    const double share = static_cast<double>(asked) / (static_cast<double>(chunk) / 2);
-    const double one = speed->token.at(tokens), half = speed->tail.at(tokens);
+    price.seconds_low += speed->chunk.at(visit.tail) *
+                         static_cast<double>(shared_end - visit.tail) / static_cast<double>(chunk);
+    const double one = speed->token.at(tokens), answer = speed->answer.at(tokens);
+    const double share =
+        static_cast<double>(drafted) / static_cast<double>(Speed::kAnswerTokens - 1);
     price.seconds_low +=
-        static_cast<double>(group.variants) * (one + std::max(0.0, half - one) * share);
+        static_cast<double>(group.variants) * (one + std::max(0.0, answer - one) * share);
     price.seconds_high += static_cast<double>(group.variants * question.room()) * one;
   }
   price.seconds_high += price.seconds_low;
@@ -200,10 +203,20 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
   return price;
 }
 
-double makespan(const std::vector<double>& jobs, std::int64_t workers) {
-  std::vector<double> busy(static_cast<std::size_t>(std::max<std::int64_t>(1, workers)), 0);
-  for (const double job : jobs) *std::min_element(busy.begin(), busy.end()) += job;
-  return *std::max_element(busy.begin(), busy.end());
+bool ends_early(const Assignment& work, const SweepConfig& sweep) {
+  return work.cell != nullptr && sweep.samples.half_width > 0;
+}
+
+JobCost job_cost(const Assignment& work, const SweepConfig& sweep, std::int64_t variants) {
+  constexpr double kReasoningTokens = 500;  // a problem and its solution
+  const double share = 1 + 0.1 * static_cast<double>(variants);
+  const auto samples = static_cast<double>(work.samples);
+  const auto length = static_cast<double>(work.length);
+  const std::int64_t most = ends_early(work, sweep) ? 1 : work.samples;
+  if (work.cell == nullptr) return {0, samples * kReasoningTokens * share, most};
+  if (!sweep.runtime.share_prefixes) return {0, samples * length * share, most};
+  // The shared trunk once, and on average the second half of every prompt.
+  return {length * share, samples * length / 2 * share, most};
 }
 
 std::optional<double> memory_limit(const RuntimeConfig& runtime) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/run/pieces.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
 #include "harness/run/variants.h"
@@ -68,9 +69,10 @@ struct SpeedLine {
 
 /// Measured on this machine, on as many threads at once as the run will have.
 struct Speed {
-  SpeedLine chunk;  ///< a whole chunk for every variant
-  SpeedLine tail;   ///< half a chunk for one variant, and its logits
-  SpeedLine token;  ///< one token for one variant, and its logits
+  static constexpr std::int64_t kAnswerTokens = 8;
+  SpeedLine chunk;   ///< a whole chunk for every variant
+  SpeedLine answer;  ///< kAnswerTokens tokens for one variant, and the logits of all
+  SpeedLine token;   ///< one token for one variant, and its logits
 };
 
 /// One cell on one group of variants.
@@ -91,8 +93,11 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
                      const std::vector<Question>& questions, const RuntimeConfig& runtime,
                      std::int64_t workers, const Speed* speed);
 
-/// Seconds until jobs are done that are taken off the list in order by so many workers.
-double makespan(const std::vector<double>& jobs, std::int64_t workers);
+/// Whether a cell may end before all its samples are asked.
+bool ends_early(const Assignment& work, const SweepConfig& sweep);
+
+/// What an assignment costs on a group of so many variants: tokens, roughly.
+JobCost job_cost(const Assignment& work, const SweepConfig& sweep, std::int64_t variants);
 
 /// Bytes that may be used in all: runtime.memory_mib where it is set, else what this process has
 /// and what the machine has left. Nullopt when nothing is known.

@@ -188,7 +188,7 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
 
 reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,
                     const std::vector<std::int64_t>& eos_ids, const Question& question,
-                    const TokenIds& tail, const models::Tokenizer& tokenizer) {
+                    const TokenIds& prompt, const models::Tokenizer& tokenizer) {
   const auto begin = std::chrono::steady_clock::now();
   reports::Record record = question.blank;
   record.variant = fingerprint;
@@ -196,6 +196,7 @@ reports::Record ask(models::Reader& reader, std::size_t variant, const std::stri
   options.max_new_tokens = question.room();
   options.eos_ids = eos_ids;
   options.draft = question.draft;
+  options.prompt = prompt;
   const auto read = [&](const TokenIds& ids) {
     return question.open_thought + decode(tokenizer, ids);
   };
@@ -207,7 +208,8 @@ reports::Record ask(models::Reader& reader, std::size_t variant, const std::stri
       return room.is_used_up(read(ids), static_cast<std::int64_t>(ids.size()));
     };
   try {
-    fill(record, models::decode_greedy(reader, variant, tail, options), question, tokenizer);
+    fill(record, models::decode_greedy(reader, variant, {prompt.back()}, options), question,
+         tokenizer);
   } catch (const std::bad_alloc&) {
     record.outcome = "oom";
     record.detail = "out of memory while decoding";

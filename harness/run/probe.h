@@ -56,10 +56,10 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
 void keep_output(reports::Record& record, const std::string& output,
                  const std::vector<std::int64_t>& ids);
 
-/// Asks one variant. `reader` stands where the prompt's last `tail` tokens begin. Running out of
-/// memory and non-finite logits become outcomes of the record, not errors.
+/// Asks one variant. `reader` stands before the last token of `prompt`. Running out of memory and
+/// non-finite logits become outcomes of the record, not errors.
 reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,
                     const std::vector<std::int64_t>& eos_ids, const Question& question,
-                    const TokenIds& tail, const models::Tokenizer& tokenizer);
+                    const TokenIds& prompt, const models::Tokenizer& tokenizer);
 
 }  // namespace niah

@@ -32,8 +32,6 @@
 namespace niah {
 namespace {
 
-constexpr double kReasoningTokens = 500;  // a problem and its solution, for the progress line
-
 /// Everything a run holds while it goes.
 class Run {
  public:
@@ -48,13 +46,16 @@ class Run {
   struct Job {
     Assignment work;
     std::vector<const VariantGroup*> groups;
-    double cost;  ///< tokens, roughly
+    double cost = 0;  ///< tokens, roughly
+    /// Which stretch of the work, of how many.
+    std::int64_t piece = 0, pieces = 1;
   };
   /// What one pass of a job reads: samples of a group, and what each costs.
   struct Part {
     Assignment work;
     const VariantGroup* group;
     double sample_cost;
+    std::int64_t piece = 0, pieces = 1;
   };
 
   /// What reading the common part of a prompt took.
@@ -67,16 +68,14 @@ class Run {
   void test_models() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
   Questions open_questions(const Part& part) const;
+  void keep_piece(const Part& part, Questions& questions) const;
   void run_job(const Job& job, Progress& progress);
   void run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
-  bool ends_early(const Assignment& work) const {
-    return work.cell != nullptr && work_.sweep().samples.half_width > 0;
-  }
   void warn_if_short(const Part& part, const Questions& questions, Progress& progress);
   void read_and_ask(const Part& part, Questions& questions, Progress& progress);
   void ask_all(models::Reader& reader, const Part& part, const Question& question,
-               const TokenIds& tail, Shared shared);
+               const TokenIds& prompt, Shared shared);
   void record_failure(const Part& part, const Questions& questions, const std::string& outcome,
                       const std::string& detail);
 
@@ -156,21 +155,30 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 
 std::vector<Run::Job> Run::plan_jobs() const {
   std::vector<Job> jobs;
-  for (const Assignment& work : work_.assignments()) {
-    // The shared trunk once, and on average the second half of every prompt.
-    const auto samples = static_cast<double>(work.samples);
-    const double tokens = work.cell == nullptr
-                              ? samples * kReasoningTokens
-                              : static_cast<double>(work.length) * (1 + samples / 2);
+  std::vector<JobCost> costs;
+  for (const Assignment& work : work_.assignments())
     for (const VariantGroup& group : groups_) {
-      const double cost = tokens * (1 + 0.1 * static_cast<double>(group.size()));
-      const bool joins = ends_early(work) && &group != &groups_.front();
-      if (!joins) jobs.push_back({work, {}, 0});
+      const JobCost cost = job_cost(work, work_.sweep(), static_cast<std::int64_t>(group.size()));
+      const bool joins = ends_early(work, work_.sweep()) && &group != &groups_.front();
+      if (!joins) {
+        jobs.push_back({.work = work, .groups = {}});
+        costs.push_back({0, 0, cost.most_pieces});
+      }
       jobs.back().groups.push_back(&group);
-      jobs.back().cost += cost;
+      jobs.back().cost += cost.trunk + cost.rest;
+      costs.back().trunk += cost.trunk;
+      costs.back().rest += cost.rest;
     }
-  }
-  return jobs;
+  const std::vector<std::int64_t> pieces = count_pieces(costs, count_workers(groups_, machine_));
+  std::vector<Job> cut;
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    for (std::int64_t piece = 0; piece < pieces[i]; ++piece) {
+      cut.push_back(jobs[i]);
+      cut.back().cost /= static_cast<double>(pieces[i]);
+      cut.back().piece = piece;
+      cut.back().pieces = pieces[i];
+    }
+  return cut;
 }
 
 /// Before a run of which it costs less than a hundredth, asks every model whether it gives one
@@ -199,17 +207,46 @@ void Run::test_models() const {
 }
 
 Run::Questions Run::open_questions(const Part& part) const {
-  return work_.questions(part.work, [&](const std::string& kind, const std::string& task,
-                                        std::int64_t length, std::int64_t index) {
-    if (index % options_.shards != options_.shard - 1) return false;
+  const auto is_open = [&](const std::string& kind, const std::string& task, std::int64_t length,
+                           std::int64_t index) {
     return !std::all_of(part.group->begin(), part.group->end(), [&](const LoadedVariant& variant) {
       return journal_->has(variant.info.fingerprint, kind, task, length, index);
     });
+  };
+  // Pieces are cut from all samples, answered or not: each must be the same whenever it is taken
+  // up.
+  Questions questions =
+      work_.questions(part.work, [&](const std::string& kind, const std::string& task,
+                                     std::int64_t length, std::int64_t index) {
+        if (index % options_.shards != options_.shard - 1) return false;
+        return part.pieces > 1 || is_open(kind, task, length, index);
+      });
+  if (part.pieces == 1) return questions;
+  keep_piece(part, questions);
+  std::erase_if(questions, [&](const Question& question) {
+    const reports::Record& blank = question.blank;
+    return !is_open(blank.kind, blank.task, blank.length, blank.index);
   });
+  return questions;
+}
+
+/// Leaves the questions of one stretch of the schedule.
+void Run::keep_piece(const Part& part, Questions& questions) const {
+  std::vector<PromptIds> prompts;
+  for (const Question& question : questions) prompts.push_back(question.ids);
+  const std::vector<Visit> visits =
+      schedule_prefixes(prompts, chunk_, work_.sweep().runtime.share_prefixes);
+  std::vector<std::size_t> begins = cut_schedule(prompts, visits, part.pieces);
+  begins.resize(static_cast<std::size_t>(part.pieces) + 1, visits.size());
+  const auto piece = static_cast<std::size_t>(part.piece);
+  std::vector<bool> kept(questions.size(), false);
+  for (std::size_t i = begins[piece]; i < begins[piece + 1]; ++i) kept[visits[i].prompt] = true;
+  std::size_t at = 0;
+  std::erase_if(questions, [&](const Question&) { return !kept[at++]; });
 }
 
 void Run::ask_all(models::Reader& reader, const Part& part, const Question& question,
-                  const TokenIds& tail, Shared shared) {
+                  const TokenIds& prompt, Shared shared) {
   const models::Reader::Point before = reader.mark();
   for (std::size_t v = 0; v < part.group->size(); ++v) {
     const LoadedVariant& variant = (*part.group)[v];
@@ -218,7 +255,7 @@ void Run::ask_all(models::Reader& reader, const Part& part, const Question& ques
       continue;
     reports::Record record = ask(reader, v, variant.info.fingerprint,
                                  eos_ids(*variant.model, work_.tokenizer(), work_.format()),
-                                 question, tail, work_.tokenizer());
+                                 question, prompt, work_.tokenizer());
     // What was read for all variants together is booked on the first of them.
     const Shared once = std::exchange(shared, {});
     record.computed_tokens += once.tokens;
@@ -257,8 +294,11 @@ void Run::read_and_ask(const Part& part, Questions& questions, Progress& progres
       const bool lost = next == visit.resume && !visit.last_return;  // to the budget
       if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), next)) marks.set();
     }
-    ask_all(reader, part, questions[visit.prompt], {ids.begin() + visit.tail, ids.end()},
-            {visit.tail - start,
+    // The last token gives the first logits: the variants part there.
+    const auto last = static_cast<std::int64_t>(ids.size()) - 1;
+    if (last > visit.tail) reader.read({ids.begin() + visit.tail, ids.begin() + last});
+    ask_all(reader, part, questions[visit.prompt], {ids.begin(), ids.end()},
+            {last - start,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
     progress.advance(part.sample_cost, fmt::format("{}  {}", part.work.label, names));
   }
@@ -305,13 +345,15 @@ bool Run::is_known(const Job& job, std::int64_t samples) const {
   return true;
 }
 
-/// Asks the first part.work.samples; the caller has asked the first `from` before.
+/// Asks the first part.work.samples, or a piece of them; the caller has asked the first `from`
+/// before.
 void Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
   Questions questions = open_questions(part);
-  if (from == 0) warn_if_short(part, questions, progress);
+  if (from == 0 && part.piece == 0) warn_if_short(part, questions, progress);
+  const double samples =
+      static_cast<double>(part.work.samples - from) / static_cast<double>(part.pieces);
   progress.advance(
-      part.sample_cost * static_cast<double>(part.work.samples - from -
-                                             static_cast<std::int64_t>(questions.size())),
+      part.sample_cost * std::max(0.0, samples - static_cast<double>(questions.size())),
       part.work.label);
   if (questions.empty()) return;
   try {
@@ -329,19 +371,20 @@ void Run::run_job(const Job& job, Progress& progress) {
   constexpr std::int64_t kFirstLook = 25;
   const std::int64_t all = job.work.samples;
   if (all < 1) return;
-  const double sample_cost =
-      job.cost / static_cast<double>(all) / static_cast<double>(job.groups.size());
+  const double sample_cost = job.cost * static_cast<double>(job.pieces) / static_cast<double>(all) /
+                             static_cast<double>(job.groups.size());
   std::int64_t asked = 0;
   while (asked < all) {
-    const std::int64_t next =
-        ends_early(job.work) ? std::min(all, asked + std::max(kFirstLook, asked / 2)) : all;
+    const std::int64_t next = ends_early(job.work, work_.sweep())
+                                  ? std::min(all, asked + std::max(kFirstLook, asked / 2))
+                                  : all;
     for (const VariantGroup* group : job.groups) {
-      Part part{job.work, group, sample_cost};
+      Part part{job.work, group, sample_cost, job.piece, job.pieces};
       part.work.samples = next;
       run_part(part, asked, progress);
     }
     asked = next;
-    if (ends_early(job.work) && is_known(job, asked)) break;
+    if (ends_early(job.work, work_.sweep()) && is_known(job, asked)) break;
   }
   progress.advance(
       sample_cost * static_cast<double>(all - asked) * static_cast<double>(job.groups.size()),

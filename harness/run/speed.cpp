@@ -17,7 +17,7 @@ namespace {
 
 /// Seconds of one go at each kind of pass.
 struct Passes {
-  double chunk = 0, tail = 0, token = 0;
+  double chunk = 0, answer = 0, token = 0;
 };
 
 TokenIds some_ids(std::int64_t count, std::int64_t vocab) {
@@ -53,14 +53,11 @@ Passes time_passes(models::Reader& reader, const TokenIds& chunk) {
       reader.rewind(here);
     });
   };
-  const TokenIds half(chunk.begin(),
-                      chunk.begin() + static_cast<std::ptrdiff_t>((chunk.size() + 1) / 2));
-  constexpr std::int64_t kRows = 8;  // an expected answer's tokens
-  const auto rows = std::min<std::int64_t>(kRows, static_cast<std::int64_t>(half.size()));
+  const TokenIds answer(static_cast<std::size_t>(Speed::kAnswerTokens), chunk.front());
   Passes passes;
   passes.token = timed([&] { reader.read_one(0, {chunk.front()}, 1); });
   passes.chunk = timed([&] { reader.read(chunk); });
-  passes.tail = timed([&] { reader.read_one(0, half, rows); });
+  passes.answer = timed([&] { reader.read_one(0, answer, Speed::kAnswerTokens); });
   return passes;
 }
 
@@ -68,7 +65,7 @@ std::pair<Passes, Passes> time_near_and_far(const VariantGroup& group, const Tok
                                             std::int64_t far) {
   std::vector<std::shared_ptr<models::CausalLM>> models;
   for (const LoadedVariant& variant : group) models.push_back(variant.model);
-  models::Reader reader(models, far + 3 * static_cast<std::int64_t>(chunk.size()));
+  models::Reader reader(models, far + 4 * static_cast<std::int64_t>(chunk.size()));
   reader.read_one(0, {chunk.front()}, 1);  // brings the weights into memory
   reader.rewind(models::Reader(models, 0).mark());
   reader.read(chunk);  // and the kernels
@@ -93,7 +90,7 @@ Speed measure_speed(const VariantGroup& group, std::int64_t chunk, std::int64_t 
       const auto add = [&](Passes& sum, const Passes& one) {
         const auto share = 1 / static_cast<double>(workers);
         sum.chunk += share * one.chunk;
-        sum.tail += share * one.tail;
+        sum.answer += share * one.answer;
         sum.token += share * one.token;
       };
       add(near, first);
@@ -109,7 +106,7 @@ Speed measure_speed(const VariantGroup& group, std::int64_t chunk, std::int64_t 
   }
   if (failure) std::rethrow_exception(failure);
   return {{near.chunk, beyond.chunk, far},
-          {near.tail, beyond.tail, far},
+          {near.answer, beyond.answer, far},
           {near.token, beyond.token, far}};
 }
 

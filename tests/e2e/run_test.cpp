@@ -305,6 +305,18 @@ TEST_F(Run, SharingPrefixesChangesNoRecord) {
   EXPECT_EQ(records("shared", false), records("alone", false));
 }
 
+TEST_F(Run, ThreadsThatShareOneCellChangeNoRecord) {
+  const std::string run = "run " + config(small_sweep()) + " --set tasks=[s2] --set lengths=[2K] ";
+  ASSERT_EQ(niah(run + "--set runtime.threads=1 --out " + path("one").string()).code, 0);
+  ASSERT_EQ(niah(run + "--set runtime.threads=3 --out " + path("three").string()).code, 0);
+  EXPECT_FALSE(records("one", false).empty());
+  EXPECT_EQ(records("three", false), records("one", false));
+  // Taken up again, a piece is what it was: nothing is asked twice.
+  const auto lines = records("three", false).size();
+  ASSERT_EQ(niah(run + "--set runtime.threads=3 --out " + path("three").string()).code, 0);
+  EXPECT_EQ(records("three", false).size(), lines);
+}
+
 TEST_F(Run, KilledAnywhereItResumesToTheSameRecords) {
   const std::string sweep = config(small_sweep());
   ASSERT_EQ(niah("run " + sweep + " --out " + path("whole").string()).code, 0);

@@ -87,5 +87,40 @@ TEST(PrefixSchedule, RandomTriesComeOutWhole) {
   }
 }
 
+TEST(CutSchedule, StretchesCostTheSameAndHoldEveryPromptOnce) {
+  // One text left at 40 places.
+  constexpr std::int64_t kLength = 4000, kChunk = 8;
+  std::vector<PromptIds> prompts;
+  for (std::int32_t i = 0; i < 40; ++i) {
+    PromptIds prompt(kLength, 1);
+    std::fill(prompt.begin() + i * 100, prompt.end(), 2 + i);
+    prompts.push_back(prompt);
+  }
+  const auto visits = schedule_prefixes(prompts, kChunk, true);
+  const std::int64_t whole = scheduled_tokens(prompts, visits);
+  for (const std::int64_t pieces : {1, 2, 3, 7}) {
+    std::vector<std::size_t> begins = cut_schedule(prompts, visits, pieces);
+    ASSERT_EQ(begins.size(), static_cast<std::size_t>(pieces));
+    EXPECT_EQ(begins.front(), 0U);
+    begins.push_back(visits.size());
+    std::int64_t longest = 0;
+    for (std::size_t p = 0; p + 1 < begins.size(); ++p) {
+      ASSERT_LT(begins[p], begins[p + 1]);
+      std::vector<PromptIds> own;
+      for (std::size_t i = begins[p]; i < begins[p + 1]; ++i)
+        own.push_back(prompts[visits[i].prompt]);
+      longest = std::max(longest, scheduled_tokens(own, schedule_prefixes(own, kChunk, true)));
+    }
+    EXPECT_LE(longest, whole / pieces + 2 * kLength);
+  }
+}
+
+TEST(CutSchedule, MakesNoMorePiecesThanPrompts) {
+  const std::vector<PromptIds> prompts = {{1, 2, 3}, {1, 2, 4}};
+  const auto visits = schedule_prefixes(prompts, 2, true);
+  EXPECT_LE(cut_schedule(prompts, visits, 5).size(), 2U);
+  EXPECT_TRUE(cut_schedule({}, {}, 3).empty());
+}
+
 }  // namespace
 }  // namespace niah

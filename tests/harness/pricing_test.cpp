@@ -68,13 +68,6 @@ TEST(Pricing, FlopsOfAWholeTextAreTwoForAParameterAndAToken) {
               1e-6 * read_flops(shape, 0, 1000));
 }
 
-TEST(Pricing, JobsAreTakenByWhoeverIsFree) {
-  EXPECT_DOUBLE_EQ(makespan({4, 1, 1, 1, 1}, 2), 4);
-  EXPECT_DOUBLE_EQ(makespan({1, 1, 4}, 2), 5);
-  EXPECT_DOUBLE_EQ(makespan({1, 1, 4}, 1), 6);
-  EXPECT_DOUBLE_EQ(makespan({}, 3), 0);
-}
-
 TEST(Pricing, TimeGrowsWithThePosition) {
   const SpeedLine line{1, 3, 100};
   EXPECT_DOUBLE_EQ(line.at(0), 1);

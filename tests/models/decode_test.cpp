@@ -73,6 +73,40 @@ TEST(DecodeGreedy, DoesNotDependOnTheDraft) {
             expected);
 }
 
+TEST(DecodeGreedy, DoesNotDependOnWhatIsLookedUp) {
+  Fixture f;
+  // A prompt that holds the continuation, right up to some point: guesses are right, and then
+  // wrong.
+  const auto expected = f.greedy(60);
+  for (const std::size_t right : {0, 5, 20, 60}) {
+    std::vector<std::int64_t> text(expected.begin(), expected.begin() + static_cast<long>(right));
+    text.insert(text.end(), 10, 3);
+    text.insert(text.end(), f.prompt.begin(), f.prompt.end());
+    const Generation out =
+        f.run({.max_new_tokens = 60, .eos_ids = {}, .draft = {}, .prompt = text, .decided = {}});
+    EXPECT_EQ(out.ids, expected) << right << " tokens can be looked up";
+    EXPECT_TRUE(out.hit_limit);
+  }
+}
+
+TEST(DecodeGreedy, ReadsWhatRepeatsInFewPasses) {
+  // Without its layers' outputs a model with this embedding says the same token for ever.
+  Fixture f;
+  const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models/hypenet-tiny-sharded");
+  WeightMap weights = load_weights(checkpoint, at::kFloat);
+  for (auto& [name, tensor] : weights)
+    if (name.find("o_proj") != std::string::npos || name.find("down_proj") != std::string::npos)
+      tensor = at::zeros_like(tensor);
+  at::Tensor embedding = at::zeros_like(weights["model.embed_tokens.weight"]);
+  embedding.fill_(1);
+  weights["model.embed_tokens.weight"] = embedding;
+  f.model = build_model(checkpoint->config(), "constant", weights);
+  const Generation out =
+      f.run({.max_new_tokens = 100, .eos_ids = {}, .draft = {}, .prompt = f.prompt, .decided = {}});
+  EXPECT_EQ(out.ids, std::vector<std::int64_t>(100, out.ids.front()));
+  EXPECT_LT(out.passes, 15);
+}
+
 TEST(DecodeGreedy, ScoresTheDraft) {
   Fixture f;
   const auto draft = f.greedy(3);
