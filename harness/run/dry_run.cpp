@@ -89,7 +89,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
       cell.memory.program = price.program;
       cell.seconds_low += making;
       cell.seconds_high += making;
-      jobs.push_back(job_cost(assignment, sweep, shapes[i].variants));
+      jobs.push_back(job_cost(assignment, sweep, shapes[i]));
       price.cells.push_back(std::move(cell));
     }
   }

@@ -101,32 +101,34 @@ std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std:
 }
 
 std::vector<std::size_t> cut_schedule(const std::vector<PromptIds>& prompts,
-                                      const std::vector<Visit>& visits, std::int64_t pieces) {
-  // Fills pieces up to a limit, in order; the lowest limit that makes few enough pieces wins.
-  const auto fill = [&](std::int64_t limit) {
+                                      const std::vector<Visit>& visits, std::int64_t pieces,
+                                      const ReadCost& cost) {
+  // The first of a stretch finds nothing read.
+  std::vector<double> whole, shared;
+  double high = 0;
+  for (const Visit& visit : visits) {
+    const auto size = static_cast<std::int64_t>(prompts[visit.prompt].size());
+    whole.push_back(cost(0, size));
+    shared.push_back(cost(visit.resume, size));
+    high += whole.back();
+  }
+  // Fills stretches up to a limit, in order; the lowest limit that makes few enough of them wins.
+  const auto fill = [&](double limit) {
     std::vector<std::size_t> begins;
-    std::int64_t filled = 0;
+    double filled = 0;
     for (std::size_t i = 0; i < visits.size(); ++i) {
-      const auto size = static_cast<std::int64_t>(prompts[visits[i].prompt].size());
-      const std::int64_t more = size - visits[i].resume;
-      if (begins.empty() || filled + more > limit) {
-        begins.push_back(i);
-        filled = size;  // the first of a piece finds nothing read
-      } else {
-        filled += more;
-      }
+      const bool fits = !begins.empty() && filled + shared[i] <= limit;
+      filled = fits ? filled + shared[i] : whole[i];
+      if (!fits) begins.push_back(i);
     }
     return begins;
   };
-  std::int64_t low = 0, high = scheduled_tokens(prompts, visits);
-  while (low < high) {
-    const std::int64_t middle = (low + high) / 2;
-    if (static_cast<std::int64_t>(fill(middle).size()) > pieces)
-      low = middle + 1;
-    else
-      high = middle;
+  double low = 0;
+  for (int halving = 0; halving < 50; ++halving) {
+    const double middle = (low + high) / 2;
+    (static_cast<std::int64_t>(fill(middle).size()) > pieces ? low : high) = middle;
   }
-  return fill(low);
+  return fill(high);
 }
 
 std::int64_t most_marks(const std::vector<Visit>& visits) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace niah {
@@ -32,11 +33,15 @@ std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std:
 std::int64_t scheduled_tokens(const std::vector<PromptIds>& prompts,
                               const std::vector<Visit>& visits);
 
+/// What it costs to read a text from one position to another.
+using ReadCost = std::function<double(std::int64_t begin, std::int64_t end)>;
+
 /// Cuts a schedule into `pieces` stretches, or fewer, that cost about the same when each is read by
 /// itself, from the start of the text; where each begins. A stretch scheduled again by itself reads
 /// its prompts in the same pieces.
 std::vector<std::size_t> cut_schedule(const std::vector<PromptIds>& prompts,
-                                      const std::vector<Visit>& visits, std::int64_t pieces);
+                                      const std::vector<Visit>& visits, std::int64_t pieces,
+                                      const ReadCost& cost);
 
 /// The most marks that a schedule holds at once, position 0 not counted.
 std::int64_t most_marks(const std::vector<Visit>& visits);

@@ -96,8 +96,8 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
 /// Whether a cell may end before all its samples are asked.
 bool ends_early(const Assignment& work, const SweepConfig& sweep);
 
-/// What an assignment costs on a group of so many variants: tokens, roughly.
-JobCost job_cost(const Assignment& work, const SweepConfig& sweep, std::int64_t variants);
+/// What an assignment costs on a group of variants, in FLOPs, roughly.
+JobCost job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group);
 
 /// Bytes that may be used in all: runtime.memory_mib where it is set, else what this process has
 /// and what the machine has left. Nullopt when nothing is known.

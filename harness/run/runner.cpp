@@ -46,7 +46,7 @@ class Run {
   struct Job {
     Assignment work;
     std::vector<const VariantGroup*> groups;
-    double cost = 0;  ///< tokens, roughly
+    double cost = 0;  ///< FLOPs, roughly
     /// Which stretch of the work, of how many.
     std::int64_t piece = 0, pieces = 1;
   };
@@ -156,9 +156,12 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 std::vector<Run::Job> Run::plan_jobs() const {
   std::vector<Job> jobs;
   std::vector<JobCost> costs;
+  std::vector<GroupShape> shapes;
+  for (const VariantGroup& group : groups_) shapes.push_back(group_shape(group, machine_.dtype));
   for (const Assignment& work : work_.assignments())
     for (const VariantGroup& group : groups_) {
-      const JobCost cost = job_cost(work, work_.sweep(), static_cast<std::int64_t>(group.size()));
+      const auto index = static_cast<std::size_t>(&group - groups_.data());
+      const JobCost cost = job_cost(work, work_.sweep(), shapes[index]);
       const bool joins = ends_early(work, work_.sweep()) && &group != &groups_.front();
       if (!joins) {
         jobs.push_back({.work = work, .groups = {}});
@@ -236,7 +239,10 @@ void Run::keep_piece(const Part& part, Questions& questions) const {
   for (const Question& question : questions) prompts.push_back(question.ids);
   const std::vector<Visit> visits =
       schedule_prefixes(prompts, chunk_, work_.sweep().runtime.share_prefixes);
-  std::vector<std::size_t> begins = cut_schedule(prompts, visits, part.pieces);
+  const GroupShape shape = group_shape(*part.group, machine_.dtype);
+  std::vector<std::size_t> begins = cut_schedule(
+      prompts, visits, part.pieces,
+      [&](std::int64_t begin, std::int64_t end) { return read_flops(shape, begin, end); });
   begins.resize(static_cast<std::size_t>(part.pieces) + 1, visits.size());
   const auto piece = static_cast<std::size_t>(part.piece);
   std::vector<bool> kept(questions.size(), false);

@@ -1,10 +1,14 @@
 #include "models/ops/attention.h"
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <limits>
 #include <vector>
+
+#include "models/ops/cpu/applies.h"
+#include "models/ops/cpu/kernels.h"
 
 namespace niah::models {
 namespace {
@@ -27,11 +31,51 @@ Part flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& val
   return {output, lse};
 }
 
+/// By the processor's kernel, in fp32: [B, H, R, D].
+at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                     double scale) {
+  const std::int64_t heads = query.size(1), rows = query.size(2), dim = query.size(3);
+  const std::int64_t kv_heads = key.size(1), groups = heads / kv_heads;
+  // Heads of a position lie side by side, as the output projection reads them.
+  const at::Tensor output =
+      at::empty({query.size(0), rows, heads, dim}, query.options()).transpose(1, 2);
+  constexpr std::int64_t kStretch = 128;  // positions that share one reading of keys and values
+  const std::int64_t stretches = (rows + kStretch - 1) / kStretch;
+  const auto& kernels = cpu::kernels<float>();
+  at::parallel_for(
+      0, query.size(0) * kv_heads * stretches, 1, [&](std::int64_t from, std::int64_t to) {
+        const c10::DataPtr scratch =
+            cpu::allocate_scratch(cpu::attention_scratch(dim, groups, std::min(rows, kStretch)));
+        for (std::int64_t i = from; i < to; ++i) {
+          const std::int64_t batch = i / (kv_heads * stretches), head = i / stretches % kv_heads;
+          // The last positions see most: taken first, they keep threads even.
+          const std::int64_t begin = (stretches - 1 - i % stretches) * kStretch;
+          const auto start = [&](const at::Tensor& x, std::int64_t index) {
+            return x.const_data_ptr<float>() + batch * x.stride(0) + index * x.stride(1);
+          };
+          kernels.attention({start(query, head * groups), start(key, head), start(value, head),
+                             const_cast<float*>(start(output, head * groups)), query.stride(1),
+                             query.stride(2), key.stride(2), value.stride(2), output.stride(1),
+                             output.stride(2), groups, rows, key.size(2), dim, begin,
+                             std::min(rows, begin + kStretch), static_cast<float>(scale),
+                             static_cast<float*>(scratch.get())});
+        }
+      });
+  return output;
+}
+
+bool has_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
+  return query.scalar_type() == at::kFloat && cpu::applies({query, key, value}) &&
+         query.size(1) / key.size(1) <= cpu::kAttentionLanes && query.stride(3) == 1 &&
+         key.stride(3) == 1 && value.stride(3) == 1;
+}
+
 }  // namespace
 
 at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                          double scale) {
   const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
+  if (rows > 1 && has_kernel(query, key, value)) return by_kernel(query, key, value, scale);
   if (rows == 1)  // sees everything
     return flash(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)
         .output.reshape(query.sizes());

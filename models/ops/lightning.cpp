@@ -133,14 +133,15 @@ LightningResult by_kernel(const cpu::Kernels<T>& kernels, const at::Tensor& q, c
     return x.const_data_ptr<T>() + batch * x.stride(0) + head * x.stride(1);
   };
   at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> scratch(static_cast<std::size_t>(cpu::lightning_scratch(dim)));
+    const c10::DataPtr scratch = cpu::allocate_scratch(cpu::lightning_scratch(dim));
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t batch = i / heads, head = i % heads;
       kernels.lightning({rows(q, batch, head), rows(k, batch, head / groups),
                          rows(v, batch, head / groups), const_cast<T*>(rows(output, batch, head)),
                          q.stride(2), k.stride(2), v.stride(2), output.stride(2), tokens, dim,
                          slope.const_data_ptr<float>()[head], static_cast<float>(scale),
-                         state.mutable_data_ptr<float>() + i * dim * dim, scratch.data()});
+                         state.mutable_data_ptr<float>() + i * dim * dim,
+                         static_cast<float*>(scratch.get())});
     }
   });
   return {output, state};

@@ -72,6 +72,26 @@ BENCHMARK(attention)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
+/// Prefill's attention: a chunk of range(0) tokens at the end of range(1), 8 heads in 2 groups of
+/// range(2), in bf16 where range(3). FLOPs are those of the keys that each row sees.
+void chunk_attention(benchmark::State& bench) {
+  const at::NoGradGuard no_grad;
+  const at::ScalarType dtype = bench.range(3) != 0 ? at::kBFloat16 : at::kFloat;
+  const std::int64_t rows = bench.range(0), keys = bench.range(1), dim = bench.range(2);
+  const auto draw = [&](std::int64_t heads, std::int64_t tokens) {
+    return torch::randn({1, heads, tokens, dim}).to(dtype);
+  };
+  const at::Tensor q = draw(8, rows), k = draw(2, keys), v = draw(2, keys);
+  for (auto _ : bench) benchmark::DoNotOptimize(attend_cached(q, k, v, 0.1));
+  const double seen = static_cast<double>(keys) - static_cast<double>(rows) / 2;
+  bench.counters["FLOPs"] = benchmark::Counter(4 * 8 * static_cast<double>(rows * dim) * seen,
+                                               benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(chunk_attention)
+    ->ArgsProduct({{512, 1024}, {512, 16384}, {64, 128}, {0, 1}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
 void lightning(benchmark::State& bench) {
   const at::NoGradGuard no_grad;
   const auto draw = [&] { return torch::randn({1, 4, bench.range(0), 64}); };

@@ -87,6 +87,10 @@ TEST(PrefixSchedule, RandomTriesComeOutWhole) {
   }
 }
 
+const ReadCost kTokens = [](std::int64_t begin, std::int64_t end) {
+  return static_cast<double>(end - begin);
+};
+
 TEST(CutSchedule, StretchesCostTheSameAndHoldEveryPromptOnce) {
   // One text left at 40 places.
   constexpr std::int64_t kLength = 4000, kChunk = 8;
@@ -99,7 +103,7 @@ TEST(CutSchedule, StretchesCostTheSameAndHoldEveryPromptOnce) {
   const auto visits = schedule_prefixes(prompts, kChunk, true);
   const std::int64_t whole = scheduled_tokens(prompts, visits);
   for (const std::int64_t pieces : {1, 2, 3, 7}) {
-    std::vector<std::size_t> begins = cut_schedule(prompts, visits, pieces);
+    std::vector<std::size_t> begins = cut_schedule(prompts, visits, pieces, kTokens);
     ASSERT_EQ(begins.size(), static_cast<std::size_t>(pieces));
     EXPECT_EQ(begins.front(), 0U);
     begins.push_back(visits.size());
@@ -115,11 +119,31 @@ TEST(CutSchedule, StretchesCostTheSameAndHoldEveryPromptOnce) {
   }
 }
 
+TEST(CutSchedule, LateTokensMayCostMore) {
+  // Two halves of a text, read by prompts that each leave it at another place: with a cost that
+  // grows with the position the second stretch gets fewer of them.
+  std::vector<PromptIds> prompts;
+  for (std::int32_t i = 0; i < 20; ++i) {
+    PromptIds prompt(2000, 1);
+    std::fill(prompt.begin() + i * 100, prompt.end(), 2 + i);
+    prompts.push_back(prompt);
+  }
+  const auto visits = schedule_prefixes(prompts, 4, true);
+  const auto square = [](std::int64_t begin, std::int64_t end) {
+    return static_cast<double>(end * end - begin * begin);
+  };
+  const auto even = cut_schedule(prompts, visits, 2, kTokens);
+  const auto late = cut_schedule(prompts, visits, 2, square);
+  ASSERT_EQ(even.size(), 2U);
+  ASSERT_EQ(late.size(), 2U);
+  EXPECT_GT(late[1], even[1]);
+}
+
 TEST(CutSchedule, MakesNoMorePiecesThanPrompts) {
   const std::vector<PromptIds> prompts = {{1, 2, 3}, {1, 2, 4}};
   const auto visits = schedule_prefixes(prompts, 2, true);
-  EXPECT_LE(cut_schedule(prompts, visits, 5).size(), 2U);
-  EXPECT_TRUE(cut_schedule({}, {}, 3).empty());
+  EXPECT_LE(cut_schedule(prompts, visits, 5, kTokens).size(), 2U);
+  EXPECT_TRUE(cut_schedule({}, {}, 3, kTokens).empty());
 }
 
 }  // namespace

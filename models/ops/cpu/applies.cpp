@@ -1,6 +1,7 @@
 #include "models/ops/cpu/applies.h"
 
 #include <ATen/core/grad_mode.h>
+#include <c10/core/CPUAllocator.h>
 
 namespace niah::models::cpu {
 
@@ -12,6 +13,10 @@ bool applies(std::initializer_list<at::Tensor> tensors) {
         (at::GradMode::is_enabled() && tensor.requires_grad()))
       return false;
   return true;
+}
+
+c10::DataPtr allocate_scratch(std::int64_t floats) {
+  return c10::GetCPUAllocator()->allocate(static_cast<std::size_t>(floats) * sizeof(float));
 }
 
 }  // namespace niah::models::cpu

@@ -20,26 +20,42 @@ struct Block {
   T* row(std::int64_t i) const { return data + i * stride; }
 };
 
+/// A matrix whose numbers are wanted one at a time, in any layout.
+struct Scattered {
+  Scattered(const float* data, std::int64_t row, std::int64_t column)
+      : data(data), row(row), column(column) {}
+  Scattered(Block<const float> block) : Scattered(block.data, block.stride, 1) {}
+  const float* data;
+  std::int64_t row, column;
+};
+
 /// c [R, V*kWidth] = a [R, depth] b [depth, V*kWidth], plus what c held where `add`. All sums stay
 /// in registers.
 template <int R, int V>
-void tile_product(Block<const float> a, Block<const float> b, Block<float> c, std::int64_t depth,
-                  bool add) {
+void tile_product(Scattered a, Block<const float> b, Block<float> c, std::int64_t depth, bool add) {
   Vec sum[R][V];
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) sum[r][v] = add ? Vec::loadu(c.row(r) + v * kWidth) : Vec(0.0F);
-  for (std::int64_t k = 0; k < depth; ++k) {
-    Vec right[V];
+  if (add) {
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) right[v] = Vec::loadu(b.row(k) + v * kWidth);
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sum[r][v] = Vec::loadu(c.row(r) + v * kWidth);
+  }
+  const float* left = a.data;
+  const float* right = b.data;
+  for (std::int64_t k = 0; k < depth; ++k, left += a.column, right += b.stride) {
+    Vec factors[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) factors[v] = Vec::loadu(right + v * kWidth);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Vec left(a.row(r)[k]);
+      const Vec factor(left[r * a.row]);
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) sum[r][v] = at::vec::fmadd(left, right[v], sum[r][v]);
+      for (int v = 0; v < V; ++v) sum[r][v] = at::vec::fmadd(factor, factors[v], sum[r][v]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[r][v].store(c.row(r) + v * kWidth);
 }
 
@@ -48,8 +64,8 @@ inline constexpr int kTileRows = 6;
 inline constexpr int kTileVectors = kWidth >= 16 ? 4 : 2;
 
 template <int R>
-void columns_product(Block<const float> a, Block<const float> b, Block<float> c,
-                     std::int64_t columns, std::int64_t depth, bool add) {
+void columns_product(Scattered a, Block<const float> b, Block<float> c, std::int64_t columns,
+                     std::int64_t depth, bool add) {
   std::int64_t at = 0;
   for (; at + kTileVectors * kWidth <= columns; at += kTileVectors * kWidth)
     tile_product<R, kTileVectors>(a, {b.data + at, b.stride}, {c.data + at, c.stride}, depth, add);
@@ -59,10 +75,9 @@ void columns_product(Block<const float> a, Block<const float> b, Block<float> c,
 
 /// c [rows, columns] = a [rows, depth] b [depth, columns], plus what c held where `add`. `columns`
 /// is a multiple of kWidth.
-inline void block_product(Block<const float> a, Block<const float> b, Block<float> c,
-                          std::int64_t rows, std::int64_t columns, std::int64_t depth, bool add) {
-  for (; rows > 0;
-       rows -= kTileRows, a.data += kTileRows * a.stride, c.data += kTileRows * c.stride)
+inline void block_product(Scattered a, Block<const float> b, Block<float> c, std::int64_t rows,
+                          std::int64_t columns, std::int64_t depth, bool add) {
+  for (; rows > 0; rows -= kTileRows, a.data += kTileRows * a.row, c.data += kTileRows * c.stride)
     switch (std::min<std::int64_t>(rows, kTileRows)) {
       case 1:
         columns_product<1>(a, b, c, columns, depth, add);

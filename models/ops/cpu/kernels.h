@@ -32,6 +32,28 @@ inline std::int64_t lightning_scratch(std::int64_t dim) {
   return kLightningChunk * (4 * dim + 16 + kLightningChunk) + 2 * kLightningChunk;
 }
 
+/// Query rows that attention takes at a time, and keys.
+inline constexpr std::int64_t kAttentionLanes = 64, kAttentionKeys = 96;
+
+/// Causal softmax attention of one key head's group of query heads over all `keys`, for the
+/// positions [begin, end) of the last `rows`. Rows are `dim` adjacent numbers, a stride apart.
+struct AttentionGroup {
+  const float *query, *key, *value;
+  float* output;
+  std::int64_t query_head, query_row, key_row, value_row, output_head, output_row;  // strides
+  std::int64_t groups;  ///< query heads, at most kAttentionLanes
+  std::int64_t rows, keys, dim, begin, end;
+  float scale;
+  float* scratch;  ///< attention_scratch(dim, groups, end - begin) floats
+};
+
+/// Floats of scratch for so many positions.
+inline std::int64_t attention_scratch(std::int64_t dim, std::int64_t groups, std::int64_t rows) {
+  const std::int64_t each = kAttentionLanes / groups, tiles = (rows + each - 1) / each;
+  // a tile's queries, outputs, largest scores and sums; one block of scores
+  return tiles * kAttentionLanes * (2 * dim + 2) + kAttentionKeys * kAttentionLanes;
+}
+
 /// Rotary embedding of rows of one head: row t is `dim` numbers, turned by cos and sin [t, dim/2].
 template <typename T>
 struct RotaryRows {
@@ -53,6 +75,7 @@ struct Kernels {
   /// x * sigmoid(gate)
   void (*sigmoid_product)(const T* x, const T* gate, T* output, std::int64_t count);
   void (*lightning)(const LightningHead<T>& head);
+  void (*attention)(const AttentionGroup& group);  ///< fp32, whatever T
   /// Numbers in a vector: sizes of rows and halves of rotated rows must be multiples.
   std::int64_t width;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "models/ops/attention.h"
 #include "models/ops/cpu/applies.h"
 #include "models/ops/cpu/kernels.h"
 #include "models/ops/gate.h"
@@ -111,6 +112,35 @@ TEST_P(Kernels, LightningIsTheRecurrence) {
       EXPECT_LT((found.state - expected.state).abs().max().item<double>(), 1e-4) << tokens;
       EXPECT_TRUE(at::equal(state, before)) << "a mark shares the state: it must not change";
     }
+}
+
+TEST_P(Kernels, AttentionIsTheReferences) {
+  for (const std::int64_t dim : {32, 64, 40})
+    for (const auto& [heads, kv_heads] : {std::pair{4, 2}, {6, 1}, {3, 3}, {16, 2}})
+      for (const auto& [rows, keys] : {std::pair{2, 2}, {5, 5}, {7, 300}, {130, 130}, {300, 411}}) {
+        const at::Tensor q = as_heads(draw({2, rows, heads, dim}));
+        const at::Tensor k =
+            draw({2, kv_heads, keys + 9, dim}).narrow(2, 0, keys);  // as in a cache
+        const at::Tensor v = as_heads(draw({2, keys, kv_heads, dim}));
+        expect_close(attend_cached(q, k, v, 0.3), reference::softmax_attention(q, k, v, 0.3));
+      }
+}
+
+TEST_P(Kernels, AttentionKeepsExtremesApart) {
+  // Scores of some hundreds: far beyond what an exponential can hold, and known to 1e-4 in fp32.
+  const at::Tensor k = draw({1, 1, 200, 32}), v = draw({1, 1, 200, 32});
+  const at::Tensor q = draw({1, 2, 100, 32}) * 10;
+  const at::Tensor expected = reference::softmax_attention(q, k, v, 5).to(at::kDouble);
+  const at::Tensor found = attend_cached(q, k, v, 5).to(at::kDouble);
+  EXPECT_LT((found - expected).abs().max().item<double>(), GetParam() == at::kFloat ? 1e-3 : 0.1);
+}
+
+TEST_P(Kernels, AttentionDoesNotHideWhatIsNotANumber) {
+  const at::Tensor q = draw({1, 2, 20, 32}), v = draw({1, 1, 200, 32});
+  at::Tensor k = draw({1, 1, 200, 32});
+  k.select(2, 100).fill_(NAN);
+  const at::Tensor output = attend_cached(q, k, v, 0.3);
+  EXPECT_TRUE(at::isnan(output).all().item<bool>());
 }
 
 TEST_P(Kernels, LightningForgetsWithoutLeavingNotANumber) {

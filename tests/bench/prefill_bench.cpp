@@ -1,0 +1,184 @@
+// Prefill of whole models by architecture and length, and what part of the machine's matrix product
+// rate it reaches: products with the weights and of softmax attention are counted, nothing else.
+#include <benchmark/benchmark.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "models/reader.h"
+#include "models/registry.h"
+#include "models/training/trainer.h"
+
+namespace niah::models {
+namespace {
+
+using nlohmann::json;
+
+enum Shape { kZoo, kHybrid512, kHybrid1024, kJet1024, kQwen512 };
+
+json common(std::int64_t d, std::int64_t layers, std::int64_t heads, std::int64_t kv_heads) {
+  return {{"vocab_size", 1056},
+          {"hidden_size", d},
+          {"intermediate_size", 3 * d},
+          {"num_hidden_layers", layers},
+          {"num_attention_heads", heads},
+          {"num_key_value_heads", kv_heads},
+          {"head_dim", d / heads},
+          {"tie_word_embeddings", false}};
+}
+
+/// HypeNet's way: every fourth layer softmax, the last one included.
+json hypenet(std::int64_t d) {
+  json config = common(d, 8, d / 64, d / 256);
+  config["model_type"] = "hypenet";
+  for (int i = 0; i < 8; ++i)
+    config["mixer_types"].push_back(i % 4 == 3 ? "attn" : "lightning-attn");
+  config.update(json{{"attn_use_rope", false},
+                     {"attn_use_output_gate", true},
+                     {"attn_logits_scaling", "hype 128"},
+                     {"lightning_nh", d / 64},
+                     {"lightning_nkv", d / 64},
+                     {"lightning_head_dim", 64},
+                     {"lightning_use_qk_norm", true},
+                     {"lightning_use_output_norm", true},
+                     {"lightning_use_output_gate", true}});
+  return config;
+}
+
+json jet(std::int64_t d) {
+  json config = common(d, 8, d / 64, d / 256);
+  config["model_type"] = "jet_nemotron";
+  for (int i = 0; i < 8; ++i)
+    config["layer_types"].push_back(i == 3 ? "attn" : i == 7 ? "swa" : "jet");
+  config["efficient_attention_config"] = {
+      {"swa", {{"window_size", 1152}}},
+      {"jet",
+       {{"mode", "chunk"},
+        {"expand_v", 2.0},
+        {"num_heads", d / 128},
+        {"head_dim", 96},
+        {"norm_eps", 1e-5},
+        {"conv_size", 4},
+        {"dconv_generator_reduction", 8},
+        {"dconv_implementation", "triton"}}}};
+  return config;
+}
+
+std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
+  if (shape == kZoo) return load_model(NIAH_SOURCE_DIR "/models/zoo/base", dtype);
+  json config = shape == kHybrid512    ? hypenet(512)
+                : shape == kHybrid1024 ? hypenet(1024)
+                : shape == kJet1024    ? jet(1024)
+                                       : common(512, 8, 8, 2);
+  if (shape == kQwen512) config["model_type"] = "qwen3";
+  RandomSource source(1, 8);
+  const auto drawn = make_model(config, "benchmark", source);
+  WeightMap weights;
+  for (const auto& [name, tensor] : parameters_of(*drawn)) weights[name] = tensor.to(dtype);
+  return build_model(config, "benchmark", weights);
+}
+
+/// FLOPs of matrix products for a prefill of `tokens` that wants no logits.
+double product_flops(const CausalLM& model, double tokens) {
+  const ModelInfo& info = model.info();
+  const std::int64_t last = model.num_layers() - 1;
+  double flops = 0;
+  for (const auto& item : model.named_parameters()) {
+    const auto layer = layer_of(item.key());
+    if (!layer || item.value().dim() != 2) continue;
+    // Of the last layer only what the state takes in.
+    const bool kept = *layer < last || item.key().find("k_proj") != std::string::npos ||
+                      item.key().find("v_proj") != std::string::npos;
+    if (kept) flops += 2 * tokens * static_cast<double>(item.value().numel());
+  }
+  for (std::int64_t i = 0; i < last; ++i) {
+    const MixerCost& mixer = info.mixers[static_cast<std::size_t>(i)];
+    const auto window = static_cast<double>(mixer.window);
+    // Pairs of a query and a key that it sees.
+    const double pairs = mixer.window > 0 && window < tokens
+                             ? window * window / 2 + (tokens - window) * window
+                             : tokens * tokens / 2;
+    flops += 4 * static_cast<double>(mixer.query_values) * pairs;
+  }
+  return flops;
+}
+
+/// The best rate of products of the kind that layers are made of, FLOP/s.
+double product_rate(at::ScalarType dtype) {
+  static std::map<at::ScalarType, double> known;
+  if (known.contains(dtype)) return known[dtype];
+  const at::NoGradGuard no_grad;
+  double best = 0;
+  for (const auto& [m, k, n] : {std::array<std::int64_t, 3>{512, 1024, 3072},
+                                {1024, 1024, 3072},
+                                {2048, 2048, 2048},
+                                {4096, 4096, 4096}}) {
+    const at::Tensor x = torch::randn({m, k}).to(dtype), w = torch::randn({n, k}).to(dtype);
+    for (int go = 0; go < 8; ++go) {
+      const auto begin = std::chrono::steady_clock::now();
+      benchmark::DoNotOptimize(at::linear(x, w));
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+      if (go > 1) best = std::max(best, 2.0 * static_cast<double>(m * k * n) / took.count());
+    }
+  }
+  return known[dtype] = best;
+}
+
+/// Arguments: shape, tokens, chunk, bf16.
+void prefill(benchmark::State& bench) {
+  const at::ScalarType dtype = bench.range(3) != 0 ? at::kBFloat16 : at::kFloat;
+  const auto model = model_of(static_cast<Shape>(bench.range(0)), dtype);
+  const std::int64_t tokens = bench.range(1), chunk = bench.range(2);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(chunk));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<std::int64_t>(3 + i * 7919 % 1000);
+  const double rate = product_rate(dtype);
+  std::int64_t bytes = 0;
+  for (auto _ : bench) {
+    Reader reader({model}, tokens);
+    for (std::int64_t at = 0; at < tokens; at += chunk) reader.read(ids);
+    bytes = reader.bytes();
+  }
+  bench.SetItemsProcessed(bench.iterations() * tokens);
+  const double flops = product_flops(*model, static_cast<double>(tokens));
+  bench.counters["state_MiB"] = static_cast<double>(bytes) / (1 << 20);
+  bench.counters["GEMM_GFLOPs"] = rate / 1e9;
+  bench.counters["GFLOPs"] =
+      benchmark::Counter(flops / 1e9, benchmark::Counter::kIsIterationInvariantRate);
+  bench.counters["share"] =
+      benchmark::Counter(flops / rate, benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(prefill)
+    ->ArgNames({"shape", "tokens", "chunk", "bf16"})
+    ->ArgsProduct({{kHybrid1024, kJet1024, kHybrid512, kQwen512}, {16384}, {512, 1024}, {0, 1}})
+    ->ArgsProduct({{kZoo}, {131072, 262144}, {512}, {0}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+/// One decoded token behind a context. Arguments: shape, tokens of context, bf16.
+void decode(benchmark::State& bench) {
+  const at::ScalarType dtype = bench.range(2) != 0 ? at::kBFloat16 : at::kFloat;
+  const auto model = model_of(static_cast<Shape>(bench.range(0)), dtype);
+  Reader reader({model}, bench.range(1) + 600);
+  reader.read(std::vector<std::int64_t>(512, 5));
+  reader.skip(bench.range(1) - 512);
+  const auto point = reader.mark();
+  for (auto _ : bench) {
+    benchmark::DoNotOptimize(reader.read_one(0, {5}, 1));
+    reader.rewind(point);
+  }
+  bench.SetItemsProcessed(bench.iterations());
+}
+BENCHMARK(decode)
+    ->ArgNames({"shape", "context", "bf16"})
+    ->ArgsProduct({{kZoo, kHybrid1024, kJet1024, kQwen512}, {4096, 65536}, {0, 1}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+}  // namespace
+}  // namespace niah::models
+
+BENCHMARK_MAIN();
