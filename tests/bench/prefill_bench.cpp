@@ -20,14 +20,10 @@ using nlohmann::json;
 enum Shape { kZoo, kHybrid512, kHybrid1024, kJet1024, kQwen512 };
 
 json common(std::int64_t d, std::int64_t layers, std::int64_t heads, std::int64_t kv_heads) {
-  return {{"vocab_size", 1056},
-          {"hidden_size", d},
-          {"intermediate_size", 3 * d},
-          {"num_hidden_layers", layers},
-          {"num_attention_heads", heads},
-          {"num_key_value_heads", kv_heads},
-          {"head_dim", d / heads},
-          {"tie_word_embeddings", false}};
+  return {{"vocab_size", 1056},           {"hidden_size", d},
+          {"intermediate_size", 3 * d},   {"num_hidden_layers", layers},
+          {"num_attention_heads", heads}, {"num_key_value_heads", kv_heads},
+          {"head_dim", d / heads},        {"tie_word_embeddings", false}};
 }
 
 /// HypeNet's way: every fourth layer softmax, the last one included.
@@ -53,17 +49,16 @@ json jet(std::int64_t d) {
   config["model_type"] = "jet_nemotron";
   for (int i = 0; i < 8; ++i)
     config["layer_types"].push_back(i == 3 ? "attn" : i == 7 ? "swa" : "jet");
-  config["efficient_attention_config"] = {
-      {"swa", {{"window_size", 1152}}},
-      {"jet",
-       {{"mode", "chunk"},
-        {"expand_v", 2.0},
-        {"num_heads", d / 128},
-        {"head_dim", 96},
-        {"norm_eps", 1e-5},
-        {"conv_size", 4},
-        {"dconv_generator_reduction", 8},
-        {"dconv_implementation", "triton"}}}};
+  config["efficient_attention_config"] = {{"swa", {{"window_size", 1152}}},
+                                          {"jet",
+                                           {{"mode", "chunk"},
+                                            {"expand_v", 2.0},
+                                            {"num_heads", d / 128},
+                                            {"head_dim", 96},
+                                            {"norm_eps", 1e-5},
+                                            {"conv_size", 4},
+                                            {"dconv_generator_reduction", 8},
+                                            {"dconv_implementation", "triton"}}}};
   return config;
 }
 

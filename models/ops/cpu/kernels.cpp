@@ -16,8 +16,7 @@ inline namespace NIAH_INSTRUCTION_SET {
 
 using c10::BFloat16;
 
-// ------------------------------------------------------------------ numbers in memory as fp32
-// vectors
+// --------------------------------------------------------------- numbers in memory as fp32 vectors
 
 Vec load(const float* x) { return Vec::loadu(x); }
 Vec load(const BFloat16* x) {
@@ -49,8 +48,7 @@ void map(const T* a, const T* b, T* output, std::int64_t count, const F& f) {
   std::copy(result, result + (count - i), output + i);
 }
 
-// ---------------------------------------------------------------------------------------
-// elementwise
+// ------------------------------------------------------------------------------------- elementwise
 
 template <typename T>
 void silu_product(const T* gate, const T* up, T* output, std::int64_t count) {
@@ -107,8 +105,7 @@ void rotary(const RotaryRows<T>& in) {
   }
 }
 
-// --------------------------------------------------------------------------------- lightning
-// attention
+// ----------------------------------------------------------------------------- lightning attention
 
 /// Rows in fp32: those given, or a copy in `room`.
 Block<const float> widen(const float* x, std::int64_t stride, std::int64_t, std::int64_t, float*) {
@@ -122,17 +119,17 @@ Block<const float> widen(const BFloat16* x, std::int64_t stride, std::int64_t ro
   return {room, size};
 }
 
-/// to [size, kLightningChunk] = x [rows, size] transposed, zero behind its rows up to a whole
+/// to [size, kChunk] = x [rows, size] transposed, zero behind its rows up to a whole
 /// vector.
 void transpose(Block<const float> x, std::int64_t rows, std::int64_t size, float* to) {
   const std::int64_t whole = rows / kWidth * kWidth;
   for (std::int64_t j = 0; j < whole; j += kWidth)
     for (std::int64_t i = 0; i < size; i += kWidth)
       at::vec::transpose_mxn<float, static_cast<int>(kWidth), static_cast<int>(kWidth)>(
-          x.row(j) + i, x.stride, to + i * kLightningChunk + j, kLightningChunk);
+          x.row(j) + i, x.stride, to + i * kChunk + j, kChunk);
   if (whole == rows) return;
   for (std::int64_t i = 0; i < size; ++i) {
-    float* line = to + i * kLightningChunk + whole;
+    float* line = to + i * kChunk + whole;
     for (std::int64_t j = whole; j < rows; ++j) line[j - whole] = x.row(j)[i];
     std::fill(line + (rows - whole), line + kWidth, 0.0F);
   }
@@ -144,12 +141,12 @@ std::int64_t whole_vectors(std::int64_t count) { return (count + kWidth - 1) / k
 struct LightningScratch {
   LightningScratch(float* at, std::int64_t dim)
       : keys(at),
-        query(keys + kLightningChunk * dim),
-        value(query + kLightningChunk * dim),
-        output(value + kLightningChunk * dim),
-        scores(output + kLightningChunk * dim),
-        mask(scores + 16 * kLightningChunk),
-        power(mask + kLightningChunk * kLightningChunk) {}
+        query(keys + kChunk * dim),
+        value(query + kChunk * dim),
+        output(value + kChunk * dim),
+        scores(output + kChunk * dim),
+        mask(scores + 16 * kChunk),
+        power(mask + kChunk * kChunk) {}
   float* keys;           // [dim, chunk]
   float *query, *value;  // [chunk, dim], where the inputs are not fp32
   float* output;         // [16, dim]
@@ -162,13 +159,13 @@ struct LightningScratch {
 /// slow.
 void fill_decays(float slope, float scale, LightningScratch& s) {
   constexpr float kVanished = 80;
-  for (std::int64_t n = 0; n <= kLightningChunk; ++n) {
+  for (std::int64_t n = 0; n <= kChunk; ++n) {
     const float loss = slope * static_cast<float>(n);
     s.power[n] = loss > kVanished ? 0 : std::exp(-loss);
   }
-  for (std::int64_t i = 0; i < kLightningChunk; ++i)
-    for (std::int64_t j = 0; j < kLightningChunk; ++j)
-      s.mask[i * kLightningChunk + j] = j <= i ? scale * s.power[i - j] : 0;
+  for (std::int64_t i = 0; i < kChunk; ++i)
+    for (std::int64_t j = 0; j < kChunk; ++j)
+      s.mask[i * kChunk + j] = j <= i ? scale * s.power[i - j] : 0;
 }
 
 void scale_row(float* row, std::int64_t size, float factor) {
@@ -185,8 +182,8 @@ void lightning_chunk(const LightningHead<T>& in, std::int64_t tokens, LightningS
   const Block<const float> query = widen(in.query, in.query_stride, tokens, dim, s.query);
   transpose(widen(in.key, in.key_stride, tokens, dim, s.value), tokens, dim, s.keys);
   const Block<const float> value = widen(in.value, in.value_stride, tokens, dim, s.value);
-  const Block<const float> keys{s.keys, kLightningChunk}, state{in.state, dim};
-  const Block<float> scores{s.scores, kLightningChunk}, output{s.output, dim};
+  const Block<const float> keys{s.keys, kChunk}, state{in.state, dim};
+  const Block<float> scores{s.scores, kChunk}, output{s.output, dim};
   for (std::int64_t first = 0; first < tokens; first += kRows) {
     const std::int64_t rows = std::min(kRows, tokens - first), seen = first + rows;
     const Block<const float> q{query.row(first), query.stride};
@@ -194,20 +191,20 @@ void lightning_chunk(const LightningHead<T>& in, std::int64_t tokens, LightningS
     block_product(q, keys, scores, rows, whole_vectors(seen), dim, false);
     for (std::int64_t r = 0; r < rows; ++r) {
       scale_row(output.row(r), dim, in.scale * s.power[first + r + 1]);
-      const float* mask = s.mask + (first + r) * kLightningChunk;
+      const float* mask = s.mask + (first + r) * kChunk;
       for (std::int64_t j = 0; j < seen; j += kWidth)
         (Vec::loadu(scores.row(r) + j) * Vec::loadu(mask + j)).store(scores.row(r) + j);
     }
-    block_product({s.scores, kLightningChunk, 1}, value, output, rows, dim, seen, true);
+    block_product({s.scores, kChunk, 1}, value, output, rows, dim, seen, true);
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t i = 0; i < dim; i += kWidth)
         store(Vec::loadu(output.row(r) + i), in.output + (first + r) * in.output_stride + i);
   }
   // Row j of the transposed powers: what key j has lost by the chunk's end.
-  float to_end[kLightningChunk] = {};
+  float to_end[kChunk] = {};
   for (std::int64_t j = 0; j < tokens; ++j) to_end[j] = s.power[tokens - 1 - j];
   for (std::int64_t i = 0; i < dim; ++i) {
-    float* line = s.keys + i * kLightningChunk;
+    float* line = s.keys + i * kChunk;
     for (std::int64_t j = 0; j < tokens; j += kWidth)
       (Vec::loadu(line + j) * Vec::loadu(to_end + j)).store(line + j);
     scale_row(in.state + i * dim, dim, s.power[tokens]);
@@ -220,17 +217,145 @@ void lightning(const LightningHead<T>& whole) {
   LightningScratch scratch(whole.scratch, whole.dim);
   fill_decays(whole.slope, whole.scale, scratch);
   LightningHead<T> head = whole;
-  for (std::int64_t at = 0; at < whole.tokens; at += kLightningChunk) {
+  for (std::int64_t at = 0; at < whole.tokens; at += kChunk) {
     head.query = whole.query + at * whole.query_stride;
     head.key = whole.key + at * whole.key_stride;
     head.value = whole.value + at * whole.value_stride;
     head.output = whole.output + at * whole.output_stride;
-    lightning_chunk(head, std::min(kLightningChunk, whole.tokens - at), scratch);
+    lightning_chunk(head, std::min(kChunk, whole.tokens - at), scratch);
   }
 }
 
-// --------------------------------------------------------------------------------- softmax
-// attention
+// -------------------------------------------------------------------------------- gated delta rule
+
+/// exp(x) for x <= 0; zero where it does not reach any sum (denormal factors are slow).
+Vec decay_of(const Vec& x) { return Vec::blendv(x.exp(), Vec(0.0F), x < Vec(-80.0F)); }
+
+float decay_of(float x) { return x < -80 ? 0 : std::exp(x); }
+
+/// What one head needs beside its inputs.
+struct DeltaScratch {
+  DeltaScratch(float* at, std::int64_t key_dim, std::int64_t value_dim)
+      : keys(at),
+        u(keys + kChunk * key_dim),
+        output(u + kChunk * value_dim),
+        between(output + kChunk * value_dim),
+        system(between + kChunk * kChunk),
+        scores(system + kChunk * kChunk),
+        sum(scores + 16 * kChunk),
+        to_end(sum + kChunk) {}
+  float* keys;          // [key_dim, chunk]
+  float *u, *output;    // [chunk, value_dim]
+  float* between;       // [chunk, chunk]: exp(c_i - c_j), zero above the diagonal
+  float* system;        // [chunk, chunk]: -A below the diagonal
+  float* scores;        // [16, chunk]
+  float *sum, *to_end;  // [chunk]: c, the sums of log decays; exp(c_last - c)
+};
+
+/// The decays of a chunk; behind its tokens the sums stay what they were.
+void fill_decays(const DeltaRuleHead& in, std::int64_t tokens, DeltaScratch& s) {
+  float sum = 0;
+  for (std::int64_t i = 0; i < kChunk; ++i) {
+    if (i < tokens) sum += in.log_decay[i * in.decay_stride];
+    s.sum[i] = sum;
+  }
+  const Vec zero(0.0F);
+  for (std::int64_t j = 0; j < kChunk; j += kWidth)
+    decay_of(Vec(sum) - Vec::loadu(s.sum + j)).store(s.to_end + j);
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    float* row = s.between + i * kChunk;
+    const Vec own(s.sum[i]);
+    for (std::int64_t j = 0; j < kChunk; j += kWidth)  // above the diagonal it could overflow
+      decay_of(at::vec::minimum(own - Vec::loadu(s.sum + j), zero)).store(row + j);
+    std::fill(row + i + 1, row + kChunk, 0.0F);
+  }
+}
+
+/// Rows of u from `first` on, given those before: u_i -= sum_{j < i} A_ij u_j.
+void substitute(const DeltaRuleHead& in, std::int64_t first, std::int64_t rows, DeltaScratch& s) {
+  const std::int64_t dim = in.value_dim;
+  block_product({s.system + first * kChunk, kChunk, 1}, {s.u, dim}, {s.u + first * dim, dim}, rows,
+                dim, first, true);
+  for (std::int64_t i = first + 1; i < first + rows; ++i)
+    for (std::int64_t v = 0; v < dim; v += kWidth) {
+      float* own = s.u + i * dim + v;
+      Vec sum = Vec::loadu(own);
+      for (std::int64_t j = first; j < i; ++j)
+        sum = at::vec::fmadd(Vec(s.system[i * kChunk + j]), Vec::loadu(s.u + j * dim + v), sum);
+      sum.store(own);
+    }
+}
+
+/// One chunk, in the letters of the literature: with S the state before it and c the sums of log
+/// decays, (I + A) U = beta (V - exp(c) K S), where A_ij = beta_i exp(c_i - c_j) k_i k_j for j < i;
+/// o_i = exp(c_i) q_i S + sum_{j<=i} exp(c_i - c_j) (q_i k_j) u_j.
+void delta_chunk(const DeltaRuleHead& in, std::int64_t tokens, DeltaScratch& s) {
+  constexpr std::int64_t kRows = 16;
+  const std::int64_t dim = in.value_dim;
+  const Block<const float> state{in.state, dim}, keys{s.keys, kChunk};
+  const Block<const float> key{in.key, in.key_stride};
+  fill_decays(in, tokens, s);
+  transpose(key, tokens, in.key_dim, s.keys);
+  block_product(key, state, {s.u, dim}, tokens, dim, in.key_dim, false);
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    const Vec beta(in.beta[i * in.beta_stride]), kept(decay_of(s.sum[i]));
+    for (std::int64_t v = 0; v < dim; v += kWidth) {
+      float* u = s.u + i * dim + v;
+      (beta * (Vec::loadu(in.value + i * in.value_stride + v) - kept * Vec::loadu(u))).store(u);
+    }
+  }
+  for (std::int64_t first = 0; first < tokens; first += kRows) {
+    const std::int64_t rows = std::min(kRows, tokens - first), seen = first + rows;
+    float* system = s.system + first * kChunk;
+    block_product({in.key + first * in.key_stride, in.key_stride, 1}, keys, {system, kChunk}, rows,
+                  whole_vectors(seen), in.key_dim, false);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const Vec minus_beta(-in.beta[(first + r) * in.beta_stride]);
+      float* row = system + r * kChunk;
+      const float* between = s.between + (first + r) * kChunk;
+      for (std::int64_t j = 0; j < seen; j += kWidth)
+        (Vec::loadu(row + j) * Vec::loadu(between + j) * minus_beta).store(row + j);
+    }
+    substitute(in, first, rows, s);
+
+    const Block<const float> query{in.query + first * in.query_stride, in.query_stride};
+    const Block<float> output{s.output, dim}, scores{s.scores, kChunk};
+    block_product(query, state, output, rows, dim, in.key_dim, false);
+    block_product(query, keys, scores, rows, whole_vectors(seen), in.key_dim, false);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      scale_row(output.row(r), dim, decay_of(s.sum[first + r]));
+      const float* between = s.between + (first + r) * kChunk;
+      for (std::int64_t j = 0; j < seen; j += kWidth)
+        (Vec::loadu(scores.row(r) + j) * Vec::loadu(between + j)).store(scores.row(r) + j);
+    }
+    block_product({s.scores, kChunk, 1}, {s.u, dim}, output, rows, dim, seen, true);
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(output.row(r), dim, in.output + (first + r) * in.output_stride);
+  }
+  for (std::int64_t i = 0; i < in.key_dim; ++i) {
+    float* line = s.keys + i * kChunk;
+    for (std::int64_t j = 0; j < tokens; j += kWidth)
+      (Vec::loadu(line + j) * Vec::loadu(s.to_end + j)).store(line + j);
+    scale_row(in.state + i * dim, dim, decay_of(s.sum[tokens - 1]));
+  }
+  block_product(keys, {s.u, dim}, {in.state, dim}, in.key_dim, dim, tokens, true);
+}
+
+void delta_rule(const DeltaRuleHead& whole) {
+  DeltaScratch scratch(whole.scratch, whole.key_dim, whole.value_dim);
+  DeltaRuleHead head = whole;
+  for (std::int64_t at = 0; at < whole.tokens; at += kChunk) {
+    head.query = whole.query + at * whole.query_stride;
+    head.key = whole.key + at * whole.key_stride;
+    head.value = whole.value + at * whole.value_stride;
+    head.log_decay = whole.log_decay + at * whole.decay_stride;
+    head.beta = whole.beta + at * whole.beta_stride;
+    head.output = whole.output + at * whole.output_stride;
+    delta_chunk(head, std::min(kChunk, whole.tokens - at), scratch);
+  }
+}
+
+// ------------------------------------------------------------------------------- softmax attention
 
 /// Some positions' queries of all heads of a group: one a lane, position by position.
 struct Tile {
@@ -363,8 +488,9 @@ void attention(const AttentionGroup& in) {
 
 template <typename T>
 const Kernels<T>& table() {
-  static constexpr Kernels<T> kTable = {
-      rms_norm<T>, rotary<T>, silu_product<T>, sigmoid_product<T>, lightning<T>, attention, kWidth};
+  static constexpr Kernels<T> kTable = {rms_norm<T>,        rotary<T>,    silu_product<T>,
+                                        sigmoid_product<T>, lightning<T>, attention,
+                                        delta_rule,         kWidth};
   return kTable;
 }
 

@@ -10,8 +10,8 @@
 
 namespace niah::models::cpu {
 
-/// Tokens that the lightning kernel takes at a time.
-inline constexpr std::int64_t kLightningChunk = 64;
+/// Tokens that the kernels of linear attention take at a time.
+inline constexpr std::int64_t kChunk = 64;
 
 /// One head of lightning attention over a stretch of tokens. Rows are `dim` adjacent numbers, a
 /// stride apart.
@@ -29,7 +29,26 @@ struct LightningHead {
 /// Floats of scratch that one head needs.
 inline std::int64_t lightning_scratch(std::int64_t dim) {
   // keys transposed; query, value and output rows; scores of 16 rows; mask; powers of the decay
-  return kLightningChunk * (4 * dim + 16 + kLightningChunk) + 2 * kLightningChunk;
+  return kChunk * (4 * dim + 16 + kChunk) + 2 * kChunk;
+}
+
+/// One head of the gated delta rule over a stretch of tokens, in fp32. Rows are adjacent numbers, a
+/// stride apart.
+struct DeltaRuleHead {
+  const float *query, *key, *value;  ///< [tokens, key_dim] twice, [tokens, value_dim]
+  const float *log_decay, *beta;     ///< [tokens]
+  float* output;                     ///< [tokens, value_dim]
+  std::int64_t query_stride, key_stride, value_stride, decay_stride, beta_stride, output_stride;
+  std::int64_t tokens, key_dim, value_dim;
+  float* state;    ///< [key_dim, value_dim], brought forward in place
+  float* scratch;  ///< delta_rule_scratch(key_dim, value_dim) floats
+};
+
+/// Floats of scratch that one head needs.
+inline std::int64_t delta_rule_scratch(std::int64_t key_dim, std::int64_t value_dim) {
+  // keys transposed; the vectors u, output rows; decays and the system, both [chunk, chunk]; scores
+  // of 16 rows; decays from the start and to the end
+  return kChunk * (key_dim + 2 * value_dim + 2 * kChunk + 16 + 2);
 }
 
 /// Query rows that attention takes at a time, and keys.
@@ -76,6 +95,7 @@ struct Kernels {
   void (*sigmoid_product)(const T* x, const T* gate, T* output, std::int64_t count);
   void (*lightning)(const LightningHead<T>& head);
   void (*attention)(const AttentionGroup& group);  ///< fp32, whatever T
+  void (*delta_rule)(const DeltaRuleHead& head);   ///< fp32, whatever T
   /// Numbers in a vector: sizes of rows and halves of rotated rows must be multiples.
   std::int64_t width;
 };

@@ -6,6 +6,7 @@
 #include "models/ops/attention.h"
 #include "models/ops/cpu/applies.h"
 #include "models/ops/cpu/kernels.h"
+#include "models/ops/delta_rule.h"
 #include "models/ops/gate.h"
 #include "models/ops/lightning.h"
 #include "models/ops/norm.h"
@@ -112,6 +113,36 @@ TEST_P(Kernels, LightningIsTheRecurrence) {
       EXPECT_LT((found.state - expected.state).abs().max().item<double>(), 1e-4) << tokens;
       EXPECT_TRUE(at::equal(state, before)) << "a mark shares the state: it must not change";
     }
+}
+
+TEST(DeltaRuleKernel, IsTheRecurrenceWhateverTheLayout) {
+  torch::manual_seed(2);
+  for (const auto& [keys, values] : {std::pair{16, 32}, {64, 16}, {96, 192}, {24, 40}})
+    for (const std::int64_t tokens : {1, 2, 15, 17, 63, 64, 65, 130}) {
+      const std::int64_t heads = 3;
+      const at::Tensor q = as_heads(torch::randn({2, tokens, heads, keys})) / 4;
+      at::Tensor k = as_heads(torch::randn({2, tokens, heads, keys}));
+      k = k / k.norm(2, -1, /*keepdim=*/true);
+      const at::Tensor v = torch::randn({2, heads, tokens, values});
+      const at::Tensor g = -at::softplus(3 * torch::randn({2, tokens, heads})).transpose(1, 2);
+      const at::Tensor beta = at::sigmoid(torch::randn({2, tokens, heads})).transpose(1, 2);
+      const at::Tensor state = torch::randn({2, heads, keys, values}), before = state.clone();
+      const DeltaRuleResult found = gated_delta_rule(q, k, v, g, beta, state);
+      const DeltaRuleResult expected = reference::gated_delta_rule(q, k, v, g, beta, state);
+      EXPECT_LT((found.output - expected.output).abs().max().item<double>(), 1e-4) << tokens;
+      EXPECT_LT((found.state - expected.state).abs().max().item<double>(), 1e-4) << tokens;
+      EXPECT_TRUE(at::equal(state, before)) << "a mark shares the state: it must not change";
+    }
+}
+
+TEST(DeltaRuleKernel, StrongDecaysLeaveNoNaN) {
+  const at::Tensor x = torch::randn({1, 1, 130, 32}) / 6, beta = at::full({1, 1, 130}, 0.5F);
+  for (const float g : {-0.0F, -1e-4F, -50.0F, -1000.0F}) {
+    const DeltaRuleResult found =
+        gated_delta_rule(x, x, x, at::full({1, 1, 130}, g), beta, torch::randn({1, 1, 32, 32}));
+    EXPECT_TRUE(at::isfinite(found.output).all().item<bool>()) << g;
+    EXPECT_TRUE(at::isfinite(found.state).all().item<bool>()) << g;
+  }
 }
 
 TEST_P(Kernels, AttentionIsTheReferences) {
