@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "models/ops/cpu/applies.h"
-#include "models/ops/cpu/kernels.h"
 
 namespace niah::models {
 namespace {
@@ -36,12 +35,9 @@ at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::T
                      double scale) {
   const std::int64_t heads = query.size(1), rows = query.size(2), dim = query.size(3);
   const std::int64_t kv_heads = key.size(1), groups = heads / kv_heads;
-  // Heads of a position lie side by side, as the output projection reads them.
-  const at::Tensor output =
-      at::empty({query.size(0), rows, heads, dim}, query.options()).transpose(1, 2);
+  const at::Tensor output = cpu::empty_heads(query.size(0), heads, rows, dim, query.options());
   constexpr std::int64_t kStretch = 128;  // positions that share one reading of keys and values
   const std::int64_t stretches = (rows + kStretch - 1) / kStretch;
-  const auto& kernels = cpu::kernels<float>();
   at::parallel_for(
       0, query.size(0) * kv_heads * stretches, 1, [&](std::int64_t from, std::int64_t to) {
         const c10::DataPtr scratch =
@@ -50,15 +46,13 @@ at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::T
           const std::int64_t batch = i / (kv_heads * stretches), head = i / stretches % kv_heads;
           // The last positions see most: taken first, they keep threads even.
           const std::int64_t begin = (stretches - 1 - i % stretches) * kStretch;
-          const auto start = [&](const at::Tensor& x, std::int64_t index) {
-            return x.const_data_ptr<float>() + batch * x.stride(0) + index * x.stride(1);
-          };
-          kernels.attention({start(query, head * groups), start(key, head), start(value, head),
-                             const_cast<float*>(start(output, head * groups)), query.stride(1),
-                             query.stride(2), key.stride(2), value.stride(2), output.stride(1),
-                             output.stride(2), groups, rows, key.size(2), dim, begin,
-                             std::min(rows, begin + kStretch), static_cast<float>(scale),
-                             static_cast<float*>(scratch.get())});
+          cpu::kernels().attention(
+              {cpu::head_of<float>(query, batch, head * groups),
+               cpu::head_of<float>(key, batch, head), cpu::head_of<float>(value, batch, head),
+               cpu::mutable_head_of<float>(output, batch, head * groups), query.stride(1),
+               query.stride(2), key.stride(2), value.stride(2), output.stride(1), output.stride(2),
+               groups, rows, key.size(2), dim, begin, std::min(rows, begin + kStretch),
+               static_cast<float>(scale), static_cast<float*>(scratch.get())});
         }
       });
   return output;

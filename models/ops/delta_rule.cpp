@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "models/ops/cpu/applies.h"
-#include "models/ops/cpu/kernels.h"
 
 namespace niah::models {
 namespace {
@@ -64,36 +63,32 @@ DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
 }
 
+bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g,
+                const at::Tensor& beta) {
+  return q.scalar_type() == at::kFloat && cpu::applies({q, k, v, g, beta}) &&
+         cpu::has_whole_rows({q, k, v});
+}
+
 /// By the processor's kernel, a head at a time. `state` is brought forward in place.
 DeltaRuleResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), tokens = q.size(2), dim = v.size(3);
-  // Heads of a token lie side by side, as the output projection reads them.
-  const at::Tensor output = at::empty({q.size(0), tokens, heads, dim}, v.options()).transpose(1, 2);
-  const auto rows = [](const at::Tensor& x, std::int64_t batch, std::int64_t head) {
-    return x.const_data_ptr<float>() + batch * x.stride(0) + head * x.stride(1);
-  };
-  const auto& kernels = cpu::kernels<float>();
+  const at::Tensor output = cpu::empty_heads(q.size(0), heads, tokens, dim, v.options());
   at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
     const c10::DataPtr scratch = cpu::allocate_scratch(cpu::delta_rule_scratch(q.size(3), dim));
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t b = i / heads, h = i % heads;
-      kernels.delta_rule({rows(q, b, h), rows(k, b, h), rows(v, b, h), rows(g, b, h),
-                          rows(beta, b, h), const_cast<float*>(rows(output, b, h)), q.stride(2),
-                          k.stride(2), v.stride(2), g.stride(2), beta.stride(2), output.stride(2),
-                          tokens, q.size(3), dim,
-                          state.mutable_data_ptr<float>() + i * q.size(3) * dim,
-                          static_cast<float*>(scratch.get())});
+      const auto of = [&](const at::Tensor& x) {
+        return cpu::head_of<float>(x, i / heads, i % heads);
+      };
+      cpu::kernels().delta_rule({of(q), of(k), of(v), of(g), of(beta),
+                                 cpu::mutable_head_of<float>(output, i / heads, i % heads),
+                                 q.stride(2), k.stride(2), v.stride(2), g.stride(2), beta.stride(2),
+                                 output.stride(2), tokens, q.size(3), dim,
+                                 cpu::mutable_head_of<float>(state, i / heads, i % heads),
+                                 static_cast<float*>(scratch.get())});
     }
   });
   return {output, state};
-}
-
-bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g,
-                const at::Tensor& beta) {
-  const std::int64_t width = cpu::kernels<float>().width;
-  return q.scalar_type() == at::kFloat && cpu::applies({q, k, v, g, beta}) && q.stride(3) == 1 &&
-         k.stride(3) == 1 && v.stride(3) == 1 && q.size(3) % width == 0 && v.size(3) % width == 0;
 }
 
 }  // namespace
@@ -108,7 +103,7 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
                                        query.options());
   if (has_kernel(query, key, value, log_decay, beta))
     return by_kernel(query, key, value, log_decay, beta,
-                     state.defined() ? current.contiguous().clone() : current);
+                     current.clone(at::MemoryFormat::Contiguous));
   if (tokens == 1) return one_token(query, key, value, log_decay, beta, current);
 
   std::vector<at::Tensor> outputs;

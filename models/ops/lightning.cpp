@@ -4,11 +4,9 @@
 #include <torch/torch.h>
 
 #include <cmath>
-#include <optional>
 #include <vector>
 
 #include "models/ops/cpu/applies.h"
-#include "models/ops/cpu/kernels.h"
 
 namespace niah::models {
 namespace {
@@ -74,27 +72,6 @@ at::Tensor chunked(const at::Tensor& x, std::int64_t begin, std::int64_t chunks,
   return x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
 }
 
-}  // namespace
-
-at::Tensor lightning_slopes(std::int64_t heads) {
-  const auto power_of_two = [](std::int64_t count) {
-    std::vector<float> slopes;
-    for (std::int64_t h = 0; h < count; ++h)
-      slopes.push_back(static_cast<float>(
-          std::pow(2.0, -8.0 * static_cast<double>(h + 1) / static_cast<double>(count))));
-    return slopes;
-  };
-  std::int64_t power = 1;
-  while (power * 2 <= heads) power *= 2;
-  std::vector<float> slopes = power_of_two(power);
-  const std::vector<float> finer = power_of_two(2 * power);
-  for (std::size_t i = 0; static_cast<std::int64_t>(slopes.size()) < heads; i += 2)
-    slopes.push_back(finer[i]);
-  return torch::tensor(slopes);
-}
-
-namespace {
-
 at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
   return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
 }
@@ -119,57 +96,65 @@ LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at:
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
 }
 
+bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return cpu::applies({q, k, v}) && cpu::has_whole_rows({q, k, v});
+}
+
 /// By the processor's kernel, a head at a time. `state` is brought forward in place.
-template <typename T>
-LightningResult by_kernel(const cpu::Kernels<T>& kernels, const at::Tensor& q, const at::Tensor& k,
-                          const at::Tensor& v, const at::Tensor& slopes, double scale,
-                          const at::Tensor& state) {
+LightningResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), tokens = q.size(2), dim = q.size(3);
   const std::int64_t groups = heads / k.size(1);
-  // Heads of a token lie side by side, as the output projection reads them.
-  const at::Tensor output = at::empty({q.size(0), tokens, heads, dim}, q.options()).transpose(1, 2);
+  const at::Tensor output = cpu::empty_heads(q.size(0), heads, tokens, dim, q.options());
   const at::Tensor slope = slopes.contiguous();
-  const auto rows = [](const at::Tensor& x, std::int64_t batch, std::int64_t head) {
-    return x.const_data_ptr<T>() + batch * x.stride(0) + head * x.stride(1);
-  };
-  at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::DataPtr scratch = cpu::allocate_scratch(cpu::lightning_scratch(dim));
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t batch = i / heads, head = i % heads;
-      kernels.lightning({rows(q, batch, head), rows(k, batch, head / groups),
-                         rows(v, batch, head / groups), const_cast<T*>(rows(output, batch, head)),
-                         q.stride(2), k.stride(2), v.stride(2), output.stride(2), tokens, dim,
-                         slope.const_data_ptr<float>()[head], static_cast<float>(scale),
-                         state.mutable_data_ptr<float>() + i * dim * dim,
-                         static_cast<float*>(scratch.get())});
-    }
+  cpu::with_kernels(q, [&]<typename T>(const cpu::TypedKernels<T>& kernels) {
+    at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+      const c10::DataPtr scratch = cpu::allocate_scratch(cpu::lightning_scratch(dim));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t batch = i / heads, head = i % heads;
+        kernels.lightning(
+            {cpu::head_of<T>(q, batch, head), cpu::head_of<T>(k, batch, head / groups),
+             cpu::head_of<T>(v, batch, head / groups), cpu::mutable_head_of<T>(output, batch, head),
+             q.stride(2), k.stride(2), v.stride(2), output.stride(2), tokens, dim,
+             slope.const_data_ptr<float>()[head], static_cast<float>(scale),
+             cpu::mutable_head_of<float>(state, batch, head), static_cast<float*>(scratch.get())});
+      }
+    });
   });
   return {output, state};
 }
 
 }  // namespace
 
+at::Tensor lightning_slopes(std::int64_t heads) {
+  const auto power_of_two = [](std::int64_t count) {
+    std::vector<float> slopes;
+    for (std::int64_t h = 0; h < count; ++h)
+      slopes.push_back(static_cast<float>(
+          std::pow(2.0, -8.0 * static_cast<double>(h + 1) / static_cast<double>(count))));
+    return slopes;
+  };
+  std::int64_t power = 1;
+  while (power * 2 <= heads) power *= 2;
+  std::vector<float> slopes = power_of_two(power);
+  const std::vector<float> finer = power_of_two(2 * power);
+  for (std::size_t i = 0; static_cast<std::int64_t>(slopes.size()) < heads; i += 2)
+    slopes.push_back(finer[i]);
+  return torch::tensor(slopes);
+}
+
 LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
                                     const at::Tensor& value, const at::Tensor& slopes, double scale,
                                     const at::Tensor& state) {
   const std::int64_t heads = query.size(1), dim = query.size(3);
-  const auto fresh = [&] {
-    return at::zeros({query.size(0), heads, dim, dim}, query.options().dtype(at::kFloat));
-  };
-  const bool adjacent = query.stride(3) == 1 && key.stride(3) == 1 && value.stride(3) == 1;
-  if (adjacent && cpu::applies({query, key, value})) {
-    std::optional<LightningResult> result;
-    cpu::with_type(query, [&](auto* type) {
-      const auto& kernels = cpu::kernels<std::remove_pointer_t<decltype(type)>>();
-      if (dim % kernels.width != 0) return;
-      result = by_kernel(kernels, query, key, value, slopes, scale,
-                         state.defined() ? state.contiguous().clone() : fresh());
-    });
-    if (result) return *result;
-  }
-  LightningResult result = by_tensors(
-      query.to(at::kFloat) * scale, repeat_heads(key, heads).to(at::kFloat),
-      repeat_heads(value, heads).to(at::kFloat), slopes, state.defined() ? state : fresh());
+  const at::Tensor before = state.defined() ? state
+                                            : at::zeros({query.size(0), heads, dim, dim},
+                                                        query.options().dtype(at::kFloat));
+  if (has_kernel(query, key, value))
+    return by_kernel(query, key, value, slopes, scale, before.clone(at::MemoryFormat::Contiguous));
+  LightningResult result =
+      by_tensors(query.to(at::kFloat) * scale, repeat_heads(key, heads).to(at::kFloat),
+                 repeat_heads(value, heads).to(at::kFloat), slopes, before);
   result.output = result.output.to(query.scalar_type());
   return result;
 }

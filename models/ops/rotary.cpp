@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <optional>
 
 #include "models/ops/cpu/applies.h"
-#include "models/ops/cpu/kernels.h"
 
 namespace niah::models {
 
@@ -51,29 +49,26 @@ std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
 
 namespace {
 
-/// nullopt where the kernel does not apply. cos and sin as in apply_rotary, rounded already.
-std::optional<at::Tensor> fused(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  if (!cpu::applies({x}) || x.stride(3) != 1) return std::nullopt;
+bool has_kernel(const at::Tensor& x) {
+  return cpu::applies({x}) && x.stride(3) == 1 && x.size(3) % (2 * cpu::kernels().width) == 0;
+}
+
+/// cos and sin as in apply_rotary, rounded already.
+at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t heads = x.size(1), rows = x.size(2), dim = x.size(3);
   const at::Tensor c = cos.to(at::kFloat).contiguous(), s = sin.to(at::kFloat).contiguous();
   at::Tensor output = at::empty(x.sizes(), x.options());
-  bool done = false;
-  cpu::with_type(x, [&](auto* type) {
-    using T = std::remove_pointer_t<decltype(type)>;
-    const cpu::Kernels<T>& kernels = cpu::kernels<T>();
-    if (dim % (2 * kernels.width) != 0) return;
-    constexpr std::int64_t kGrain = 16384;  // numbers a thread takes at least
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, rows * dim));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, cpu::kGrain / std::max<std::int64_t>(1, rows * dim));
+  cpu::with_kernels(x, [&]<typename T>(const cpu::TypedKernels<T>& kernels) {
     at::parallel_for(0, x.size(0) * heads, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
-        kernels.rotary({x.const_data_ptr<T>() + i / heads * x.stride(0) + i % heads * x.stride(1),
-                        output.mutable_data_ptr<T>() + i * rows * dim, x.stride(2), rows, dim,
-                        c.const_data_ptr<float>(), s.const_data_ptr<float>()});
+        kernels.rotary({cpu::head_of<T>(x, i / heads, i % heads),
+                        cpu::mutable_head_of<T>(output, i / heads, i % heads), x.stride(2), rows,
+                        dim, c.const_data_ptr<float>(), s.const_data_ptr<float>()});
     });
-    done = true;
   });
-  return done ? std::optional(output) : std::nullopt;
+  return output;
 }
 
 }  // namespace
@@ -81,7 +76,7 @@ std::optional<at::Tensor> fused(const at::Tensor& x, const at::Tensor& cos, cons
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const at::Tensor c = cos.to(x.scalar_type());
   const at::Tensor s = sin.to(x.scalar_type());
-  if (auto output = fused(x, c, s)) return *output;
+  if (has_kernel(x)) return by_kernel(x, c, s);
   const auto halves = x.chunk(2, -1);
   return at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
 }

@@ -1,33 +1,13 @@
 // Products of small matrices that lie in the caches.
 #pragma once
 
-#include <ATen/cpu/vec/vec.h>
-
 #include <algorithm>
 #include <cstdint>
 
+#include "models/ops/cpu/vectors.h"
+
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
-
-using Vec = at::vec::Vectorized<float>;
-inline constexpr std::int64_t kWidth = Vec::size();
-
-/// A row-major matrix within a larger one.
-template <typename T>
-struct Block {
-  T* data;
-  std::int64_t stride;
-  T* row(std::int64_t i) const { return data + i * stride; }
-};
-
-/// A matrix whose numbers are wanted one at a time, in any layout.
-struct Scattered {
-  Scattered(const float* data, std::int64_t row, std::int64_t column)
-      : data(data), row(row), column(column) {}
-  Scattered(Block<const float> block) : Scattered(block.data, block.stride, 1) {}
-  const float* data;
-  std::int64_t row, column;
-};
 
 /// c [R, V*kWidth] = a [R, depth] b [depth, V*kWidth], plus what c held where `add`. All sums stay
 /// in registers.
@@ -77,26 +57,11 @@ void columns_product(Scattered a, Block<const float> b, Block<float> c, std::int
 /// is a multiple of kWidth.
 inline void block_product(Scattered a, Block<const float> b, Block<float> c, std::int64_t rows,
                           std::int64_t columns, std::int64_t depth, bool add) {
+  constexpr decltype(&columns_product<1>) kProducts[kTileRows] = {
+      columns_product<1>, columns_product<2>, columns_product<3>,
+      columns_product<4>, columns_product<5>, columns_product<6>};
   for (; rows > 0; rows -= kTileRows, a.data += kTileRows * a.row, c.data += kTileRows * c.stride)
-    switch (std::min<std::int64_t>(rows, kTileRows)) {
-      case 1:
-        columns_product<1>(a, b, c, columns, depth, add);
-        break;
-      case 2:
-        columns_product<2>(a, b, c, columns, depth, add);
-        break;
-      case 3:
-        columns_product<3>(a, b, c, columns, depth, add);
-        break;
-      case 4:
-        columns_product<4>(a, b, c, columns, depth, add);
-        break;
-      case 5:
-        columns_product<5>(a, b, c, columns, depth, add);
-        break;
-      default:
-        columns_product<kTileRows>(a, b, c, columns, depth, add);
-    }
+    kProducts[std::min<std::int64_t>(rows, kTileRows) - 1](a, b, c, columns, depth, add);
 }
 
 }  // namespace NIAH_INSTRUCTION_SET

@@ -8,32 +8,25 @@ namespace niah::models::cpu {
 
 // One definition each, in kernels.cpp.
 namespace baseline {
-template <typename T>
-const Kernels<T>& table();
+const Kernels& table();
 }
 #ifdef NIAH_X86_KERNELS
 namespace avx2 {
-template <typename T>
-const Kernels<T>& table();
+const Kernels& table();
 }
 namespace avx512 {
-template <typename T>
-const Kernels<T>& table();
+const Kernels& table();
 }
 #endif
 
-template <typename T>
-const Kernels<T>& kernels() {
+const Kernels& kernels() {
 #ifdef NIAH_X86_KERNELS
   // libtorch's own choice, which ATEN_CPU_CAPABILITY overrides.
   static const std::string capability = at::get_cpu_capability();
-  if (capability == "AVX512") return avx512::table<T>();
-  if (capability == "AVX2") return avx2::table<T>();
+  if (capability == "AVX512") return avx512::table();
+  if (capability == "AVX2") return avx2::table();
 #endif
-  return baseline::table<T>();
+  return baseline::table();
 }
-
-template const Kernels<float>& kernels<float>();
-template const Kernels<c10::BFloat16>& kernels<c10::BFloat16>();
 
 }  // namespace niah::models::cpu

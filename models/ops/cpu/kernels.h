@@ -82,8 +82,9 @@ struct RotaryRows {
   const float *cos, *sin;
 };
 
+/// Kernels for numbers of type T, float or c10::BFloat16.
 template <typename T>
-struct Kernels {
+struct TypedKernels {
   /// x / sqrt(mean x^2 + eps) * weight for `rows` rows of `size` numbers; `round_first`: the
   /// quotient is rounded to T before the product.
   void (*rms_norm)(const T* x, const T* weight, T* output, std::int64_t rows, std::int64_t size,
@@ -94,14 +95,18 @@ struct Kernels {
   /// x * sigmoid(gate)
   void (*sigmoid_product)(const T* x, const T* gate, T* output, std::int64_t count);
   void (*lightning)(const LightningHead<T>& head);
-  void (*attention)(const AttentionGroup& group);  ///< fp32, whatever T
-  void (*delta_rule)(const DeltaRuleHead& head);   ///< fp32, whatever T
+};
+
+struct Kernels {
+  TypedKernels<float> fp32;
+  TypedKernels<c10::BFloat16> bf16;
+  void (*attention)(const AttentionGroup& group);
+  void (*delta_rule)(const DeltaRuleHead& head);
   /// Numbers in a vector: sizes of rows and halves of rotated rows must be multiples.
   std::int64_t width;
 };
 
-/// The kernels for this processor; T is float or c10::BFloat16.
-template <typename T>
-const Kernels<T>& kernels();
+/// The kernels for this processor.
+const Kernels& kernels();
 
 }  // namespace niah::models::cpu

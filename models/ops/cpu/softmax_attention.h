@@ -1,0 +1,144 @@
+// Causal softmax attention over a cache of keys and values, in fp32.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "models/ops/cpu/block_product.h"
+#include "models/ops/cpu/kernels.h"
+
+namespace niah::models::cpu {
+inline namespace NIAH_INSTRUCTION_SET {
+
+/// Some positions' queries of all heads of a group: one a lane, position by position.
+struct Tile {
+  Tile(float* at, std::int64_t dim)
+      : query(at),
+        output(query + dim * kAttentionLanes),
+        largest(output + dim * kAttentionLanes),
+        sum(largest + kAttentionLanes) {}
+  float *query, *output;  // [dim, lanes]
+  float *largest, *sum;   // [lanes], of the scores and their exponentials so far
+};
+
+inline void start_tile(const AttentionGroup& in, Tile tile, std::int64_t begin, std::int64_t end) {
+  std::fill(tile.query, tile.query + in.dim * kAttentionLanes, 0.0F);
+  std::fill(tile.output, tile.output + in.dim * kAttentionLanes, 0.0F);
+  std::fill(tile.largest, tile.largest + kAttentionLanes, -std::numeric_limits<float>::infinity());
+  std::fill(tile.sum, tile.sum + kAttentionLanes, 0.0F);
+  // Scores as exponents of two.
+  constexpr float kLog2E = 1.44269504088896F;
+  float* lane = tile.query;
+  for (std::int64_t t = begin; t < end; ++t)
+    for (std::int64_t g = 0; g < in.groups; ++g, ++lane) {
+      const float* x = in.query + g * in.query_head + t * in.query_row;
+      for (std::int64_t i = 0; i < in.dim; ++i)
+        lane[i * kAttentionLanes] = in.scale * kLog2E * x[i];
+    }
+}
+
+/// Hides keys from the positions before them. scores [count, lanes] of the keys from `first` on.
+inline void hide_future(const AttentionGroup& in, float* scores, std::int64_t first,
+                        std::int64_t count, std::int64_t begin, std::int64_t end) {
+  const std::int64_t past = in.keys - in.rows;
+  for (std::int64_t j = 0; j < count; ++j) {
+    const std::int64_t seen_from = std::min(end, first + j - past);  // the first position to see it
+    if (seen_from <= begin) continue;
+    std::fill_n(scores + j * kAttentionLanes, (seen_from - begin) * in.groups,
+                -std::numeric_limits<float>::infinity());
+  }
+}
+
+/// 2^x for x <= 0, to 2 units in the last place; what is below 2^-120 counts as that. NaN is
+/// hidden.
+inline Vec power_of_two(const Vec& x) {
+#ifdef CPU_CAPABILITY_AVX512
+  const __m512 bounded = _mm512_max_ps(x, _mm512_set1_ps(-120.0F));
+  const __m512 whole = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 part = _mm512_sub_ps(bounded, whole);  // -0.5 to 0.5: Cephes' polynomial
+  __m512 power = _mm512_set1_ps(1.535336188319500e-4F);
+  for (const float c : {1.339887440266574e-3F, 9.618437357674640e-3F, 5.550332471162809e-2F,
+                        2.402264791363012e-1F, 6.931472028550421e-1F, 1.0F})
+    power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(c));
+  return _mm512_scalef_ps(power, whole);
+#else
+  constexpr float kLog2 = 0.693147180559945F;
+  return (x * Vec(kLog2)).exp_u20();
+#endif
+}
+
+/// scores [count, lanes] to 2^(score - largest), bringing the tile forward.
+inline void exponentiate(Tile tile, float* scores, std::int64_t count, std::int64_t lanes,
+                         std::int64_t dim) {
+  for (std::int64_t lane = 0; lane < lanes; lane += kWidth) {
+    const Vec before = Vec::loadu(tile.largest + lane);
+    Vec largest = before;
+    for (std::int64_t j = 0; j < count; ++j)
+      largest = at::vec::maximum(largest, Vec::loadu(scores + j * kAttentionLanes + lane));
+    // The difference brings back NaN, which the power hides.
+    Vec sum = largest - largest;
+    for (std::int64_t j = 0; j < count; ++j) {
+      float* score = scores + j * kAttentionLanes + lane;
+      const Vec p = power_of_two(Vec::loadu(score) - largest);
+      p.store(score);
+      sum = sum + p;
+    }
+    const Vec kept = power_of_two(before - largest);
+    at::vec::fmadd(Vec::loadu(tile.sum + lane), kept, sum).store(tile.sum + lane);
+    largest.store(tile.largest + lane);
+    float same[kWidth];
+    kept.store(same);
+    if (std::all_of(same, same + kWidth, [](float x) { return x == 1; })) continue;
+    for (std::int64_t i = 0; i < dim; ++i) {
+      float* output = tile.output + i * kAttentionLanes + lane;
+      (Vec::loadu(output) * kept).store(output);
+    }
+  }
+}
+
+inline void finish_tile(const AttentionGroup& in, Tile tile, std::int64_t begin, std::int64_t end) {
+  const float* lane = tile.output;
+  const float* sum = tile.sum;
+  for (std::int64_t t = begin; t < end; ++t)
+    for (std::int64_t g = 0; g < in.groups; ++g, ++lane, ++sum) {
+      float* to = in.output + g * in.output_head + t * in.output_row;
+      for (std::int64_t i = 0; i < in.dim; ++i) to[i] = lane[i * kAttentionLanes] / *sum;
+    }
+}
+
+/// Scores lie transposed, keys by queries, so that keys and values are read as they are stored,
+/// each block of them once for all tiles.
+inline void attention(const AttentionGroup& in) {
+  const std::int64_t each = kAttentionLanes / in.groups, past = in.keys - in.rows;
+  float* scores = in.scratch;
+  const auto tile_at = [&](std::int64_t begin) {
+    const std::int64_t index = (begin - in.begin) / each;
+    return Tile(
+        in.scratch + kAttentionKeys * kAttentionLanes + index * kAttentionLanes * (2 * in.dim + 2),
+        in.dim);
+  };
+  const auto end_of = [&](std::int64_t begin) { return std::min(in.end, begin + each); };
+  for (std::int64_t t = in.begin; t < in.end; t += each) start_tile(in, tile_at(t), t, end_of(t));
+  for (std::int64_t first = 0; first < past + in.end; first += kAttentionKeys) {
+    const float* keys = in.key + first * in.key_row;
+    const float* values = in.value + first * in.value_row;
+    for (std::int64_t t = in.begin; t < in.end; t += each) {
+      const std::int64_t end = end_of(t);
+      const std::int64_t count = std::min(kAttentionKeys, past + end - first);
+      if (count <= 0) continue;
+      const Tile tile = tile_at(t);
+      const std::int64_t lanes = whole_vectors((end - t) * in.groups);
+      block_product({keys, in.key_row, 1}, {tile.query, kAttentionLanes}, {scores, kAttentionLanes},
+                    count, lanes, in.dim, false);
+      if (first + count > past + t + 1) hide_future(in, scores, first, count, t, end);
+      exponentiate(tile, scores, count, lanes, in.dim);
+      block_product({values, 1, in.value_row}, {scores, kAttentionLanes},
+                    {tile.output, kAttentionLanes}, in.dim, lanes, count, true);
+    }
+  }
+  for (std::int64_t t = in.begin; t < in.end; t += each) finish_tile(in, tile_at(t), t, end_of(t));
+}
+
+}  // namespace NIAH_INSTRUCTION_SET
+}  // namespace niah::models::cpu

@@ -1,0 +1,66 @@
+// Vectors of this instruction set, and numbers and blocks in memory.
+#pragma once
+
+#include <ATen/cpu/vec/functional.h>
+#include <ATen/cpu/vec/vec.h>
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+
+namespace niah::models::cpu {
+inline namespace NIAH_INSTRUCTION_SET {
+
+using c10::BFloat16;
+using Vec = at::vec::Vectorized<float>;
+inline constexpr std::int64_t kWidth = Vec::size();
+
+/// A row-major matrix within a larger one.
+template <typename T>
+struct Block {
+  T* data;
+  std::int64_t stride;
+  T* row(std::int64_t i) const { return data + i * stride; }
+};
+
+/// A matrix whose numbers are wanted one at a time, in any layout.
+struct Scattered {
+  Scattered(const float* data, std::int64_t row, std::int64_t column)
+      : data(data), row(row), column(column) {}
+  Scattered(Block<const float> block) : Scattered(block.data, block.stride, 1) {}
+  const float* data;
+  std::int64_t row, column;
+};
+
+inline Vec load(const float* x) { return Vec::loadu(x); }
+inline Vec load(const BFloat16* x) {
+  Vec wide;
+  at::vec::load_fp32_from_bf16(x, wide);
+  return wide;
+}
+inline void store(const Vec& x, float* to) { x.store(to); }
+inline void store(const Vec& x, BFloat16* to) {
+  at::vec::convert_from_float<BFloat16>(x, x).store(to, static_cast<int>(kWidth));
+}
+inline Vec rounded(const Vec& x, const float*) { return x; }
+inline Vec rounded(const Vec& x, const BFloat16*) {
+  BFloat16 narrow[kWidth];
+  store(x, narrow);
+  return load(narrow);
+}
+
+inline std::int64_t whole_vectors(std::int64_t count) {
+  return (count + kWidth - 1) / kWidth * kWidth;
+}
+
+/// row *= factor, and row *= factors; `size` is a multiple of kWidth, or the row has room for one.
+inline void scale_row(float* row, std::int64_t size, float factor) {
+  for (std::int64_t i = 0; i < size; i += kWidth)
+    (Vec::loadu(row + i) * Vec(factor)).store(row + i);
+}
+inline void multiply_row(float* row, const float* factors, std::int64_t size) {
+  for (std::int64_t i = 0; i < size; i += kWidth)
+    (Vec::loadu(row + i) * Vec::loadu(factors + i)).store(row + i);
+}
+
+}  // namespace NIAH_INSTRUCTION_SET
+}  // namespace niah::models::cpu
