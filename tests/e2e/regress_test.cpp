@@ -23,7 +23,7 @@ const std::string kZoo = NIAH_SOURCE_DIR "/models/zoo";
 class Regress : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new models::TemporaryFolder;
+    folder_ = new TemporaryFolder;
     for (const char* checkpoint : {"base", "cot-sft"}) {
       write_file(path("sweep.yaml"),
                  "name: nightly\nhaystack: {kind: prose}\ntasks: [s3]\n"
@@ -52,7 +52,7 @@ class Regress : public testing::Test {
     write_file(path(name), results.dump());
   }
 
-  static inline models::TemporaryFolder* folder_ = nullptr;
+  static inline TemporaryFolder* folder_ = nullptr;
 };
 
 TEST_F(Regress, TheSameCheckpointPassesWhereTheSamplesSuffice) {

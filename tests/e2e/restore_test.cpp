@@ -19,7 +19,6 @@ namespace niah::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-using models::TemporaryFolder;
 using testing::HasSubstr;
 
 const std::string kZoo = NIAH_SOURCE_DIR "/models/zoo";

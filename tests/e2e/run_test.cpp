@@ -21,7 +21,6 @@ namespace niah::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-using models::TemporaryFolder;
 using nlohmann::json;
 using testing::HasSubstr;
 

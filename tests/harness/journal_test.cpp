@@ -14,8 +14,6 @@
 namespace niah {
 namespace {
 
-using models::TemporaryFolder;
-
 reports::Record record(std::int64_t index, const std::string& variant = "v") {
   reports::Record record;
   record.variant = variant;

@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <fstream>
-
 #include "harness/base/memory.h"
 #include "models/reader.h"
 #include "models/registry.h"
+#include "tests/temporary_folder.h"
 
 namespace niah {
 namespace {
@@ -79,19 +78,14 @@ TEST(Pricing, TimeGrowsWithThePosition) {
 /// A pretend /proc and /sys/fs/cgroup.
 class PretendMachine : public testing::Test {
  protected:
-  PretendMachine() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "niah-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
-  }
-  ~PretendMachine() override { std::filesystem::remove_all(root_); }
   void write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
+    std::filesystem::create_directories((root_.path() / path).parent_path());
+    root_.write(path, text);
   }
   std::optional<std::int64_t> available() {
-    return available_memory(root_ / "proc", root_ / "cgroup");
+    return available_memory(root_.path() / "proc", root_.path() / "cgroup");
   }
-  std::filesystem::path root_;
+  TemporaryFolder root_;
 };
 
 TEST_F(PretendMachine, TheSmallestOfMachineAndGroupsCounts) {

@@ -14,7 +14,6 @@ namespace niah::zoo {
 namespace {
 
 namespace fs = std::filesystem;
-using models::TemporaryFolder;
 
 const fs::path kRecipes = fs::path(NIAH_SOURCE_DIR) / "configs/zoo";
 const fs::path kZoo = fs::path(NIAH_SOURCE_DIR) / "models/zoo";

@@ -6,7 +6,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "tests/reports/synthetic_run.h"
-#include "tests/reports/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::reports {
 namespace {

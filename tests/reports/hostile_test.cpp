@@ -14,7 +14,7 @@
 #include "reports/report.h"
 #include "reports/results_json.h"
 #include "tests/reports/synthetic_run.h"
-#include "tests/reports/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::reports {
 namespace {

@@ -16,7 +16,7 @@
 #include "reports/results_json.h"
 #include "reports/tables.h"
 #include "tests/reports/synthetic_run.h"
-#include "tests/reports/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::reports {
 namespace {

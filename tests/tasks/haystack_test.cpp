@@ -37,7 +37,7 @@ TEST(Haystack, KindsHaveNames) {
 }
 
 TEST(Haystack, TextIsCollapsedAndSplit) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder.write("a.txt", "  One\ttwo.\n\nThree four. \u00a0Five.\n");
   const auto text = open_haystack({.kind = HaystackKind::kText, .path = path});
   ASSERT_EQ(text->size(), 3);
@@ -49,7 +49,7 @@ TEST(Haystack, TextIsCollapsedAndSplit) {
 }
 
 TEST(Haystack, EssaysAreJoinedInNameOrder) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   folder.write("b.txt", "Second.");
   folder.write("a.txt", "First.");
   folder.write("note.md", "Never.");
@@ -61,7 +61,7 @@ TEST(Haystack, EssaysAreJoinedInNameOrder) {
 }
 
 TEST(Haystack, RunningOutIsAnErrorUnlessItRepeats) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   HaystackSpec spec{.kind = HaystackKind::kText, .path = folder.write("a.txt", "One. Two.")};
   try {
     open_haystack(spec)->sentence(2);
@@ -75,7 +75,7 @@ TEST(Haystack, RunningOutIsAnErrorUnlessItRepeats) {
 }
 
 TEST(Haystack, BadFilesAreNamed) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const auto binary = folder.write("bad.txt", "a\xFF\xFE z");
   EXPECT_THAT(message_of({.kind = HaystackKind::kText, .path = binary}), HasSubstr("bad.txt"));
   const auto empty = folder.write("empty.txt", " \n ");
@@ -91,7 +91,7 @@ TEST(Haystack, BadFilesAreNamed) {
 }
 
 TEST(Haystack, KjvIsLookedForInTheDataFolderFirst) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   folder.write("kjv.txt", "Not the text.");
   setenv("NIAH_DATA_DIR", folder.path().c_str(), 1);
   EXPECT_THAT(message_of({}), HasSubstr((folder.path() / "kjv.txt").string()));

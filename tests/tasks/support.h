@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/base/files.h"
 #include "tasks/haystack.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::tasks::test {
 
@@ -57,31 +57,5 @@ inline std::int64_t count_triples(std::string_view text) {
 inline std::shared_ptr<const Haystack> prose() {
   return open_haystack({.kind = HaystackKind::kProse, .path = {}});
 }
-
-/// A folder of this test's own, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "niah-tasks-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("cannot make a temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::filesystem::path write(std::string_view name, std::string_view content) const {
-    const auto path = path_ / name;
-    write_file(path, content);
-    return path;
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace niah::tasks::test
