@@ -40,7 +40,8 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
   };
   while (true) {
     // Row i of the logits follows guess token i - 1, and tells whether token i is right.
-    const Reader::Point start = reader.mark();
+    std::optional<Reader::Point> start;
+    if (!guess.empty()) start = reader.mark();
     std::vector<std::int64_t> ids = pending;
     ids.insert(ids.end(), guess.begin(), guess.end());
     const at::Tensor logits =
@@ -71,7 +72,7 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
     }
 
     if (right < guess.size()) {  // take the state back to what is accepted
-      reader.rewind(start);
+      reader.rewind(*start);
       pending.insert(pending.end(), guess.begin(), guess.begin() + static_cast<long>(right));
       pending.push_back(next);
     } else {

@@ -64,6 +64,10 @@ class Run {
     double seconds = 0;
   };
 
+  /// `group` is one of groups_.
+  const GroupShape& shape_of(const VariantGroup& group) const {
+    return shapes_[static_cast<std::size_t>(&group - groups_.data())];
+  }
   std::vector<Job> plan_jobs() const;
   void test_models() const;
   void work_off(const std::vector<Job>& jobs, Progress& progress);
@@ -84,6 +88,7 @@ class Run {
   Machine machine_;
   Workload work_;
   std::vector<VariantGroup> groups_;
+  std::vector<GroupShape> shapes_;  ///< of the groups
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
 };
@@ -144,6 +149,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   require_memory(work_, machine_);
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
+  for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
 
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
@@ -156,12 +162,9 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 std::vector<Run::Job> Run::plan_jobs() const {
   std::vector<Job> jobs;
   std::vector<JobCost> costs;
-  std::vector<GroupShape> shapes;
-  for (const VariantGroup& group : groups_) shapes.push_back(group_shape(group, machine_.dtype));
   for (const Assignment& work : work_.assignments())
     for (const VariantGroup& group : groups_) {
-      const auto index = static_cast<std::size_t>(&group - groups_.data());
-      const JobCost cost = job_cost(work, work_.sweep(), shapes[index]);
+      const JobCost cost = job_cost(work, work_.sweep(), shape_of(group));
       const bool joins = ends_early(work, work_.sweep()) && &group != &groups_.front();
       if (!joins) {
         jobs.push_back({.work = work, .groups = {}});
@@ -189,7 +192,7 @@ std::vector<Run::Job> Run::plan_jobs() const {
 void Run::test_models() const {
   const models::SelftestOptions options{.chunk = chunk_};
   for (const VariantGroup& group : groups_) {
-    const GroupShape shape = group_shape(group, machine_.dtype);
+    const GroupShape& shape = shape_of(group);
     double flops = 0;
     for (const Assignment& work : work_.assignments())
       flops += read_flops(shape, 0, work.length) * (1 + static_cast<double>(work.samples) / 2);
@@ -236,19 +239,18 @@ Run::Questions Run::open_questions(const Part& part) const {
 /// Leaves the questions of one stretch of the schedule.
 void Run::keep_piece(const Part& part, Questions& questions) const {
   std::vector<PromptIds> prompts;
-  for (const Question& question : questions) prompts.push_back(question.ids);
+  for (Question& question : questions) prompts.push_back(std::move(question.ids));
   const std::vector<Visit> visits =
       schedule_prefixes(prompts, chunk_, work_.sweep().runtime.share_prefixes);
-  const GroupShape shape = group_shape(*part.group, machine_.dtype);
+  const GroupShape& shape = shape_of(*part.group);
   std::vector<std::size_t> begins = cut_schedule(
       prompts, visits, part.pieces,
       [&](std::int64_t begin, std::int64_t end) { return read_flops(shape, begin, end); });
   begins.resize(static_cast<std::size_t>(part.pieces) + 1, visits.size());
   const auto piece = static_cast<std::size_t>(part.piece);
-  std::vector<bool> kept(questions.size(), false);
-  for (std::size_t i = begins[piece]; i < begins[piece + 1]; ++i) kept[visits[i].prompt] = true;
-  std::size_t at = 0;
-  std::erase_if(questions, [&](const Question&) { return !kept[at++]; });
+  for (std::size_t i = begins[piece]; i < begins[piece + 1]; ++i)
+    questions[visits[i].prompt].ids = std::move(prompts[visits[i].prompt]);
+  std::erase_if(questions, [](const Question& question) { return question.ids.empty(); });
 }
 
 void Run::ask_all(models::Reader& reader, const Part& part, const Question& question,

@@ -65,7 +65,8 @@ std::pair<Passes, Passes> time_near_and_far(const VariantGroup& group, const Tok
                                             std::int64_t far) {
   std::vector<std::shared_ptr<models::CausalLM>> models;
   for (const LoadedVariant& variant : group) models.push_back(variant.model);
-  models::Reader reader(models, far + 4 * static_cast<std::int64_t>(chunk.size()));
+  models::Reader reader(models,
+                        far + 3 * static_cast<std::int64_t>(chunk.size()) + Speed::kAnswerTokens);
   reader.read_one(0, {chunk.front()}, 1);  // brings the weights into memory
   reader.rewind(models::Reader(models, 0).mark());
   reader.read(chunk);  // and the kernels

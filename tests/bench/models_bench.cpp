@@ -1,58 +1,13 @@
-// Prefill and decode of the shipped base model, and of its parts.
+// The ops that models are made of; whole models: prefill_bench.cpp.
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
-
-#include <numeric>
 
 #include "models/ops/attention.h"
 #include "models/ops/lightning.h"
 #include "models/ops/norm.h"
-#include "models/reader.h"
-#include "models/registry.h"
 
 namespace niah::models {
 namespace {
-
-std::shared_ptr<CausalLM> zoo(at::ScalarType dtype) {
-  return load_model(NIAH_SOURCE_DIR "/models/zoo/base", dtype);
-}
-
-std::vector<std::int64_t> some_ids(std::int64_t count) {
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    ids[i] = static_cast<std::int64_t>(3 + i * 7919 % 1000);
-  return ids;
-}
-
-/// Tokens a second of a 16K prefill; arguments: chunk, bf16.
-void prefill(benchmark::State& bench) {
-  constexpr std::int64_t kTokens = 16384;
-  const auto model = zoo(bench.range(1) != 0 ? at::kBFloat16 : at::kFloat);
-  const auto ids = some_ids(bench.range(0));
-  for (auto _ : bench) {
-    Reader reader({model}, kTokens);
-    for (std::int64_t at = 0; at < kTokens; at += bench.range(0)) reader.read(ids);
-  }
-  bench.SetItemsProcessed(bench.iterations() * kTokens);
-}
-BENCHMARK(prefill)
-    ->ArgsProduct({{256, 512, 1024, 2048, 4096}, {0, 1}})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
-
-/// One decoded token behind a context of range(0) tokens.
-void decode(benchmark::State& bench) {
-  const auto model = zoo(at::kFloat);
-  Reader reader({model}, bench.range(0) + 10);
-  const auto ids = some_ids(1024);
-  while (reader.position() < bench.range(0)) reader.read(ids);
-  const auto point = reader.mark();
-  for (auto _ : bench) {
-    benchmark::DoNotOptimize(reader.read_one(0, {5}, 1));
-    reader.rewind(point);
-  }
-}
-BENCHMARK(decode)->Arg(1024)->Arg(16384)->Arg(262144)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// Decode's attention: range(0) rows over a cache of range(1) tokens, 16 heads in 2 groups of 128,
 /// in bf16 where range(2). Bytes are those of keys and values.

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "harness/run/pricing.h"
 #include "models/reader.h"
 #include "models/registry.h"
 #include "models/training/trainer.h"
@@ -76,29 +77,11 @@ std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
   return build_model(config, "benchmark", weights);
 }
 
-/// FLOPs of matrix products for a prefill of `tokens` that wants no logits.
-double product_flops(const CausalLM& model, double tokens) {
-  const ModelInfo& info = model.info();
-  const std::int64_t last = model.num_layers() - 1;
-  double flops = 0;
-  for (const auto& item : model.named_parameters()) {
-    const auto layer = layer_of(item.key());
-    if (!layer || item.value().dim() != 2) continue;
-    // Of the last layer only what the state takes in.
-    const bool kept = *layer < last || item.key().find("k_proj") != std::string::npos ||
-                      item.key().find("v_proj") != std::string::npos;
-    if (kept) flops += 2 * tokens * static_cast<double>(item.value().numel());
-  }
-  for (std::int64_t i = 0; i < last; ++i) {
-    const MixerCost& mixer = info.mixers[static_cast<std::size_t>(i)];
-    const auto window = static_cast<double>(mixer.window);
-    // Pairs of a query and a key that it sees.
-    const double pairs = mixer.window > 0 && window < tokens
-                             ? window * window / 2 + (tokens - window) * window
-                             : tokens * tokens / 2;
-    flops += 4 * static_cast<double>(mixer.query_values) * pairs;
-  }
-  return flops;
+/// FLOPs of products with weights and of softmax attention in a prefill that wants no logits.
+double product_flops(const CausalLM& model, at::ScalarType dtype, std::int64_t tokens) {
+  GroupShape shape = group_shape(model, "benchmark", 1, model.num_layers() - 1, dtype);
+  for (MixerCost& mixer : shape.info.mixers) mixer.token_flops = 0;  // linear attention's own
+  return read_flops(shape, 0, tokens);
 }
 
 /// The best rate of products of the kind that layers are made of, FLOP/s.
@@ -138,7 +121,7 @@ void prefill(benchmark::State& bench) {
     bytes = reader.bytes();
   }
   bench.SetItemsProcessed(bench.iterations() * tokens);
-  const double flops = product_flops(*model, static_cast<double>(tokens));
+  const double flops = product_flops(*model, dtype, tokens);
   bench.counters["state_MiB"] = static_cast<double>(bytes) / (1 << 20);
   bench.counters["GEMM_GFLOPs"] = rate / 1e9;
   bench.counters["GFLOPs"] =
@@ -149,6 +132,7 @@ void prefill(benchmark::State& bench) {
 BENCHMARK(prefill)
     ->ArgNames({"shape", "tokens", "chunk", "bf16"})
     ->ArgsProduct({{kHybrid1024, kJet1024, kHybrid512, kQwen512}, {16384}, {512, 1024}, {0, 1}})
+    ->ArgsProduct({{kZoo}, {16384}, {256, 512, 1024, 2048, 4096}, {0, 1}})
     ->ArgsProduct({{kZoo}, {131072, 262144}, {512}, {0}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
@@ -170,6 +154,7 @@ void decode(benchmark::State& bench) {
 BENCHMARK(decode)
     ->ArgNames({"shape", "context", "bf16"})
     ->ArgsProduct({{kZoo, kHybrid1024, kJet1024, kQwen512}, {4096, 65536}, {0, 1}})
+    ->Args({kZoo, 262144, 0})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
