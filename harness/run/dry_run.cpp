@@ -73,7 +73,6 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   }
   price.measured = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
-  std::vector<JobCost> jobs;
   for (const Assignment& assignment : work.assignments()) {
     const auto start = std::chrono::steady_clock::now();
     const std::vector<Question> questions =
@@ -89,20 +88,19 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
       cell.memory.program = price.program;
       cell.seconds_low += making;
       cell.seconds_high += making;
-      jobs.push_back(job_cost(assignment, sweep, shapes[i]));
       price.cells.push_back(std::move(cell));
     }
   }
-  std::vector<double> low, high;
-  const std::vector<std::int64_t> pieces = count_pieces(jobs, price.workers);
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const auto count = static_cast<std::size_t>(pieces[i]);
-    const auto parts = static_cast<double>(pieces[i]);
-    low.insert(low.end(), count, price.cells[i].seconds_low / parts);
-    high.insert(high.end(), count, price.cells[i].seconds_high / parts);
+  // Threads share what there is, down to single samples.
+  std::int64_t samples = 0;
+  for (const CellPrice& cell : price.cells) {
+    samples += cell.samples;
+    price.seconds_low += cell.seconds_low;
+    price.seconds_high += cell.seconds_high;
   }
-  price.seconds_low = makespan(low, price.workers);
-  price.seconds_high = makespan(high, price.workers);
+  const auto sharers = static_cast<double>(std::clamp<std::int64_t>(samples, 1, price.workers));
+  price.seconds_low /= sharers;
+  price.seconds_high /= sharers;
   return price;
 }
 
@@ -135,7 +133,7 @@ void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* s
   fmt::print(stream, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
              format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
   fmt::print(stream, "Time   {}{}\n", format_range(price.seconds_low, price.seconds_high),
-             price.workers > 1 ? fmt::format(", {} cells at once", price.workers) : "");
+             price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "");
   fmt::print(stream,
              "       The first figure holds if every answer is found at once, the second if all of "
              "the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",

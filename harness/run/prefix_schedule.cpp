@@ -74,61 +74,32 @@ std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std:
     with_next = prefixes_with_next(prompts, order, chunk);
   }
 
-  // Branches stay together, so the prefix shared with any later prompt is the smallest of those
-  // between neighbours on the way there.
   std::vector<Visit> visits;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    Visit visit;
-    visit.prompt = order[i];
-    visit.resume = i == 0 ? 0 : with_next[i - 1];
-    visit.tail = tail_start(prompts[order[i]], chunk);
-    std::int64_t shared = visit.tail;
-    for (std::size_t j = i; j + 1 < order.size(); ++j) {
-      shared = std::min(shared, with_next[j]);
-      if (shared <= visit.resume) break;
-      if (visit.marks.empty() || visit.marks.back() != shared) visit.marks.push_back(shared);
-    }
-    std::reverse(visit.marks.begin(), visit.marks.end());
-    visits.push_back(std::move(visit));
-  }
-  for (auto visit = visits.begin(); visit != visits.end(); ++visit) {
-    const auto next = std::find_if(std::next(visit), visits.end(), [&](const Visit& later) {
-      return later.resume <= visit->resume;
-    });
-    visit->last_return = next == visits.end() || next->resume < visit->resume;
-  }
+  for (std::size_t i = 0; i < order.size(); ++i)
+    visits.push_back({.prompt = order[i],
+                      .resume = i == 0 ? 0 : with_next[i - 1],
+                      .tail = tail_start(prompts[order[i]], chunk)});
+  for (std::size_t i = 0; i < visits.size(); ++i)
+    visits[i] = enter_schedule(visits, i, visits[i].resume);
   return visits;
 }
 
-std::vector<std::size_t> cut_schedule(const std::vector<PromptIds>& prompts,
-                                      const std::vector<Visit>& visits, std::int64_t pieces,
-                                      const ReadCost& cost) {
-  // The first of a stretch finds nothing read.
-  std::vector<double> whole, shared;
-  double high = 0;
-  for (const Visit& visit : visits) {
-    const auto size = static_cast<std::int64_t>(prompts[visit.prompt].size());
-    whole.push_back(cost(0, size));
-    shared.push_back(cost(visit.resume, size));
-    high += whole.back();
-  }
-  // Fills stretches up to a limit, in order; the lowest limit that makes few enough of them wins.
-  const auto fill = [&](double limit) {
-    std::vector<std::size_t> begins;
-    double filled = 0;
-    for (std::size_t i = 0; i < visits.size(); ++i) {
-      const bool fits = !begins.empty() && filled + shared[i] <= limit;
-      filled = fits ? filled + shared[i] : whole[i];
-      if (!fits) begins.push_back(i);
+Visit enter_schedule(const std::vector<Visit>& visits, std::size_t index, std::int64_t resume) {
+  Visit visit{.prompt = visits[index].prompt, .resume = resume, .tail = visits[index].tail};
+  // Branches stay together, so the prefix shared with any later prompt is the smallest of those
+  // between neighbours on the way there.
+  std::int64_t shared = visit.tail;
+  visit.last_return = true;
+  for (std::size_t later = index + 1; later < visits.size(); ++later) {
+    shared = std::min(shared, visits[later].resume);
+    if (shared <= resume) {
+      visit.last_return = shared < resume;
+      break;
     }
-    return begins;
-  };
-  double low = 0;
-  for (int halving = 0; halving < 50; ++halving) {
-    const double middle = (low + high) / 2;
-    (static_cast<std::int64_t>(fill(middle).size()) > pieces ? low : high) = middle;
+    if (visit.marks.empty() || visit.marks.back() != shared) visit.marks.push_back(shared);
   }
-  return fill(high);
+  std::reverse(visit.marks.begin(), visit.marks.end());
+  return visit;
 }
 
 std::int64_t most_marks(const std::vector<Visit>& visits) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 namespace niah {
@@ -13,11 +12,11 @@ using PromptIds = std::vector<std::int32_t>;
 
 /// One prompt's turn.
 struct Visit {
-  std::size_t prompt = 0;           ///< which prompt
-  std::int64_t resume = 0;          ///< position to go back to: a mark of an earlier visit, or 0
-  bool last_return = false;         ///< no later visit comes back to `resume` as it stands now
-  std::vector<std::int64_t> marks;  ///< positions to remember on the way, ascending, > resume
-  std::int64_t tail = 0;            ///< where shared reading ends; the rest is the prompt's own
+  std::size_t prompt = 0;             ///< which prompt
+  std::int64_t resume = 0;            ///< position to go back to: a mark of an earlier visit, or 0
+  bool last_return = false;           ///< no later visit comes back to `resume` as it stands now
+  std::vector<std::int64_t> marks{};  ///< positions to remember on the way, ascending, > resume
+  std::int64_t tail = 0;              ///< where shared reading ends; the rest is the prompt's own
 };
 
 /// Orders `prompts` by longest common prefix, in units of `chunk` tokens: every prompt is cut at
@@ -33,15 +32,10 @@ std::vector<Visit> schedule_prefixes(const std::vector<PromptIds>& prompts, std:
 std::int64_t scheduled_tokens(const std::vector<PromptIds>& prompts,
                               const std::vector<Visit>& visits);
 
-/// What it costs to read a text from one position to another.
-using ReadCost = std::function<double(std::int64_t begin, std::int64_t end)>;
-
-/// Cuts a schedule into `pieces` stretches, or fewer, that cost about the same when each is read by
-/// itself, from the start of the text; where each begins. A stretch scheduled again by itself reads
-/// its prompts in the same pieces.
-std::vector<std::size_t> cut_schedule(const std::vector<PromptIds>& prompts,
-                                      const std::vector<Visit>& visits, std::int64_t pieces,
-                                      const ReadCost& cost);
+/// Visit `index` of a schedule for a reader that comes to it from elsewhere, with the first
+/// `resume` tokens of its prompt read: what it sets marks on grows by what the visits before would
+/// have left to later ones.
+Visit enter_schedule(const std::vector<Visit>& visits, std::size_t index, std::int64_t resume);
 
 /// The most marks that a schedule holds at once, position 0 not counted.
 std::int64_t most_marks(const std::vector<Visit>& visits);

@@ -207,23 +207,20 @@ bool ends_early(const Assignment& work, const SweepConfig& sweep) {
   return work.cell != nullptr && sweep.samples.half_width > 0;
 }
 
-JobCost job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group) {
+double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group) {
   constexpr std::int64_t kReasoningTokens = 500;  // a problem and its solution
   const auto samples = static_cast<double>(work.samples);
-  const std::int64_t most = ends_early(work, sweep) ? 1 : work.samples;
   if (work.cell == nullptr)
-    return {0,
-            samples * static_cast<double>(group.variants) *
-                ask_flops(group, 0, kReasoningTokens, kReasoningTokens / 2),
-            most};
+    return samples * static_cast<double>(group.variants) *
+           ask_flops(group, 0, kReasoningTokens, kReasoningTokens / 2);
   const double whole = read_flops(group, 0, work.length);
-  if (!sweep.runtime.share_prefixes) return {0, samples * whole, most};
+  if (!sweep.runtime.share_prefixes) return samples * whole;
   // The shared trunk once, and what is left behind a needle at any depth alike.
   double left = 0;
   constexpr std::int64_t kDepths = 8;
   for (std::int64_t i = 0; i < kDepths; ++i)
     left += read_flops(group, work.length * (2 * i + 1) / (2 * kDepths), work.length) / kDepths;
-  return {whole, samples * left, most};
+  return whole + samples * left;
 }
 
 std::optional<double> memory_limit(const RuntimeConfig& runtime) {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "harness/run/pieces.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
 #include "harness/run/variants.h"
@@ -97,7 +96,7 @@ CellPrice price_cell(const GroupShape& group, const std::string& label,
 bool ends_early(const Assignment& work, const SweepConfig& sweep);
 
 /// What an assignment costs on a group of variants, in FLOPs, roughly.
-JobCost job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group);
+double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group);
 
 /// Bytes that may be used in all: runtime.memory_mib where it is set, else what this process has
 /// and what the machine has left. Nullopt when nothing is known.

@@ -4,14 +4,10 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <chrono>
-#include <exception>
 #include <map>
-#include <mutex>
 #include <new>
-#include <thread>
 #include <utility>
 
 #include "harness/base/error.h"
@@ -20,10 +16,12 @@
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/run/crew.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
 #include "harness/run/pricing.h"
 #include "harness/run/probe.h"
+#include "harness/run/shared_schedule.h"
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "models/selftest.h"
@@ -47,15 +45,20 @@ class Run {
     Assignment work;
     std::vector<const VariantGroup*> groups;
     double cost = 0;  ///< FLOPs, roughly
-    /// Which stretch of the work, of how many.
-    std::int64_t piece = 0, pieces = 1;
   };
   /// What one pass of a job reads: samples of a group, and what each costs.
   struct Part {
     Assignment work;
     const VariantGroup* group;
     double sample_cost;
-    std::int64_t piece = 0, pieces = 1;
+  };
+  /// The same with the prompts; several threads may read it.
+  struct Reading {
+    Part part;
+    Questions questions;
+    std::vector<PromptIds> prompts{};  ///< of the questions
+    std::int64_t longest = 0;          ///< tokens of a prompt and all that may follow it
+    std::unique_ptr<SharedSchedule> schedule{};
   };
 
   /// What reading the common part of a prompt took.
@@ -70,18 +73,17 @@ class Run {
   }
   std::vector<Job> plan_jobs() const;
   void test_models() const;
-  void work_off(const std::vector<Job>& jobs, Progress& progress);
   Questions open_questions(const Part& part) const;
-  void keep_piece(const Part& part, Questions& questions) const;
+  Reading open(const Part& part) const;
   void run_job(const Job& job, Progress& progress);
   void run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
   void warn_if_short(const Part& part, const Questions& questions, Progress& progress);
-  void read_and_ask(const Part& part, Questions& questions, Progress& progress);
+  void read_along(Reading& reading, Progress& progress);
+  void read_and_ask(Reading& reading, std::size_t hand, Progress& progress);
   void ask_all(models::Reader& reader, const Part& part, const Question& question,
                const TokenIds& prompt, Shared shared);
-  void record_failure(const Part& part, const Questions& questions, const std::string& outcome,
-                      const std::string& detail);
+  void record_unread(const Reading& reading);
 
   RunOptions options_;
   std::int64_t chunk_;
@@ -91,6 +93,7 @@ class Run {
   std::vector<GroupShape> shapes_;  ///< of the groups
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Crew> crew_;
 };
 
 /// The points of one reader to come back to, within a budget of bytes. What was dropped is read
@@ -150,6 +153,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
+  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
 
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
@@ -161,30 +165,14 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 
 std::vector<Run::Job> Run::plan_jobs() const {
   std::vector<Job> jobs;
-  std::vector<JobCost> costs;
   for (const Assignment& work : work_.assignments())
     for (const VariantGroup& group : groups_) {
-      const JobCost cost = job_cost(work, work_.sweep(), shape_of(group));
       const bool joins = ends_early(work, work_.sweep()) && &group != &groups_.front();
-      if (!joins) {
-        jobs.push_back({.work = work, .groups = {}});
-        costs.push_back({0, 0, cost.most_pieces});
-      }
+      if (!joins) jobs.push_back({.work = work, .groups = {}});
       jobs.back().groups.push_back(&group);
-      jobs.back().cost += cost.trunk + cost.rest;
-      costs.back().trunk += cost.trunk;
-      costs.back().rest += cost.rest;
+      jobs.back().cost += job_cost(work, work_.sweep(), shape_of(group));
     }
-  const std::vector<std::int64_t> pieces = count_pieces(costs, count_workers(groups_, machine_));
-  std::vector<Job> cut;
-  for (std::size_t i = 0; i < jobs.size(); ++i)
-    for (std::int64_t piece = 0; piece < pieces[i]; ++piece) {
-      cut.push_back(jobs[i]);
-      cut.back().cost /= static_cast<double>(pieces[i]);
-      cut.back().piece = piece;
-      cut.back().pieces = pieces[i];
-    }
-  return cut;
+  return jobs;
 }
 
 /// Before a run of which it costs less than a hundredth, asks every model whether it gives one
@@ -213,44 +201,33 @@ void Run::test_models() const {
 }
 
 Run::Questions Run::open_questions(const Part& part) const {
-  const auto is_open = [&](const std::string& kind, const std::string& task, std::int64_t length,
-                           std::int64_t index) {
+  return work_.questions(part.work, [&](const std::string& kind, const std::string& task,
+                                        std::int64_t length, std::int64_t index) {
+    if (index % options_.shards != options_.shard - 1) return false;
     return !std::all_of(part.group->begin(), part.group->end(), [&](const LoadedVariant& variant) {
       return journal_->has(variant.info.fingerprint, kind, task, length, index);
     });
-  };
-  // Pieces are cut from all samples, answered or not: each must be the same whenever it is taken
-  // up.
-  Questions questions =
-      work_.questions(part.work, [&](const std::string& kind, const std::string& task,
-                                     std::int64_t length, std::int64_t index) {
-        if (index % options_.shards != options_.shard - 1) return false;
-        return part.pieces > 1 || is_open(kind, task, length, index);
-      });
-  if (part.pieces == 1) return questions;
-  keep_piece(part, questions);
-  std::erase_if(questions, [&](const Question& question) {
-    const reports::Record& blank = question.blank;
-    return !is_open(blank.kind, blank.task, blank.length, blank.index);
   });
-  return questions;
 }
 
-/// Leaves the questions of one stretch of the schedule.
-void Run::keep_piece(const Part& part, Questions& questions) const {
-  std::vector<PromptIds> prompts;
-  for (Question& question : questions) prompts.push_back(std::move(question.ids));
-  const std::vector<Visit> visits =
-      schedule_prefixes(prompts, chunk_, work_.sweep().runtime.share_prefixes);
+Run::Reading Run::open(const Part& part) const {
+  Reading reading{.part = part, .questions = open_questions(part)};
+  for (Question& question : reading.questions) {
+    const std::size_t tokens = question.ids.size() + question.draft.size();
+    reading.longest =
+        std::max(reading.longest, static_cast<std::int64_t>(tokens) + question.room());
+    reading.prompts.push_back(std::move(question.ids));
+  }
+  std::vector<Visit> visits =
+      schedule_prefixes(reading.prompts, chunk_, work_.sweep().runtime.share_prefixes);
+  std::vector<std::int64_t> sizes;
+  for (const Visit& visit : visits)
+    sizes.push_back(static_cast<std::int64_t>(reading.prompts[visit.prompt].size()));
   const GroupShape& shape = shape_of(*part.group);
-  std::vector<std::size_t> begins = cut_schedule(
-      prompts, visits, part.pieces,
-      [&](std::int64_t begin, std::int64_t end) { return read_flops(shape, begin, end); });
-  begins.resize(static_cast<std::size_t>(part.pieces) + 1, visits.size());
-  const auto piece = static_cast<std::size_t>(part.piece);
-  for (std::size_t i = begins[piece]; i < begins[piece + 1]; ++i)
-    questions[visits[i].prompt].ids = std::move(prompts[visits[i].prompt]);
-  std::erase_if(questions, [](const Question& question) { return question.ids.empty(); });
+  reading.schedule = std::make_unique<SharedSchedule>(
+      std::move(visits), std::move(sizes),
+      [&shape](std::int64_t begin, std::int64_t end) { return read_flops(shape, begin, end); });
+  return reading;
 }
 
 void Run::ask_all(models::Reader& reader, const Part& part, const Question& question,
@@ -273,55 +250,63 @@ void Run::ask_all(models::Reader& reader, const Part& part, const Question& ques
   }
 }
 
-void Run::read_and_ask(const Part& part, Questions& questions, Progress& progress) {
-  std::vector<PromptIds> prompts;
-  std::size_t longest = 0;
-  for (Question& question : questions) {
-    longest = std::max(longest, question.ids.size() + question.draft.size() +
-                                    static_cast<std::size_t>(question.room()));
-    prompts.push_back(std::move(question.ids));
+/// One thread's part of a reading. A thread for which memory does not suffice beside the others
+/// leaves its samples to them.
+void Run::read_along(Reading& reading, Progress& progress) {
+  const std::size_t hand = reading.schedule->join();
+  try {
+    read_and_ask(reading, hand, progress);
+  } catch (const std::bad_alloc&) {
+    reading.schedule->give_up(hand);
+  } catch (const c10::OutOfMemoryError&) {
+    reading.schedule->give_up(hand);
   }
+}
+
+void Run::read_and_ask(Reading& reading, std::size_t hand, Progress& progress) {
+  const Part& part = reading.part;
+  std::optional<Visit> visit = reading.schedule->next(hand);
+  if (!visit) return;
   std::vector<std::shared_ptr<models::CausalLM>> models;
   std::string names;
   for (const LoadedVariant& variant : *part.group) {
     models.push_back(variant.model);
     names += (names.empty() ? "" : ", ") + variant.info.name;
   }
-  models::Reader reader(models, static_cast<std::int64_t>(longest));
+  models::Reader reader(models, reading.longest);
 
   Marks marks(reader, work_.sweep().runtime.mark_memory);
-  for (const Visit& visit :
-       schedule_prefixes(prompts, chunk_, work_.sweep().runtime.share_prefixes)) {
-    const PromptIds& ids = prompts[visit.prompt];
+  for (; visit; visit = reading.schedule->next(hand)) {
+    const PromptIds& ids = reading.prompts[visit->prompt];
     const auto begin = std::chrono::steady_clock::now();
-    const std::int64_t start = marks.go_back(visit);
-    for (std::int64_t at = start; at < visit.tail; at += chunk_) {
+    const std::int64_t start = marks.go_back(*visit);
+    for (std::int64_t at = start; at < visit->tail; at += chunk_) {
       stop_if_interrupted();
       reader.read({ids.begin() + at, ids.begin() + at + chunk_});
       const std::int64_t next = at + chunk_;
-      const bool lost = next == visit.resume && !visit.last_return;  // to the budget
-      if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), next)) marks.set();
+      const bool lost = next == visit->resume && !visit->last_return;  // to the budget
+      if (lost || std::binary_search(visit->marks.begin(), visit->marks.end(), next)) marks.set();
     }
     // The last token gives the first logits: the variants part there.
     const auto last = static_cast<std::int64_t>(ids.size()) - 1;
-    if (last > visit.tail) reader.read({ids.begin() + visit.tail, ids.begin() + last});
-    ask_all(reader, part, questions[visit.prompt], {ids.begin(), ids.end()},
+    if (last > visit->tail) reader.read({ids.begin() + visit->tail, ids.begin() + last});
+    ask_all(reader, part, reading.questions[visit->prompt], {ids.begin(), ids.end()},
             {last - start,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
     progress.advance(part.sample_cost, fmt::format("{}  {}", part.work.label, names));
   }
 }
 
-void Run::record_failure(const Part& part, const Questions& questions, const std::string& outcome,
-                         const std::string& detail) {
-  for (const Question& question : questions)
-    for (const LoadedVariant& variant : *part.group) {
-      reports::Record record = question.blank;
+/// Records what did not fit in memory.
+void Run::record_unread(const Reading& reading) {
+  for (const std::size_t i : reading.schedule->unread())
+    for (const LoadedVariant& variant : *reading.part.group) {
+      reports::Record record = reading.questions[i].blank;
       record.variant = variant.info.fingerprint;
       if (journal_->has(record.variant, record.kind, record.task, record.length, record.index))
         continue;
-      record.outcome = outcome;
-      record.detail = detail;
+      record.outcome = "oom";
+      record.detail = "out of memory while reading the prompt";
       journal_->append(record);
     }
 }
@@ -353,24 +338,18 @@ bool Run::is_known(const Job& job, std::int64_t samples) const {
   return true;
 }
 
-/// Asks the first part.work.samples, or a piece of them; the caller has asked the first `from`
-/// before.
+/// Asks the first part.work.samples; the caller has asked the first `from` before.
 void Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
-  Questions questions = open_questions(part);
-  if (from == 0 && part.piece == 0) warn_if_short(part, questions, progress);
-  const double samples =
-      static_cast<double>(part.work.samples - from) / static_cast<double>(part.pieces);
-  progress.advance(
-      part.sample_cost * std::max(0.0, samples - static_cast<double>(questions.size())),
-      part.work.label);
-  if (questions.empty()) return;
-  try {
-    read_and_ask(part, questions, progress);
-  } catch (const std::bad_alloc&) {
-    record_failure(part, questions, "oom", "out of memory while reading the prompt");
-  } catch (const c10::OutOfMemoryError&) {
-    record_failure(part, questions, "oom", "out of memory while reading the prompt");
-  }
+  Reading reading = open(part);
+  if (from == 0) warn_if_short(part, reading.questions, progress);
+  const auto known = part.work.samples - from - static_cast<std::int64_t>(reading.questions.size());
+  progress.advance(part.sample_cost * static_cast<double>(std::max<std::int64_t>(0, known)),
+                   part.work.label);
+  crew_->share(*reading.schedule, [&] { read_along(reading, progress); });
+  // What several at once had no memory for may be possible alone.
+  if (reading.schedule->hands() > 1 && !reading.schedule->unread().empty())
+    read_along(reading, progress);
+  record_unread(reading);
 }
 
 void Run::run_job(const Job& job, Progress& progress) {
@@ -379,15 +358,15 @@ void Run::run_job(const Job& job, Progress& progress) {
   constexpr std::int64_t kFirstLook = 25;
   const std::int64_t all = job.work.samples;
   if (all < 1) return;
-  const double sample_cost = job.cost * static_cast<double>(job.pieces) / static_cast<double>(all) /
-                             static_cast<double>(job.groups.size());
+  const double sample_cost =
+      job.cost / static_cast<double>(all) / static_cast<double>(job.groups.size());
   std::int64_t asked = 0;
   while (asked < all) {
     const std::int64_t next = ends_early(job.work, work_.sweep())
                                   ? std::min(all, asked + std::max(kFirstLook, asked / 2))
                                   : all;
     for (const VariantGroup* group : job.groups) {
-      Part part{job.work, group, sample_cost, job.piece, job.pieces};
+      Part part{job.work, group, sample_cost};
       part.work.samples = next;
       run_part(part, asked, progress);
     }
@@ -399,32 +378,6 @@ void Run::run_job(const Job& job, Progress& progress) {
       job.work.label);
 }
 
-/// Takes jobs off the list with as many workers as pay. The first error stops all of them and is
-/// thrown; what was finished is in the journal.
-void Run::work_off(const std::vector<Job>& jobs, Progress& progress) {
-  const std::int64_t workers = count_workers(groups_, machine_);
-  std::atomic<std::size_t> next = 0;
-  std::exception_ptr failure;
-  std::mutex failure_lock;
-  const auto work = [&] {
-    if (workers > 1) at::set_num_threads(1);
-    for (std::size_t i = next++; i < jobs.size(); i = next++) {
-      try {
-        run_job(jobs[i], progress);
-      } catch (...) {
-        const std::lock_guard lock(failure_lock);
-        if (!failure) failure = std::current_exception();
-        next = jobs.size();
-      }
-    }
-  };
-  std::vector<std::jthread> threads;
-  for (std::int64_t i = 1; i < workers; ++i) threads.emplace_back(work);
-  work();
-  threads.clear();
-  if (failure) std::rethrow_exception(failure);
-}
-
 void Run::measure() {
   if (journal_->resumed() > 0)
     fmt::print(stderr, "continuing: {} records are there already{}\n", journal_->resumed(),
@@ -434,7 +387,7 @@ void Run::measure() {
   double total = 0;
   for (const Job& job : jobs) total += job.cost;
   Progress progress(work_.sweep().name, total, options_.quiet);
-  work_off(jobs, progress);
+  crew_->run(jobs.size(), [&](std::size_t i) { run_job(jobs[i], progress); });
 }
 
 reports::Report Run::finish() {
