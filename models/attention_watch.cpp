@@ -64,7 +64,7 @@ std::vector<HeadAttention> watch_attention(CausalLM& model, const std::vector<st
   }
   std::vector<HeadAttention> seen;
   std::int64_t layer = 0;
-  Pass pass = model.begin(tokens - rows, rows);
+  Pass pass = model.begin({tokens - rows}, rows);
   pass.watch = [&](const AttentionInputs& inputs) {
     for (std::int64_t head = 0; head < inputs.query.size(1); ++head) {
       seen.push_back(look(inputs, head, options, tokens));

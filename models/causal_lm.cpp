@@ -46,22 +46,31 @@ at::Tensor CausalLM::forward(const at::Tensor& ids, State& state, Logits logits)
 }
 
 at::Tensor CausalLM::forward_rows(const at::Tensor& ids, State& state, std::int64_t rows) {
+  return forward_rows(ids, std::vector{&state}, rows);
+}
+
+at::Tensor CausalLM::forward_rows(const at::Tensor& ids, const std::vector<State*>& states,
+                                  std::int64_t rows) {
   const at::NoGradGuard no_grad;
-  const std::int64_t tokens = ids.size(1);
-  const Pass pass = begin(state.position(), tokens);
+  const std::int64_t tokens = ids.size(1), last = num_layers() - 1;
+  std::vector<std::int64_t> positions;
+  for (const State* state : states) positions.push_back(state->position());
+  const Pass pass = begin(positions, tokens);
   at::Tensor hidden = embed(ids);
-  const std::int64_t last = num_layers() - 1;
-  for (std::int64_t i = 0; i < last; ++i) hidden = layer(i, hidden, &state.layer(i), pass, tokens);
-  // Only the wanted positions are needed above the last layer's memory.
-  hidden = layer(last, hidden, &state.layer(last), pass, rows);
-  state.advance(tokens);
+  for (std::int64_t i = 0; i <= last; ++i) {
+    std::vector<LayerState*> memories;
+    for (State* state : states) memories.push_back(&state->layer(i));
+    // Only the wanted positions are needed above the last layer's memory.
+    hidden = layer(i, hidden, LayerStates(std::move(memories)), pass, i == last ? rows : tokens);
+  }
+  for (State* state : states) state->advance(tokens);
   return rows == 0 ? at::Tensor() : head(hidden);
 }
 
 at::Tensor CausalLM::forward_train(const at::Tensor& ids,
                                    std::function<at::Tensor(const AttentionInputs&)> attend) {
   const std::int64_t tokens = ids.size(1);
-  Pass pass = begin(0, tokens);
+  Pass pass = begin({0}, tokens);
   pass.attend = std::move(attend);
   at::Tensor hidden = embed(ids);
   for (std::int64_t i = 0; i < num_layers(); ++i) hidden = layer(i, hidden, nullptr, pass, tokens);

@@ -68,9 +68,12 @@ struct AttentionInputs {
 
 /// What all layers of one forward pass share.
 struct Pass {
-  std::int64_t position = 0;  ///< absolute position of the first token
-  std::int64_t tokens = 0;
-  at::Tensor cos, sin;  ///< rotary tables [T, D/2] fp32; undefined without rotary layers
+  /// Absolute position of the first token: of each sequence, or one for all of them.
+  std::vector<std::int64_t> positions;
+  std::int64_t tokens = 0;  ///< of each sequence
+  /// Rotary tables, fp32: [T, D/2], or [B, T, D/2] with a position for each sequence. Undefined
+  /// without rotary layers.
+  at::Tensor cos, sin;
   /// Shown what softmax layers attend with, where set: for instruments.
   std::function<void(const AttentionInputs&)> watch{};
   /// Attends in place of the usual op, where set: [B, H, R, D].
@@ -100,18 +103,22 @@ class CausalLM : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& ids, State& state, Logits logits);
   /// Like forward, with logits of the last `rows` positions [B, rows, vocab].
   at::Tensor forward_rows(const at::Tensor& ids, State& state, std::int64_t rows);
+  /// The same for sequences that each have a state and a position of their own: ids [B, T] → logits
+  /// [B, rows, vocab].
+  at::Tensor forward_rows(const at::Tensor& ids, const std::vector<State*>& states,
+                          std::int64_t rows);
   /// Logits [B, T, vocab] of whole sequences from position 0, differentiable, keeping no state.
   /// `attend`: see Pass.
   at::Tensor forward_train(const at::Tensor& ids,
                            std::function<at::Tensor(const AttentionInputs&)> attend = {});
 
-  virtual Pass begin(std::int64_t position, std::int64_t tokens) const = 0;
+  /// `positions`: see Pass.
+  virtual Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const = 0;
   /// ids [B, T] → residual stream [B, T, d].
   virtual at::Tensor embed(const at::Tensor& ids) const = 0;
   /// Residual stream after layer `index`, for the last `rows` positions only: [B, rows, d]. The
-  /// state takes in all positions whatever `rows` is (0: only that). `state` null: the sequence
-  /// starts here and nothing is kept.
-  virtual at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+  /// states take in all positions whatever `rows` is (0: only that).
+  virtual at::Tensor layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                            const Pass& pass, std::int64_t rows) const = 0;
   /// Final norm and output projection: [B, R, d] → [B, R, vocab] fp32.
   virtual at::Tensor head(const at::Tensor& hidden) const = 0;

@@ -3,9 +3,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/base/error.h"
-#include "models/lookahead.h"
 
 namespace niah::models {
 namespace {
@@ -26,69 +26,125 @@ void score_draft(const at::Tensor& logits, const std::vector<std::int64_t>& draf
 
 }  // namespace
 
+GreedyDecoder::GreedyDecoder(std::vector<std::int64_t> tail, DecodeOptions options)
+    : options_(std::move(options)), pending_(std::move(tail)) {
+  check(!pending_.empty(), "decoding starts after at least one token");
+  if (!options_.draft.empty()) guess_.assign(options_.draft.begin(), options_.draft.end() - 1);
+  ids_ = pending_;
+  ids_.insert(ids_.end(), guess_.begin(), guess_.end());
+}
+
+/// Accepts the greedy tokens `best`: row i follows guess token i - 1, and tells whether token i is
+/// right. Counts those that are, and says which token came last; false: the output ends.
+bool GreedyDecoder::accept(const at::Tensor& best, std::size_t& right, std::int64_t& next) {
+  while (true) {
+    next = best[static_cast<std::int64_t>(right)].item<std::int64_t>();
+    if (contains(options_.eos_ids, next)) return false;
+    if (static_cast<std::int64_t>(out_.ids.size()) >= options_.max_new_tokens ||
+        (options_.exhausted && options_.exhausted(out_.ids))) {
+      out_.hit_limit = true;
+      return false;
+    }
+    out_.ids.push_back(next);
+    if (lookahead_) lookahead_->append(next);
+    if (options_.decided && options_.decided(out_.ids)) return false;
+    if (right == guess_.size() || next != guess_[right]) return true;
+    ++right;
+  }
+}
+
+/// Guesses anew, when `right` tokens of the last guess were.
+void GreedyDecoder::look_ahead(std::size_t right) {
+  if (lookahead_) {
+    lookahead_->learn(guess_.size(), right);
+  } else {
+    lookahead_.emplace(options_.prompt);
+    for (const std::int64_t id : out_.ids) lookahead_->append(id);
+  }
+  guess_.clear();
+  if (pending_.size() > 1 || options_.prompt.empty()) return;  // read before more is guessed on it
+  guess_ =
+      lookahead_->guess(options_.max_new_tokens - static_cast<std::int64_t>(out_.ids.size()) - 1);
+}
+
+GreedyDecoder::Next GreedyDecoder::take(const at::Tensor& logits) {
+  out_.computed_tokens += static_cast<std::int64_t>(ids_.size());
+  ++out_.passes;
+  if (!at::isfinite(logits).all().item<bool>()) {
+    out_.finite = false;
+    return Next::kDone;
+  }
+  if (!options_.draft.empty() && !out_.draft_rank) score_draft(logits, options_.draft, out_);
+
+  std::size_t right = 0;
+  std::int64_t next = 0;
+  if (!accept(logits.argmax(-1), right, next)) return Next::kDone;
+  const bool rewind = right < guess_.size();
+  if (rewind)
+    pending_.insert(pending_.end(), guess_.begin(), guess_.begin() + static_cast<long>(right));
+  else
+    pending_.clear();
+  pending_.push_back(next);
+  look_ahead(right);
+  ids_ = pending_;
+  ids_.insert(ids_.end(), guess_.begin(), guess_.end());
+  return rewind ? Next::kRewindAndRead : Next::kRead;
+}
+
+bool decode_pass(Reader& reader, std::size_t variant, GreedyDecoder& decoder) {
+  std::optional<Reader::Point> start;
+  if (decoder.rows() > 1) start = reader.mark();
+  const auto next = decoder.take(reader.read_one(variant, decoder.ids(), decoder.rows()));
+  if (next == GreedyDecoder::Next::kRewindAndRead) reader.rewind(*start);
+  return next != GreedyDecoder::Next::kDone;
+}
+
 Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<std::int64_t>& tail,
                          const DecodeOptions& options) {
-  check(!tail.empty(), "decoding starts after at least one token");
-  Generation out;
-  std::optional<Lookahead> lookahead;        // made when the expected answer's draft is used up
-  std::vector<std::int64_t> pending = tail;  // accepted, but not read yet
-  std::vector<std::int64_t> guess;           // what may follow them
-  if (!options.draft.empty()) guess.assign(options.draft.begin(), options.draft.end() - 1);
-  const auto is_full = [&] {
-    return static_cast<std::int64_t>(out.ids.size()) >= options.max_new_tokens ||
-           (options.exhausted && options.exhausted(out.ids));
-  };
-  while (true) {
-    // Row i of the logits follows guess token i - 1, and tells whether token i is right.
-    std::optional<Reader::Point> start;
-    if (!guess.empty()) start = reader.mark();
-    std::vector<std::int64_t> ids = pending;
-    ids.insert(ids.end(), guess.begin(), guess.end());
-    const at::Tensor logits =
-        reader.read_one(variant, ids, static_cast<std::int64_t>(guess.size()) + 1);
-    out.computed_tokens += static_cast<std::int64_t>(ids.size());
-    ++out.passes;
-    if (!at::isfinite(logits).all().item<bool>()) {
-      out.finite = false;
-      return out;
-    }
-    if (!options.draft.empty() && !out.draft_rank) score_draft(logits, options.draft, out);
-
-    const at::Tensor best = logits.argmax(-1);
-    std::size_t right = 0;
-    std::int64_t next = 0;
-    while (true) {
-      next = best[static_cast<std::int64_t>(right)].item<std::int64_t>();
-      if (contains(options.eos_ids, next)) return out;
-      if (is_full()) {
-        out.hit_limit = true;
-        return out;
-      }
-      out.ids.push_back(next);
-      if (lookahead) lookahead->append(next);
-      if (options.decided && options.decided(out.ids)) return out;
-      if (right == guess.size() || next != guess[right]) break;
-      ++right;
-    }
-
-    if (right < guess.size()) {  // take the state back to what is accepted
-      reader.rewind(*start);
-      pending.insert(pending.end(), guess.begin(), guess.begin() + static_cast<long>(right));
-      pending.push_back(next);
-    } else {
-      pending = {next};
-    }
-    if (lookahead) {
-      lookahead->learn(guess.size(), right);
-    } else {
-      lookahead.emplace(options.prompt);
-      for (const std::int64_t id : out.ids) lookahead->append(id);
-    }
-    const bool behind = pending.size() > 1;  // a rewound text is read before more is guessed on it
-    const auto room = options.max_new_tokens - static_cast<std::int64_t>(out.ids.size());
-    guess =
-        behind || options.prompt.empty() ? std::vector<std::int64_t>() : lookahead->guess(room - 1);
+  GreedyDecoder decoder(tail, options);
+  while (decode_pass(reader, variant, decoder)) {
   }
+  return decoder.generation();
+}
+
+namespace {
+
+/// A pass of one sequence, whatever it reads.
+bool decode_alone(CausalLM& model, Branch& branch) {
+  GreedyDecoder& decoder = *branch.decoder;
+  std::optional<Mark> start;
+  if (decoder.rows() > 1) start = branch.state.mark();
+  const at::Tensor ids = at::tensor(at::IntArrayRef(decoder.ids()), at::kLong).unsqueeze(0);
+  const at::Tensor logits = model.forward_rows(ids, branch.state, decoder.rows());
+  const auto next = decoder.take(logits.squeeze(0));
+  if (next == GreedyDecoder::Next::kRewindAndRead) branch.state.rewind(*start);
+  return next != GreedyDecoder::Next::kDone;
+}
+
+}  // namespace
+
+std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches) {
+  std::vector<bool> goes_on(branches.size());
+  std::vector<std::size_t> together;
+  std::vector<std::int64_t> ids;
+  std::vector<State*> states;
+  for (std::size_t i = 0; i < branches.size(); ++i) {
+    Branch& branch = *branches[i];
+    if (branch.decoder->ids().size() > 1) {
+      goes_on[i] = decode_alone(model, branch);
+      continue;
+    }
+    together.push_back(i);
+    ids.push_back(branch.decoder->ids().front());
+    states.push_back(&branch.state);
+  }
+  if (together.empty()) return goes_on;
+  const at::Tensor logits = model.forward_rows(
+      at::tensor(at::IntArrayRef(ids), at::kLong).unsqueeze(1), states, 1);  // [B, 1, vocab]
+  for (std::size_t i = 0; i < together.size(); ++i)
+    goes_on[together[i]] = branches[together[i]]->decoder->take(
+                               logits[static_cast<std::int64_t>(i)]) != GreedyDecoder::Next::kDone;
+  return goes_on;
 }
 
 }  // namespace niah::models

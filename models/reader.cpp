@@ -75,7 +75,7 @@ at::Tensor Reader::run_top(std::size_t variant, at::Tensor hidden, const Pass& p
 void Reader::read(const std::vector<std::int64_t>& ids) {
   const at::NoGradGuard no_grad;
   const at::Tensor tokens = as_tensor(ids);
-  const Pass pass = models_.front()->begin(position(), tokens.size(1));
+  const Pass pass = models_.front()->begin({position()}, tokens.size(1));
   const at::Tensor hidden = run_trunk(tokens, pass);
   for (std::size_t i = 0; i < models_.size(); ++i)
     run_top(i, shared_ > 0 ? hidden : models_[i]->embed(tokens), pass, 0);
@@ -86,7 +86,7 @@ at::Tensor Reader::read_one(std::size_t variant, const std::vector<std::int64_t>
   const at::NoGradGuard no_grad;
   check(tops_[variant].position() == position(), "this variant has not read the whole text");
   const at::Tensor tokens = as_tensor(ids);
-  const Pass pass = models_.front()->begin(position(), tokens.size(1));
+  const Pass pass = models_.front()->begin({position()}, tokens.size(1));
   const at::Tensor trunk = run_trunk(tokens, pass);
   const at::Tensor hidden =
       run_top(variant, shared_ > 0 ? trunk : models_[variant]->embed(tokens), pass, rows);
@@ -113,6 +113,14 @@ std::int64_t Reader::Point::bytes() const {
 void Reader::rewind(const Point& point) {
   trunk_.rewind(point.trunk);
   for (std::size_t i = 0; i < tops_.size(); ++i) tops_[i].rewind(point.tops[i]);
+}
+
+State Reader::fork(std::size_t variant, std::int64_t tokens) const {
+  return State::fork(trunk_, shared_, tops_[variant], tokens);
+}
+
+std::int64_t Reader::fork_bytes(std::size_t variant) const {
+  return trunk_.bytes() + tops_[variant].bytes();
 }
 
 std::int64_t Reader::bytes() const {

@@ -43,6 +43,11 @@ class Reader {
   Point mark() const;
   void rewind(const Point& point);
 
+  /// A state of one variant's own that goes on from here, with room for `tokens` positions in all.
+  State fork(std::size_t variant, std::int64_t tokens) const;
+  /// Bytes that such a state takes, at most.
+  std::int64_t fork_bytes(std::size_t variant) const;
+
   /// Bytes held by all states.
   std::int64_t bytes() const;
 

@@ -58,7 +58,7 @@ at::Tensor logits_at(CausalLM& model, const at::Tensor& ids, const Cuts& cuts,
   std::vector<at::Tensor> rows;
   std::int64_t begin = 0;
   for (const std::int64_t end : cuts) {
-    const Pass pass = model.begin(begin, end - begin);
+    const Pass pass = model.begin({begin}, end - begin);
     at::Tensor hidden = model.embed(ids.narrow(1, begin, end - begin));
     for (std::int64_t i = 0; i < model.num_layers(); ++i)
       hidden = model.layer(i, hidden, &state.layer(i), pass, end - begin);
@@ -79,7 +79,7 @@ at::Tensor layer_output(CausalLM& model, std::int64_t index, const at::Tensor& i
   const std::int64_t from = ids.size(1) - kDecoded;
   std::int64_t begin = 0;
   for (const std::int64_t end : cuts) {
-    const Pass pass = model.begin(begin, end - begin);
+    const Pass pass = model.begin({begin}, end - begin);
     const std::int64_t wanted = std::clamp<std::int64_t>(end - from, 0, end - begin);
     const at::Tensor out =
         model.layer(index, model.embed(ids.narrow(1, begin, end - begin)), &state, pass, wanted);

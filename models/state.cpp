@@ -71,6 +71,60 @@ KeyValue extend_window(Forgetting& layer, std::int64_t window, const KeyValue& f
   return {extend(layer.window_key, fresh.key), extend(layer.window_value, fresh.value)};
 }
 
+KvCache KvCache::copy(std::int64_t tokens) const {
+  KvCache copy;
+  copy.reserve(std::max(tokens, length_));
+  if (length_ > 0) copy.append(key(), value());
+  return copy;
+}
+
+at::Tensor LayerStates::joined(at::Tensor Forgetting::*part) const {
+  if (all_.empty()) return {};
+  if (all_.size() == 1) return all_.front()->forgetting.*part;
+  std::vector<at::Tensor> parts;
+  for (const LayerState* state : all_) parts.push_back(state->forgetting.*part);
+  return at::cat(parts);
+}
+
+void LayerStates::store(at::Tensor Forgetting::*part, const at::Tensor& joined) const {
+  if (all_.size() == 1) all_.front()->forgetting.*part = joined;
+  if (all_.size() <= 1) return;
+  std::int64_t i = 0;
+  for (LayerState* state : all_) state->forgetting.*part = joined.narrow(0, i++, 1);
+}
+
+std::vector<KeyValue> remember(const LayerStates& states, const KeyValue& fresh,
+                               std::int64_t window) {
+  if (states.empty()) return {fresh};
+  std::vector<KeyValue> seen;
+  for (std::int64_t i = 0; i < states.size(); ++i) {
+    const KeyValue own = states.size() == 1
+                             ? fresh
+                             : KeyValue{fresh.key.narrow(0, i, 1), fresh.value.narrow(0, i, 1)};
+    LayerState& state = states[i];
+    if (window > 0) {
+      seen.push_back(extend_window(state.forgetting, window, own));
+      continue;
+    }
+    state.cache.append(own.key, own.value);
+    seen.push_back({state.cache.key(), state.cache.value()});
+  }
+  return seen;
+}
+
+State State::fork(const State& lower, std::int64_t split, const State& upper, std::int64_t tokens) {
+  check(lower.position_ == upper.position_ && lower.layers_.size() == upper.layers_.size(),
+        "both parts of a state have read the same text");
+  State state(static_cast<std::int64_t>(lower.layers_.size()));
+  state.position_ = lower.position_;
+  for (std::size_t i = 0; i < state.layers_.size(); ++i) {
+    const State& source = static_cast<std::int64_t>(i) < split ? lower : upper;
+    state.layers_[i].cache = source.layers_[i].cache.copy(tokens);
+    state.layers_[i].forgetting = source.layers_[i].forgetting;
+  }
+  return state;
+}
+
 void State::reserve(std::int64_t tokens) {
   for (LayerState& layer : layers_) layer.cache.reserve(tokens);
 }

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace niah::models {
@@ -27,6 +28,8 @@ class KvCache {
   at::Tensor value() const { return value_.narrow(2, 0, length_); }
   /// Bytes held.
   std::int64_t bytes() const;
+  /// The same content in memory of its own, with room for `tokens` positions.
+  KvCache copy(std::int64_t tokens) const;
 
  private:
   void grow(const at::Tensor& like, std::int64_t needed);
@@ -61,6 +64,36 @@ struct LayerState {
   Forgetting forgetting;
 };
 
+/// One layer's memories of the sequences that go through it together, one for each of the batch.
+/// None where sequences start with the pass and nothing is kept (training).
+class LayerStates {
+ public:
+  /// One sequence; null: nothing is kept.
+  LayerStates(LayerState* only) {
+    if (only != nullptr) all_.push_back(only);
+  }
+  explicit LayerStates(std::vector<LayerState*> all) : all_(std::move(all)) {}
+
+  bool empty() const { return all_.empty(); }
+  std::int64_t size() const { return static_cast<std::int64_t>(all_.size()); }
+  LayerState& operator[](std::int64_t i) const { return *all_[static_cast<std::size_t>(i)]; }
+
+  /// One part of what forgets, of all sequences along the first dimension; undefined where nothing
+  /// is kept or read yet.
+  at::Tensor joined(at::Tensor Forgetting::*part) const;
+  /// Replaces it.
+  void store(at::Tensor Forgetting::*part, const at::Tensor& joined) const;
+
+ private:
+  std::vector<LayerState*> all_;
+};
+
+/// Takes a pass' keys and values [B, H_kv, T, D] in, and says what each sequence may look at:
+/// everything so far, or where `window` > 0 at least the last `window` keys of each position. Where
+/// nothing is kept that is what is fresh, of all sequences in one.
+std::vector<KeyValue> remember(const LayerStates& states, const KeyValue& fresh,
+                               std::int64_t window = 0);
+
 /// A point to come back to. Cheap: forgetting parts are shared, not copied; caches need only the
 /// position. Valid until the state is rewound to before it.
 struct Mark {
@@ -91,6 +124,10 @@ class State {
 
   /// Bytes held by caches and by what forgets.
   std::int64_t bytes() const;
+  /// Another state that goes on from here on its own: `lower`'s layers below `split`, `upper`'s
+  /// from there on, with room for `tokens` positions. Both have read the same text.
+  static State fork(const State& lower, std::int64_t split, const State& upper,
+                    std::int64_t tokens);
 
  private:
   std::vector<LayerState> layers_;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "models/ops/projection.h"
+
 namespace niah::models {
 
 Block::Block(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
@@ -19,9 +21,9 @@ Block::Block(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSour
   post_attention_layernorm = norm("post_attention_layernorm");
 }
 
-at::Tensor Block::operator()(const at::Tensor& h, LayerState* state, const Pass& pass,
+at::Tensor Block::operator()(const at::Tensor& h, const LayerStates& states, const Pass& pass,
                              std::int64_t rows) const {
-  const at::Tensor mixed = self_attn->mix((*input_layernorm)(h), state, pass, rows);
+  const at::Tensor mixed = self_attn->mix((*input_layernorm)(h), states, pass, rows);
   if (rows == 0) return mixed;
   const at::Tensor y = last_rows(h, rows) + mixed;
   return y + (*mlp)((*post_attention_layernorm)(y));
@@ -49,15 +51,14 @@ DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSourc
 
 at::Tensor DecoderLM::embed(const at::Tensor& ids) const { return (*embed_tokens_)(ids); }
 
-at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                             const Pass& pass, std::int64_t rows) const {
-  return (*blocks_[static_cast<std::size_t>(index)])(hidden, state, pass, rows);
+  return (*blocks_[static_cast<std::size_t>(index)])(hidden, states, pass, rows);
 }
 
 at::Tensor DecoderLM::head(const at::Tensor& hidden) const {
   const at::Tensor normed = (*norm_)(hidden);
-  const at::Tensor logits =
-      lm_head_ ? (*lm_head_)(normed) : at::linear(normed, embed_tokens_->weight);
+  const at::Tensor logits = lm_head_ ? (*lm_head_)(normed) : project(normed, embed_tokens_->weight);
   return logits.to(at::kFloat);
 }
 

@@ -17,8 +17,8 @@ namespace niah::models {
 /// A layer's sequence mixer (tensor prefix model.layers.{i}.self_attn).
 struct Mixer : torch::nn::Module {
   /// x [B, T, d], normed → the mixer's output for the last `rows` positions, [B, rows, d]. Takes
-  /// all T positions into `state`; null: the sequence starts here and nothing is kept.
-  virtual at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+  /// all T positions into `states`.
+  virtual at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                          std::int64_t rows) const = 0;
 };
 
@@ -39,7 +39,7 @@ struct Block : torch::nn::Module {
   Block(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
         const std::string& name);
   /// h [B, T, d] → [B, rows, d].
-  at::Tensor operator()(const at::Tensor& h, LayerState* state, const Pass& pass,
+  at::Tensor operator()(const at::Tensor& h, const LayerStates& states, const Pass& pass,
                         std::int64_t rows) const;
 
   std::shared_ptr<RmsNorm> input_layernorm, post_attention_layernorm;
@@ -52,7 +52,7 @@ struct Block : torch::nn::Module {
 class DecoderLM : public CausalLM {
  public:
   at::Tensor embed(const at::Tensor& ids) const override;
-  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                    const Pass& pass, std::int64_t rows) const override;
   at::Tensor head(const at::Tensor& hidden) const override;
 

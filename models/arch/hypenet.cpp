@@ -14,7 +14,6 @@
 #include <variant>
 
 #include "models/arch/decoder.h"
-#include "models/ops/attention.h"
 #include "models/ops/gate.h"
 #include "models/ops/lightning.h"
 #include "models/ops/rotary.h"
@@ -166,42 +165,41 @@ struct SoftmaxMixer : Mixer {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     at::Tensor k = (*k_norm)(split_heads((*k_proj)(x), c.head_dim));  // [B, H_kv, T, D]
     const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);       // [B, H_kv, T, D]
     if (c.softmax_rope) k = apply_rotary(k, pass.cos, pass.sin);
-    if (state != nullptr) state->cache.append(k, v);
+    const auto seen = remember(states, {k, v});
     if (rows == 0) return x.narrow(1, 0, 0);
 
     const at::Tensor wanted = last_rows(x, rows);                          // [B, R, d]
     at::Tensor q = (*q_norm)(split_heads((*q_proj)(wanted), c.head_dim));  // [B, H, R, D]
-    const std::int64_t skipped = pass.tokens - rows;
     if (c.softmax_rope)
-      q = apply_rotary(q, pass.cos.narrow(0, skipped, rows), pass.sin.narrow(0, skipped, rows));
-    q = scale_query(q, pass.position + skipped);
+      q = apply_rotary(q, last_table_rows(pass.cos, rows), last_table_rows(pass.sin, rows));
+    q = scale_query(q, pass);
 
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    const at::Tensor keys = state != nullptr ? state->cache.key() : k;  // [B, H_kv, n, D]
-    const at::Tensor values = state != nullptr ? state->cache.value() : v;
-    if (pass.watch) pass.watch({q, keys, values, scale});
-    at::Tensor o = merge_heads(  // [B, R, H*D]
-        pass.attend        ? pass.attend({q, keys, values, scale})
-        : state != nullptr ? attend_cached(q, keys, values, scale)
-                           : attend_whole(q, keys, values, scale));
+    at::Tensor o =  // [B, R, H*D]
+        merge_heads(attend(q, seen, {.scale = scale, .cached = !states.empty()}, pass));
     if (o_gate) o = sigmoid_product(o, (*o_gate)(wanted));
     return (*o_proj)(o);
   }
 
-  /// Applies s_t to queries [B, H, R, D] that start at `position`. Keys stay unscaled, so nothing
-  /// in the cache changes when the context grows.
-  at::Tensor scale_query(const at::Tensor& q, std::int64_t position) const {
+  /// Applies s_t to queries [B, H, R, D] of a pass' last R positions. Keys stay unscaled, so
+  /// nothing in the cache changes when the context grows.
+  at::Tensor scale_query(const at::Tensor& q, const Pass& pass) const {
     if (c.scaling.constant) return q * *c.scaling.constant;
     if (!c.scaling.log_base) return q;
-    const at::Tensor t = at::arange(position, position + q.size(2), q.options().dtype(at::kFloat));
-    const double denominator = std::log(std::trunc(*c.scaling.log_base));
-    const at::Tensor s = at::log(t + *c.scaling.log_base) / denominator;
-    return (q * s.view({1, 1, -1, 1})).to(q.scalar_type());
+    const auto a = static_cast<float>(*c.scaling.log_base);
+    const auto denominator = static_cast<float>(std::log(std::trunc(*c.scaling.log_base)));
+    std::vector<float> factors;
+    for (const std::int64_t position : pass.positions)
+      for (std::int64_t t = position + pass.tokens - q.size(2); t < position + pass.tokens; ++t)
+        factors.push_back(std::log(static_cast<float>(t) + a) / denominator);
+    const at::Tensor s = at::tensor(factors).view(
+        {static_cast<std::int64_t>(pass.positions.size()), 1, q.size(2), 1});
+    return (q * s.to(q.device())).to(q.scalar_type());
   }
 
   HypeNetConfig c;
@@ -238,7 +236,7 @@ struct LightningMixer : Mixer {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     at::Tensor q = split_heads((*q_proj)(x), c.lightning_dim);  // [B, L, T, D]
     at::Tensor k = split_heads((*k_proj)(x), c.lightning_dim);  // [B, L_kv, T, D]
@@ -251,10 +249,9 @@ struct LightningMixer : Mixer {
       q = apply_rotary(q, pass.cos, pass.sin);
       k = apply_rotary(k, pass.cos, pass.sin);
     }
-    const LightningResult result =
-        lightning_attention(q, k, v, slopes, c.lightning_scale,
-                            state != nullptr ? state->forgetting.recurrent : at::Tensor());
-    if (state != nullptr) state->forgetting.recurrent = result.state;
+    const LightningResult result = lightning_attention(q, k, v, slopes, c.lightning_scale,
+                                                       states.joined(&Forgetting::recurrent));
+    states.store(&Forgetting::recurrent, result.state);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     at::Tensor o = last_rows(merge_heads(result.output), rows);  // [B, R, L*D]
@@ -295,10 +292,10 @@ class HypeNet : public DecoderLM {
               : linear_cost(c_.lightning_heads, c_.lightning_dim, c_.lightning_dim));
   }
 
-  Pass begin(std::int64_t position, std::int64_t tokens) const override {
-    Pass pass{position, tokens, {}, {}};
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
+    Pass pass{positions, tokens, {}, {}};
     if (c_.softmax_rope || c_.lightning_rope)
-      std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, position, tokens);
+      std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
     return pass;
   }
 

@@ -14,8 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include "models/arch/decoder.h"
-#include "models/ops/attention.h"
 #include "models/ops/delta_rule.h"
+#include "models/ops/gate.h"
 #include "models/ops/rotary.h"
 
 namespace niah::models {
@@ -184,34 +184,19 @@ struct SoftmaxMixer : Mixer {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const at::Tensor k =
         apply_rotary(split_heads((*k_proj)(x), c.head_dim), pass.cos, pass.sin);  // [B, H_kv, T, D]
     const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);                   // [B, H_kv, T, D]
-    const KeyValue seen = remember({k, v}, state);
+    const auto seen = remember(states, {k, v}, window);
     if (rows == 0) return x.narrow(1, 0, 0);
 
-    const at::Tensor wanted = last_rows(x, rows);  // [B, R, d]
-    const std::int64_t skipped = pass.tokens - rows;
-    const at::Tensor q =
-        apply_rotary(split_heads((*q_proj)(wanted), c.head_dim), pass.cos.narrow(0, skipped, rows),
-                     pass.sin.narrow(0, skipped, rows));  // [B, H, R, D]
+    const at::Tensor q =  // [B, H, R, D]
+        apply_rotary(split_heads((*q_proj)(last_rows(x, rows)), c.head_dim),
+                     last_table_rows(pass.cos, rows), last_table_rows(pass.sin, rows));
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    if (pass.watch) pass.watch({q, seen.key, seen.value, scale, window});
-    const at::Tensor o = pass.attend  ? pass.attend({q, seen.key, seen.value, scale, window})
-                         : window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
-                         : state      ? attend_cached(q, seen.key, seen.value, scale)
-                                      : attend_whole(q, seen.key, seen.value, scale);
-    return (*o_proj)(merge_heads(o));
-  }
-
-  /// All keys and values that this pass may look at.
-  KeyValue remember(const KeyValue& fresh, LayerState* state) const {
-    if (state == nullptr) return fresh;
-    if (window > 0) return extend_window(state->forgetting, window, fresh);
-    state->cache.append(fresh.key, fresh.value);
-    return {state->cache.key(), state->cache.value()};
+    return (*o_proj)(merge_heads(attend(q, seen, {scale, window, !states.empty()}, pass)));
   }
 
   JetNemotronConfig c;
@@ -242,11 +227,11 @@ struct DynamicConvolution : torch::nn::Module {
   }
 
   /// values c [B, T, H*V] behind `tail` [B, w-1, H*V] → [B, T, H*V]: channel e of token t is
-  /// silu(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), the last tap on the token itself.
+  /// swish(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), the last tap on the token itself.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& c, const at::Tensor& tail) const {
     const KernelGenerator& make = *kernel_generator;
     const at::Tensor kernels =  // [B, T, H*V, w]: channel-major, the taps innermost
-        (*make.w2)(at::silu((*make.w1)(x))).unflatten(-1, {c.size(2), taps});
+        (*make.w2)(swish((*make.w1)(x))).unflatten(-1, {c.size(2), taps});
     const at::Tensor extended = at::cat({tail, c}, 1);
     at::Tensor sum;
     for (std::int64_t m = 0; m < taps; ++m) {
@@ -255,7 +240,7 @@ struct DynamicConvolution : torch::nn::Module {
           (kernels.select(3, m) * extended.narrow(1, m, c.size(1))).to(at::kFloat);
       sum = m == 0 ? product : sum + product;
     }
-    return at::silu(sum.to(c.scalar_type()));
+    return swish(sum.to(c.scalar_type()));
   }
 
   std::int64_t taps;
@@ -285,22 +270,25 @@ struct JetMixer : Mixer {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
-    const at::Tensor q = unit(split_heads(at::silu((*q_proj)(x)), c.key_dim), pass.tokens);
-    const at::Tensor k = unit(split_heads(at::silu((*k_proj)(x)), c.key_dim), pass.tokens);
+    const at::Tensor q = unit(split_heads(swish((*q_proj)(x)), c.key_dim), pass.tokens);
+    const at::Tensor k = unit(split_heads(swish((*k_proj)(x)), c.key_dim), pass.tokens);
     const at::Tensor v =
-        split_heads(convolve(x, state), c.value_dim).to(at::kFloat);  // [B, H, T, V]
-    const at::Tensor beta = at::sigmoid((*b_proj)(x)).to(at::kFloat).transpose(1, 2);
-    const at::Tensor step = at::softplus((*a_proj)(x).to(at::kFloat) + dt_bias.to(at::kFloat));
-    const at::Tensor log_decay =
-        (-at::exp(a_log.to(at::kFloat)) * step).transpose(1, 2);  // [B, H, T], <= 0
+        split_heads(convolve(x, states), c.value_dim).to(at::kFloat);              // [B, H, T, V]
+    const at::Tensor beta = each_sequence((*b_proj)(x), [](const at::Tensor& b) {  // [B, H, T]
+      return at::sigmoid(b).to(at::kFloat).transpose(1, 2);
+    });
+    const at::Tensor log_decay =  // [B, H, T], <= 0
+        each_sequence((*a_proj)(x), [&](const at::Tensor& a) {
+          const at::Tensor step = at::softplus(a.to(at::kFloat) + dt_bias.to(at::kFloat));
+          return (-at::exp(a_log.to(at::kFloat)) * step).transpose(1, 2);
+        });
 
     const double scale = 1 / std::sqrt(static_cast<double>(c.key_dim));
     const DeltaRuleResult result =
-        gated_delta_rule(q * scale, k, v, log_decay, beta,
-                         state != nullptr ? state->forgetting.recurrent : at::Tensor());
-    if (state != nullptr) state->forgetting.recurrent = result.state;
+        gated_delta_rule(q * scale, k, v, log_decay, beta, states.joined(&Forgetting::recurrent));
+    states.store(&Forgetting::recurrent, result.state);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     const at::Tensor o = result.output.narrow(2, pass.tokens - rows, rows).to(x.scalar_type());
@@ -317,24 +305,24 @@ struct JetMixer : Mixer {
   }
 
   /// The values, convolved over the last w tokens; keeps the tail.
-  at::Tensor convolve(const at::Tensor& x, LayerState* state) const {
+  at::Tensor convolve(const at::Tensor& x, const LayerStates& states) const {
     const at::Tensor values = (*v_proj)(x);  // [B, T, H*V]
     const std::int64_t kept = c.taps - 1;
-    at::Tensor tail = state != nullptr ? state->forgetting.tail : at::Tensor();
+    at::Tensor tail = states.joined(&Forgetting::tail);
     if (!tail.defined()) tail = at::zeros({values.size(0), kept, values.size(2)}, values.options());
-    if (state != nullptr) {
+    if (!states.empty()) {
       const at::Tensor all = at::cat({tail, last_rows(values, std::min(kept, values.size(1)))}, 1);
-      state->forgetting.tail = last_rows(all, kept).contiguous();
+      states.store(&Forgetting::tail, last_rows(all, kept).contiguous());
     }
     return (*dynamic_conv1d)(x, values, tail);
   }
 
   /// RMSNorm over the head, then the gate: all in fp32, rounded once. o [B, H, R, V].
   at::Tensor gated_norm(const at::Tensor& o, const at::Tensor& x) const {
-    const at::Tensor gate = split_heads((*g_proj)(x), c.value_dim).to(at::kFloat);
+    const at::Tensor gate = split_heads(swish((*g_proj)(x).to(at::kFloat)), c.value_dim);
     const at::Tensor normed =
         at::rms_norm(o.to(at::kFloat), {c.value_dim}, o_norm->weight.to(at::kFloat), c.jet_eps);
-    return (normed * at::silu(gate)).to(x.scalar_type());
+    return (normed * gate).to(x.scalar_type());
   }
 
   JetNemotronConfig c;
@@ -375,9 +363,9 @@ class JetNemotron : public DecoderLM {
                                                 kind == LayerKind::kSlidingWindow ? c_.window : 0));
   }
 
-  Pass begin(std::int64_t position, std::int64_t tokens) const override {
-    Pass pass{position, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, position, tokens);
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
+    Pass pass{positions, tokens, {}, {}};
+    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
     return pass;
   }
 

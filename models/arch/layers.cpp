@@ -2,7 +2,9 @@
 
 #include <torch/torch.h>
 
+#include "models/ops/attention.h"
 #include "models/ops/gate.h"
+#include "models/ops/projection.h"
 
 namespace niah::models {
 
@@ -12,7 +14,7 @@ Linear::Linear(TensorSource& source, const std::string& name, std::int64_t in, s
   if (with_bias) bias = register_parameter("bias", source.tensor(name + ".bias", {out}));
 }
 
-at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+at::Tensor Linear::operator()(const at::Tensor& x) const { return project(x, weight, bias); }
 
 RmsNorm::RmsNorm(TensorSource& source, const std::string& name, std::int64_t size, double eps,
                  NormRounding rounding)
@@ -55,6 +57,35 @@ at::Tensor merge_heads(const at::Tensor& x) {
 
 at::Tensor last_rows(const at::Tensor& x, std::int64_t rows) {
   return rows == x.size(1) ? x : x.narrow(1, x.size(1) - rows, rows);
+}
+
+at::Tensor last_table_rows(const at::Tensor& table, std::int64_t rows) {
+  return table.narrow(-2, table.size(-2) - rows, rows);
+}
+
+namespace {
+
+at::Tensor attend_one(const at::Tensor& query, const KeyValue& seen, const Attention& attention,
+                      const Pass& pass) {
+  const AttentionInputs inputs{query, seen.key, seen.value, attention.scale, attention.window};
+  if (pass.watch) pass.watch(inputs);
+  if (pass.attend) return pass.attend(inputs);
+  if (attention.window > 0)
+    return attend_window(query, seen.key, seen.value, attention.window, attention.scale);
+  return attention.cached ? attend_cached(query, seen.key, seen.value, attention.scale)
+                          : attend_whole(query, seen.key, seen.value, attention.scale);
+}
+
+}  // namespace
+
+at::Tensor attend(const at::Tensor& query, const std::vector<KeyValue>& seen,
+                  const Attention& attention, const Pass& pass) {
+  if (seen.size() == 1) return attend_one(query, seen.front(), attention, pass);
+  std::vector<at::Tensor> outputs;
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    outputs.push_back(
+        attend_one(query.narrow(0, static_cast<std::int64_t>(i), 1), seen[i], attention, pass));
+  return at::cat(outputs);
 }
 
 }  // namespace niah::models

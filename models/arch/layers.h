@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "models/causal_lm.h"
 #include "models/ops/norm.h"
 #include "models/weights.h"
 
@@ -53,5 +55,30 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim);
 at::Tensor merge_heads(const at::Tensor& x);
 /// The last `rows` of the T positions of [B, T, d].
 at::Tensor last_rows(const at::Tensor& x, std::int64_t rows);
+/// The last `rows` of the T positions of rotary tables [T, D/2] or [B, T, D/2].
+at::Tensor last_table_rows(const at::Tensor& table, std::int64_t rows);
+
+/// `f` of x [B, ...], of one sequence at a time where they decode together: libtorch rounds
+/// functions of the numbers behind the last whole vector of a tensor differently, and a few heads
+/// are no whole vector.
+template <typename F>
+at::Tensor each_sequence(const at::Tensor& x, const F& f) {
+  if (x.size(0) == 1 || x.size(1) > 1) return f(x);
+  std::vector<at::Tensor> all;
+  for (const at::Tensor& one : x.split(1)) all.push_back(f(one));
+  return at::cat(all);
+}
+
+/// How a softmax layer attends.
+struct Attention {
+  double scale = 1;         ///< on the product of query and key
+  std::int64_t window = 0;  ///< keys that a query sees, itself included; 0: all
+  bool cached = true;       ///< false: whole sequences, differentiable
+};
+
+/// Softmax attention of queries [B, H, R, D], the last R positions, to what each sequence has seen
+/// (remember): [B, H, R, D]. Through the pass' instruments where it has some.
+at::Tensor attend(const at::Tensor& query, const std::vector<KeyValue>& seen,
+                  const Attention& attention, const Pass& pass);
 
 }  // namespace niah::models

@@ -13,7 +13,6 @@
 #include <optional>
 
 #include "models/arch/decoder.h"
-#include "models/ops/attention.h"
 #include "models/ops/rotary.h"
 
 namespace niah::models {
@@ -165,34 +164,20 @@ struct SoftmaxMixer : Mixer {
   }
 
   /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, LayerState* state, const Pass& pass,
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     at::Tensor k = split_heads((*k_proj)(x), c.head_dim);  // [B, H_kv, T, D]
     if (k_norm) k = (*k_norm)(k);
     k = apply_rotary(k, pass.cos, pass.sin);
     const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);  // [B, H_kv, T, D]
-    const KeyValue seen = remember({k, v}, state);
+    const auto seen = remember(states, {k, v}, window);
     if (rows == 0) return x.narrow(1, 0, 0);
 
-    const std::int64_t skipped = pass.tokens - rows;
     at::Tensor q = split_heads((*q_proj)(last_rows(x, rows)), c.head_dim);  // [B, H, R, D]
     if (q_norm) q = (*q_norm)(q);
-    q = apply_rotary(q, pass.cos.narrow(0, skipped, rows), pass.sin.narrow(0, skipped, rows));
+    q = apply_rotary(q, last_table_rows(pass.cos, rows), last_table_rows(pass.sin, rows));
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
-    if (pass.watch) pass.watch({q, seen.key, seen.value, scale, window});
-    const at::Tensor o = pass.attend  ? pass.attend({q, seen.key, seen.value, scale, window})
-                         : window > 0 ? attend_window(q, seen.key, seen.value, window, scale)
-                         : state      ? attend_cached(q, seen.key, seen.value, scale)
-                                      : attend_whole(q, seen.key, seen.value, scale);
-    return (*o_proj)(merge_heads(o));
-  }
-
-  /// All keys and values that this pass may look at.
-  KeyValue remember(const KeyValue& fresh, LayerState* state) const {
-    if (state == nullptr) return fresh;
-    if (window > 0) return extend_window(state->forgetting, window, fresh);
-    state->cache.append(fresh.key, fresh.value);
-    return {state->cache.key(), state->cache.value()};
+    return (*o_proj)(merge_heads(attend(q, seen, {scale, window, !states.empty()}, pass)));
   }
 
   QwenConfig c;
@@ -228,9 +213,9 @@ class Qwen : public DecoderLM {
                                           kind == LayerKind::kSlidingWindow ? c_.window : 0));
   }
 
-  Pass begin(std::int64_t position, std::int64_t tokens) const override {
-    Pass pass{position, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, position, tokens);
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
+    Pass pass{positions, tokens, {}, {}};
+    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
     if (c_.yarn) {
       pass.cos = pass.cos * c_.yarn->attention_factor;
       pass.sin = pass.sin * c_.yarn->attention_factor;

@@ -29,6 +29,10 @@ at::Tensor by_kernel(const at::Tensor& a, const at::Tensor& b, const Pick& pick)
 
 }  // namespace
 
+at::Tensor swish(const at::Tensor& x) {
+  return has_kernel(x, x) ? sigmoid_product(x, x) : at::silu(x);
+}
+
 at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) {
   if (!has_kernel(gate, up)) return at::silu(gate) * up;
   return by_kernel(gate, up, [](const auto& kernels) { return kernels.silu_product; });

@@ -5,6 +5,10 @@
 
 namespace niah::models {
 
+/// x * sigmoid(x), also called SiLU. Where no gradient is wanted, on the CPU, a number's result
+/// does not depend on where in the tensor it stands.
+at::Tensor swish(const at::Tensor& x);
+
 /// silu(gate) * up, the middle of a SwiGLU (arXiv 2002.05202); both of one shape.
 at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up);
 

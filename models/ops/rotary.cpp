@@ -47,6 +47,20 @@ std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
   return {angles.cos(), angles.sin()};
 }
 
+std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
+                                                const std::vector<std::int64_t>& positions,
+                                                std::int64_t tokens) {
+  if (positions.size() == 1) return rotary_tables(frequencies, positions.front(), tokens);
+  // One by one: to the bit what each would have alone.
+  std::vector<at::Tensor> cos, sin;
+  for (const std::int64_t position : positions) {
+    const auto own = rotary_tables(frequencies, position, tokens);
+    cos.push_back(own.first);
+    sin.push_back(own.second);
+  }
+  return {at::stack(cos), at::stack(sin)};
+}
+
 namespace {
 
 bool has_kernel(const at::Tensor& x) {
@@ -57,6 +71,7 @@ bool has_kernel(const at::Tensor& x) {
 at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t heads = x.size(1), rows = x.size(2), dim = x.size(3);
   const at::Tensor c = cos.to(at::kFloat).contiguous(), s = sin.to(at::kFloat).contiguous();
+  const std::int64_t table = c.dim() == 3 ? c.stride(0) : 0;  // to the next sequence's
   at::Tensor output = at::empty(x.sizes(), x.options());
   const std::int64_t grain =
       std::max<std::int64_t>(1, cpu::kGrain / std::max<std::int64_t>(1, rows * dim));
@@ -65,7 +80,8 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
       for (std::int64_t i = begin; i < end; ++i)
         kernels.rotary({cpu::head_of<T>(x, i / heads, i % heads),
                         cpu::mutable_head_of<T>(output, i / heads, i % heads), x.stride(2), rows,
-                        dim, c.const_data_ptr<float>(), s.const_data_ptr<float>()});
+                        dim, c.const_data_ptr<float>() + i / heads * table,
+                        s.const_data_ptr<float>() + i / heads * table});
     });
   });
   return output;
@@ -74,9 +90,13 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
 }  // namespace
 
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  const at::Tensor c = cos.to(x.scalar_type());
-  const at::Tensor s = sin.to(x.scalar_type());
+  at::Tensor c = cos.to(x.scalar_type());
+  at::Tensor s = sin.to(x.scalar_type());
   if (has_kernel(x)) return by_kernel(x, c, s);
+  if (c.dim() == 3) {  // the same for all heads
+    c = c.unsqueeze(1);
+    s = s.unsqueeze(1);
+  }
   const auto halves = x.chunk(2, -1);
   return at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace niah::models {
 
@@ -27,9 +28,13 @@ at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScali
 /// The angle is an fp32 product, as in the reference implementations, also far out.
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
                                                 std::int64_t position, std::int64_t tokens);
+/// The same for sequences at different positions: [B, T, D/2]; [T, D/2] for a single one.
+std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
+                                                const std::vector<std::int64_t>& positions,
+                                                std::int64_t tokens);
 
-/// Rotates x [B, H, T, D]: element j is paired with j + D/2. cos, sin [T, D/2] are rounded to x's
-/// type.
+/// Rotates x [B, H, T, D]: element j is paired with j + D/2. cos, sin [T, D/2], or [B, T, D/2], are
+/// rounded to x's type.
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
 
 }  // namespace niah::models

@@ -2,9 +2,12 @@
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
+#include <vector>
+
 #include "models/ops/attention.h"
 #include "models/ops/lightning.h"
 #include "models/ops/norm.h"
+#include "models/ops/projection.h"
 
 namespace niah::models {
 namespace {
@@ -46,6 +49,33 @@ BENCHMARK(chunk_attention)
     ->ArgsProduct({{512, 1024}, {512, 16384}, {64, 128}, {0, 1}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+/// Decode's products: range(0) rows with weights of range(1) by range(1) that no cache holds, in
+/// bf16 where range(2). Bytes are those of the weights. By libtorch's own product for comparison.
+void few_rows(benchmark::State& bench,
+              at::Tensor (*product)(const at::Tensor&, const at::Tensor&)) {
+  const at::NoGradGuard no_grad;
+  const at::ScalarType dtype = bench.range(2) != 0 ? at::kBFloat16 : at::kFloat;
+  const std::int64_t size = bench.range(1);
+  const at::Tensor x = torch::randn({1, bench.range(0), size}).to(dtype);
+  std::vector<at::Tensor> weights;
+  for (std::int64_t bytes = 0; bytes < std::int64_t{256} << 20;) {
+    weights.push_back(torch::randn({size, size}).to(dtype));
+    bytes += static_cast<std::int64_t>(weights.back().nbytes());
+  }
+  std::size_t at = 0;
+  for (auto _ : bench) benchmark::DoNotOptimize(product(x, weights[at++ % weights.size()]));
+  bench.SetBytesProcessed(bench.iterations() * static_cast<std::int64_t>(weights.front().nbytes()));
+}
+const auto kFewRowsArguments = [](auto* bench) {
+  bench->ArgsProduct({{1, 2, 4, 8, 16}, {512, 2048}, {0, 1}})->UseRealTime();
+};
+BENCHMARK_CAPTURE(few_rows, ours, [](const at::Tensor& x, const at::Tensor& w) {
+  return project(x, w);
+})->Apply(kFewRowsArguments);
+BENCHMARK_CAPTURE(few_rows, libtorch, [](const at::Tensor& x, const at::Tensor& w) {
+  return at::linear(x, w);
+})->Apply(kFewRowsArguments);
 
 void lightning(benchmark::State& bench) {
   const at::NoGradGuard no_grad;

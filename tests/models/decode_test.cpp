@@ -157,5 +157,61 @@ TEST(DecodeGreedy, ReportsLogitsThatAreNotFinite) {
   EXPECT_FALSE(f.run({.max_new_tokens = 3, .eos_ids = {}, .draft = {}, .decided = {}}).finite);
 }
 
+TEST(DecodeTogether, EverySequenceGetsWhatItGetsAlone) {
+  Fixture f;
+  torch::manual_seed(7);
+  Reader reader({f.model}, 200);
+  std::vector<std::vector<std::int64_t>> prompts;
+  std::vector<Generation> alone;
+  std::vector<GreedyDecoder> decoders;
+  std::vector<Branch> branches;
+  const Reader::Point start = reader.mark();
+  for (std::int64_t i = 0; i < 7; ++i) {
+    const at::Tensor drawn = torch::randint(256, {20 + 9 * i}, at::kLong);
+    prompts.emplace_back(drawn.const_data_ptr<std::int64_t>(),
+                         drawn.const_data_ptr<std::int64_t>() + drawn.numel());
+  }
+  // The second and the fifth hold their own continuation, so that much of it can be guessed.
+  for (const std::size_t i : {1, 4}) {
+    reader.rewind(start);
+    reader.read({prompts[i].begin(), prompts[i].end() - 1});
+    const auto said = decode_greedy(reader, 0, {prompts[i].back()}, {.max_new_tokens = 20}).ids;
+    prompts[i].insert(prompts[i].begin(), said.begin(), said.end());
+  }
+  for (const auto& prompt : prompts) {
+    DecodeOptions options{.max_new_tokens = 15 + static_cast<std::int64_t>(alone.size()),
+                          .draft = {1, 2, 3},
+                          .prompt = prompt};
+    reader.rewind(start);
+    reader.read({prompt.begin(), prompt.end() - 1});
+    const Reader::Point before = reader.mark();
+    alone.push_back(decode_greedy(reader, 0, {prompt.back()}, options));
+    reader.rewind(before);
+    decoders.emplace_back(std::vector{prompt.back()}, options);
+    ASSERT_TRUE(decode_pass(reader, 0, decoders.back()));
+    branches.push_back({nullptr, reader.fork(0, 200)});
+  }
+  for (std::size_t i = 0; i < branches.size(); ++i) branches[i].decoder = &decoders[i];
+  std::vector<Branch*> going;
+  for (Branch& branch : branches) going.push_back(&branch);
+  std::int64_t passes = 0;
+  while (!going.empty()) {
+    const std::vector<bool> goes_on = decode_pass(*f.model, going);
+    std::vector<Branch*> left;
+    for (std::size_t i = 0; i < going.size(); ++i)
+      if (goes_on[i]) left.push_back(going[i]);
+    going = left;
+    ASSERT_LT(++passes, 100);
+  }
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    const Generation& found = decoders[i].generation();
+    EXPECT_EQ(found.ids, alone[i].ids);
+    EXPECT_EQ(found.draft_log_prob, alone[i].draft_log_prob);
+    EXPECT_EQ(found.passes, alone[i].passes);
+    EXPECT_EQ(found.computed_tokens, alone[i].computed_tokens);
+    EXPECT_TRUE(found.hit_limit);
+  }
+}
+
 }  // namespace
 }  // namespace niah::models

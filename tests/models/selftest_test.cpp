@@ -28,14 +28,14 @@ class Amnesiac : public CausalLM {
     register_module("inner", inner_);
     info_ = inner_->info();
   }
-  Pass begin(std::int64_t position, std::int64_t tokens) const override {
-    return inner_->begin(position, tokens);
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
+    return inner_->begin(positions, tokens);
   }
   at::Tensor embed(const at::Tensor& ids) const override { return inner_->embed(ids); }
-  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, LayerState* state,
+  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                    const Pass& pass, std::int64_t rows) const override {
-    if (pass.position == 128) *state = LayerState();
-    return inner_->layer(index, hidden, state, pass, rows);
+    if (pass.positions.front() == 128) states[0] = LayerState();
+    return inner_->layer(index, hidden, states, pass, rows);
   }
   at::Tensor head(const at::Tensor& hidden) const override { return inner_->head(hidden); }
   std::vector<SoftmaxLayer> softmax_layers() const override { return inner_->softmax_layers(); }

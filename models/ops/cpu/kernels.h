@@ -82,6 +82,15 @@ struct RotaryRows {
   const float *cos, *sin;
 };
 
+/// Products of rows [rows, inputs] with a weight [outputs, inputs], for its outputs [begin, end).
+template <typename T>
+struct RowProducts {
+  const T *x, *weight, *bias;  ///< bias null: none
+  T* output;
+  std::int64_t x_stride, output_stride;
+  std::int64_t rows, inputs, begin, end;
+};
+
 /// Kernels for numbers of type T, float or c10::BFloat16.
 template <typename T>
 struct TypedKernels {
@@ -95,6 +104,7 @@ struct TypedKernels {
   /// x * sigmoid(gate)
   void (*sigmoid_product)(const T* x, const T* gate, T* output, std::int64_t count);
   void (*lightning)(const LightningHead<T>& head);
+  void (*row_products)(const RowProducts<T>& products);
 };
 
 struct Kernels {

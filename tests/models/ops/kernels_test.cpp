@@ -10,6 +10,7 @@
 #include "models/ops/gate.h"
 #include "models/ops/lightning.h"
 #include "models/ops/norm.h"
+#include "models/ops/projection.h"
 #include "models/ops/reference.h"
 #include "models/ops/rotary.h"
 
@@ -66,6 +67,32 @@ TEST_P(Kernels, NormRoundsBeforeTheWeightWhereTheCheckpointWasTrainedSo) {
   const at::Tensor found = rms_norm(x, weight, 1e-6, NormRounding::kBeforeWeight).to(at::kDouble);
   const double allowed = GetParam() == at::kFloat ? 1e-6 : 1.0 / 256 + 1e-6;
   EXPECT_LT(((found - expected).abs() / (expected.abs() + 1e-3)).max().item<double>(), allowed);
+}
+
+TEST_P(Kernels, ProductsOfAFewRowsAreTheReferences) {
+  for (const std::int64_t inputs : {16, 24, 512, 1536, 20})
+    for (const std::int64_t outputs : {1, 3, 64, 131}) {
+      const at::Tensor weight = draw({outputs, inputs}), bias = draw({outputs});
+      for (const std::int64_t rows : {1, 2, 5, 16, 17}) {
+        const at::Tensor x = draw({1, rows, inputs});
+        const at::Tensor expected =
+            at::linear(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
+        expect_close(project(x, weight, bias), expected);
+        expect_close(project(x, weight), expected - bias.to(at::kDouble));
+      }
+    }
+}
+
+TEST_P(Kernels, AProductDoesNotDependOnTheRowsBesideIt) {
+  for (const std::int64_t inputs : {64, 1536, 20}) {
+    const at::Tensor weight = draw({67, inputs}), bias = draw({67});
+    const at::Tensor x = draw({kFewRows, 1, inputs});
+    for (std::int64_t rows = 1; rows <= kFewRows; ++rows) {
+      const at::Tensor together = project(x.narrow(0, 0, rows), weight, bias);
+      for (std::int64_t i = 0; i < rows; ++i)
+        EXPECT_TRUE(at::equal(together.narrow(0, i, 1), project(x.narrow(0, i, 1), weight, bias)));
+    }
+  }
 }
 
 TEST_P(Kernels, RotaryTurnsPairsOfHalves) {

@@ -1,0 +1,69 @@
+// Products of a few rows with a weight: bound by reading the weight once.
+#pragma once
+
+#include <ATen/cpu/vec/functional.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "models/ops/cpu/kernels.h"
+#include "models/ops/cpu/vectors.h"
+
+namespace niah::models::cpu {
+inline namespace NIAH_INSTRUCTION_SET {
+
+inline float reduced(const Vec& x) {
+  return at::vec::vec_reduce_all<float>([](Vec& a, Vec& b) { return a + b; }, x);
+}
+
+/// R rows by O outputs. Every sum runs over the input in vectors, in one order whatever R and O
+/// are.
+template <typename T, int R, int O>
+void tile_of_rows(const RowProducts<T>& in, std::int64_t row, std::int64_t out) {
+  const T* x = in.x + row * in.x_stride;
+  const T* weight = in.weight + out * in.inputs;
+  Vec sum[R][O];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int o = 0; o < O; ++o) sum[r][o] = Vec(0.0F);
+  for (std::int64_t k = 0; k < in.inputs; k += kWidth) {
+    Vec factors[R];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) factors[r] = load(x + r * in.x_stride + k);
+#pragma GCC unroll 8
+    for (int o = 0; o < O; ++o) {
+      const Vec w = load(weight + o * in.inputs + k);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) sum[r][o] = at::vec::fmadd(factors[r], w, sum[r][o]);
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int o = 0; o < O; ++o) {
+      const float bias = in.bias == nullptr ? 0.0F : static_cast<float>(in.bias[out + o]);
+      in.output[(row + r) * in.output_stride + out + o] = static_cast<T>(reduced(sum[r][o]) + bias);
+    }
+}
+
+template <typename T, int O>
+void rows_of_outputs(const RowProducts<T>& in, std::int64_t out) {
+  // As many sums as leave registers for the factors: 16 of 32 with AVX-512, 8 of 16 before.
+  constexpr int kRows = kWidth >= 16 ? 4 : 2;
+  std::int64_t row = 0;
+  for (; row + kRows <= in.rows; row += kRows) tile_of_rows<T, kRows, O>(in, row, out);
+  if (kRows > 2 && row + 2 <= in.rows) {
+    tile_of_rows<T, 2, O>(in, row, out);
+    row += 2;
+  }
+  if (row < in.rows) tile_of_rows<T, 1, O>(in, row, out);
+}
+
+template <typename T>
+void row_products(const RowProducts<T>& in) {
+  std::int64_t out = in.begin;
+  for (; out + 4 <= in.end; out += 4) rows_of_outputs<T, 4>(in, out);
+  for (; out < in.end; ++out) rows_of_outputs<T, 1>(in, out);
+}
+
+}  // namespace NIAH_INSTRUCTION_SET
+}  // namespace niah::models::cpu

@@ -1,0 +1,54 @@
+#include "models/ops/projection.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "models/ops/cpu/applies.h"
+
+namespace niah::models {
+namespace {
+
+bool has_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return x.is_contiguous() && weight.is_contiguous() &&
+         cpu::applies({x, weight, bias.defined() ? bias : weight}) &&
+         cpu::has_whole_rows({x, weight});
+}
+
+at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  const std::int64_t inputs = weight.size(1), outputs = weight.size(0);
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = outputs;
+  at::Tensor output = at::empty(shape, x.options());
+  const std::int64_t grain =
+      std::max<std::int64_t>(4, cpu::kGrain / std::max<std::int64_t>(1, inputs));
+  cpu::with_kernels(x, [&]<typename T>(const cpu::TypedKernels<T>& kernels) {
+    at::parallel_for(0, outputs, grain, [&](std::int64_t begin, std::int64_t end) {
+      kernels.row_products({.x = x.const_data_ptr<T>(),
+                            .weight = weight.const_data_ptr<T>(),
+                            .bias = bias.defined() ? bias.const_data_ptr<T>() : nullptr,
+                            .output = output.mutable_data_ptr<T>(),
+                            .x_stride = inputs,
+                            .output_stride = outputs,
+                            .rows = x.numel() / inputs,
+                            .inputs = inputs,
+                            .begin = begin,
+                            .end = end});
+    });
+  });
+  return output;
+}
+
+}  // namespace
+
+at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (!x.device().is_cpu() || x.numel() > kFewRows * x.size(-1)) return at::linear(x, weight, bias);
+  if (has_kernel(x, weight, bias)) return by_kernel(x, weight, bias);
+  std::vector<at::Tensor> sequences;
+  for (const at::Tensor& one : x.split(1)) sequences.push_back(at::linear(one, weight, bias));
+  return at::cat(sequences);
+}
+
+}  // namespace niah::models
