@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <new>
 
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/run/memory_guard.h"
 #include "tasks/scoring.h"
 
 namespace niah {
@@ -46,25 +46,6 @@ bool is_decided(const Question& question, const std::string& output) {
   return tasks::string_match_all(tasks::answer_after_thought(output), question.blank.expected) == 1;
 }
 
-/// Keeps the room of thought and answer apart.
-class Room {
- public:
-  explicit Room(const Question& question) : question_(&question) {}
-
-  /// Whether the part that `output`, of so many tokens, is in has used up its own.
-  bool is_used_up(const std::string& output, std::int64_t tokens) {
-    if (tasks::is_thinking(output)) {
-      thought_ = tokens;
-      return tokens >= question_->max_thinking_tokens;
-    }
-    return tokens - thought_ >= question_->max_new_tokens;
-  }
-
- private:
-  const Question* question_;
-  std::int64_t thought_ = 0;
-};
-
 void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
                   const Question& question) {
   // The prompt serves to recognise what was copied from it; a hit needs no such look.
@@ -92,24 +73,6 @@ void score_reasoning(reports::Record& record, const std::string& output, bool hi
                          : said.empty()               ? MissClass::kEmpty
                                                       : MissClass::kGarbage;
   record.miss = tasks::miss_class_name(miss);
-}
-
-void fill(reports::Record& record, const models::Generation& generation, const Question& question,
-          const models::Tokenizer& tokenizer) {
-  record.computed_tokens = generation.computed_tokens;
-  if (!generation.finite) {
-    record.outcome = "not_finite";
-    record.detail = "a logit was NaN or infinite";
-    return;
-  }
-  const std::string output = question.open_thought + decode(tokenizer, generation.ids);
-  keep_output(record, output, generation.ids);
-  record.value_log_prob = generation.draft_log_prob;
-  record.value_rank = generation.draft_rank;
-  if (question.set)
-    score_reasoning(record, output, generation.hit_limit, question);
-  else
-    score_needle(record, output, generation.hit_limit, question);
 }
 
 }  // namespace
@@ -186,38 +149,77 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
   return question;
 }
 
-reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,
-                    const std::vector<std::int64_t>& eos_ids, const Question& question,
-                    const TokenIds& prompt, const models::Tokenizer& tokenizer) {
-  const auto begin = std::chrono::steady_clock::now();
-  reports::Record record = question.blank;
-  record.variant = fingerprint;
+Asking::Asking(const Question& question, const std::string& fingerprint,
+               std::vector<std::int64_t> eos_ids, const TokenIds& prompt,
+               const models::Tokenizer& tokenizer)
+    : question_(&question),
+      tokenizer_(&tokenizer),
+      fingerprint_(fingerprint),
+      decoder_({prompt.back()}, options(std::move(eos_ids), prompt)) {}
+
+std::string Asking::read(const TokenIds& ids) const {
+  return question_->open_thought + decode(*tokenizer_, ids);
+}
+
+models::DecodeOptions Asking::options(std::vector<std::int64_t> eos_ids, const TokenIds& prompt) {
   models::DecodeOptions options;
-  options.max_new_tokens = question.room();
-  options.eos_ids = eos_ids;
-  options.draft = question.draft;
+  options.max_new_tokens = question_->room();
+  options.eos_ids = std::move(eos_ids);
+  options.draft = question_->draft;
   options.prompt = prompt;
-  const auto read = [&](const TokenIds& ids) {
-    return question.open_thought + decode(tokenizer, ids);
-  };
-  if (question.stop_when_decided)
-    options.decided = [&](const TokenIds& ids) { return is_decided(question, read(ids)); };
-  Room room(question);
-  if (question.max_thinking_tokens > 0)
-    options.exhausted = [&](const TokenIds& ids) {
-      return room.is_used_up(read(ids), static_cast<std::int64_t>(ids.size()));
+  if (question_->stop_when_decided)
+    options.decided = [this](const TokenIds& ids) { return is_decided(*question_, read(ids)); };
+  if (question_->max_thinking_tokens > 0)
+    options.exhausted = [this](const TokenIds& ids) {
+      // Thought and answer have room of their own.
+      const auto tokens = static_cast<std::int64_t>(ids.size());
+      if (tasks::is_thinking(read(ids))) {
+        thought_ = tokens;
+        return tokens >= question_->max_thinking_tokens;
+      }
+      return tokens - thought_ >= question_->max_new_tokens;
     };
-  try {
-    fill(record, models::decode_greedy(reader, variant, {prompt.back()}, options), question,
-         tokenizer);
-  } catch (const std::bad_alloc&) {
-    record.outcome = "oom";
-    record.detail = "out of memory while decoding";
-  } catch (const c10::OutOfMemoryError& error) {
-    record.outcome = "oom";
-    record.detail = "out of memory while decoding";
+  return options;
+}
+
+bool Asking::pass(models::Reader& reader, std::size_t variant) {
+  const auto begin = std::chrono::steady_clock::now();
+  bool goes_on = false;
+  if (!fits_in_memory([&] { goes_on = models::decode_pass(reader, variant, decoder_); }))
+    fail("oom", "out of memory while decoding");
+  book(0, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  return goes_on;
+}
+
+void Asking::book(std::int64_t tokens, double seconds) {
+  booked_tokens_ += tokens;
+  seconds_ += seconds;
+}
+
+void Asking::fail(const std::string& outcome, const std::string& detail) {
+  outcome_ = outcome;
+  detail_ = detail;
+}
+
+reports::Record Asking::record() const {
+  const models::Generation& generation = decoder_.generation();
+  reports::Record record = question_->blank;
+  record.variant = fingerprint_;
+  record.computed_tokens = booked_tokens_ + generation.computed_tokens;
+  record.seconds = seconds_;
+  if (!outcome_.empty() || !generation.finite) {
+    record.outcome = generation.finite ? outcome_ : "not_finite";
+    record.detail = generation.finite ? detail_ : "a logit was NaN or infinite";
+    return record;
   }
-  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const std::string output = read(generation.ids);
+  keep_output(record, output, generation.ids);
+  record.value_log_prob = generation.draft_log_prob;
+  record.value_rank = generation.draft_rank;
+  if (question_->set)
+    score_reasoning(record, output, generation.hit_limit, *question_);
+  else
+    score_needle(record, output, generation.hit_limit, *question_);
   return record;
 }
 

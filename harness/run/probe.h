@@ -56,10 +56,40 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
 void keep_output(reports::Record& record, const std::string& output,
                  const std::vector<std::int64_t>& ids);
 
-/// Asks one variant. `reader` stands before the last token of `prompt`. Running out of memory and
-/// non-finite logits become outcomes of the record, not errors.
-reports::Record ask(models::Reader& reader, std::size_t variant, const std::string& fingerprint,
-                    const std::vector<std::int64_t>& eos_ids, const Question& question,
-                    const TokenIds& prompt, const models::Tokenizer& tokenizer);
+/// One question to one variant, from the prompt's last token to the scored record.
+class Asking {
+ public:
+  /// `question` and `tokenizer` outlive it, `prompt` its first pass.
+  Asking(const Question& question, const std::string& fingerprint,
+         std::vector<std::int64_t> eos_ids, const TokenIds& prompt,
+         const models::Tokenizer& tokenizer);
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+  /// One pass in `reader`, which stands before the first time behind all but the last token of the
+  /// prompt; whether it goes on. Running out of memory ends it.
+  bool pass(models::Reader& reader, std::size_t variant);
+  models::GreedyDecoder& decoder() { return decoder_; }
+  const models::GreedyDecoder& decoder() const { return decoder_; }
+
+  /// Counts what else was computed for it.
+  void book(std::int64_t tokens, double seconds);
+  /// It ended for a reason that is none of the model's.
+  void fail(const std::string& outcome, const std::string& detail);
+  /// The record of what has been generated; non-finite logits are an outcome, not an error.
+  reports::Record record() const;
+
+ private:
+  models::DecodeOptions options(std::vector<std::int64_t> eos_ids, const TokenIds& prompt);
+  std::string read(const TokenIds& ids) const;
+
+  const Question* question_;
+  const models::Tokenizer* tokenizer_;
+  std::string fingerprint_, outcome_, detail_;
+  std::int64_t booked_tokens_ = 0;
+  double seconds_ = 0;
+  std::int64_t thought_ = 0;  ///< tokens of the thought so far
+  models::GreedyDecoder decoder_;
+};
 
 }  // namespace niah

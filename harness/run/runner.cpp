@@ -7,7 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <map>
-#include <new>
+#include <optional>
 #include <utility>
 
 #include "harness/base/error.h"
@@ -16,7 +16,9 @@
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/run/branches.h"
 #include "harness/run/crew.h"
+#include "harness/run/memory_guard.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
 #include "harness/run/pricing.h"
@@ -29,6 +31,40 @@
 
 namespace niah {
 namespace {
+
+/// The points of one reader to come back to, within a budget of bytes. What was dropped is read
+/// again, in the same pieces.
+class Marks {
+ public:
+  Marks(models::Reader& reader, std::int64_t budget) : reader_(&reader), budget_(budget) {
+    points_.emplace(0, reader.mark());
+  }
+
+  /// Rewinds to where `visit` goes on, or to the last point before it that is still there; says
+  /// where.
+  std::int64_t go_back(const Visit& visit) {
+    points_.erase(points_.upper_bound(visit.resume), points_.end());
+    const auto latest = std::prev(points_.end());
+    const std::int64_t at = latest->first;
+    reader_->rewind(latest->second);
+    if (visit.last_return && at == visit.resume && at > 0) points_.erase(latest);
+    return at;
+  }
+
+  /// Remembers where the reader stands. Beyond the budget the earliest points go first: they are
+  /// come back to last.
+  void set() {
+    const auto [added, is_new] = points_.emplace(reader_->position(), reader_->mark());
+    const std::int64_t each = added->second.bytes();
+    while (points_.size() > 2 && each * static_cast<std::int64_t>(points_.size()) > budget_)
+      points_.erase(std::next(points_.begin()));
+  }
+
+ private:
+  models::Reader* reader_;
+  std::int64_t budget_;
+  std::map<std::int64_t, models::Reader::Point> points_;
+};
 
 /// Everything a run holds while it goes.
 class Run {
@@ -80,9 +116,10 @@ class Run {
   bool is_known(const Job& job, std::int64_t samples) const;
   void warn_if_short(const Part& part, const Questions& questions, Progress& progress);
   void read_along(Reading& reading, Progress& progress);
-  void read_and_ask(Reading& reading, std::size_t hand, Progress& progress);
-  void ask_all(models::Reader& reader, const Part& part, const Question& question,
-               const TokenIds& prompt, Shared shared);
+  Shared read_prompt(models::Reader& reader, Marks& marks, const Visit& visit,
+                     const PromptIds& ids) const;
+  void ask_all(models::Reader& reader, Branches& branches, const Part& part,
+               const Question& question, const TokenIds& prompt, Shared shared);
   void record_unread(const Reading& reading);
 
   RunOptions options_;
@@ -94,40 +131,6 @@ class Run {
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Crew> crew_;
-};
-
-/// The points of one reader to come back to, within a budget of bytes. What was dropped is read
-/// again, in the same pieces.
-class Marks {
- public:
-  Marks(models::Reader& reader, std::int64_t budget) : reader_(&reader), budget_(budget) {
-    points_.emplace(0, reader.mark());
-  }
-
-  /// Rewinds to where `visit` goes on, or to the last point before it that is still there; says
-  /// where.
-  std::int64_t go_back(const Visit& visit) {
-    points_.erase(points_.upper_bound(visit.resume), points_.end());
-    const auto latest = std::prev(points_.end());
-    const std::int64_t at = latest->first;
-    reader_->rewind(latest->second);
-    if (visit.last_return && at == visit.resume && at > 0) points_.erase(latest);
-    return at;
-  }
-
-  /// Remembers where the reader stands. Beyond the budget the earliest points go first: they are
-  /// come back to last.
-  void set() {
-    const auto [added, is_new] = points_.emplace(reader_->position(), reader_->mark());
-    const std::int64_t each = added->second.bytes();
-    while (points_.size() > 2 && each * static_cast<std::int64_t>(points_.size()) > budget_)
-      points_.erase(std::next(points_.begin()));
-  }
-
- private:
-  models::Reader* reader_;
-  std::int64_t budget_;
-  std::map<std::int64_t, models::Reader::Point> points_;
 };
 
 std::vector<std::int64_t> eos_ids(const models::CausalLM& model, const models::Tokenizer& tokenizer,
@@ -230,71 +233,77 @@ Run::Reading Run::open(const Part& part) const {
   return reading;
 }
 
-void Run::ask_all(models::Reader& reader, const Part& part, const Question& question,
-                  const TokenIds& prompt, Shared shared) {
+void Run::ask_all(models::Reader& reader, Branches& branches, const Part& part,
+                  const Question& question, const TokenIds& prompt, Shared shared) {
   const models::Reader::Point before = reader.mark();
   for (std::size_t v = 0; v < part.group->size(); ++v) {
     const LoadedVariant& variant = (*part.group)[v];
     if (journal_->has(variant.info.fingerprint, question.blank.kind, question.blank.task,
                       question.blank.length, question.blank.index))
       continue;
-    reports::Record record = ask(reader, v, variant.info.fingerprint,
-                                 eos_ids(*variant.model, work_.tokenizer(), work_.format()),
-                                 question, prompt, work_.tokenizer());
+    auto asking = std::make_unique<Asking>(
+        question, variant.info.fingerprint,
+        eos_ids(*variant.model, work_.tokenizer(), work_.format()), prompt, work_.tokenizer());
     // What was read for all variants together is booked on the first of them.
     const Shared once = std::exchange(shared, {});
-    record.computed_tokens += once.tokens;
-    record.seconds += once.seconds;
-    journal_->append(record);
+    asking->book(once.tokens, once.seconds);
+    bool goes_on = true;
+    while (goes_on && !branches.pays(reader, v, *asking)) goes_on = asking->pass(reader, v);
+    if (goes_on)
+      branches.add(reader, v, std::move(asking));
+    else
+      journal_->append(asking->record());
     reader.rewind(before);
   }
+}
+
+/// Reads a prompt but for its last token: that gives the first logits, and the variants part there.
+Run::Shared Run::read_prompt(models::Reader& reader, Marks& marks, const Visit& visit,
+                             const PromptIds& ids) const {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::int64_t start = marks.go_back(visit);
+  for (std::int64_t at = start; at < visit.tail; at += chunk_) {
+    stop_if_interrupted();
+    reader.read({ids.begin() + at, ids.begin() + at + chunk_});
+    const std::int64_t next = at + chunk_;
+    const bool lost = next == visit.resume && !visit.last_return;  // to the budget
+    if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), next)) marks.set();
+  }
+  const auto last = static_cast<std::int64_t>(ids.size()) - 1;
+  if (last > visit.tail) reader.read({ids.begin() + visit.tail, ids.begin() + last});
+  return {last - start,
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()};
 }
 
 /// One thread's part of a reading. A thread for which memory does not suffice beside the others
 /// leaves its samples to them.
 void Run::read_along(Reading& reading, Progress& progress) {
   const std::size_t hand = reading.schedule->join();
-  try {
-    read_and_ask(reading, hand, progress);
-  } catch (const std::bad_alloc&) {
-    reading.schedule->give_up(hand);
-  } catch (const c10::OutOfMemoryError&) {
-    reading.schedule->give_up(hand);
-  }
-}
-
-void Run::read_and_ask(Reading& reading, std::size_t hand, Progress& progress) {
-  const Part& part = reading.part;
   std::optional<Visit> visit = reading.schedule->next(hand);
   if (!visit) return;
+  const Part& part = reading.part;
   std::vector<std::shared_ptr<models::CausalLM>> models;
   std::string names;
   for (const LoadedVariant& variant : *part.group) {
     models.push_back(variant.model);
     names += (names.empty() ? "" : ", ") + variant.info.name;
   }
+  const std::int64_t budget = work_.sweep().runtime.mark_memory;
   models::Reader reader(models, reading.longest);
-
-  Marks marks(reader, work_.sweep().runtime.mark_memory);
-  for (; visit; visit = reading.schedule->next(hand)) {
-    const PromptIds& ids = reading.prompts[visit->prompt];
-    const auto begin = std::chrono::steady_clock::now();
-    const std::int64_t start = marks.go_back(*visit);
-    for (std::int64_t at = start; at < visit->tail; at += chunk_) {
-      stop_if_interrupted();
-      reader.read({ids.begin() + at, ids.begin() + at + chunk_});
-      const std::int64_t next = at + chunk_;
-      const bool lost = next == visit->resume && !visit->last_return;  // to the budget
-      if (lost || std::binary_search(visit->marks.begin(), visit->marks.end(), next)) marks.set();
+  Branches branches(models, reading.longest, budget,
+                    [&](Asking& asking) { journal_->append(asking.record()); });
+  Marks marks(reader, budget);
+  const bool fits = fits_in_memory([&] {
+    for (; visit; visit = reading.schedule->next(hand)) {
+      const PromptIds& ids = reading.prompts[visit->prompt];
+      const Shared shared = read_prompt(reader, marks, *visit, ids);
+      ask_all(reader, branches, part, reading.questions[visit->prompt], {ids.begin(), ids.end()},
+              shared);
+      progress.advance(part.sample_cost, fmt::format("{}  {}", part.work.label, names));
     }
-    // The last token gives the first logits: the variants part there.
-    const auto last = static_cast<std::int64_t>(ids.size()) - 1;
-    if (last > visit->tail) reader.read({ids.begin() + visit->tail, ids.begin() + last});
-    ask_all(reader, part, reading.questions[visit->prompt], {ids.begin(), ids.end()},
-            {last - start,
-             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
-    progress.advance(part.sample_cost, fmt::format("{}  {}", part.work.label, names));
-  }
+  });
+  branches.finish_all();
+  if (!fits) reading.schedule->give_up(hand);
 }
 
 /// Records what did not fit in memory.

@@ -1,0 +1,89 @@
+#include "harness/run/branches.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "harness/base/interrupt.h"
+#include "harness/run/memory_guard.h"
+#include "models/ops/projection.h"
+
+namespace niah {
+namespace {
+
+/// Branches of one variant at once. Beyond that attention to each text is most of a pass.
+constexpr std::size_t kTogether = 8;
+static_assert(kTogether <= models::kFewRows, "each must get what it would get alone");
+
+}  // namespace
+
+Branches::Branches(std::vector<std::shared_ptr<models::CausalLM>> models, std::int64_t tokens,
+                   std::int64_t budget, Finish finish)
+    : tokens_(tokens), budget_(budget), finish_(std::move(finish)) {
+  for (auto& model : models) {
+    std::int64_t bytes = 0;
+    for (const at::Tensor& tensor : model->parameters())
+      bytes += static_cast<std::int64_t>(tensor.nbytes());
+    variants_.push_back({std::move(model), bytes, {}});
+  }
+}
+
+bool Branches::pays(const models::Reader& reader, std::size_t variant, const Asking& asking) const {
+  constexpr std::int64_t kProbation = 6;    // passes; many answers end before
+  constexpr std::int64_t kMostOfAPass = 4;  // times the weights: then the text is what takes time
+  const models::Generation& said = asking.decoder().generation();
+  const std::int64_t bytes = reader.fork_bytes(variant);
+  return said.passes >= kProbation &&
+         static_cast<std::int64_t>(said.ids.size()) < 2 * said.passes &&
+         bytes <= kMostOfAPass * variants_[variant].weight_bytes && 2 * bytes <= budget_ &&
+         // Elsewhere a product's rounding may depend on what is beside it.
+         variants_[variant].model->parameters().front().is_cpu();
+}
+
+void Branches::add(const models::Reader& reader, std::size_t variant,
+                   std::unique_ptr<Asking> asking) {
+  const std::int64_t bytes = reader.fork_bytes(variant);
+  Variant& own = variants_[variant];
+  while (own.branches.size() == kTogether || (bytes_ > 0 && bytes_ + bytes > budget_)) {
+    const auto largest = std::max_element(
+        variants_.begin(), variants_.end(),
+        [](const Variant& a, const Variant& b) { return a.branches.size() < b.branches.size(); });
+    step(own.branches.size() == kTogether ? own : *largest);
+  }
+  One one{std::move(asking), {nullptr, reader.fork(variant, tokens_)}, bytes};
+  one.branch.decoder = &one.asking->decoder();
+  own.branches.push_back(std::move(one));
+  bytes_ += bytes;
+}
+
+void Branches::step(Variant& variant) {
+  stop_if_interrupted();
+  std::vector<models::Branch*> branches;
+  for (One& one : variant.branches) branches.push_back(&one.branch);
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<bool> goes_on(branches.size(), false);
+  const bool fits =
+      fits_in_memory([&] { goes_on = models::decode_pass(*variant.model, branches); });
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() /
+      static_cast<double>(branches.size());
+  auto one = variant.branches.begin();
+  for (const bool goes : goes_on) {
+    one->asking->book(0, seconds);
+    if (!fits) one->asking->fail("oom", "out of memory while decoding");
+    if (goes) {
+      ++one;
+      continue;
+    }
+    finish_(*one->asking);
+    bytes_ -= one->bytes;
+    one = variant.branches.erase(one);
+  }
+}
+
+void Branches::finish_all() {
+  for (Variant& variant : variants_)
+    while (!variant.branches.empty()) step(variant);
+}
+
+}  // namespace niah

@@ -1,0 +1,57 @@
+// Questions whose answers take long, decoded several at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "harness/run/probe.h"
+#include "models/reader.h"
+
+namespace niah {
+
+/// One thread's branches: each is a question with a state of its own, apart from the reader that
+/// goes on to the next prompt. The branches of one variant decode together, which reads the weights
+/// once a token for all of them.
+class Branches {
+ public:
+  using Finish = std::function<void(Asking&)>;
+
+  /// `models`: the reader's variants; `tokens`: the longest text, output included; `budget`: bytes
+  /// of all states at most; `finish` is given every question that is through.
+  Branches(std::vector<std::shared_ptr<models::CausalLM>> models, std::int64_t tokens,
+           std::int64_t budget, Finish finish);
+
+  /// Whether decoding this question apart pays: the answer is long and not guessed, reading the
+  /// weights is a good part of a pass, and there is memory for several.
+  bool pays(const models::Reader& reader, std::size_t variant, const Asking& asking) const;
+  /// Takes a question over; `reader` stands where its next pass begins. Decodes others until there
+  /// is room.
+  void add(const models::Reader& reader, std::size_t variant, std::unique_ptr<Asking> asking);
+  /// Decodes all to their ends.
+  void finish_all();
+
+ private:
+  struct One {
+    std::unique_ptr<Asking> asking;
+    models::Branch branch;
+    std::int64_t bytes = 0;
+  };
+  struct Variant {
+    std::shared_ptr<models::CausalLM> model;
+    std::int64_t weight_bytes = 0;
+    std::list<One> branches;
+  };
+
+  void step(Variant& variant);
+
+  std::vector<Variant> variants_;
+  std::int64_t tokens_;
+  std::int64_t budget_;
+  std::int64_t bytes_ = 0;  ///< of all states
+  Finish finish_;
+};
+
+}  // namespace niah

@@ -1,0 +1,24 @@
+#include "harness/run/memory_guard.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <stdexcept>
+#include <vector>
+
+namespace niah {
+namespace {
+
+TEST(FitsInMemory, KnowsLibtorchsWayOfSayingSo) {
+  EXPECT_FALSE(fits_in_memory([] { at::empty({std::int64_t{1} << 52}); }));
+  EXPECT_FALSE(fits_in_memory([] { throw std::bad_alloc(); }));
+  EXPECT_TRUE(fits_in_memory([] { at::empty({16}); }));
+}
+
+TEST(FitsInMemory, OtherErrorsPassThrough) {
+  EXPECT_THROW(fits_in_memory([] { at::zeros({2}).view({3}); }), c10::Error);
+  EXPECT_THROW(fits_in_memory([] { throw std::runtime_error("other"); }), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace niah
