@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "harness/base/interrupt.h"
@@ -12,10 +13,20 @@ namespace niah {
 namespace {
 
 /// Branches of one variant at once. Beyond that attention to each text is most of a pass.
-constexpr std::size_t kTogether = 8;
+constexpr std::int64_t kTogether = 8;
 static_assert(kTogether <= models::kFewRows, "each must get what it would get alone");
 
+/// A state of so many times the weights takes most of a pass by itself.
+constexpr std::int64_t kStateToWeights = 4;
+
 }  // namespace
+
+std::int64_t branch_bytes(std::int64_t state_bytes, std::int64_t weight_bytes,
+                          std::int64_t variants, std::int64_t budget) {
+  if (state_bytes > kStateToWeights * weight_bytes || 2 * state_bytes > budget) return 0;
+  return std::min(kTogether * variants, budget / std::max<std::int64_t>(1, state_bytes)) *
+         state_bytes;
+}
 
 Branches::Branches(std::vector<std::shared_ptr<models::CausalLM>> models, std::int64_t tokens,
                    std::int64_t budget, Finish finish)
@@ -29,26 +40,25 @@ Branches::Branches(std::vector<std::shared_ptr<models::CausalLM>> models, std::i
 }
 
 bool Branches::pays(const models::Reader& reader, std::size_t variant, const Asking& asking) const {
-  constexpr std::int64_t kProbation = 6;    // passes; many answers end before
-  constexpr std::int64_t kMostOfAPass = 4;  // times the weights: then the text is what takes time
+  constexpr std::int64_t kProbation = 6;  // passes; many answers end before
   const models::Generation& said = asking.decoder().generation();
-  const std::int64_t bytes = reader.fork_bytes(variant);
-  return said.passes >= kProbation &&
-         static_cast<std::int64_t>(said.ids.size()) < 2 * said.passes &&
-         bytes <= kMostOfAPass * variants_[variant].weight_bytes && 2 * bytes <= budget_ &&
+  const bool is_slow =
+      said.passes >= kProbation && static_cast<std::int64_t>(said.ids.size()) < 2 * said.passes;
+  const Variant& own = variants_[variant];
+  return is_slow && branch_bytes(reader.fork_bytes(variant), own.weight_bytes, 1, budget_) > 0 &&
          // Elsewhere a product's rounding may depend on what is beside it.
-         variants_[variant].model->parameters().front().is_cpu();
+         own.model->parameters().front().is_cpu();
 }
 
 void Branches::add(const models::Reader& reader, std::size_t variant,
                    std::unique_ptr<Asking> asking) {
   const std::int64_t bytes = reader.fork_bytes(variant);
   Variant& own = variants_[variant];
-  while (own.branches.size() == kTogether || (bytes_ > 0 && bytes_ + bytes > budget_)) {
+  while (std::ssize(own.branches) == kTogether || (bytes_ > 0 && bytes_ + bytes > budget_)) {
     const auto largest = std::max_element(
         variants_.begin(), variants_.end(),
         [](const Variant& a, const Variant& b) { return a.branches.size() < b.branches.size(); });
-    step(own.branches.size() == kTogether ? own : *largest);
+    step(std::ssize(own.branches) == kTogether ? own : *largest);
   }
   One one{std::move(asking), {nullptr, reader.fork(variant, tokens_)}, bytes};
   one.branch.decoder = &one.asking->decoder();

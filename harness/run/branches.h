@@ -12,6 +12,12 @@
 
 namespace niah {
 
+/// Bytes that one thread's branches take at most, where a state takes `state_bytes` and a model's
+/// weights `weight_bytes`: none where decoding several at a time does not pay, because reading the
+/// text is what takes time, or does not fit in `budget`.
+std::int64_t branch_bytes(std::int64_t state_bytes, std::int64_t weight_bytes,
+                          std::int64_t variants, std::int64_t budget);
+
 /// One thread's branches: each is a question with a state of its own, apart from the reader that
 /// goes on to the next prompt. The branches of one variant decode together, which reads the weights
 /// once a token for all of them.

@@ -10,6 +10,7 @@
 #include "harness/base/memory.h"
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
+#include "harness/run/bundles.h"
 #include "harness/run/speed.h"
 
 namespace niah {
@@ -52,7 +53,7 @@ std::int64_t longest_length(const Workload& work) {
 SweepPrice price_sweep(const SweepConfig& sweep) {
   const Machine machine = prepare_machine(sweep.runtime);
   const Workload work(sweep);
-  require_memory(work, machine);
+  const std::int64_t answers = require_memory(work, machine);
   SweepPrice price;
   price.program = static_cast<double>(resident_memory());
   const std::vector<LoadedVariant> variants = load_all(work, machine);
@@ -73,22 +74,28 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   }
   price.measured = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
-  for (const Assignment& assignment : work.assignments()) {
-    const auto start = std::chrono::steady_clock::now();
-    const std::vector<Question> questions =
-        work.questions(assignment, [](const auto&...) { return true; });
-    const double making =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const std::string warning = work.short_warning(assignment, questions);
-    if (!warning.empty()) price.warnings.push_back(warning);
-    for (std::size_t i = 0; i < groups.size(); ++i) {
-      CellPrice cell = price_cell(shapes[i], assignment.label, questions, sweep.runtime,
-                                  price.workers, &speeds[i]);
-      cell.memory.weights = price.weights;
-      cell.memory.program = price.program;
-      cell.seconds_low += making;
-      cell.seconds_high += making;
-      price.cells.push_back(std::move(cell));
+  for (const Bundle& bundle : bundle_lengths(work.assignments(), sweep, shapes.front())) {
+    std::vector<LabelledQuestions> cells;
+    std::vector<double> making;
+    for (const Assignment& assignment : bundle) {
+      const auto start = std::chrono::steady_clock::now();
+      cells.push_back(
+          {assignment.label, work.questions(assignment, [](const auto&...) { return true; })});
+      making.push_back(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      const std::string warning = work.short_warning(assignment, cells.back().questions);
+      if (!warning.empty()) price.warnings.push_back(warning);
+    }
+    for (std::size_t group = 0; group < groups.size(); ++group) {
+      std::vector<CellPrice> prices =
+          price_cells(shapes[group], cells, sweep.runtime, price.workers, answers, &speeds[group]);
+      for (std::size_t cell = 0; cell < prices.size(); ++cell) {
+        prices[cell].memory.weights = price.weights;
+        prices[cell].memory.program = price.program;
+        prices[cell].seconds_low += making[cell];
+        prices[cell].seconds_high += making[cell];
+        price.cells.push_back(std::move(prices[cell]));
+      }
     }
   }
   // Threads share what there is, down to single samples.
@@ -143,10 +150,10 @@ void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* s
     fmt::print(
         stream,
         "Memory {} at the peak ({}, {}):\n       weights {}, KV cache {}, states {}, chunk {}, "
-        "samples {}, the program itself {}",
+        "samples {}, long answers {}, the program itself {}",
         format_bytes(memory.total()), most->label, most->variants, format_bytes(memory.weights),
         format_bytes(memory.cache), format_bytes(memory.states), format_bytes(memory.chunk),
-        format_bytes(memory.samples), format_bytes(memory.program));
+        format_bytes(memory.samples), format_bytes(memory.answers), format_bytes(memory.program));
     if (const auto limit = memory_limit(sweep.runtime))
       fmt::print(stream, "; {} may be used", format_bytes(*limit));
     fmt::print(stream, "\n");

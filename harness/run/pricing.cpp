@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
 #include "harness/base/units.h"
+#include "harness/run/branches.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/reader.h"
 #include "models/registry.h"
@@ -157,50 +158,83 @@ double SpeedLine::at(std::int64_t position) const {
   return at_start + std::max(0.0, at_far - at_start) * share;
 }
 
-CellPrice price_cell(const GroupShape& group, const std::string& label,
-                     const std::vector<Question>& questions, const RuntimeConfig& runtime,
-                     std::int64_t workers, const Speed* speed) {
+namespace {
+
+/// What one worker's long answers take, at most.
+double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t budget) {
+  double state = 0, weights = group.head_parameters;
+  for (const models::MixerCost& mixer : group.info.mixers) {
+    const LayerBytes bytes = layer_bytes(mixer, tokens, group.element);
+    state += bytes.cache + bytes.fixed;
+  }
+  for (const double parameters : group.layer_parameters) weights += parameters;
+  return static_cast<double>(
+      branch_bytes(static_cast<std::int64_t>(state),
+                   static_cast<std::int64_t>(weights * static_cast<double>(group.element)),
+                   group.variants, budget));
+}
+
+/// Adds what one prompt and its answers cost.
+void add_visit(CellPrice& price, const GroupShape& group, const Visit& visit,
+               const Question& question, std::int64_t chunk, const Speed* speed) {
+  const auto tokens = static_cast<std::int64_t>(question.ids.size());
+  const auto drafted = static_cast<std::int64_t>(question.draft.size());
+  const auto variants = static_cast<double>(group.variants);
+  // The prompt but for its last token is read for all variants at once.
+  const std::int64_t shared_end = tokens - 1;
+  price.computed_tokens += shared_end - visit.resume + group.variants * (1 + drafted);
+  price.flops += read_flops(group, visit.resume, shared_end) +
+                 variants * ask_flops(group, shared_end, tokens + drafted, drafted + 1);
+  if (speed == nullptr) return;
+  for (std::int64_t at = visit.resume; at < visit.tail; at += chunk)
+    price.seconds_low += speed->chunk.at(at);
+  price.seconds_low += speed->chunk.at(visit.tail) * static_cast<double>(shared_end - visit.tail) /
+                       static_cast<double>(chunk);
+  const double one = speed->token.at(tokens), answer = speed->answer.at(tokens);
+  const double share = static_cast<double>(drafted) / static_cast<double>(Speed::kAnswerTokens - 1);
+  price.seconds_low += variants * (one + std::max(0.0, answer - one) * share);
+  price.seconds_high += variants * static_cast<double>(question.room()) * one;
+}
+
+}  // namespace
+
+std::vector<CellPrice> price_cells(const GroupShape& group,
+                                   const std::vector<LabelledQuestions>& cells,
+                                   const RuntimeConfig& runtime, std::int64_t workers,
+                                   std::int64_t answers, const Speed* speed) {
   const std::int64_t chunk = prefill_chunk(runtime);
-  CellPrice price;
-  price.label = label;
-  price.variants = group.name;
-  price.samples = static_cast<std::int64_t>(questions.size());
+  std::vector<CellPrice> prices;
   std::vector<PromptIds> prompts;
-  std::int64_t longest = 0;
-  for (const Question& question : questions) {
-    const auto tokens = static_cast<std::int64_t>(question.ids.size());
-    price.prompt_tokens += tokens;
-    longest = std::max(longest,
-                       tokens + static_cast<std::int64_t>(question.draft.size()) + question.room());
-    prompts.push_back(question.ids);
+  std::vector<std::pair<CellPrice*, const Question*>> asked;  // by prompt
+  prices.reserve(cells.size());
+  std::int64_t longest = 0, prompt_tokens = 0;
+  for (const LabelledQuestions& cell : cells) {
+    CellPrice& price = prices.emplace_back();
+    price.label = cell.label;
+    price.variants = group.name;
+    price.samples = static_cast<std::int64_t>(cell.questions.size());
+    for (const Question& question : cell.questions) {
+      const auto tokens = static_cast<std::int64_t>(question.ids.size());
+      price.prompt_tokens += tokens;
+      longest = std::max(
+          longest, tokens + static_cast<std::int64_t>(question.draft.size()) + question.room());
+      prompts.push_back(question.ids);
+      asked.emplace_back(&price, &question);
+    }
+    prompt_tokens += price.prompt_tokens;
   }
   const std::vector<Visit> visits = schedule_prefixes(prompts, chunk, runtime.share_prefixes);
   for (const Visit& visit : visits) {
-    const Question& question = questions[visit.prompt];
-    const auto tokens = static_cast<std::int64_t>(question.ids.size());
-    const auto drafted = static_cast<std::int64_t>(question.draft.size());
-    // The prompt but for its last token is read for all variants at once.
-    const std::int64_t shared_end = tokens - 1, asked = 1 + drafted;
-    price.computed_tokens += shared_end - visit.resume + group.variants * asked;
-    price.flops += read_flops(group, visit.resume, shared_end) +
-                   static_cast<double>(group.variants) *
-                       ask_flops(group, shared_end, tokens + drafted, drafted + 1);
-    if (speed == nullptr) continue;
-    for (std::int64_t at = visit.resume; at < visit.tail; at += chunk)
-      price.seconds_low += speed->chunk.at(at);
-    price.seconds_low += speed->chunk.at(visit.tail) *
-                         static_cast<double>(shared_end - visit.tail) / static_cast<double>(chunk);
-    const double one = speed->token.at(tokens), answer = speed->answer.at(tokens);
-    const double share =
-        static_cast<double>(drafted) / static_cast<double>(Speed::kAnswerTokens - 1);
-    price.seconds_low +=
-        static_cast<double>(group.variants) * (one + std::max(0.0, answer - one) * share);
-    price.seconds_high += static_cast<double>(group.variants * question.room()) * one;
+    const auto& [price, question] = asked[visit.prompt];
+    add_visit(*price, group, visit, *question, chunk, speed);
   }
-  price.seconds_high += price.seconds_low;
-  price.memory = price_cell_memory(group, longest, chunk, most_marks(visits), runtime.mark_memory,
-                                   price.prompt_tokens, workers);
-  return price;
+  for (CellPrice& price : prices) {
+    price.seconds_high += price.seconds_low;
+    price.memory = price_cell_memory(group, longest, chunk, most_marks(visits), runtime.mark_memory,
+                                     prompt_tokens, workers);
+    price.memory.answers = static_cast<double>(workers) * answer_bytes(group, longest, answers);
+  }
+  return prices;
 }
 
 bool ends_early(const Assignment& work, const SweepConfig& sweep) {
@@ -283,10 +317,10 @@ std::string describe_parts(const MemoryPrice& price) {
 
 }  // namespace
 
-void require_memory(const Workload& work, const Machine& machine) {
+std::int64_t require_memory(const Workload& work, const Machine& machine) {
   const SweepConfig& sweep = work.sweep();
   const auto limit = memory_limit(sweep.runtime);
-  if (!limit) return;
+  if (!limit) return sweep.runtime.mark_memory;
   const auto program = static_cast<double>(resident_memory());
   double weights = 0;
   std::vector<GroupShape> groups;
@@ -299,20 +333,22 @@ void require_memory(const Workload& work, const Machine& machine) {
       groups.push_back(std::move(group));
     }
   }
+  const std::int64_t workers = count_workers(hidden, machine);
   const auto price_of = [&](const GroupShape& group, const Assignment& cell) {
     MemoryPrice price = price_cell_memory(
         group, cell.length + sweep.generation.max_new_tokens, prefill_chunk(sweep.runtime),
-        /*marks=*/1, sweep.runtime.mark_memory, cell.length * cell.samples,
-        count_workers(hidden, machine));
+        /*marks=*/1, sweep.runtime.mark_memory, cell.length * cell.samples, workers);
     price.program = program;
     price.weights = weights;
     return price;
   };
   std::int64_t fits = 0;
+  double most = 0;
   std::string refused;
   for (const Assignment& cell : work.assignments()) {
     for (const GroupShape& group : groups) {
       const MemoryPrice price = price_of(group, cell);
+      most = std::max(most, price.total());
       if (price.total() <= *limit) continue;
       if (refused.empty())
         refused =
@@ -321,7 +357,9 @@ void require_memory(const Workload& work, const Machine& machine) {
     }
     if (refused.empty()) fits = std::max(fits, cell.length);
   }
-  if (refused.empty()) return;
+  if (refused.empty())
+    return std::min(sweep.runtime.mark_memory,
+                    static_cast<std::int64_t>((*limit - most) / static_cast<double>(workers)));
   const std::string what_fits =
       fits > 0 ? fmt::format("Lengths up to {} fit (--set lengths=[…]).", format_length(fits))
       : weights + program > *limit

@@ -42,12 +42,13 @@ struct MemoryPrice {
   double states = 0;   ///< what does not grow: recurrent matrices, windows, points to come back to
   double chunk = 0;    ///< activations of one pass
   double samples = 0;  ///< token ids of a cell's prompts
-  double total() const { return program + weights + cache + states + chunk + samples; }
+  double answers = 0;  ///< states of long answers, of which several are decoded at a time
+  double total() const { return program + weights + cache + states + chunk + samples + answers; }
 };
 
 /// Memory of one cell: `tokens` is the longest text (prompt and generation), `marks` the points to
 /// come back to at once, `mark_budget` their bytes at most, `prompt_tokens` all prompts' tokens.
-/// Leaves `program` and `weights` to the caller; `workers` such cells are read at once.
+/// Leaves `program`, `weights` and `answers` to the caller; `workers` such cells are read at once.
 MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std::int64_t chunk,
                               std::int64_t marks, std::int64_t mark_budget,
                               std::int64_t prompt_tokens, std::int64_t workers);
@@ -87,10 +88,18 @@ struct CellPrice {
   double seconds_high = 0;  ///< if every token that may be generated is
 };
 
-/// Prices the questions of an assignment. `speed` null: without time.
-CellPrice price_cell(const GroupShape& group, const std::string& label,
-                     const std::vector<Question>& questions, const RuntimeConfig& runtime,
-                     std::int64_t workers, const Speed* speed);
+/// A cell's questions.
+struct LabelledQuestions {
+  std::string label;
+  std::vector<Question> questions;
+};
+
+/// Prices the questions of cells that are read as one, each cell. `answers`: bytes that a worker
+/// may spend on long ones. `speed` null: without time.
+std::vector<CellPrice> price_cells(const GroupShape& group,
+                                   const std::vector<LabelledQuestions>& cells,
+                                   const RuntimeConfig& runtime, std::int64_t workers,
+                                   std::int64_t answers, const Speed* speed);
 
 /// Whether a cell may end before all its samples are asked.
 bool ends_early(const Assignment& work, const SweepConfig& sweep);
@@ -103,7 +112,8 @@ double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupSha
 std::optional<double> memory_limit(const RuntimeConfig& runtime);
 
 /// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in
-/// memory. Throws DataError with the figures and with what would fit.
-void require_memory(const Workload& work, const Machine& machine);
+/// memory. Throws DataError with the figures and with what would fit. Returns the bytes that one
+/// worker may spend on long answers: what is to spare, up to the budget for points to come back to.
+std::int64_t require_memory(const Workload& work, const Machine& machine);
 
 }  // namespace niah

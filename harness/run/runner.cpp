@@ -17,6 +17,7 @@
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/run/branches.h"
+#include "harness/run/bundles.h"
 #include "harness/run/crew.h"
 #include "harness/run/memory_guard.h"
 #include "harness/run/plan.h"
@@ -75,25 +76,26 @@ class Run {
 
  private:
   using Questions = std::vector<Question>;
-  /// One stretch of work: an assignment on one group of variants, or on all of them where it ends
-  /// when all are known well enough.
+  /// One stretch of work: a bundle on one group of variants, or on all of them where it ends when
+  /// all are known well enough.
   struct Job {
-    Assignment work;
+    Bundle cells;
     std::vector<const VariantGroup*> groups;
     double cost = 0;  ///< FLOPs, roughly
   };
-  /// What one pass of a job reads: samples of a group, and what each costs.
+  /// What one pass of a job reads: samples of a group.
   struct Part {
-    Assignment work;
+    Bundle cells;
     const VariantGroup* group;
-    double sample_cost;
+    std::vector<double> sample_costs;  ///< of the cells, for the progress
   };
   /// The same with the prompts; several threads may read it.
   struct Reading {
     Part part;
-    Questions questions;
-    std::vector<PromptIds> prompts{};  ///< of the questions
-    std::int64_t longest = 0;          ///< tokens of a prompt and all that may follow it
+    Questions questions{};
+    std::vector<std::size_t> cell_of{};  ///< of the questions, of part.cells
+    std::vector<PromptIds> prompts{};    ///< of the questions
+    std::int64_t longest = 0;            ///< tokens of a prompt and all that may follow it
     std::unique_ptr<SharedSchedule> schedule{};
   };
 
@@ -109,12 +111,12 @@ class Run {
   }
   std::vector<Job> plan_jobs() const;
   void test_models() const;
-  Questions open_questions(const Part& part) const;
-  Reading open(const Part& part) const;
+  Part part_of(const Job& job, const VariantGroup& group) const;
+  Questions open_questions(const Assignment& work, const VariantGroup& group) const;
+  Reading open(const Part& part, std::int64_t from, Progress& progress) const;
   void run_job(const Job& job, Progress& progress);
   void run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
-  void warn_if_short(const Part& part, const Questions& questions, Progress& progress);
   void read_along(Reading& reading, Progress& progress);
   Shared read_prompt(models::Reader& reader, Marks& marks, const Visit& visit,
                      const PromptIds& ids) const;
@@ -129,6 +131,7 @@ class Run {
   std::vector<VariantGroup> groups_;
   std::vector<GroupShape> shapes_;  ///< of the groups
   reports::RunInfo info_;
+  std::int64_t answer_memory_ = 0;  ///< bytes that a thread may spend on long answers
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Crew> crew_;
 };
@@ -152,7 +155,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
         "--shard: with samples.half_width a cell ends by what all of its samples say, which no "
         "shard knows; give a fixed number of samples");
   ensure_writable_folder(options_.out);
-  require_memory(work_, machine_);
+  answer_memory_ = require_memory(work_, machine_);
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
@@ -168,14 +171,23 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 
 std::vector<Run::Job> Run::plan_jobs() const {
   std::vector<Job> jobs;
-  for (const Assignment& work : work_.assignments())
+  for (const Bundle& bundle : bundle_lengths(work_.assignments(), work_.sweep(), shapes_.front()))
     for (const VariantGroup& group : groups_) {
-      const bool joins = ends_early(work, work_.sweep()) && &group != &groups_.front();
-      if (!joins) jobs.push_back({.work = work, .groups = {}});
+      const bool joins = ends_early(bundle.front(), work_.sweep()) && &group != &groups_.front();
+      if (!joins) jobs.push_back({.cells = bundle, .groups = {}});
       jobs.back().groups.push_back(&group);
-      jobs.back().cost += job_cost(work, work_.sweep(), shape_of(group));
+      for (const Assignment& work : bundle)
+        jobs.back().cost += job_cost(work, work_.sweep(), shape_of(group));
     }
   return jobs;
+}
+
+Run::Part Run::part_of(const Job& job, const VariantGroup& group) const {
+  Part part{job.cells, &group, {}};
+  for (const Assignment& work : job.cells)
+    part.sample_costs.push_back(job_cost(work, work_.sweep(), shape_of(group)) /
+                                static_cast<double>(std::max<std::int64_t>(1, work.samples)));
+  return part;
 }
 
 /// Before a run of which it costs less than a hundredth, asks every model whether it gives one
@@ -203,23 +215,40 @@ void Run::test_models() const {
   }
 }
 
-Run::Questions Run::open_questions(const Part& part) const {
-  return work_.questions(part.work, [&](const std::string& kind, const std::string& task,
-                                        std::int64_t length, std::int64_t index) {
+Run::Questions Run::open_questions(const Assignment& work, const VariantGroup& group) const {
+  return work_.questions(work, [&](const std::string& kind, const std::string& task,
+                                   std::int64_t length, std::int64_t index) {
     if (index % options_.shards != options_.shard - 1) return false;
-    return !std::all_of(part.group->begin(), part.group->end(), [&](const LoadedVariant& variant) {
+    return !std::all_of(group.begin(), group.end(), [&](const LoadedVariant& variant) {
       return journal_->has(variant.info.fingerprint, kind, task, length, index);
     });
   });
 }
 
-Run::Reading Run::open(const Part& part) const {
-  Reading reading{.part = part, .questions = open_questions(part)};
-  for (Question& question : reading.questions) {
-    const std::size_t tokens = question.ids.size() + question.draft.size();
-    reading.longest =
-        std::max(reading.longest, static_cast<std::int64_t>(tokens) + question.room());
-    reading.prompts.push_back(std::move(question.ids));
+/// The questions of a part that are still to be asked; the first `from` samples of each cell were
+/// asked before.
+Run::Reading Run::open(const Part& part, std::int64_t from, Progress& progress) const {
+  Reading reading{.part = part};
+  for (std::size_t cell = 0; cell < part.cells.size(); ++cell) {
+    const Assignment& work = part.cells[cell];
+    Questions questions = open_questions(work, *part.group);
+    // Every variant reads the same samples: the first group speaks for all.
+    if (from == 0 && part.group == &groups_.front()) {
+      const std::string warning = work_.short_warning(work, questions);
+      if (!warning.empty()) progress.warn(warning);
+    }
+    const auto known = work.samples - from - static_cast<std::int64_t>(questions.size());
+    progress.advance(
+        part.sample_costs[cell] * static_cast<double>(std::max<std::int64_t>(0, known)),
+        work.label);
+    for (Question& question : questions) {
+      const std::size_t tokens = question.ids.size() + question.draft.size();
+      reading.longest =
+          std::max(reading.longest, static_cast<std::int64_t>(tokens) + question.room());
+      reading.prompts.push_back(std::move(question.ids));
+      reading.questions.push_back(std::move(question));
+      reading.cell_of.push_back(cell);
+    }
   }
   std::vector<Visit> visits =
       schedule_prefixes(reading.prompts, chunk_, work_.sweep().runtime.share_prefixes);
@@ -288,18 +317,19 @@ void Run::read_along(Reading& reading, Progress& progress) {
     models.push_back(variant.model);
     names += (names.empty() ? "" : ", ") + variant.info.name;
   }
-  const std::int64_t budget = work_.sweep().runtime.mark_memory;
   models::Reader reader(models, reading.longest);
-  Branches branches(models, reading.longest, budget,
+  Branches branches(models, reading.longest, answer_memory_,
                     [&](Asking& asking) { journal_->append(asking.record()); });
-  Marks marks(reader, budget);
+  Marks marks(reader, work_.sweep().runtime.mark_memory);
   const bool fits = fits_in_memory([&] {
     for (; visit; visit = reading.schedule->next(hand)) {
       const PromptIds& ids = reading.prompts[visit->prompt];
       const Shared shared = read_prompt(reader, marks, *visit, ids);
       ask_all(reader, branches, part, reading.questions[visit->prompt], {ids.begin(), ids.end()},
               shared);
-      progress.advance(part.sample_cost, fmt::format("{}  {}", part.work.label, names));
+      const std::size_t cell = reading.cell_of[visit->prompt];
+      progress.advance(part.sample_costs[cell],
+                       fmt::format("{}  {}", part.cells[cell].label, names));
     }
   });
   branches.finish_all();
@@ -320,23 +350,17 @@ void Run::record_unread(const Reading& reading) {
     }
 }
 
-void Run::warn_if_short(const Part& part, const Questions& questions, Progress& progress) {
-  // Every variant reads the same samples: the first group speaks for all.
-  if (part.group != &groups_.front()) return;
-  const std::string warning = work_.short_warning(part.work, questions);
-  if (!warning.empty()) progress.warn(warning);
-}
-
 /// Whether the first `samples` of a cell tell every variant's recall well enough. A variant of
 /// which nothing could be measured is not waited for.
 bool Run::is_known(const Job& job, std::int64_t samples) const {
-  const tasks::Cell& cell = *job.work.cell;
+  const Assignment& work = job.cells.front();
+  const tasks::Cell& cell = *work.cell;
   for (const VariantGroup* group : job.groups)
     for (const LoadedVariant& variant : *group) {
       std::int64_t n = 0, hits = 0;
       for (std::int64_t i = 0; i < samples; ++i) {
         const auto done = journal_->find(variant.info.fingerprint, "recall", cell.request().task,
-                                         job.work.length, cell.index(i));
+                                         work.length, cell.index(i));
         n += done && done->scored ? 1 : 0;
         hits += done && done->hit ? 1 : 0;
       }
@@ -347,44 +371,44 @@ bool Run::is_known(const Job& job, std::int64_t samples) const {
   return true;
 }
 
-/// Asks the first part.work.samples; the caller has asked the first `from` before.
+/// Asks the samples of a part's cells; the caller has asked the first `from` of each before.
 void Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
-  Reading reading = open(part);
-  if (from == 0) warn_if_short(part, reading.questions, progress);
-  const auto known = part.work.samples - from - static_cast<std::int64_t>(reading.questions.size());
-  progress.advance(part.sample_cost * static_cast<double>(std::max<std::int64_t>(0, known)),
-                   part.work.label);
+  Reading reading = open(part, from, progress);
   crew_->share(*reading.schedule, [&] { read_along(reading, progress); });
-  // What several at once had no memory for may be possible alone.
+  // What several threads at once had no memory for may be possible alone, or without longer texts.
   if (reading.schedule->hands() > 1 && !reading.schedule->unread().empty())
     read_along(reading, progress);
-  record_unread(reading);
+  if (reading.schedule->unread().empty()) return;
+  if (part.cells.size() == 1) return record_unread(reading);
+  for (std::size_t cell = 0; cell < part.cells.size(); ++cell)
+    run_part({{part.cells[cell]}, part.group, {part.sample_costs[cell]}}, part.cells[cell].samples,
+             progress);
 }
 
 void Run::run_job(const Job& job, Progress& progress) {
+  const Assignment& first = job.cells.front();
+  if (!ends_early(first, work_.sweep())) {
+    for (const VariantGroup* group : job.groups) run_part(part_of(job, *group), 0, progress);
+    return;
+  }
   // Looks at the interval are few and at fixed counts: the end of a cell does not depend on where a
   // run was stopped, and each stretch still shares its trunk.
   constexpr std::int64_t kFirstLook = 25;
-  const std::int64_t all = job.work.samples;
-  if (all < 1) return;
-  const double sample_cost =
-      job.cost / static_cast<double>(all) / static_cast<double>(job.groups.size());
   std::int64_t asked = 0;
-  while (asked < all) {
-    const std::int64_t next = ends_early(job.work, work_.sweep())
-                                  ? std::min(all, asked + std::max(kFirstLook, asked / 2))
-                                  : all;
+  while (asked < first.samples) {
+    const std::int64_t before = asked;
+    asked = std::min(first.samples, asked + std::max(kFirstLook, asked / 2));
     for (const VariantGroup* group : job.groups) {
-      Part part{job.work, group, sample_cost};
-      part.work.samples = next;
-      run_part(part, asked, progress);
+      Part part = part_of(job, *group);
+      part.cells.front().samples = asked;
+      run_part(part, before, progress);
     }
-    asked = next;
-    if (ends_early(job.work, work_.sweep()) && is_known(job, asked)) break;
+    if (is_known(job, asked)) break;
   }
-  progress.advance(
-      sample_cost * static_cast<double>(all - asked) * static_cast<double>(job.groups.size()),
-      job.work.label);
+  for (const VariantGroup* group : job.groups)
+    progress.advance(
+        part_of(job, *group).sample_costs.front() * static_cast<double>(first.samples - asked),
+        first.label);
 }
 
 void Run::measure() {

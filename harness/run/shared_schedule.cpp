@@ -33,7 +33,7 @@ std::int64_t SharedSchedule::known(std::optional<std::size_t> last, std::size_t 
 /// The cut after which the thread that takes the end of a stretch and the one that keeps its
 /// beginning are through soonest.
 std::optional<SharedSchedule::Cut> SharedSchedule::find_cut(std::optional<std::size_t> last) const {
-  constexpr double kWorthwhile = 0.95;  // what is read twice must come back
+  constexpr double kWorthwhile = 0.95;
   std::optional<Cut> best;
   double most_left = 0;
   for (std::size_t of = 0; of < stretches_.size(); ++of) {
@@ -49,9 +49,11 @@ std::optional<SharedSchedule::Cut> SharedSchedule::find_cut(std::optional<std::s
     double taken = 0, soonest = kWorthwhile * all;
     for (std::size_t at = stretch.end; at-- > stretch.at;) {
       kept -= costs_[at];
-      const double through = std::max(kept, taken + cost_(known(last, at), sizes_[at]));
+      const double entry = cost_(known(last, at), sizes_[at]), twice = entry - costs_[at];
+      const double through = std::max(kept, taken + entry);
       taken += costs_[at];
-      if (through >= soonest) continue;
+      // Reading twice what an idle thread could leave alone has to bring something.
+      if (through >= soonest || all - through < twice / 2) continue;
       soonest = through;
       best = Cut{of, at};
       most_left = all;

@@ -304,6 +304,24 @@ TEST_F(Run, SharingPrefixesChangesNoRecord) {
   EXPECT_EQ(records("shared", false), records("alone", false));
 }
 
+TEST_F(Run, LengthsShareTheirBeginnings) {
+  const std::string run = "run " + config(small_sweep()) + " --set tasks=[s3] ";
+  const auto computed = [&](const std::string& name) {
+    std::int64_t total = 0;
+    for (const auto& [key, record] : records(name))
+      if (record["kind"] == "recall") total += record["computed_tokens"].get<std::int64_t>();
+    return total;
+  };
+  ASSERT_EQ(niah(run + "--out " + path("both").string()).code, 0);
+  ASSERT_EQ(niah(run + "--set lengths=[1K] --out " + path("short").string()).code, 0);
+  ASSERT_EQ(niah(run + "--set lengths=[2K] --out " + path("long").string()).code, 0);
+  auto apart = records("short", false);
+  apart.merge(records("long", false));
+  EXPECT_EQ(records("both", false), apart);
+  // The first half of the long text is not read a second time.
+  EXPECT_LT(computed("both") + 500, computed("short") + computed("long"));
+}
+
 TEST_F(Run, ThreadsThatShareOneCellChangeNoRecord) {
   const std::string run = "run " + config(small_sweep()) + " --set tasks=[s2] --set lengths=[2K] ";
   ASSERT_EQ(niah(run + "--set runtime.threads=1 --out " + path("one").string()).code, 0);

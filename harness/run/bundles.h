@@ -1,0 +1,22 @@
+// Which cells are read as one.
+#pragma once
+
+#include <vector>
+
+#include "harness/config/sweep.h"
+#include "harness/run/pricing.h"
+#include "harness/run/workload.h"
+
+namespace niah {
+
+/// Cells (or one reasoning set) whose prompts go into one schedule.
+using Bundle = std::vector<Assignment>;
+
+/// Puts the lengths of a task together where that is worth it: a short text often begins as a long
+/// one does, and need not be read again. Not where samples are so many that a text's beginning
+/// hardly counts: there short lengths come first, and fewer prompts are held at once. Bundles are
+/// in the order of their first cells, cells in theirs.
+std::vector<Bundle> bundle_lengths(const std::vector<Assignment>& assignments,
+                                   const SweepConfig& sweep, const GroupShape& group);
+
+}  // namespace niah
