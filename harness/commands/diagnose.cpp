@@ -8,6 +8,7 @@
 #include "harness/config/sweep.h"
 #include "harness/run/plan.h"
 #include "harness/run/runner.h"
+#include "harness/run/stored_run.h"
 #include "harness/run/workload.h"
 #include "models/attention_watch.h"
 #include "models/surgery/drift.h"
@@ -80,14 +81,6 @@ SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   return sweep;
 }
 
-/// Byte at which code point `index` of a UTF-8 text begins.
-std::size_t byte_of(const std::string& text, std::int64_t index) {
-  std::size_t at = 0;
-  for (; at < text.size(); ++at)
-    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80 && index-- == 0) break;
-  return at;
-}
-
 /// A prompt in ids, and which of them are the needle.
 struct WatchedPrompt {
   std::vector<std::int64_t> ids;
@@ -96,19 +89,12 @@ struct WatchedPrompt {
 
 WatchedPrompt watched_prompt(const tasks::Sample& sample, const models::Tokenizer& tokenizer) {
   const std::string text = sample.prompt();
-  // A word's token takes in the space before it.
-  std::size_t begin = byte_of(text, sample.needle.begin);
-  while (begin > 0 && text[begin - 1] == ' ') --begin;
-  const std::size_t end = byte_of(text, sample.needle.end);
-  const auto tokens_before = [&](std::size_t byte) {
-    return tokenizer.count_prompt(std::string_view(text).substr(0, byte)) -
-           static_cast<std::int64_t>(tokenizer.suffix_ids().size());
-  };
+  const TokenSpan needle = needle_tokens(sample, text, tokenizer);
   WatchedPrompt prompt;
   const auto ids = tokenizer.encode_prompt(text);
   prompt.ids.assign(ids.begin(), ids.end());
-  prompt.where.needle_begin = tokens_before(begin);
-  prompt.where.needle_end = tokens_before(end);
+  prompt.where.needle_begin = needle.begin;
+  prompt.where.needle_end = needle.end;
   return prompt;
 }
 

@@ -500,13 +500,16 @@ SweepConfig read_sweep(const fs::path& path, const Overrides& overrides) {
 }
 
 std::string sweep_to_json(const SweepConfig& sweep) {
+  const auto or_auto = [](std::int64_t value) {
+    return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json("auto");
+  };
   nlohmann::ordered_json json;
   json["name"] = sweep.name;
   if (sweep.sample_files.empty()) {
     json["protocol"] = sweep.protocol;
     json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
-                        {"path", sweep.haystack.path.string()},
                         {"repeat", sweep.haystack.repeat}};
+    if (!sweep.haystack.path.empty()) json["haystack"]["path"] = sweep.haystack.path.string();
     json["tasks"] = sweep.tasks;
     json["lengths"] = sweep.lengths;
     for (const std::int64_t length : sweep.lengths)
@@ -525,6 +528,10 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     if (!model.sft.empty()) entry["sft"] = model.sft.string();
     if (!model.override.is_null()) entry["override"] = model.override;
     for (const VariantConfig& variant : model.variants) {
+      if (variant.kind == VariantKind::kBase || variant.kind == VariantKind::kSft) {
+        entry["variants"].push_back(variant.kind == VariantKind::kBase ? "base" : "sft");
+        continue;
+      }
       nlohmann::ordered_json one = {{"name", variant.name}};
       if (variant.kind == VariantKind::kRestored) {
         one["method"] = models::restore_method_name(variant.restore.method);
@@ -558,8 +565,8 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     json["reasoning"].push_back(one);
   }
   json["runtime"] = {{"dtype", sweep.runtime.dtype},
-                     {"threads", sweep.runtime.threads},
-                     {"prefill_chunk", sweep.runtime.prefill_chunk},
+                     {"threads", or_auto(sweep.runtime.threads)},
+                     {"prefill_chunk", or_auto(sweep.runtime.prefill_chunk)},
                      {"share_prefixes", sweep.runtime.share_prefixes}};
   return json.dump(2);
 }

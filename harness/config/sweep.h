@@ -122,7 +122,8 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file,
                         const std::filesystem::path& base, const Overrides& overrides);
 SweepConfig read_sweep(const std::filesystem::path& path, const Overrides& overrides);
 
-/// The resolved config as JSON text, for plan.json.
+/// The resolved config as JSON text, for plan.json. parse_sweep reads it again as the same sweep, but
+/// for what only reports show.
 std::string sweep_to_json(const SweepConfig& sweep);
 
 }  // namespace niah

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "harness/base/interrupt.h"
@@ -50,8 +51,8 @@ bool Branches::pays(const models::Reader& reader, std::size_t variant, const Ask
          own.model->parameters().front().is_cpu();
 }
 
-void Branches::add(const models::Reader& reader, std::size_t variant,
-                   std::unique_ptr<Asking> asking) {
+bool Branches::add(const models::Reader& reader, std::size_t variant,
+                   std::unique_ptr<Asking>& asking) {
   const std::int64_t bytes = reader.fork_bytes(variant);
   Variant& own = variants_[variant];
   while (std::ssize(own.branches) == kTogether || (bytes_ > 0 && bytes_ + bytes > budget_)) {
@@ -60,10 +61,12 @@ void Branches::add(const models::Reader& reader, std::size_t variant,
         [](const Variant& a, const Variant& b) { return a.branches.size() < b.branches.size(); });
     step(std::ssize(own.branches) == kTogether ? own : *largest);
   }
-  One one{std::move(asking), {nullptr, reader.fork(variant, tokens_)}, bytes};
-  one.branch.decoder = &one.asking->decoder();
-  own.branches.push_back(std::move(one));
+  std::optional<models::State> state;
+  if (!fits_in_memory([&] { state = reader.fork(variant, tokens_); })) return false;
+  models::Branch branch{&asking->decoder(), std::move(*state)};
+  own.branches.push_back({std::move(asking), std::move(branch), bytes});
   bytes_ += bytes;
+  return true;
 }
 
 void Branches::step(Variant& variant) {

@@ -34,8 +34,8 @@ class Branches {
   /// weights is a good part of a pass, and there is memory for several.
   bool pays(const models::Reader& reader, std::size_t variant, const Asking& asking) const;
   /// Takes a question over; `reader` stands where its next pass begins. Decodes others until there
-  /// is room.
-  void add(const models::Reader& reader, std::size_t variant, std::unique_ptr<Asking> asking);
+  /// is room. False: memory does not suffice after all, and the question stays with the caller.
+  bool add(const models::Reader& reader, std::size_t variant, std::unique_ptr<Asking>& asking);
   /// Decodes all to their ends.
   void finish_all();
 

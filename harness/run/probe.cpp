@@ -77,6 +77,15 @@ void score_reasoning(reports::Record& record, const std::string& output, bool hi
 
 }  // namespace
 
+std::vector<std::int64_t> stop_ids(const models::CausalLM& model,
+                                   const models::Tokenizer& tokenizer, const PromptFormat& format) {
+  std::vector<std::int64_t> ids = model.info().eos_ids;
+  ids.insert(ids.end(), format.stop_ids().begin(), format.stop_ids().end());
+  if (tokenizer.eos_id() && std::find(ids.begin(), ids.end(), *tokenizer.eos_id()) == ids.end())
+    ids.push_back(*tokenizer.eos_id());
+  return ids;
+}
+
 void keep_output(reports::Record& record, const std::string& output,
                  const std::vector<std::int64_t>& ids) {
   record.text = shorten(output);

@@ -51,6 +51,10 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
                             const PromptFormat& format, const models::Tokenizer& tokenizer,
                             const ReasoningConfig& reasoning, const GenerationConfig& generation);
 
+/// Tokens that end an answer: the model's, the tokenizer's and the format's.
+std::vector<std::int64_t> stop_ids(const models::CausalLM& model,
+                                   const models::Tokenizer& tokenizer, const PromptFormat& format);
+
 /// Puts the beginning of an output into its record: a long thought must not make a line that no
 /// reader of journals takes.
 void keep_output(reports::Record& record, const std::string& output,

@@ -136,15 +136,6 @@ class Run {
   std::unique_ptr<Crew> crew_;
 };
 
-std::vector<std::int64_t> eos_ids(const models::CausalLM& model, const models::Tokenizer& tokenizer,
-                                  const PromptFormat& format) {
-  std::vector<std::int64_t> ids = model.info().eos_ids;
-  ids.insert(ids.end(), format.stop_ids().begin(), format.stop_ids().end());
-  if (tokenizer.eos_id() && std::find(ids.begin(), ids.end(), *tokenizer.eos_id()) == ids.end())
-    ids.push_back(*tokenizer.eos_id());
-  return ids;
-}
-
 Run::Run(const SweepConfig& sweep, const RunOptions& options)
     : options_(options),
       chunk_(prefill_chunk(sweep.runtime)),
@@ -272,16 +263,16 @@ void Run::ask_all(models::Reader& reader, Branches& branches, const Part& part,
       continue;
     auto asking = std::make_unique<Asking>(
         question, variant.info.fingerprint,
-        eos_ids(*variant.model, work_.tokenizer(), work_.format()), prompt, work_.tokenizer());
+        stop_ids(*variant.model, work_.tokenizer(), work_.format()), prompt, work_.tokenizer());
     // What was read for all variants together is booked on the first of them.
     const Shared once = std::exchange(shared, {});
     asking->book(once.tokens, once.seconds);
-    bool goes_on = true;
-    while (goes_on && !branches.pays(reader, v, *asking)) goes_on = asking->pass(reader, v);
-    if (goes_on)
-      branches.add(reader, v, std::move(asking));
-    else
-      journal_->append(asking->record());
+    bool goes_on = true, stays = true;
+    while (goes_on && stays) {
+      if (branches.pays(reader, v, *asking)) stays = !branches.add(reader, v, asking);
+      if (stays) goes_on = asking->pass(reader, v);
+    }
+    if (stays) journal_->append(asking->record());
     reader.rewind(before);
   }
 }

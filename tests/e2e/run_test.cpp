@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "harness/base/files.h"
+#include "harness/base/sha256.h"
 #include "reports/journal.h"
 #include "tests/e2e/program.h"
 #include "tests/models/support.h"
@@ -271,6 +272,65 @@ TEST_F(Run, AnotherPromptFormatOrReasoningFileIsAnotherRun) {
   const Outcome other = niah("run " + file + out);
   EXPECT_EQ(other.code, 2);
   EXPECT_THAT(other.output, HasSubstr("reasoning set was gsm8k"));
+}
+
+TEST_F(Run, AStoredSampleCanBeLookedAtAndAskedAgain) {
+  ASSERT_EQ(niah("run " + config(small_sweep()) + " --out " + path("run").string()).code, 0);
+  const std::string run = path("run").string();
+  const Outcome shown = niah("show " + run + " s3@2K#1");
+  EXPECT_EQ(shown.code, 0) << shown.output;
+  for (const char* part :
+       {"s3@2K#1", "tokens", "needle", "is: ", "expected", "Base", "CoT-SFT", "rank", "said"})
+    EXPECT_THAT(shown.output, HasSubstr(part));
+  const Outcome prompt = niah("show " + run + " s3@2K#1 --prompt");
+  std::string sha256;
+  for (const auto& [key, one] : records("run"))
+    if (one["task"] == "s3" && one["length"] == 2048 && one["index"] == 1)
+      sha256 = one["prompt_sha256"];
+  EXPECT_EQ(sha256_hex(prompt.output), sha256);
+
+  // Every answer comes out as it was, decoded apart from others or not.
+  for (const char* sample : {"s1@1K#0", "s3@2K#3", "word-problems#1"}) {
+    const Outcome again = niah("replay " + run + " " + sample);
+    EXPECT_EQ(again.code, 0) << again.output;
+    EXPECT_THAT(again.output, HasSubstr("as recorded"));
+    EXPECT_THAT(again.output, HasSubstr("first token of the answer"));
+  }
+  EXPECT_THAT(niah("replay " + run + " s1@1K#0 --variant qk").output,
+              testing::Not(HasSubstr("Base")));
+
+  // What is not there is said in one line.
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"show " + run + " s9@2K#1", "this run has"},
+      {"show " + run + " s3@2K#99", "has 4 samples"},
+      {"show " + run + " s3-2K", "s2@64K#7"},
+      {"replay " + run + " s3@2K#1 --variant kq", "did you mean"},
+      {"show " + path("nothing").string() + " s3@2K#1", "plan.json"}};
+  for (const auto& [command, what] : refused) {
+    const Outcome outcome = niah(command);
+    EXPECT_NE(outcome.code, 0) << command;
+    EXPECT_THAT(outcome.output, HasSubstr(what)) << command;
+  }
+}
+
+TEST_F(Run, AReplayedAnswerThatIsAnotherExitsWithOne) {
+  ASSERT_EQ(niah("run " + config(small_sweep()) + " --set tasks=[s1] --set lengths=[1K] --out " +
+                 path("run").string())
+                .code,
+            0);
+  std::string journal = read_file(path("run") / "journal.jsonl", "testing");
+  const std::size_t ids = journal.find("\"ids\":[");
+  ASSERT_NE(ids, std::string::npos);
+  const std::size_t end = journal.find(']', ids);
+  const auto line = json::parse(journal.substr(0, journal.find('\n')));
+  journal.replace(ids, end - ids, "\"ids\":[1,2");
+  write_file(path("run") / "journal.jsonl", journal);
+  const std::string sample = line["kind"] == "recall"
+                                 ? "s1@1K#" + line["index"].dump()
+                                 : line["task"].get<std::string>() + "#" + line["index"].dump();
+  const Outcome outcome = niah("replay " + path("run").string() + " " + sample);
+  EXPECT_EQ(outcome.code, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("the run recorded"));
 }
 
 TEST_F(Run, ADryRunPricesEveryCellAndWritesNothing) {

@@ -53,9 +53,9 @@ class BranchesOf : public testing::TestWithParam<const char*> {
         keep(*asking);
         continue;
       }
+      EXPECT_TRUE(branches.add(reader, 0, asking));
       ++apart;
       state_bytes = std::max(state_bytes, reader.fork_bytes(0));
-      branches.add(reader, 0, std::move(asking));
     }
     branches.finish_all();
     return records;

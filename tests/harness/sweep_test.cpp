@@ -164,6 +164,18 @@ TEST(Sweep, OverridesReachAnyKey) {
   EXPECT_THROW(parse_override("samples"), UsageError);
 }
 
+TEST(Sweep, WhatAPlanKeepsIsReadAgainAsTheSameSweep) {
+  const auto expect_kept = [](const SweepConfig& sweep) {
+    const std::string kept = sweep_to_json(sweep);
+    EXPECT_EQ(sweep_to_json(parse_sweep(kept, "plan.json", "/", {})), kept);
+  };
+  expect_kept(parse(kSweep));
+  expect_kept(parse(kSweep, {{"runtime.threads", "3"}, {"samples", "{max: 50, half_width: 0.1}"}}));
+  const std::filesystem::path configs = std::filesystem::path(NIAH_SOURCE_DIR) / "configs";
+  for (const char* name : {"reproduce.yaml", "nightly.yaml"})
+    expect_kept(read_sweep(configs / name, {}));
+}
+
 TEST(Sweep, RefusesWhatMakesNoSense) {
   EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s9]")), HasSubstr("'s9' is not a task"));
   EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s1]")), HasSubstr("stands twice"));

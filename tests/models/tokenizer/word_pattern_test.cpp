@@ -67,7 +67,13 @@ TEST_P(WordPatterns, PartWhereTheySayTheyDo) {
   EXPECT_GT(parted, 500);
 }
 
-INSTANTIATE_TEST_SUITE_P(Known, WordPatterns, testing::Values(kGpt2Pattern, kQwen, kLlama3));
+std::string pattern_name(const testing::TestParamInfo<WordPattern>& info) {
+  const std::string names[] = {"Gpt2", "Qwen", "Llama3"};
+  return names[info.index];
+}
+
+INSTANTIATE_TEST_SUITE_P(Known, WordPatterns, testing::Values(kGpt2Pattern, kQwen, kLlama3),
+                         pattern_name);
 
 TEST(WordPattern, UnknownExpressionsAreNotGuessed) {
   EXPECT_FALSE(find_word_pattern(R"(\s+)"));

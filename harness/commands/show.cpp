@@ -1,0 +1,211 @@
+// niah show, niah replay: one stored sample, looked at and asked again.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "harness/commands/commands.h"
+#include "harness/run/pricing.h"
+#include "harness/run/probe.h"
+#include "harness/run/stored_run.h"
+#include "models/reader.h"
+#include "reports/cells.h"
+#include "reports/format.h"
+#include "reports/variants.h"
+
+namespace niah {
+namespace {
+
+struct ShowArguments {
+  std::string run, sample, variant;
+  bool prompt = false;
+  std::int64_t top = 5;
+};
+
+/// A text on one line, in quotes.
+std::string quoted(const std::string& text, std::size_t code_points = 160) {
+  return "\"" + reports::shorten(reports::one_line(text), code_points) + "\"";
+}
+
+std::string label_of(const reports::RunInfo& info, const std::string& fingerprint) {
+  for (const reports::VariantInfo& variant : info.variants)
+    if (variant.fingerprint == fingerprint) return reports::label_of(info, variant);
+  return fingerprint;
+}
+
+/// "hit   value: rank 1, log-probability −0.02   " 1234567""
+std::string outcome_of(const reports::Record& record) {
+  if (!record.scored()) return fmt::format("{}: {}", record.outcome, record.detail);
+  std::string line = fmt::format("{:16}", reports::miss_label(record.miss));
+  if (record.value_rank && record.value_log_prob)
+    line += fmt::format("  answer's worst rank {}, log-probability {}", *record.value_rank,
+                        reports::signed_number(*record.value_log_prob, 3));
+  return line + "  said " + quoted(record.text);
+}
+
+/// The sentence that has to be found.
+std::string needle_text(const tasks::Sample& sample) {
+  const std::size_t begin = byte_of(sample.input, sample.needle.begin);
+  return sample.input.substr(begin, byte_of(sample.input, sample.needle.end) - begin);
+}
+
+void print_sample(const StoredRun& run, const SampleId& id, const Question& question,
+                  const std::string& prompt) {
+  const reports::Record& blank = question.blank;
+  fmt::print("{}\n", id.text());
+  fmt::print("  prompt    {} tokens, sha256 {}\n", format_count(blank.prompt_tokens),
+             blank.prompt_sha256);
+  if (const auto sample = run.sample(id)) {
+    const models::Tokenizer& tokenizer = run.work().tokenizer();
+    // Not every sweep keeps what the tokenizer puts in front.
+    const std::int64_t dropped = tokenizer.count_prompt(prompt) - blank.prompt_tokens;
+    const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
+    const std::size_t begin = prompt.find(sample->input);
+    fmt::print("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",
+               sample->real_depth, sample->depth, format_count(needle.begin - dropped),
+               format_count(needle.end - dropped));
+    fmt::print("            {}\n", quoted(needle_text(*sample)));
+    fmt::print("  begins    {}\n", quoted(prompt.substr(begin), 120));
+  }
+  constexpr std::size_t kEnd = 160;
+  fmt::print(
+      "  ends      {}\n",
+      quoted(valid_utf8(prompt.size() > kEnd ? prompt.substr(prompt.size() - kEnd) : prompt)));
+  fmt::print("  expected  {}\n", fmt::join(blank.expected, ", "));
+}
+
+/// The question's prompt as the model reads it, in text.
+std::string framed_prompt(const StoredRun& run, const SampleId& id, const Question& question) {
+  const auto sample = run.sample(id);
+  return sample ? run.work().format().frame(sample->input, sample->gen_prefix) : question.prompt();
+}
+
+ExitCode run_show(const ShowArguments& arguments) {
+  const StoredRun run(arguments.run, "");
+  const SampleId id = parse_sample_id(arguments.sample);
+  const Question question = run.question(id);
+  const std::string prompt = framed_prompt(run, id, question);
+  if (arguments.prompt) {
+    std::fwrite(prompt.data(), 1, prompt.size(), stdout);
+    return ExitCode::kOk;
+  }
+  print_sample(run, id, question, prompt);
+  const auto records = run.records(id);
+  fmt::print("\n");
+  if (records.empty()) fmt::print("  not asked yet\n");
+  for (const reports::VariantInfo& variant : run.info().variants)
+    for (const reports::Record& record : records) {
+      if (record.variant != variant.fingerprint) continue;
+      fmt::print("  {:14}  {}\n", reports::label_of(run.info(), variant), outcome_of(record));
+      if (record.prompt_sha256 != question.blank.prompt_sha256)
+        fmt::print("  {:14}  ! the prompt was another then: sha256 {}\n", "", record.prompt_sha256);
+    }
+  return ExitCode::kOk;
+}
+
+/// The likeliest tokens of logits [1, vocab], with their probabilities.
+void print_likeliest(const at::Tensor& logits, std::int64_t top,
+                     const models::Tokenizer& tokenizer) {
+  const at::Tensor probabilities = at::softmax(logits[0].to(at::kDouble), -1);
+  const auto [values, ids] = probabilities.topk(std::min(top, probabilities.size(0)));
+  for (std::int64_t i = 0; i < values.size(0); ++i) {
+    const auto token = ids[i].item<std::int64_t>();
+    fmt::print("    {:7.3f} %  logit {:9.3f}  token {:>7}  {}\n", 100 * values[i].item<double>(),
+               logits[0][token].item<double>(), token,
+               quoted(tokenizer.decode({static_cast<models::TokenId>(token)})));
+  }
+}
+
+/// Asks one variant; whether it says what the journal has.
+bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& question,
+            const std::vector<reports::Record>& records, std::int64_t top) {
+  const TokenIds prompt(question.ids.begin(), question.ids.end());
+  const auto tokens = static_cast<std::int64_t>(prompt.size());
+  const std::int64_t chunk = prefill_chunk(run.work().sweep().runtime);
+  models::Reader reader({variant.model}, tokens + question.room());
+  // In the pieces of a run.
+  for (std::int64_t at = 0; at < tokens - 1; at += chunk)
+    reader.read({prompt.begin() + at, prompt.begin() + std::min(at + chunk, tokens - 1)});
+  fmt::print("\n{}\n", label_of(run.info(), variant.info.fingerprint));
+  const models::Reader::Point before = reader.mark();
+  fmt::print("  first token of the answer:\n");
+  print_likeliest(reader.read_one(0, {prompt.back()}, 1), top, run.work().tokenizer());
+  reader.rewind(before);
+  Asking asking(question, variant.info.fingerprint,
+                stop_ids(*variant.model, run.work().tokenizer(), run.work().format()), prompt,
+                run.work().tokenizer());
+  while (asking.pass(reader, 0)) {
+  }
+  const reports::Record record = asking.record();
+  fmt::print("  {}\n  ids       {}\n", outcome_of(record), fmt::join(record.ids, " "));
+  const auto stored = std::find_if(records.begin(), records.end(),
+                                   [&](const auto& one) { return one.variant == record.variant; });
+  if (stored == records.end()) {
+    fmt::print("  the run has no record of it\n");
+    return true;
+  }
+  const bool same = stored->ids == record.ids && stored->score == record.score &&
+                    stored->outcome == record.outcome;
+  fmt::print("  {}\n", same ? "as recorded" : "! the run recorded: " + outcome_of(*stored));
+  return same;
+}
+
+ExitCode run_replay(const ShowArguments& arguments) {
+  const StoredRun run(arguments.run, arguments.variant);
+  const SampleId id = parse_sample_id(arguments.sample);
+  const Question question = run.question(id);
+  print_sample(run, id, question, framed_prompt(run, id, question));
+  const Machine machine = prepare_machine(run.work().sweep().runtime);
+  require_memory(run.work(), machine);
+  const auto records = run.records(id);
+  bool same = true;
+  for (const LoadedVariant& variant : load_all(run.work(), machine))
+    same = replay(run, variant, question, records, arguments.top) && same;
+  return same ? ExitCode::kOk : ExitCode::kCheckFailed;
+}
+
+CLI::App* add_sample_command(CLI::App& program, const std::string& name,
+                             const std::string& description, const std::string& example,
+                             ShowArguments& arguments) {
+  CLI::App* command = add_command(program, name, description, example);
+  command->add_option("run", arguments.run, "Run folder")->required();
+  command
+      ->add_option("sample", arguments.sample,
+                   "Which one: task, length and index such as s2@64K#7; gsm8k#7")
+      ->required();
+  return command;
+}
+
+}  // namespace
+
+void add_show_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<ShowArguments>();
+  CLI::App* command = add_sample_command(
+      program, "show", "Make one sample of a run again, and say what became of it",
+      "niah show runs/reproduce s2@64K#7\n"
+      "  niah show runs/reproduce s2@64K#7 --prompt > prompt.txt",
+      *arguments);
+  command->add_flag("--prompt", arguments->prompt, "Only the prompt, as the model reads it");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_show(*arguments); }; });
+}
+
+void add_replay_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<ShowArguments>();
+  CLI::App* command = add_sample_command(
+      program, "replay",
+      "Ask one sample of a run again, alone (exit 1: the answer is not the recorded one)",
+      "niah replay runs/reproduce s2@64K#7 --variant sft", *arguments);
+  command->add_option("--variant", arguments->variant, "Only this variant: base, sft, qk ...");
+  command->add_option("--top", arguments->top, "Likeliest first tokens to show")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });
+}
+
+}  // namespace niah

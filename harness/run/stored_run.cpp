@@ -1,0 +1,140 @@
+#include "harness/run/stored_run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "models/tokenizer/prompt_encoder.h"
+#include "reports/journal.h"
+
+namespace niah {
+namespace {
+
+/// The run's sweep, with the variants of one name where one is given.
+SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& folder,
+                     const std::string& variant) {
+  SweepConfig sweep;
+  try {
+    sweep = parse_sweep(info.config_json, (folder / "plan.json").string() + " (config)", "/", {});
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{} (a plan of an earlier version? Run it again)", error.what()));
+  }
+  if (variant.empty()) return sweep;
+  std::vector<std::string> names;
+  for (ModelConfig& model : sweep.models) {
+    for (const VariantConfig& one : model.variants) names.push_back(one.name);
+    std::erase_if(model.variants, [&](const auto& one) { return one.name != variant; });
+  }
+  std::erase_if(sweep.models, [](const ModelConfig& model) { return model.variants.empty(); });
+  if (sweep.models.empty())
+    throw UsageError(fmt::format("--variant '{}': the run has {}{}", valid_utf8(variant),
+                                 fmt::join(names, ", "), did_you_mean(variant, names)));
+  return sweep;
+}
+
+}  // namespace
+
+std::string SampleId::text() const {
+  return length == 0 ? fmt::format("{}#{}", task, index)
+                     : fmt::format("{}@{}#{}", task, format_length(length), index);
+}
+
+SampleId parse_sample_id(const std::string& text) {
+  const auto refuse = [&] {
+    return UsageError(
+        fmt::format("sample '{}': such as s2@64K#7 (task, length, index) or gsm8k#7 was expected",
+                    valid_utf8(text)));
+  };
+  SampleId id;
+  const std::size_t hash = text.rfind('#'), at = text.find('@');
+  if (hash == std::string::npos || (at != std::string::npos && at > hash)) throw refuse();
+  const auto [end, error] =
+      std::from_chars(text.data() + hash + 1, text.data() + text.size(), id.index);
+  if (error != std::errc() || end != text.data() + text.size() || id.index < 0) throw refuse();
+  id.task = text.substr(0, std::min(at, hash));
+  if (at != std::string::npos) {
+    const auto length = parse_length(std::string_view(text).substr(at + 1, hash - at - 1));
+    if (!length) throw refuse();
+    id.length = *length;
+  }
+  if (id.task.empty()) throw refuse();
+  return id;
+}
+
+std::size_t byte_of(const std::string& text, std::int64_t index) {
+  std::size_t at = 0;
+  for (; at < text.size(); ++at)
+    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80 && index-- == 0) break;
+  return at;
+}
+
+TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
+                        const models::Tokenizer& tokenizer) {
+  const std::size_t start = prompt.find(sample.input);
+  check(start != std::string::npos, "a prompt holds its sample's text");
+  std::size_t begin = start + byte_of(sample.input, sample.needle.begin);
+  while (begin > 0 && prompt[begin - 1] == ' ') --begin;
+  const std::size_t end = start + byte_of(sample.input, sample.needle.end);
+  const auto tokens_before = [&](std::size_t byte) {
+    return tokenizer.count_prompt(std::string_view(prompt).substr(0, byte)) -
+           static_cast<std::int64_t>(tokenizer.suffix_ids().size());
+  };
+  return {tokens_before(begin), tokens_before(end)};
+}
+
+StoredRun::StoredRun(const std::filesystem::path& folder, const std::string& variant)
+    : folder_(folder), info_(read_plan(folder)) {
+  work_ = std::make_unique<Workload>(sweep_of(info_, folder, variant));
+  assignments_ = work_->assignments();
+  if (work_->haystack_id() != info_.haystack)
+    throw UsageError(fmt::format("{}: its haystack was {}, what is there now is {}",
+                                 folder.string(), info_.haystack, work_->haystack_id()));
+}
+
+const Assignment& StoredRun::find(const SampleId& id) const {
+  std::vector<std::string> all;
+  for (const Assignment& work : assignments_) {
+    const std::string task =
+        work.cell != nullptr ? work.cell->request().task : work.reasoning->set->name();
+    if (task == id.task && work.length == id.length) {
+      for (std::int64_t i = 0; i < work.samples; ++i)
+        if ((work.cell != nullptr ? work.cell->index(i) : i) == id.index) return work;
+      throw UsageError(
+          fmt::format("{}: this cell has {} samples, from #0 on", id.text(), work.samples));
+    }
+    all.push_back(work.length == 0 ? task : fmt::format("{}@{}", task, format_length(work.length)));
+  }
+  throw UsageError(
+      fmt::format("{}: this run has {}, each from #0 on", id.text(), fmt::join(all, ", ")));
+}
+
+Question StoredRun::question(const SampleId& id) const {
+  return std::move(work_
+                       ->questions(find(id), [&](const auto&, const auto&, std::int64_t,
+                                                 std::int64_t index) { return index == id.index; })
+                       .front());
+}
+
+std::optional<tasks::Sample> StoredRun::sample(const SampleId& id) const {
+  const Assignment& work = find(id);
+  if (work.cell == nullptr) return std::nullopt;
+  std::int64_t ordinal = 0;
+  while (work.cell->index(ordinal) != id.index) ++ordinal;
+  return work.cell->sample(ordinal);
+}
+
+std::vector<reports::Record> StoredRun::records(const SampleId& id) const {
+  std::vector<reports::Record> found;
+  reports::read_records(folder_ / "journal.jsonl", [&](const reports::Record& record) {
+    if (record.task == id.task && record.length == id.length && record.index == id.index)
+      found.push_back(record);
+  });
+  return found;
+}
+
+}  // namespace niah

@@ -1,0 +1,69 @@
+// A run folder opened again to look at single samples.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/run/plan.h"
+#include "harness/run/workload.h"
+#include "reports/record.h"
+#include "tasks/sample.h"
+
+namespace niah {
+
+/// One sample of a run, as people write it: "s2@64K#7", or "gsm8k#7" for a reasoning problem.
+struct SampleId {
+  std::string task;
+  std::int64_t length = 0;  ///< 0: a reasoning problem
+  std::int64_t index = 0;
+  std::string text() const;
+};
+
+/// Throws UsageError.
+SampleId parse_sample_id(const std::string& text);
+
+/// Byte at which code point `index` of a UTF-8 text begins.
+std::size_t byte_of(const std::string& text, std::int64_t index);
+
+/// Half-open range of a prompt's tokens.
+struct TokenSpan {
+  std::int64_t begin = 0, end = 0;
+};
+
+/// The tokens of `prompt`, which frames the sample's own text, that hold the needle asked for. A
+/// word's token takes in the space before it.
+TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
+                        const models::Tokenizer& tokenizer);
+
+/// A run's plan and what it asks.
+class StoredRun {
+ public:
+  /// Opens what the run's plan names: tokenizer, haystack or sample files; no model. `variant`
+  /// leaves only the variants of that name; empty: all. Throws what reading those throws, and
+  /// UsageError when there is no such variant, or when the texts are no longer those of the run.
+  StoredRun(const std::filesystem::path& folder, const std::string& variant);
+
+  const reports::RunInfo& info() const { return info_; }
+  const Workload& work() const { return *work_; }
+
+  /// The question, made again. Throws UsageError saying what there is, when there is none such.
+  Question question(const SampleId& id) const;
+  /// The sample behind it; nullopt for a reasoning problem.
+  std::optional<tasks::Sample> sample(const SampleId& id) const;
+  /// What the journal says of it, in its order.
+  std::vector<reports::Record> records(const SampleId& id) const;
+
+ private:
+  const Assignment& find(const SampleId& id) const;
+
+  std::filesystem::path folder_;
+  reports::RunInfo info_;
+  std::unique_ptr<Workload> work_;
+  std::vector<Assignment> assignments_;
+};
+
+}  // namespace niah
