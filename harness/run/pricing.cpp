@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "harness/base/error.h"
@@ -160,18 +161,21 @@ double SpeedLine::at(std::int64_t position) const {
 
 namespace {
 
-/// What one worker's long answers take, at most.
-double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t budget) {
+/// What all workers' long answers take at most; there are no more than there are samples.
+double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t budget,
+                    std::int64_t workers, std::int64_t samples) {
   double state = 0, weights = group.head_parameters;
   for (const models::MixerCost& mixer : group.info.mixers) {
     const LayerBytes bytes = layer_bytes(mixer, tokens, group.element);
     state += bytes.cache + bytes.fixed;
   }
   for (const double parameters : group.layer_parameters) weights += parameters;
-  return static_cast<double>(
+  const std::int64_t each =
       branch_bytes(static_cast<std::int64_t>(state),
                    static_cast<std::int64_t>(weights * static_cast<double>(group.element)),
-                   group.variants, budget));
+                   group.variants, budget);
+  return std::min(static_cast<double>(workers * each),
+                  static_cast<double>(samples * group.variants) * state);
 }
 
 /// Adds what one prompt and its answers cost.
@@ -232,7 +236,7 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
     price.seconds_high += price.seconds_low;
     price.memory = price_cell_memory(group, longest, chunk, most_marks(visits), runtime.mark_memory,
                                      prompt_tokens, workers);
-    price.memory.answers = static_cast<double>(workers) * answer_bytes(group, longest, answers);
+    price.memory.answers = answer_bytes(group, longest, answers, workers, std::ssize(prompts));
   }
   return prices;
 }
