@@ -68,38 +68,14 @@ inline Vec power_of_two(const Vec& x) {
 #endif
 }
 
-/// Largest score of every lane so far, for the first `lanes`.
-inline void find_largest(Tile tile, const float* scores, std::int64_t count, std::int64_t lanes,
-                         Vec* largest) {
-  constexpr int kVectors = kAttentionLanes / kWidth;
-  for (int v = 0; v * kWidth < lanes; ++v) largest[v] = Vec::loadu(tile.largest + v * kWidth);
-  if (lanes < kAttentionLanes) {
-    for (int v = 0; v * kWidth < lanes; ++v)
-      for (std::int64_t j = 0; j < count; ++j)
-        largest[v] =
-            at::vec::maximum(largest[v], Vec::loadu(scores + j * kAttentionLanes + v * kWidth));
-    return;
-  }
-  // Side by side: one after the other each would wait for its own last maximum.
-  Vec side[kVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) side[v] = largest[v];
-  for (std::int64_t j = 0; j < count; ++j)
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v)
-      side[v] = at::vec::maximum(side[v], Vec::loadu(scores + j * kAttentionLanes + v * kWidth));
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) largest[v] = side[v];
-}
-
 /// scores [count, lanes] to 2^(score - largest), bringing the tile forward.
 inline void exponentiate(Tile tile, float* scores, std::int64_t count, std::int64_t lanes,
                          std::int64_t dim) {
-  Vec all_largest[kAttentionLanes / kWidth];
-  find_largest(tile, scores, count, lanes, all_largest);
   for (std::int64_t lane = 0; lane < lanes; lane += kWidth) {
     const Vec before = Vec::loadu(tile.largest + lane);
-    const Vec largest = all_largest[lane / kWidth];
+    Vec largest = before;
+    for (std::int64_t j = 0; j < count; ++j)
+      largest = at::vec::maximum(largest, Vec::loadu(scores + j * kAttentionLanes + lane));
     // The difference brings back NaN, which the power hides.
     Vec sum = largest - largest;
     for (std::int64_t j = 0; j < count; ++j) {
