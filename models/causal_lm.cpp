@@ -40,6 +40,10 @@ std::optional<std::int64_t> layer_of(std::string_view tensor) {
   return layer;
 }
 
+at::Tensor as_sequence(const std::vector<std::int64_t>& ids) {
+  return at::tensor(at::IntArrayRef(ids), at::kLong).unsqueeze(0);
+}
+
 at::Tensor CausalLM::forward(const at::Tensor& ids, State& state, Logits logits) {
   const std::int64_t rows = logits == Logits::kAll ? ids.size(1) : logits == Logits::kLast ? 1 : 0;
   return forward_rows(ids, state, rows);

@@ -89,6 +89,9 @@ struct SoftmaxLayer {
   std::int64_t window = 0;  ///< keys that a query sees, itself included; 0: all
 };
 
+/// Token ids as a batch of one sequence [1, T].
+at::Tensor as_sequence(const std::vector<std::int64_t>& ids);
+
 /// A decoder-only model. Parameter names (named_parameters) are the checkpoint's tensor names. The
 /// pieces embed, layer and head are public so that variants that agree on their lower layers can
 /// run those once.

@@ -91,12 +91,24 @@ GreedyDecoder::Next GreedyDecoder::take(const at::Tensor& logits) {
   return rewind ? Next::kRewindAndRead : Next::kRead;
 }
 
-bool decode_pass(Reader& reader, std::size_t variant, GreedyDecoder& decoder) {
-  std::optional<Reader::Point> start;
-  if (decoder.rows() > 1) start = reader.mark();
-  const auto next = decoder.take(reader.read_one(variant, decoder.ids(), decoder.rows()));
-  if (next == GreedyDecoder::Next::kRewindAndRead) reader.rewind(*start);
+namespace {
+
+/// One pass of a sequence whose state is `memory` (Reader or State): `read` gives the logits of
+/// what the decoder wants read.
+template <typename Memory, typename Read>
+bool pass_with(Memory& memory, GreedyDecoder& decoder, const Read& read) {
+  std::optional<decltype(memory.mark())> start;
+  if (decoder.rows() > 1) start = memory.mark();
+  const auto next = decoder.take(read());
+  if (next == GreedyDecoder::Next::kRewindAndRead) memory.rewind(*start);
   return next != GreedyDecoder::Next::kDone;
+}
+
+}  // namespace
+
+bool decode_pass(Reader& reader, std::size_t variant, GreedyDecoder& decoder) {
+  return pass_with(reader, decoder,
+                   [&] { return reader.read_one(variant, decoder.ids(), decoder.rows()); });
 }
 
 Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<std::int64_t>& tail,
@@ -107,40 +119,25 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
   return decoder.generation();
 }
 
-namespace {
-
-/// A pass of one sequence, whatever it reads.
-bool decode_alone(CausalLM& model, Branch& branch) {
-  GreedyDecoder& decoder = *branch.decoder;
-  std::optional<Mark> start;
-  if (decoder.rows() > 1) start = branch.state.mark();
-  const at::Tensor ids = at::tensor(at::IntArrayRef(decoder.ids()), at::kLong).unsqueeze(0);
-  const at::Tensor logits = model.forward_rows(ids, branch.state, decoder.rows());
-  const auto next = decoder.take(logits.squeeze(0));
-  if (next == GreedyDecoder::Next::kRewindAndRead) branch.state.rewind(*start);
-  return next != GreedyDecoder::Next::kDone;
-}
-
-}  // namespace
-
 std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches) {
   std::vector<bool> goes_on(branches.size());
   std::vector<std::size_t> together;
   std::vector<std::int64_t> ids;
   std::vector<State*> states;
   for (std::size_t i = 0; i < branches.size(); ++i) {
-    Branch& branch = *branches[i];
-    if (branch.decoder->ids().size() > 1) {
-      goes_on[i] = decode_alone(model, branch);
+    auto& [decoder, state] = *branches[i];
+    if (decoder->ids().size() > 1) {
+      goes_on[i] = pass_with(state, *decoder, [&] {
+        return model.forward_rows(as_sequence(decoder->ids()), state, decoder->rows()).squeeze(0);
+      });
       continue;
     }
     together.push_back(i);
-    ids.push_back(branch.decoder->ids().front());
-    states.push_back(&branch.state);
+    ids.push_back(decoder->ids().front());
+    states.push_back(&state);
   }
   if (together.empty()) return goes_on;
-  const at::Tensor logits = model.forward_rows(
-      at::tensor(at::IntArrayRef(ids), at::kLong).unsqueeze(1), states, 1);  // [B, 1, vocab]
+  const at::Tensor logits = model.forward_rows(as_sequence(ids).t(), states, 1);  // [B, 1, vocab]
   for (std::size_t i = 0; i < together.size(); ++i)
     goes_on[together[i]] = branches[together[i]]->decoder->take(
                                logits[static_cast<std::int64_t>(i)]) != GreedyDecoder::Next::kDone;

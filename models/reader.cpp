@@ -10,10 +10,6 @@
 namespace niah::models {
 namespace {
 
-at::Tensor as_tensor(const std::vector<std::int64_t>& ids) {
-  return at::tensor(at::IntArrayRef(ids), at::kLong).unsqueeze(0);
-}
-
 bool same(const at::Tensor& a, const at::Tensor& b) {
   return a.sizes() == b.sizes() && (a.const_data_ptr() == b.const_data_ptr() || at::equal(a, b));
 }
@@ -74,7 +70,7 @@ at::Tensor Reader::run_top(std::size_t variant, at::Tensor hidden, const Pass& p
 
 void Reader::read(const std::vector<std::int64_t>& ids) {
   const at::NoGradGuard no_grad;
-  const at::Tensor tokens = as_tensor(ids);
+  const at::Tensor tokens = as_sequence(ids);
   const Pass pass = models_.front()->begin({position()}, tokens.size(1));
   const at::Tensor hidden = run_trunk(tokens, pass);
   for (std::size_t i = 0; i < models_.size(); ++i)
@@ -85,7 +81,7 @@ at::Tensor Reader::read_one(std::size_t variant, const std::vector<std::int64_t>
                             std::int64_t rows) {
   const at::NoGradGuard no_grad;
   check(tops_[variant].position() == position(), "this variant has not read the whole text");
-  const at::Tensor tokens = as_tensor(ids);
+  const at::Tensor tokens = as_sequence(ids);
   const Pass pass = models_.front()->begin({position()}, tokens.size(1));
   const at::Tensor trunk = run_trunk(tokens, pass);
   const at::Tensor hidden =

@@ -47,8 +47,10 @@ void Progress::warn(const std::string& text) {
 
 Progress::~Progress() { clear(); }
 
-double Progress::elapsed() const {
-  return std::chrono::duration<double>(Clock::now() - start_).count();
+double Progress::elapsed() const { return seconds_since(start_); }
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 void Progress::advance(double cost, const std::string& note) {

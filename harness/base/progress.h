@@ -11,6 +11,9 @@ namespace niah {
 /// "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_duration(double seconds);
 
+/// Seconds since then.
+double seconds_since(std::chrono::steady_clock::time_point begin);
+
 /// "warning: …" on stderr.
 void print_warning(const std::string& text);
 

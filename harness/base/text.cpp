@@ -68,10 +68,20 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+namespace {
+
+bool begins_code_point(char c) { return (static_cast<std::uint8_t>(c) & 0xC0) != 0x80; }
+
+}  // namespace
+
 std::size_t count_code_points(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
-    return (static_cast<std::uint8_t>(c) & 0xC0) != 0x80;
-  }));
+  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), begins_code_point));
+}
+
+std::size_t byte_of_code_point(std::string_view utf8, std::int64_t index) {
+  const auto at = std::find_if(utf8.begin(), utf8.end(),
+                               [&](char c) { return begins_code_point(c) && index-- == 0; });
+  return static_cast<std::size_t>(at - utf8.begin());
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ std::string valid_utf8(std::string_view text);
 
 /// Number of code points of well-formed UTF-8.
 std::size_t count_code_points(std::string_view utf8);
+
+/// Byte at which code point `index` of well-formed UTF-8 begins; its size where there are no more.
+std::size_t byte_of_code_point(std::string_view utf8, std::int64_t index);
 
 /// The candidate nearest to `name` by edit distance, or "" when none is near enough to be meant.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);

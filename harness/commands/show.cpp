@@ -31,13 +31,7 @@ std::string quoted(const std::string& text, std::size_t code_points = 160) {
   return "\"" + reports::shorten(reports::one_line(text), code_points) + "\"";
 }
 
-std::string label_of(const reports::RunInfo& info, const std::string& fingerprint) {
-  for (const reports::VariantInfo& variant : info.variants)
-    if (variant.fingerprint == fingerprint) return reports::label_of(info, variant);
-  return fingerprint;
-}
-
-/// "hit   value: rank 1, log-probability −0.02   " 1234567""
+/// "hit  answer's worst rank 1, log-probability −0.02  said " 1234567""
 std::string outcome_of(const reports::Record& record) {
   if (!record.scored()) return fmt::format("{}: {}", record.outcome, record.detail);
   std::string line = fmt::format("{:16}", reports::miss_label(record.miss));
@@ -49,27 +43,26 @@ std::string outcome_of(const reports::Record& record) {
 
 /// The sentence that has to be found.
 std::string needle_text(const tasks::Sample& sample) {
-  const std::size_t begin = byte_of(sample.input, sample.needle.begin);
-  return sample.input.substr(begin, byte_of(sample.input, sample.needle.end) - begin);
+  const std::size_t begin = byte_of_code_point(sample.input, sample.needle.begin);
+  return sample.input.substr(begin, byte_of_code_point(sample.input, sample.needle.end) - begin);
 }
 
-void print_sample(const StoredRun& run, const SampleId& id, const Question& question,
-                  const std::string& prompt) {
-  const reports::Record& blank = question.blank;
+void print_sample(const SampleId& id, const StoredSample& stored,
+                  const models::Tokenizer& tokenizer) {
+  const reports::Record& blank = stored.question.blank;
+  const std::string& prompt = stored.prompt;
   fmt::print("{}\n", id.text());
   fmt::print("  prompt    {} tokens, sha256 {}\n", format_count(blank.prompt_tokens),
              blank.prompt_sha256);
-  if (const auto sample = run.sample(id)) {
-    const models::Tokenizer& tokenizer = run.work().tokenizer();
+  if (const auto& sample = stored.sample) {
     // Not every sweep keeps what the tokenizer puts in front.
     const std::int64_t dropped = tokenizer.count_prompt(prompt) - blank.prompt_tokens;
     const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
-    const std::size_t begin = prompt.find(sample->input);
     fmt::print("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",
                sample->real_depth, sample->depth, format_count(needle.begin - dropped),
                format_count(needle.end - dropped));
     fmt::print("            {}\n", quoted(needle_text(*sample)));
-    fmt::print("  begins    {}\n", quoted(prompt.substr(begin), 120));
+    fmt::print("  begins    {}\n", quoted(sample->input, 120));
   }
   constexpr std::size_t kEnd = 160;
   fmt::print(
@@ -78,22 +71,15 @@ void print_sample(const StoredRun& run, const SampleId& id, const Question& ques
   fmt::print("  expected  {}\n", fmt::join(blank.expected, ", "));
 }
 
-/// The question's prompt as the model reads it, in text.
-std::string framed_prompt(const StoredRun& run, const SampleId& id, const Question& question) {
-  const auto sample = run.sample(id);
-  return sample ? run.work().format().frame(sample->input, sample->gen_prefix) : question.prompt();
-}
-
 ExitCode run_show(const ShowArguments& arguments) {
   const StoredRun run(arguments.run, "");
   const SampleId id = parse_sample_id(arguments.sample);
-  const Question question = run.question(id);
-  const std::string prompt = framed_prompt(run, id, question);
+  const StoredSample stored = run.sample(id);
   if (arguments.prompt) {
-    std::fwrite(prompt.data(), 1, prompt.size(), stdout);
+    std::fwrite(stored.prompt.data(), 1, stored.prompt.size(), stdout);
     return ExitCode::kOk;
   }
-  print_sample(run, id, question, prompt);
+  print_sample(id, stored, run.work().tokenizer());
   const auto records = run.records(id);
   fmt::print("\n");
   if (records.empty()) fmt::print("  not asked yet\n");
@@ -101,7 +87,7 @@ ExitCode run_show(const ShowArguments& arguments) {
     for (const reports::Record& record : records) {
       if (record.variant != variant.fingerprint) continue;
       fmt::print("  {:14}  {}\n", reports::label_of(run.info(), variant), outcome_of(record));
-      if (record.prompt_sha256 != question.blank.prompt_sha256)
+      if (record.prompt_sha256 != stored.question.blank.prompt_sha256)
         fmt::print("  {:14}  ! the prompt was another then: sha256 {}\n", "", record.prompt_sha256);
     }
   return ExitCode::kOk;
@@ -120,17 +106,21 @@ void print_likeliest(const at::Tensor& logits, std::int64_t top,
   }
 }
 
+/// The run's own entry of a variant, which a checkpoint that has changed since does not have.
+const reports::VariantInfo& known_variant(const reports::RunInfo& info,
+                                          const LoadedVariant& variant) {
+  const reports::VariantInfo* known = reports::find_variant(info, variant.info.fingerprint);
+  return known != nullptr ? *known : variant.info;
+}
+
 /// Asks one variant; whether it says what the journal has.
 bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& question,
             const std::vector<reports::Record>& records, std::int64_t top) {
   const TokenIds prompt(question.ids.begin(), question.ids.end());
-  const auto tokens = static_cast<std::int64_t>(prompt.size());
-  const std::int64_t chunk = prefill_chunk(run.work().sweep().runtime);
-  models::Reader reader({variant.model}, tokens + question.room());
-  // In the pieces of a run.
-  for (std::int64_t at = 0; at < tokens - 1; at += chunk)
-    reader.read({prompt.begin() + at, prompt.begin() + std::min(at + chunk, tokens - 1)});
-  fmt::print("\n{}\n", label_of(run.info(), variant.info.fingerprint));
+  models::Reader reader({variant.model}, question.longest());
+  read_prompt(reader, question.ids, 0, prefill_chunk(run.work().sweep().runtime),
+              [](std::int64_t) {});
+  fmt::print("\n{}\n", reports::label_of(run.info(), known_variant(run.info(), variant)));
   const models::Reader::Point before = reader.mark();
   fmt::print("  first token of the answer:\n");
   print_likeliest(reader.read_one(0, {prompt.back()}, 1), top, run.work().tokenizer());
@@ -157,14 +147,14 @@ bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& 
 ExitCode run_replay(const ShowArguments& arguments) {
   const StoredRun run(arguments.run, arguments.variant);
   const SampleId id = parse_sample_id(arguments.sample);
-  const Question question = run.question(id);
-  print_sample(run, id, question, framed_prompt(run, id, question));
+  const StoredSample stored = run.sample(id);
+  print_sample(id, stored, run.work().tokenizer());
   const Machine machine = prepare_machine(run.work().sweep().runtime);
   require_memory(run.work(), machine);
   const auto records = run.records(id);
   bool same = true;
   for (const LoadedVariant& variant : load_all(run.work(), machine))
-    same = replay(run, variant, question, records, arguments.top) && same;
+    same = replay(run, variant, stored.question, records, arguments.top) && same;
   return same ? ExitCode::kOk : ExitCode::kCheckFailed;
 }
 

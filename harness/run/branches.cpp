@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/base/interrupt.h"
+#include "harness/base/progress.h"
 #include "harness/run/memory_guard.h"
 #include "models/ops/projection.h"
 
@@ -33,10 +34,12 @@ Branches::Branches(std::vector<std::shared_ptr<models::CausalLM>> models, std::i
                    std::int64_t budget, Finish finish)
     : tokens_(tokens), budget_(budget), finish_(std::move(finish)) {
   for (auto& model : models) {
-    std::int64_t bytes = 0;
-    for (const at::Tensor& tensor : model->parameters())
-      bytes += static_cast<std::int64_t>(tensor.nbytes());
-    variants_.push_back({std::move(model), bytes, {}});
+    Variant variant{.model = std::move(model)};
+    for (const at::Tensor& tensor : variant.model->parameters()) {
+      variant.weight_bytes += static_cast<std::int64_t>(tensor.nbytes());
+      variant.is_exact = variant.is_exact && tensor.is_cpu();
+    }
+    variants_.push_back(std::move(variant));
   }
 }
 
@@ -46,9 +49,8 @@ bool Branches::pays(const models::Reader& reader, std::size_t variant, const Ask
   const bool is_slow =
       said.passes >= kProbation && static_cast<std::int64_t>(said.ids.size()) < 2 * said.passes;
   const Variant& own = variants_[variant];
-  return is_slow && branch_bytes(reader.fork_bytes(variant), own.weight_bytes, 1, budget_) > 0 &&
-         // Elsewhere a product's rounding may depend on what is beside it.
-         own.model->parameters().front().is_cpu();
+  return is_slow && own.is_exact &&
+         branch_bytes(reader.fork_bytes(variant), own.weight_bytes, 1, budget_) > 0;
 }
 
 bool Branches::add(const models::Reader& reader, std::size_t variant,
@@ -77,9 +79,7 @@ void Branches::step(Variant& variant) {
   std::vector<bool> goes_on(branches.size(), false);
   const bool fits =
       fits_in_memory([&] { goes_on = models::decode_pass(*variant.model, branches); });
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() /
-      static_cast<double>(branches.size());
+  const double seconds = seconds_since(begin) / static_cast<double>(branches.size());
   auto one = variant.branches.begin();
   for (const bool goes : goes_on) {
     one->asking->book(0, seconds);

@@ -48,7 +48,8 @@ class Branches {
   struct Variant {
     std::shared_ptr<models::CausalLM> model;
     std::int64_t weight_bytes = 0;
-    std::list<One> branches;
+    bool is_exact = true;  ///< on the CPU: elsewhere rounding may depend on what is beside a text
+    std::list<One> branches{};
   };
 
   void step(Variant& variant);

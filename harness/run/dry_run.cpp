@@ -72,7 +72,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
     shapes.push_back(group_shape(group, machine.dtype));
     speeds.push_back(measure_speed(group, chunk, far, price.workers));
   }
-  price.measured = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  price.measured = seconds_since(begin);
 
   for (const Bundle& bundle : bundle_lengths(work.assignments(), sweep, shapes.front())) {
     std::vector<LabelledQuestions> cells;
@@ -81,8 +81,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
       const auto start = std::chrono::steady_clock::now();
       cells.push_back(
           {assignment.label, work.questions(assignment, [](const auto&...) { return true; })});
-      making.push_back(
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      making.push_back(seconds_since(start));
       const std::string warning = work.short_warning(assignment, cells.back().questions);
       if (!warning.empty()) price.warnings.push_back(warning);
     }

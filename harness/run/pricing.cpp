@@ -89,30 +89,36 @@ GroupShape group_shape(const models::CausalLM& model, std::string name, std::int
 }
 
 GroupShape group_shape(const VariantGroup& group, at::ScalarType dtype) {
-  std::vector<std::shared_ptr<models::CausalLM>> models;
-  std::string names;
-  for (const LoadedVariant& variant : group) {
-    models.push_back(variant.model);
-    names += (names.empty() ? "" : ", ") + variant.info.name;
-  }
-  const models::Reader reader(models, 0);
-  return group_shape(*models.front(), fmt::format("{}: {}", group.front().info.model, names),
+  const models::Reader reader(models_of(group), 0);
+  return group_shape(*group.front().model,
+                     fmt::format("{}: {}", group.front().info.model, names_of(group)),
                      static_cast<std::int64_t>(group.size()), reader.shared_layers(), dtype);
 }
+
+namespace {
+
+/// The states of so many of a group's variants after `tokens` tokens; what all share counts once.
+LayerBytes state_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t variants) {
+  LayerBytes sum;
+  for (std::size_t i = 0; i < group.info.mixers.size(); ++i) {
+    const bool shared = static_cast<std::int64_t>(i) < group.shared_layers;
+    const auto copies = static_cast<double>(shared ? 1 : variants);
+    const LayerBytes bytes = layer_bytes(group.info.mixers[i], tokens, group.element);
+    sum.cache += copies * bytes.cache;
+    sum.fixed += copies * bytes.fixed;
+  }
+  return sum;
+}
+
+}  // namespace
 
 MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std::int64_t chunk,
                               std::int64_t marks, std::int64_t mark_budget,
                               std::int64_t prompt_tokens, std::int64_t workers) {
   MemoryPrice price;
-  double fixed = 0, largest_cache = 0;
-  for (std::size_t i = 0; i < group.info.mixers.size(); ++i) {
-    const auto copies = static_cast<double>(
-        static_cast<std::int64_t>(i) < group.shared_layers ? 1 : group.variants);
-    const LayerBytes bytes = layer_bytes(group.info.mixers[i], tokens, group.element);
-    price.cache += copies * bytes.cache;
-    fixed += copies * bytes.fixed;
-    largest_cache = std::max(largest_cache, bytes.cache);
-  }
+  const LayerBytes state = state_bytes(group, tokens, group.variants);
+  const double fixed = state.fixed;
+  price.cache = state.cache;
   // The state itself, the point before the question, and the marks.
   price.states =
       2 * fixed + std::min(static_cast<double>(marks) * fixed, static_cast<double>(mark_budget));
@@ -121,6 +127,9 @@ MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std:
                     (kHiddenCopies * hidden + kWideCopies * static_cast<double>(group.widest)) +
                 static_cast<double>(kDraftTokens * group.info.vocab_size * (group.element + 4));
   // In bf16 the attention kernel packs the keys and values of one layer anew.
+  double largest_cache = 0;
+  for (const models::MixerCost& mixer : group.info.mixers)
+    largest_cache = std::max(largest_cache, layer_bytes(mixer, tokens, group.element).cache);
   if (group.element == 2) price.chunk += largest_cache;
   price.samples = 4 * static_cast<double>(prompt_tokens);
   for (double* part : {&price.cache, &price.states, &price.chunk, &price.samples})
@@ -164,11 +173,9 @@ namespace {
 /// What all workers' long answers take at most; there are no more than there are samples.
 double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t budget,
                     std::int64_t workers, std::int64_t samples) {
-  double state = 0, weights = group.head_parameters;
-  for (const models::MixerCost& mixer : group.info.mixers) {
-    const LayerBytes bytes = layer_bytes(mixer, tokens, group.element);
-    state += bytes.cache + bytes.fixed;
-  }
+  const LayerBytes parts = state_bytes(group, tokens, 1);
+  const double state = parts.cache + parts.fixed;
+  double weights = group.head_parameters;
   for (const double parameters : group.layer_parameters) weights += parameters;
   const std::int64_t each =
       branch_bytes(static_cast<std::int64_t>(state),
@@ -220,8 +227,7 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
     for (const Question& question : cell.questions) {
       const auto tokens = static_cast<std::int64_t>(question.ids.size());
       price.prompt_tokens += tokens;
-      longest = std::max(
-          longest, tokens + static_cast<std::int64_t>(question.draft.size()) + question.room());
+      longest = std::max(longest, question.longest());
       prompts.push_back(question.ids);
       asked.emplace_back(&price, &question);
     }

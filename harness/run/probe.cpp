@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "harness/base/interrupt.h"
+#include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/run/memory_guard.h"
@@ -84,6 +86,18 @@ std::vector<std::int64_t> stop_ids(const models::CausalLM& model,
   if (tokenizer.eos_id() && std::find(ids.begin(), ids.end(), *tokenizer.eos_id()) == ids.end())
     ids.push_back(*tokenizer.eos_id());
   return ids;
+}
+
+void read_prompt(models::Reader& reader, const PromptIds& prompt, std::int64_t start,
+                 std::int64_t chunk, const std::function<void(std::int64_t)>& then) {
+  const auto last = static_cast<std::int64_t>(prompt.size()) - 1;
+  for (std::int64_t at = start; at < last;) {
+    stop_if_interrupted();
+    const std::int64_t end = std::min(at + chunk, last);
+    reader.read({prompt.begin() + at, prompt.begin() + end});
+    then(end);
+    at = end;
+  }
 }
 
 void keep_output(reports::Record& record, const std::string& output,
@@ -196,7 +210,7 @@ bool Asking::pass(models::Reader& reader, std::size_t variant) {
   bool goes_on = false;
   if (!fits_in_memory([&] { goes_on = models::decode_pass(reader, variant, decoder_); }))
     fail("oom", "out of memory while decoding");
-  book(0, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  book(0, seconds_since(begin));
   return goes_on;
 }
 

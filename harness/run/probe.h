@@ -36,6 +36,10 @@ struct Question {
 
   /// Tokens that may be generated in all.
   std::int64_t room() const { return max_thinking_tokens + max_new_tokens; }
+  /// Tokens of the prompt and of all that may be read behind it.
+  std::int64_t longest() const {
+    return static_cast<std::int64_t>(ids.size() + draft.size()) + room();
+  }
 };
 
 /// Sample `ordinal` of `cell`, which outlives the question, as does `format`. `encoder` is
@@ -54,6 +58,12 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
 /// Tokens that end an answer: the model's, the tokenizer's and the format's.
 std::vector<std::int64_t> stop_ids(const models::CausalLM& model,
                                    const models::Tokenizer& tokenizer, const PromptFormat& format);
+
+/// Reads a prompt from position `start` on, but for its last token, which gives the first logits:
+/// in pieces that end at multiples of `chunk`. Calls `then` with the end of each. Throws
+/// Interrupted.
+void read_prompt(models::Reader& reader, const PromptIds& prompt, std::int64_t start,
+                 std::int64_t chunk, const std::function<void(std::int64_t)>& then);
 
 /// Puts the beginning of an output into its record: a long thought must not make a line that no
 /// reader of journals takes.

@@ -118,7 +118,7 @@ class Run {
   void run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
   void read_along(Reading& reading, Progress& progress);
-  Shared read_prompt(models::Reader& reader, Marks& marks, const Visit& visit,
+  Shared read_shared(models::Reader& reader, Marks& marks, const Visit& visit,
                      const PromptIds& ids) const;
   void ask_all(models::Reader& reader, Branches& branches, const Part& part,
                const Question& question, const TokenIds& prompt, Shared shared);
@@ -233,9 +233,7 @@ Run::Reading Run::open(const Part& part, std::int64_t from, Progress& progress) 
         part.sample_costs[cell] * static_cast<double>(std::max<std::int64_t>(0, known)),
         work.label);
     for (Question& question : questions) {
-      const std::size_t tokens = question.ids.size() + question.draft.size();
-      reading.longest =
-          std::max(reading.longest, static_cast<std::int64_t>(tokens) + question.room());
+      reading.longest = std::max(reading.longest, question.longest());
       reading.prompts.push_back(std::move(question.ids));
       reading.questions.push_back(std::move(question));
       reading.cell_of.push_back(cell);
@@ -243,12 +241,9 @@ Run::Reading Run::open(const Part& part, std::int64_t from, Progress& progress) 
   }
   std::vector<Visit> visits =
       schedule_prefixes(reading.prompts, chunk_, work_.sweep().runtime.share_prefixes);
-  std::vector<std::int64_t> sizes;
-  for (const Visit& visit : visits)
-    sizes.push_back(static_cast<std::int64_t>(reading.prompts[visit.prompt].size()));
   const GroupShape& shape = shape_of(*part.group);
   reading.schedule = std::make_unique<SharedSchedule>(
-      std::move(visits), std::move(sizes),
+      reading.prompts, std::move(visits),
       [&shape](std::int64_t begin, std::int64_t end) { return read_flops(shape, begin, end); });
   return reading;
 }
@@ -277,22 +272,16 @@ void Run::ask_all(models::Reader& reader, Branches& branches, const Part& part,
   }
 }
 
-/// Reads a prompt but for its last token: that gives the first logits, and the variants part there.
-Run::Shared Run::read_prompt(models::Reader& reader, Marks& marks, const Visit& visit,
+/// Reads the part of a prompt that all variants have in common, from the last point known of it on.
+Run::Shared Run::read_shared(models::Reader& reader, Marks& marks, const Visit& visit,
                              const PromptIds& ids) const {
   const auto begin = std::chrono::steady_clock::now();
   const std::int64_t start = marks.go_back(visit);
-  for (std::int64_t at = start; at < visit.tail; at += chunk_) {
-    stop_if_interrupted();
-    reader.read({ids.begin() + at, ids.begin() + at + chunk_});
-    const std::int64_t next = at + chunk_;
-    const bool lost = next == visit.resume && !visit.last_return;  // to the budget
-    if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), next)) marks.set();
-  }
-  const auto last = static_cast<std::int64_t>(ids.size()) - 1;
-  if (last > visit.tail) reader.read({ids.begin() + visit.tail, ids.begin() + last});
-  return {last - start,
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()};
+  read_prompt(reader, ids, start, chunk_, [&](std::int64_t at) {
+    const bool lost = at == visit.resume && !visit.last_return;  // to the budget
+    if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), at)) marks.set();
+  });
+  return {reader.position() - start, seconds_since(begin)};
 }
 
 /// One thread's part of a reading. A thread for which memory does not suffice beside the others
@@ -302,12 +291,8 @@ void Run::read_along(Reading& reading, Progress& progress) {
   std::optional<Visit> visit = reading.schedule->next(hand);
   if (!visit) return;
   const Part& part = reading.part;
-  std::vector<std::shared_ptr<models::CausalLM>> models;
-  std::string names;
-  for (const LoadedVariant& variant : *part.group) {
-    models.push_back(variant.model);
-    names += (names.empty() ? "" : ", ") + variant.info.name;
-  }
+  const auto models = models_of(*part.group);
+  const std::string names = names_of(*part.group);
   models::Reader reader(models, reading.longest);
   Branches branches(models, reading.longest, answer_memory_,
                     [&](Asking& asking) { journal_->append(asking.record()); });
@@ -315,7 +300,7 @@ void Run::read_along(Reading& reading, Progress& progress) {
   const bool fits = fits_in_memory([&] {
     for (; visit; visit = reading.schedule->next(hand)) {
       const PromptIds& ids = reading.prompts[visit->prompt];
-      const Shared shared = read_prompt(reader, marks, *visit, ids);
+      const Shared shared = read_shared(reader, marks, *visit, ids);
       ask_all(reader, branches, part, reading.questions[visit->prompt], {ids.begin(), ids.end()},
               shared);
       const std::size_t cell = reading.cell_of[visit->prompt];

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "harness/base/error.h"
-
 namespace niah {
 
-SharedSchedule::SharedSchedule(std::vector<Visit> visits, std::vector<std::int64_t> sizes,
+SharedSchedule::SharedSchedule(const std::vector<PromptIds>& prompts, std::vector<Visit> visits,
                                ReadCost cost)
-    : visits_(std::move(visits)), sizes_(std::move(sizes)), cost_(std::move(cost)) {
-  check(visits_.size() == sizes_.size(), "every visit has a prompt of known size");
-  for (std::size_t i = 0; i < visits_.size(); ++i)
-    costs_.push_back(cost_(visits_[i].resume, sizes_[i]));
+    : visits_(std::move(visits)), cost_(std::move(cost)) {
+  for (const Visit& visit : visits_) {
+    sizes_.push_back(static_cast<std::int64_t>(prompts.at(visit.prompt).size()));
+    costs_.push_back(cost_(visit.resume, sizes_.back()));
+  }
 }
 
 std::size_t SharedSchedule::join() {

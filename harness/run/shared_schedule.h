@@ -20,8 +20,8 @@ using ReadCost = std::function<double(std::int64_t begin, std::int64_t end)>;
 /// known of how long answers take. All members may be called from several threads.
 class SharedSchedule {
  public:
-  /// `sizes[i]`: tokens of the prompt of visit i.
-  SharedSchedule(std::vector<Visit> visits, std::vector<std::int64_t> sizes, ReadCost cost);
+  /// `visits`: the schedule of `prompts`.
+  SharedSchedule(const std::vector<PromptIds>& prompts, std::vector<Visit> visits, ReadCost cost);
 
   /// A thread that reads along from here on. The first one has everything before it.
   std::size_t join();
@@ -58,7 +58,7 @@ class SharedSchedule {
 
   mutable std::mutex lock_;
   std::vector<Visit> visits_;
-  std::vector<std::int64_t> sizes_;
+  std::vector<std::int64_t> sizes_;  ///< tokens of each visit's prompt
   ReadCost cost_;
   std::vector<double> costs_;  ///< of each visit behind the one before it
   std::vector<Stretch> stretches_;

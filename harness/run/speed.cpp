@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/progress.h"
 #include "models/reader.h"
 
 namespace niah {
@@ -37,7 +38,7 @@ double time_of(const Work& work) {
   do {
     const auto begin = Clock::now();
     work();
-    goes.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    goes.push_back(seconds_since(begin));
     total += goes.back();
   } while (total < 0.2 && goes.size() < 9);
   std::nth_element(goes.begin(), goes.begin() + static_cast<std::ptrdiff_t>(goes.size() / 2),
@@ -63,8 +64,7 @@ Passes time_passes(models::Reader& reader, const TokenIds& chunk) {
 
 std::pair<Passes, Passes> time_near_and_far(const VariantGroup& group, const TokenIds& chunk,
                                             std::int64_t far) {
-  std::vector<std::shared_ptr<models::CausalLM>> models;
-  for (const LoadedVariant& variant : group) models.push_back(variant.model);
+  const auto models = models_of(group);
   models::Reader reader(models,
                         far + 3 * static_cast<std::int64_t>(chunk.size()) + Speed::kAnswerTokens);
   reader.read_one(0, {chunk.front()}, 1);  // brings the weights into memory

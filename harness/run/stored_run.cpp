@@ -9,7 +9,6 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
-#include "models/tokenizer/prompt_encoder.h"
 #include "reports/journal.h"
 
 namespace niah {
@@ -66,20 +65,13 @@ SampleId parse_sample_id(const std::string& text) {
   return id;
 }
 
-std::size_t byte_of(const std::string& text, std::int64_t index) {
-  std::size_t at = 0;
-  for (; at < text.size(); ++at)
-    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80 && index-- == 0) break;
-  return at;
-}
-
 TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
                         const models::Tokenizer& tokenizer) {
   const std::size_t start = prompt.find(sample.input);
   check(start != std::string::npos, "a prompt holds its sample's text");
-  std::size_t begin = start + byte_of(sample.input, sample.needle.begin);
+  std::size_t begin = start + byte_of_code_point(sample.input, sample.needle.begin);
   while (begin > 0 && prompt[begin - 1] == ' ') --begin;
-  const std::size_t end = start + byte_of(sample.input, sample.needle.end);
+  const std::size_t end = start + byte_of_code_point(sample.input, sample.needle.end);
   const auto tokens_before = [&](std::size_t byte) {
     return tokenizer.count_prompt(std::string_view(prompt).substr(0, byte)) -
            static_cast<std::int64_t>(tokenizer.suffix_ids().size());
@@ -96,14 +88,14 @@ StoredRun::StoredRun(const std::filesystem::path& folder, const std::string& var
                                  folder.string(), info_.haystack, work_->haystack_id()));
 }
 
-const Assignment& StoredRun::find(const SampleId& id) const {
+std::pair<const Assignment*, std::int64_t> StoredRun::find(const SampleId& id) const {
   std::vector<std::string> all;
   for (const Assignment& work : assignments_) {
     const std::string task =
         work.cell != nullptr ? work.cell->request().task : work.reasoning->set->name();
     if (task == id.task && work.length == id.length) {
       for (std::int64_t i = 0; i < work.samples; ++i)
-        if ((work.cell != nullptr ? work.cell->index(i) : i) == id.index) return work;
+        if ((work.cell != nullptr ? work.cell->index(i) : i) == id.index) return {&work, i};
       throw UsageError(
           fmt::format("{}: this cell has {} samples, from #0 on", id.text(), work.samples));
     }
@@ -113,19 +105,20 @@ const Assignment& StoredRun::find(const SampleId& id) const {
       fmt::format("{}: this run has {}, each from #0 on", id.text(), fmt::join(all, ", ")));
 }
 
-Question StoredRun::question(const SampleId& id) const {
-  return std::move(work_
-                       ->questions(find(id), [&](const auto&, const auto&, std::int64_t,
-                                                 std::int64_t index) { return index == id.index; })
-                       .front());
-}
-
-std::optional<tasks::Sample> StoredRun::sample(const SampleId& id) const {
-  const Assignment& work = find(id);
-  if (work.cell == nullptr) return std::nullopt;
-  std::int64_t ordinal = 0;
-  while (work.cell->index(ordinal) != id.index) ++ordinal;
-  return work.cell->sample(ordinal);
+StoredSample StoredRun::sample(const SampleId& id) const {
+  const auto [work, ordinal] = find(id);
+  std::vector<Question> questions =
+      work_->questions(*work, [&](const auto&, const auto&, std::int64_t, std::int64_t index) {
+        return index == id.index;
+      });
+  StoredSample stored{std::move(questions.front()), {}, {}};
+  if (work->cell == nullptr) {
+    stored.prompt = stored.question.prompt();
+    return stored;
+  }
+  stored.sample = work->cell->sample(ordinal);
+  stored.prompt = work_->format().frame(stored.sample->input, stored.sample->gen_prefix);
+  return stored;
 }
 
 std::vector<reports::Record> StoredRun::records(const SampleId& id) const {

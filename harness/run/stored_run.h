@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/run/plan.h"
@@ -26,9 +27,6 @@ struct SampleId {
 /// Throws UsageError.
 SampleId parse_sample_id(const std::string& text);
 
-/// Byte at which code point `index` of a UTF-8 text begins.
-std::size_t byte_of(const std::string& text, std::int64_t index);
-
 /// Half-open range of a prompt's tokens.
 struct TokenSpan {
   std::int64_t begin = 0, end = 0;
@@ -38,6 +36,13 @@ struct TokenSpan {
 /// word's token takes in the space before it.
 TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
                         const models::Tokenizer& tokenizer);
+
+/// A sample made again.
+struct StoredSample {
+  Question question;
+  std::optional<tasks::Sample> sample;  ///< nullopt: a reasoning problem
+  std::string prompt;                   ///< what the model reads
+};
 
 /// A run's plan and what it asks.
 class StoredRun {
@@ -50,15 +55,15 @@ class StoredRun {
   const reports::RunInfo& info() const { return info_; }
   const Workload& work() const { return *work_; }
 
-  /// The question, made again. Throws UsageError saying what there is, when there is none such.
-  Question question(const SampleId& id) const;
-  /// The sample behind it; nullopt for a reasoning problem.
-  std::optional<tasks::Sample> sample(const SampleId& id) const;
+  /// Throws UsageError saying what there is, when there is none such. This object outlives what it
+  /// returns.
+  StoredSample sample(const SampleId& id) const;
   /// What the journal says of it, in its order.
   std::vector<reports::Record> records(const SampleId& id) const;
 
  private:
-  const Assignment& find(const SampleId& id) const;
+  /// Where it is asked, and as which of the assignment's samples.
+  std::pair<const Assignment*, std::int64_t> find(const SampleId& id) const;
 
   std::filesystem::path folder_;
   reports::RunInfo info_;

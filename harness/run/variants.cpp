@@ -114,6 +114,18 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
   return loaded;
 }
 
+std::vector<std::shared_ptr<models::CausalLM>> models_of(const VariantGroup& group) {
+  std::vector<std::shared_ptr<models::CausalLM>> models;
+  for (const LoadedVariant& variant : group) models.push_back(variant.model);
+  return models;
+}
+
+std::string names_of(const VariantGroup& group) {
+  std::vector<std::string> names;
+  for (const LoadedVariant& variant : group) names.push_back(variant.info.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 std::vector<VariantGroup> group_variants(const std::vector<LoadedVariant>& variants) {
   std::vector<VariantGroup> groups;
   for (const LoadedVariant& variant : variants) {

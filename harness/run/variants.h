@@ -22,6 +22,10 @@ struct LoadedVariant {
 /// Variants that share their lower layers and are run together.
 using VariantGroup = std::vector<LoadedVariant>;
 
+/// Its models, in order, and its variants' names: "sft, qk".
+std::vector<std::shared_ptr<models::CausalLM>> models_of(const VariantGroup& group);
+std::string names_of(const VariantGroup& group);
+
 /// What enters every variant's fingerprint beside its weights.
 struct FingerprintBasis {
   std::string tokenizer_sha256;

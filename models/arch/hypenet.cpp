@@ -169,14 +169,13 @@ struct SoftmaxMixer : Mixer {
                  std::int64_t rows) const override {
     at::Tensor k = (*k_norm)(split_heads((*k_proj)(x), c.head_dim));  // [B, H_kv, T, D]
     const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);       // [B, H_kv, T, D]
-    if (c.softmax_rope) k = apply_rotary(k, pass.cos, pass.sin);
+    if (c.softmax_rope) k = rotate(k, pass);
     const auto seen = remember(states, {k, v});
     if (rows == 0) return x.narrow(1, 0, 0);
 
     const at::Tensor wanted = last_rows(x, rows);                          // [B, R, d]
     at::Tensor q = (*q_norm)(split_heads((*q_proj)(wanted), c.head_dim));  // [B, H, R, D]
-    if (c.softmax_rope)
-      q = apply_rotary(q, last_table_rows(pass.cos, rows), last_table_rows(pass.sin, rows));
+    if (c.softmax_rope) q = rotate(q, pass);
     q = scale_query(q, pass);
 
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
@@ -246,8 +245,8 @@ struct LightningMixer : Mixer {
       k = (*k_norm)(k);
     }
     if (c.lightning_rope) {
-      q = apply_rotary(q, pass.cos, pass.sin);
-      k = apply_rotary(k, pass.cos, pass.sin);
+      q = rotate(q, pass);
+      k = rotate(k, pass);
     }
     const LightningResult result = lightning_attention(q, k, v, slopes, c.lightning_scale,
                                                        states.joined(&Forgetting::recurrent));

@@ -186,15 +186,13 @@ struct SoftmaxMixer : Mixer {
   /// x [B, T, d], normed → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
-    const at::Tensor k =
-        apply_rotary(split_heads((*k_proj)(x), c.head_dim), pass.cos, pass.sin);  // [B, H_kv, T, D]
-    const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);                   // [B, H_kv, T, D]
+    const at::Tensor k = rotate(split_heads((*k_proj)(x), c.head_dim), pass);  // [B, H_kv, T, D]
+    const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);                // [B, H_kv, T, D]
     const auto seen = remember(states, {k, v}, window);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     const at::Tensor q =  // [B, H, R, D]
-        apply_rotary(split_heads((*q_proj)(last_rows(x, rows)), c.head_dim),
-                     last_table_rows(pass.cos, rows), last_table_rows(pass.sin, rows));
+        rotate(split_heads((*q_proj)(last_rows(x, rows)), c.head_dim), pass);
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
     return (*o_proj)(merge_heads(attend(q, seen, {scale, window, !states.empty()}, pass)));
   }

@@ -5,6 +5,7 @@
 #include "models/ops/attention.h"
 #include "models/ops/gate.h"
 #include "models/ops/projection.h"
+#include "models/ops/rotary.h"
 
 namespace niah::models {
 
@@ -59,8 +60,9 @@ at::Tensor last_rows(const at::Tensor& x, std::int64_t rows) {
   return rows == x.size(1) ? x : x.narrow(1, x.size(1) - rows, rows);
 }
 
-at::Tensor last_table_rows(const at::Tensor& table, std::int64_t rows) {
-  return table.narrow(-2, table.size(-2) - rows, rows);
+at::Tensor rotate(const at::Tensor& x, const Pass& pass) {
+  const std::int64_t rows = x.size(2), skipped = pass.tokens - rows;
+  return apply_rotary(x, pass.cos.narrow(-2, skipped, rows), pass.sin.narrow(-2, skipped, rows));
 }
 
 namespace {

@@ -55,8 +55,8 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim);
 at::Tensor merge_heads(const at::Tensor& x);
 /// The last `rows` of the T positions of [B, T, d].
 at::Tensor last_rows(const at::Tensor& x, std::int64_t rows);
-/// The last `rows` of the T positions of rotary tables [T, D/2] or [B, T, D/2].
-at::Tensor last_table_rows(const at::Tensor& table, std::int64_t rows);
+/// Rotary embedding of heads [B, H, R, D] of a pass' last R positions.
+at::Tensor rotate(const at::Tensor& x, const Pass& pass);
 
 /// `f` of x [B, ...], of one sequence at a time where they decode together: libtorch rounds
 /// functions of the numbers behind the last whole vector of a tensor differently, and a few heads

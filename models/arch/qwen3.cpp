@@ -168,14 +168,14 @@ struct SoftmaxMixer : Mixer {
                  std::int64_t rows) const override {
     at::Tensor k = split_heads((*k_proj)(x), c.head_dim);  // [B, H_kv, T, D]
     if (k_norm) k = (*k_norm)(k);
-    k = apply_rotary(k, pass.cos, pass.sin);
+    k = rotate(k, pass);
     const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);  // [B, H_kv, T, D]
     const auto seen = remember(states, {k, v}, window);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     at::Tensor q = split_heads((*q_proj)(last_rows(x, rows)), c.head_dim);  // [B, H, R, D]
     if (q_norm) q = (*q_norm)(q);
-    q = apply_rotary(q, last_table_rows(pass.cos, rows), last_table_rows(pass.sin, rows));
+    q = rotate(q, pass);
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
     return (*o_proj)(merge_heads(attend(q, seen, {scale, window, !states.empty()}, pass)));
   }

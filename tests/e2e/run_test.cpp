@@ -483,49 +483,5 @@ TEST_F(Run, BadInputIsOneClearLine) {
       3, "truncated");
 }
 
-TEST(Program, HelpAndVersionAndWrongCommandLines) {
-  const Outcome help = niah("--help");
-  EXPECT_EQ(help.code, 0);
-  for (const char* command :
-       {"reproduce", "run", "report", "info", "verify", "generate", "tokenize", "train"}) {
-    EXPECT_THAT(help.output, HasSubstr(command));
-    const Outcome own = niah(std::string(command) + " --help");
-    EXPECT_EQ(own.code, 0);
-    EXPECT_THAT(own.output, HasSubstr("Example:")) << command;
-  }
-  EXPECT_THAT(niah("--version").output, HasSubstr("niah "));
-  EXPECT_EQ(niah("").code, 2);
-  EXPECT_EQ(niah("frobnicate").code, 2);
-  EXPECT_EQ(niah("run").code, 2);
-  EXPECT_EQ(niah("reproduce --quick --full").code, 2);
-}
-
-TEST(Program, GenerateWritesJsonLines) {
-  const Outcome outcome =
-      niah("generate --task s2 --length 1K --samples 2 --seed 3 --haystack prose --tokenizer " +
-           kZoo + "/tokenizer");
-  ASSERT_EQ(outcome.code, 0) << outcome.output;
-  std::istringstream lines(outcome.output);
-  int count = 0;
-  for (std::string line; std::getline(lines, line); ++count) {
-    const json sample = json::parse(line);
-    EXPECT_EQ(sample["index"], count);
-    EXPECT_EQ(sample["max_length"], 1024);
-    EXPECT_THAT(sample["input"].get<std::string>(),
-                HasSubstr(sample["outputs"][0].get<std::string>()));
-  }
-  EXPECT_EQ(count, 2);
-}
-
-TEST(Program, VerifyAgreesWithTheReference) {
-  const std::string folder = NIAH_TEST_DATA "/models/hypenet-flags";
-  const Outcome good = niah("verify " + folder + " --golden " + folder + "/golden.safetensors");
-  EXPECT_EQ(good.code, 0) << good.output;
-  EXPECT_LT(json::parse(good.output)["prefill_max_abs_diff"].get<double>(), 1e-4);
-  const Outcome strict =
-      niah("verify " + folder + " --tolerance 1e-12 --golden " + folder + "/golden.safetensors");
-  EXPECT_EQ(strict.code, 1);
-}
-
 }  // namespace
 }  // namespace niah::e2e

@@ -94,5 +94,13 @@ TEST(Files, MappingSaysWhatIsWrong) {
   EXPECT_EQ(MappedFile(folder.path() / "full").view(), "abc");
 }
 
+TEST(Text, CodePointsBeginWhereTheyDo) {
+  const std::string text = "aé漢z";
+  const std::vector<std::size_t> begins = {0, 1, 3, 6, text.size(), text.size()};
+  for (std::size_t i = 0; i < begins.size(); ++i)
+    EXPECT_EQ(byte_of_code_point(text, static_cast<std::int64_t>(i)), begins[i]);
+  EXPECT_EQ(byte_of_code_point("", 0), 0U);
+}
+
 }  // namespace
 }  // namespace niah

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 SharedSchedule separate_prompts(std::size_t count) {
   std::vector<Visit> visits;
   for (std::size_t i = 0; i < count; ++i) visits.push_back({.prompt = i, .last_return = true});
-  return {std::move(visits), std::vector<std::int64_t>(count, 10),
+  return {std::vector<PromptIds>(count, PromptIds(10)), std::move(visits),
           [](std::int64_t begin, std::int64_t end) { return static_cast<double>(end - begin); }};
 }
 

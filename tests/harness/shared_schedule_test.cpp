@@ -26,11 +26,7 @@ std::vector<PromptIds> branches(std::int32_t count, std::int64_t length) {
 
 SharedSchedule schedule(const std::vector<PromptIds>& prompts, std::int64_t chunk,
                         ReadCost cost = kTokens) {
-  std::vector<Visit> visits = schedule_prefixes(prompts, chunk, true);
-  std::vector<std::int64_t> sizes;
-  for (const Visit& visit : visits)
-    sizes.push_back(static_cast<std::int64_t>(prompts[visit.prompt].size()));
-  return {std::move(visits), std::move(sizes), std::move(cost)};
+  return {prompts, schedule_prefixes(prompts, chunk, true), std::move(cost)};
 }
 
 /// A pretend reader whose state is the text read; checks every prompt that it is given.
