@@ -50,22 +50,42 @@ inline void hide_future(const AttentionGroup& in, float* scores, std::int64_t fi
   }
 }
 
-/// 2^x for x <= 0, to 2 units in the last place; what is below 2^-120 counts as that. NaN is
-/// hidden.
+/// 2^x for x <= 0, to 2 units in the last place; 1 for 0, NaN for a NaN that `larger` passes over.
 inline Vec power_of_two(const Vec& x) {
 #ifdef CPU_CAPABILITY_AVX512
-  const __m512 bounded = _mm512_max_ps(x, _mm512_set1_ps(-120.0F));
-  const __m512 whole = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 part = _mm512_sub_ps(bounded, whole);  // -0.5 to 0.5: Cephes' polynomial
-  __m512 power = _mm512_set1_ps(1.535336188319500e-4F);
-  for (const float c : {1.339887440266574e-3F, 9.618437357674640e-3F, 5.550332471162809e-2F,
-                        2.402264791363012e-1F, 6.931472028550421e-1F, 1.0F})
+  // x - floor(x), zero for -inf; a minimax polynomial on [0, 1) that is 1 at 0.
+  const __m512 part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  __m512 power = _mm512_set1_ps(1.8671301659196615e-3F);
+  for (const float c : {9.017029777169228e-3F, 5.579991266131401e-2F, 2.4016444385051727e-1F,
+                        6.931512951850891e-1F, 1.0F})
     power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(c));
-  return _mm512_scalef_ps(power, whole);
+  return _mm512_scalef_ps(power, x);  // power * 2^floor(x)
 #else
   constexpr float kLog2 = 0.693147180559945F;
   return (x * Vec(kLog2)).exp_u20();
 #endif
+}
+
+/// The larger of two scores; a NaN may be passed over where power_of_two keeps it.
+inline Vec larger(const Vec& a, const Vec& b) {
+#ifdef CPU_CAPABILITY_AVX512
+  return _mm512_max_ps(a, b);  // at::vec's keeps NaN, for four times the instructions
+#else
+  return at::vec::maximum(a, b);
+#endif
+}
+
+/// The largest of `before` and one lane's scores of `count` keys.
+inline Vec largest_of(const Vec& before, const float* scores, std::int64_t count) {
+  // Four at a time: each maximum waits for the one before it.
+  Vec largest[4] = {before, before, before, before};
+  std::int64_t j = 0;
+  for (; j + 4 <= count; j += 4)
+#pragma GCC unroll 4
+    for (std::int64_t i = 0; i < 4; ++i)
+      largest[i] = larger(largest[i], Vec::loadu(scores + (j + i) * kAttentionLanes));
+  for (; j < count; ++j) largest[0] = larger(largest[0], Vec::loadu(scores + j * kAttentionLanes));
+  return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
 }
 
 /// scores [count, lanes] to 2^(score - largest), bringing the tile forward.
@@ -73,11 +93,8 @@ inline void exponentiate(Tile tile, float* scores, std::int64_t count, std::int6
                          std::int64_t dim) {
   for (std::int64_t lane = 0; lane < lanes; lane += kWidth) {
     const Vec before = Vec::loadu(tile.largest + lane);
-    Vec largest = before;
-    for (std::int64_t j = 0; j < count; ++j)
-      largest = at::vec::maximum(largest, Vec::loadu(scores + j * kAttentionLanes + lane));
-    // The difference brings back NaN, which the power hides.
-    Vec sum = largest - largest;
+    const Vec largest = largest_of(before, scores + lane, count);
+    Vec sum = largest - largest;  // NaN, which a power may hide, comes back
     for (std::int64_t j = 0; j < count; ++j) {
       float* score = scores + j * kAttentionLanes + lane;
       const Vec p = power_of_two(Vec::loadu(score) - largest);
