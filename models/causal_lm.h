@@ -117,7 +117,7 @@ class CausalLM : public torch::nn::Module {
 
   /// `positions`: see Pass.
   virtual Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const = 0;
-  /// ids [B, T] → residual stream [B, T, d].
+  /// ids [B, T], on any device → residual stream [B, T, d].
   virtual at::Tensor embed(const at::Tensor& ids) const = 0;
   /// Residual stream after layer `index`, for the last `rows` positions only: [B, rows, d]. The
   /// states take in all positions whatever `rows` is (0: only that).

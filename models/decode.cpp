@@ -17,11 +17,19 @@ bool contains(const std::vector<std::int64_t>& ids, std::int64_t id) {
 /// Scores the draft by logits [draft, vocab] of the positions that predict its tokens.
 void score_draft(const at::Tensor& logits, const std::vector<std::int64_t>& draft,
                  Generation& out) {
-  const at::Tensor targets = at::tensor(at::IntArrayRef(draft), at::kLong).unsqueeze(1);
-  const at::Tensor chosen = logits.gather(1, targets);
-  const at::Tensor log_probs = at::log_softmax(logits.to(at::kDouble), -1).gather(1, targets);
-  out.draft_log_prob = log_probs.sum().item<double>();
-  out.draft_rank = logits.gt(chosen).sum(1).max().item<std::int64_t>() + 1;
+  constexpr std::int64_t kRows = 16;  // in double at a time: a draft may be a page of text
+  const at::Tensor targets =
+      at::tensor(at::IntArrayRef(draft), logits.options().dtype(at::kLong)).unsqueeze(1);
+  double log_prob = 0;
+  std::int64_t above = 0;
+  for (std::int64_t at = 0; at < logits.size(0); at += kRows) {
+    const std::int64_t rows = std::min(kRows, logits.size(0) - at);
+    const at::Tensor some = logits.narrow(0, at, rows), target = targets.narrow(0, at, rows);
+    log_prob += at::log_softmax(some.to(at::kDouble), -1).gather(1, target).sum().item<double>();
+    above = std::max(above, some.gt(some.gather(1, target)).sum(1).max().item<std::int64_t>());
+  }
+  out.draft_log_prob = log_prob;
+  out.draft_rank = above + 1;
 }
 
 }  // namespace
@@ -78,7 +86,7 @@ GreedyDecoder::Next GreedyDecoder::take(const at::Tensor& logits) {
 
   std::size_t right = 0;
   std::int64_t next = 0;
-  if (!accept(logits.argmax(-1), right, next)) return Next::kDone;
+  if (!accept(logits.argmax(-1).cpu(), right, next)) return Next::kDone;
   const bool rewind = right < guess_.size();
   if (rewind)
     pending_.insert(pending_.end(), guess_.begin(), guess_.begin() + static_cast<long>(right));
@@ -91,24 +99,18 @@ GreedyDecoder::Next GreedyDecoder::take(const at::Tensor& logits) {
   return rewind ? Next::kRewindAndRead : Next::kRead;
 }
 
-namespace {
-
-/// One pass of a sequence whose state is `memory` (Reader or State): `read` gives the logits of
-/// what the decoder wants read.
-template <typename Memory, typename Read>
-bool pass_with(Memory& memory, GreedyDecoder& decoder, const Read& read) {
-  std::optional<decltype(memory.mark())> start;
-  if (decoder.rows() > 1) start = memory.mark();
-  const auto next = decoder.take(read());
-  if (next == GreedyDecoder::Next::kRewindAndRead) memory.rewind(*start);
-  return next != GreedyDecoder::Next::kDone;
-}
-
-}  // namespace
-
 bool decode_pass(Reader& reader, std::size_t variant, GreedyDecoder& decoder) {
-  return pass_with(reader, decoder,
-                   [&] { return reader.read_one(variant, decoder.ids(), decoder.rows()); });
+  const Reader::Point start = reader.mark();
+  at::Tensor logits;
+  try {
+    logits = reader.read_one(variant, decoder.ids(), decoder.rows());
+  } catch (...) {
+    reader.rewind(start);
+    throw;
+  }
+  const auto next = decoder.take(logits);
+  if (next == GreedyDecoder::Next::kRewindAndRead) reader.rewind(start);
+  return next != GreedyDecoder::Next::kDone;
 }
 
 Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<std::int64_t>& tail,
@@ -119,28 +121,50 @@ Generation decode_greedy(Reader& reader, std::size_t variant, const std::vector<
   return decoder.generation();
 }
 
-std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches) {
-  std::vector<bool> goes_on(branches.size());
+namespace {
+
+/// Logits [rows(), vocab] of what each branch wants read.
+std::vector<at::Tensor> read_all(CausalLM& model, const std::vector<Branch*>& branches) {
+  std::vector<at::Tensor> logits(branches.size());
   std::vector<std::size_t> together;
   std::vector<std::int64_t> ids;
   std::vector<State*> states;
   for (std::size_t i = 0; i < branches.size(); ++i) {
     auto& [decoder, state] = *branches[i];
     if (decoder->ids().size() > 1) {
-      goes_on[i] = pass_with(state, *decoder, [&] {
-        return model.forward_rows(as_sequence(decoder->ids()), state, decoder->rows()).squeeze(0);
-      });
+      logits[i] =
+          model.forward_rows(as_sequence(decoder->ids()), state, decoder->rows()).squeeze(0);
       continue;
     }
     together.push_back(i);
     ids.push_back(decoder->ids().front());
     states.push_back(&state);
   }
-  if (together.empty()) return goes_on;
-  const at::Tensor logits = model.forward_rows(as_sequence(ids).t(), states, 1);  // [B, 1, vocab]
+  if (together.empty()) return logits;
+  const at::Tensor joint = model.forward_rows(as_sequence(ids).t(), states, 1);  // [B, 1, vocab]
   for (std::size_t i = 0; i < together.size(); ++i)
-    goes_on[together[i]] = branches[together[i]]->decoder->take(
-                               logits[static_cast<std::int64_t>(i)]) != GreedyDecoder::Next::kDone;
+    logits[together[i]] = joint[static_cast<std::int64_t>(i)];
+  return logits;
+}
+
+}  // namespace
+
+std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches) {
+  std::vector<Mark> starts;
+  for (const Branch* branch : branches) starts.push_back(branch->state.mark());
+  std::vector<at::Tensor> logits;
+  try {
+    logits = read_all(model, branches);
+  } catch (...) {
+    for (std::size_t i = 0; i < branches.size(); ++i) branches[i]->state.rewind(starts[i]);
+    throw;
+  }
+  std::vector<bool> goes_on;
+  for (std::size_t i = 0; i < branches.size(); ++i) {
+    const auto next = branches[i]->decoder->take(logits[i]);
+    if (next == GreedyDecoder::Next::kRewindAndRead) branches[i]->state.rewind(starts[i]);
+    goes_on.push_back(next != GreedyDecoder::Next::kDone);
+  }
   return goes_on;
 }
 

@@ -75,7 +75,8 @@ class GreedyDecoder {
   std::vector<std::int64_t> ids_;       ///< both
 };
 
-/// One pass of `decoder` for one variant of `reader`; whether it goes on.
+/// One pass of `decoder` for one variant of `reader`; whether it goes on. Where it throws, both are
+/// as before.
 bool decode_pass(Reader& reader, std::size_t variant, GreedyDecoder& decoder);
 
 /// Continues greedily for one variant of `reader`, which must stand before the prompt's last tokens
@@ -91,7 +92,7 @@ struct Branch {
 
 /// One pass for sequences of one model. Those that read a single token go through the layers
 /// together, so that the weights are read once for all of them; on the CPU each gets, to the bit,
-/// what it would have got alone. For each, whether it goes on.
+/// what it would have got alone. For each, whether it goes on. Where it throws, all are as before.
 std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches);
 
 }  // namespace niah::models

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "harness/base/error.h"
+#include "models/device.h"
 
 namespace niah::models {
 namespace {
@@ -37,6 +38,7 @@ std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) 
 
 Reader::Reader(std::vector<std::shared_ptr<CausalLM>> variants, std::int64_t tokens)
     : models_(std::move(variants)),
+      device_(device_of(*models_.front())),
       shared_(count_shared(models_)),
       trunk_(models_.front()->num_layers()) {
   trunk_.reserve(tokens);
@@ -88,6 +90,8 @@ at::Tensor Reader::read_one(std::size_t variant, const std::vector<std::int64_t>
       run_top(variant, shared_ > 0 ? trunk : models_[variant]->embed(tokens), pass, rows);
   return models_[variant]->head(hidden).squeeze(0);
 }
+
+void Reader::wait() const { synchronize(device_); }
 
 void Reader::skip(std::int64_t tokens) {
   trunk_.skip(tokens);

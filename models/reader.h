@@ -24,6 +24,9 @@ class Reader {
   /// positions. The other variants must be rewound before they read on.
   at::Tensor read_one(std::size_t variant, const std::vector<std::int64_t>& ids, std::int64_t rows);
 
+  /// Waits until what was read is computed: a device does that behind the caller's back.
+  void wait() const;
+
   /// See State::skip.
   void skip(std::int64_t tokens);
 
@@ -56,6 +59,7 @@ class Reader {
   at::Tensor run_top(std::size_t variant, at::Tensor hidden, const Pass& pass, std::int64_t rows);
 
   std::vector<std::shared_ptr<CausalLM>> models_;
+  at::Device device_;
   std::int64_t shared_;
   State trunk_;
   std::vector<State> tops_;

@@ -13,6 +13,7 @@
 #include "models/arch/hypenet.h"
 #include "models/arch/jet_nemotron.h"
 #include "models/arch/qwen3.h"
+#include "models/device.h"
 
 namespace niah::models {
 namespace {
@@ -110,13 +111,13 @@ nlohmann::json override_config(nlohmann::json config, const nlohmann::json& over
 }
 
 std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype,
-                                     const nlohmann::json& override) {
+                                     const nlohmann::json& override, at::Device device) {
   const auto checkpoint = std::make_shared<Checkpoint>(folder);
   const nlohmann::json config = override_config(checkpoint->config(), override);
   check_tensors(*checkpoint, config);
   WeightMap weights = load_weights(checkpoint, dtype);
   resolve_tied_head(config, folder.string(), weights);
-  return build_model(config, folder.string(), weights);
+  return build_model(config, folder.string(), Placement(device)(weights));
 }
 
 }  // namespace niah::models

@@ -29,9 +29,10 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint, const nloh
 /// `config` with the fields of `override` (an object, or null) put in place of its own.
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override);
 
-/// Opens a checkpoint folder, checks it and builds its model in `dtype`.
+/// Opens a checkpoint folder, checks it and builds its model in `dtype` on `device`.
 std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype,
-                                     const nlohmann::json& override = nullptr);
+                                     const nlohmann::json& override = nullptr,
+                                     at::Device device = at::kCPU);
 
 /// Drops lm_head.weight where the config ties it to the embedding and both are equal; throws
 /// DataError where they contradict each other.

@@ -34,7 +34,7 @@ at::Tensor prefill_logits(CausalLM& model, const at::Tensor& ids, std::int64_t c
   for (std::int64_t at = 0; at < total; at += step)
     parts.push_back(
         model.forward(ids.narrow(1, at, std::min(step, total - at)), state, Logits::kAll));
-  return at::cat(parts, 1);
+  return at::cat(parts, 1).cpu();
 }
 
 at::Tensor decode_logits(CausalLM& model, const at::Tensor& ids, std::int64_t prefill) {
@@ -42,7 +42,7 @@ at::Tensor decode_logits(CausalLM& model, const at::Tensor& ids, std::int64_t pr
   std::vector<at::Tensor> parts = {model.forward(ids.narrow(1, 0, prefill), state, Logits::kLast)};
   for (std::int64_t at = prefill; at < ids.size(1); ++at)
     parts.push_back(model.forward(ids.narrow(1, at, 1), state, Logits::kLast));
-  return at::cat(parts, 1);
+  return at::cat(parts, 1).cpu();
 }
 
 /// Counts the greedy tokens that come out as recorded.

@@ -13,7 +13,7 @@ enum class ExitCode : int {
   kOk = 0,
   kCheckFailed = 1,    ///< a check said no: recall lost, verify mismatch
   kUsage = 2,          ///< the command line or a config is wrong
-  kNotMeasured = 3,    ///< a file, memory or a server stood in the way; n = 0
+  kNotMeasured = 3,    ///< a file or memory stood in the way; n = 0
   kInconclusive = 4,   ///< the evidence does not suffice (`regress` only)
   kInterrupted = 130,  ///< stopped by the user; finished work is saved
 };
@@ -35,7 +35,7 @@ class UsageError : public Error {
   explicit UsageError(const std::string& message) : Error(ExitCode::kUsage, message) {}
 };
 
-/// Something outside stood in the way: a file, the memory, a server (exit 3).
+/// Something outside stood in the way: a file, the memory (exit 3).
 class DataError : public Error {
  public:
   explicit DataError(const std::string& message) : Error(ExitCode::kNotMeasured, message) {}

@@ -180,8 +180,19 @@ AppendFile::AppendFile(const fs::path& path) : path_(path) {
 AppendFile::~AppendFile() { ::close(fd_); }
 
 void AppendFile::append(std::string_view bytes) {
-  write_all(fd_, bytes, path_);
-  if (::fsync(fd_) != 0) throw DataError(fmt::format("writing {}: {}", path_.string(), reason()));
+  if (is_torn_)
+    throw DataError(fmt::format("writing {}: an earlier write did not end", path_.string()));
+  struct stat before {};
+  if (::fstat(fd_, &before) != 0)
+    throw DataError(fmt::format("writing {}: {}", path_.string(), reason()));
+  try {
+    write_all(fd_, bytes, path_);
+    if (::fsync(fd_) != 0) throw DataError(fmt::format("writing {}: {}", path_.string(), reason()));
+  } catch (...) {
+    // Half a line in the middle would spoil the file for good.
+    is_torn_ = ::ftruncate(fd_, before.st_size) != 0;
+    throw;
+  }
 }
 
 void AppendFile::truncate(std::size_t size) {

@@ -54,7 +54,8 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
 
-  /// Writes `bytes` at the end and waits until they are on the disk.
+  /// Writes `bytes` at the end and waits until they are on the disk. What could not be written
+  /// whole is taken back. Throws DataError.
   void append(std::string_view bytes);
   /// Cuts the file to its first `size` bytes: drops a torn last line.
   void truncate(std::size_t size);
@@ -62,6 +63,7 @@ class AppendFile {
  private:
   std::filesystem::path path_;
   int fd_ = -1;
+  bool is_torn_ = false;  ///< a part of a write is there that could not be taken back
 };
 
 /// The folder that holds the running program, for data that is installed beside it.

@@ -40,8 +40,8 @@ Progress::Progress(std::string title, double total, bool quiet)
       terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 void Progress::warn(const std::string& text) {
-  clear();
   const std::lock_guard lock(lock_);
+  clear();
   print_warning(text);
 }
 

@@ -35,6 +35,8 @@ std::size_t sequence_length(std::string_view s, std::size_t at) {
   return 0;
 }
 
+}  // namespace
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -49,8 +51,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   }
   return row[b.size()];
 }
-
-}  // namespace
 
 std::string valid_utf8(std::string_view text) {
   std::string out;

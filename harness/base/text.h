@@ -19,6 +19,9 @@ std::size_t count_code_points(std::string_view utf8);
 /// Byte at which code point `index` of well-formed UTF-8 begins; its size where there are no more.
 std::size_t byte_of_code_point(std::string_view utf8, std::int64_t index);
 
+/// Insertions, deletions and changes of a byte that lead from one to the other.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
 /// The candidate nearest to `name` by edit distance, or "" when none is near enough to be meant.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 

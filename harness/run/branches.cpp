@@ -37,7 +37,8 @@ Branches::Branches(std::vector<std::shared_ptr<models::CausalLM>> models, std::i
     Variant variant{.model = std::move(model)};
     for (const at::Tensor& tensor : variant.model->parameters()) {
       variant.weight_bytes += static_cast<std::int64_t>(tensor.nbytes());
-      variant.is_exact = variant.is_exact && tensor.is_cpu();
+      variant.is_exact =
+          variant.is_exact && (tensor.dim() == 2 ? models::is_row_exact(tensor) : tensor.is_cpu());
     }
     variants_.push_back(std::move(variant));
   }
@@ -71,19 +72,31 @@ bool Branches::add(const models::Reader& reader, std::size_t variant,
   return true;
 }
 
+/// One pass of each by itself, where memory did not suffice for all at once.
+std::vector<bool> Branches::step_alone(Variant& variant) {
+  std::vector<bool> goes_on;
+  for (One& one : variant.branches) {
+    const bool fits = fits_in_memory(
+        [&] { goes_on.push_back(models::decode_pass(*variant.model, {&one.branch}).front()); });
+    if (fits) continue;
+    one.asking->fail_for_memory();
+    goes_on.push_back(false);
+  }
+  return goes_on;
+}
+
 void Branches::step(Variant& variant) {
   stop_if_interrupted();
   std::vector<models::Branch*> branches;
   for (One& one : variant.branches) branches.push_back(&one.branch);
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<bool> goes_on(branches.size(), false);
-  const bool fits =
-      fits_in_memory([&] { goes_on = models::decode_pass(*variant.model, branches); });
+  std::vector<bool> goes_on;
+  if (!fits_in_memory([&] { goes_on = models::decode_pass(*variant.model, branches); }))
+    goes_on = step_alone(variant);
   const double seconds = seconds_since(begin) / static_cast<double>(branches.size());
   auto one = variant.branches.begin();
   for (const bool goes : goes_on) {
     one->asking->book(0, seconds);
-    if (!fits) one->asking->fail("oom", "out of memory while decoding");
     if (goes) {
       ++one;
       continue;

@@ -48,11 +48,12 @@ class Branches {
   struct Variant {
     std::shared_ptr<models::CausalLM> model;
     std::int64_t weight_bytes = 0;
-    bool is_exact = true;  ///< on the CPU: elsewhere rounding may depend on what is beside a text
+    bool is_exact = true;  ///< else rounding may depend on what is beside a text: not on the CPU
     std::list<One> branches{};
   };
 
   void step(Variant& variant);
+  std::vector<bool> step_alone(Variant& variant);
 
   std::vector<Variant> variants_;
   std::int64_t tokens_;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -31,8 +32,8 @@ void Crew::share(SharedSchedule& schedule, const std::function<void()>& read) {
   }
   const auto close = [&] {
     std::unique_lock guard(lock_);
-    std::erase(open_, &shared);
     changed_.wait(guard, [&] { return shared.helpers == 0; });
+    std::erase(open_, &shared);
     return failure_ != nullptr;
   };
   try {
@@ -96,7 +97,13 @@ void Crew::run(std::size_t jobs, const std::function<void(std::size_t)>& job) {
   next_ = 0;
   at_jobs_ = workers_;
   std::vector<std::jthread> threads;
-  for (std::int64_t i = 1; i < workers_; ++i) threads.emplace_back([&] { work(jobs, job); });
+  try {
+    while (std::ssize(threads) + 1 < workers_) threads.emplace_back([&] { work(jobs, job); });
+  } catch (const std::system_error&) {  // no more threads to be had: these do it
+    const std::lock_guard guard(lock_);
+    at_jobs_ -= workers_ - 1 - std::ssize(threads);
+    changed_.notify_all();
+  }
   work(jobs, job);
   threads.clear();
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -55,7 +55,8 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   const Workload work(sweep);
   const std::int64_t answers = require_memory(work, machine);
   SweepPrice price;
-  price.program = static_cast<double>(resident_memory());
+  price.program = program_memory(machine);
+  price.limit = memory_limit(sweep.runtime, machine.device);
   const std::vector<LoadedVariant> variants = load_all(work, machine);
   const std::vector<VariantGroup> groups = group_variants(variants);
   price.weights = weight_bytes(variants);
@@ -64,7 +65,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
 
   const auto begin = std::chrono::steady_clock::now();
   constexpr std::int64_t kFar = 32768;
-  const std::int64_t chunk = prefill_chunk(sweep.runtime);
+  const std::int64_t chunk = prefill_chunk(sweep.runtime, machine);
   const std::int64_t far = std::clamp(longest_length(work), chunk, kFar);
   std::vector<GroupShape> shapes;
   std::vector<Speed> speeds;
@@ -86,8 +87,8 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
       if (!warning.empty()) price.warnings.push_back(warning);
     }
     for (std::size_t group = 0; group < groups.size(); ++group) {
-      std::vector<CellPrice> prices =
-          price_cells(shapes[group], cells, sweep.runtime, price.workers, answers, &speeds[group]);
+      std::vector<CellPrice> prices = price_cells(shapes[group], cells, sweep.runtime, chunk,
+                                                  price.workers, answers, &speeds[group]);
       for (std::size_t cell = 0; cell < prices.size(); ++cell) {
         prices[cell].memory.weights = price.weights;
         prices[cell].memory.program = price.program;
@@ -153,8 +154,7 @@ void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* s
         format_bytes(memory.total()), most->label, most->variants, format_bytes(memory.weights),
         format_bytes(memory.cache), format_bytes(memory.states), format_bytes(memory.chunk),
         format_bytes(memory.samples), format_bytes(memory.answers), format_bytes(memory.program));
-    if (const auto limit = memory_limit(sweep.runtime))
-      fmt::print(stream, "; {} may be used", format_bytes(*limit));
+    if (price.limit) fmt::print(stream, "; {} may be used", format_bytes(*price.limit));
     fmt::print(stream, "\n");
   }
   for (const std::string& warning : price.warnings) fmt::print(stream, "warning: {}\n", warning);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <optional>
 #include <vector>
 
 #include "harness/config/sweep.h"
@@ -12,8 +13,9 @@ namespace niah {
 /// The price of a whole sweep.
 struct SweepPrice {
   std::vector<CellPrice> cells;
-  double weights = 0;  ///< bytes of all loaded variants, shared tensors once
-  double program = 0;  ///< bytes of the process before they were loaded
+  double weights = 0;           ///< bytes of all loaded variants, shared tensors once
+  double program = 0;           ///< bytes of the process before they were loaded
+  std::optional<double> limit;  ///< bytes that may be used
   std::int64_t workers = 1;
   double seconds_low = 0;  ///< in all, cells side by side where the run does so
   double seconds_high = 0;

@@ -15,6 +15,7 @@
 #include "harness/base/files.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/device.h"
 #include "reports/published.h"
 
 namespace niah {
@@ -35,10 +36,19 @@ bool processor_has(std::string_view flag) {
   return false;
 }
 
-at::ScalarType resolve_dtype(const std::string& name) {
+at::ScalarType resolve_dtype(const std::string& name, at::Device device) {
   if (name == "fp32") return at::kFloat;
-  if (name == "bf16") return at::kBFloat16;
+  if (name == "bf16" || !device.is_cpu()) return at::kBFloat16;
   return processor_has("avx512_bf16") || processor_has("amx_bf16") ? at::kBFloat16 : at::kFloat;
+}
+
+/// What results are computed in, "fp32" or "bf16", and on what, where that is not the CPU: samples
+/// of both are not mixed.
+std::string arithmetic(const Machine& machine) {
+  const char* dtype = machine.dtype == at::kBFloat16 ? "bf16" : "fp32";
+  return machine.device.is_cpu()
+             ? dtype
+             : fmt::format("{} on {}", dtype, c10::DeviceTypeName(machine.device.type(), true));
 }
 
 /// Sets `what` apart when the two runs differ in it.
@@ -73,38 +83,39 @@ std::string utc_now() {
 
 Machine prepare_machine(const RuntimeConfig& runtime) {
   Machine machine;
-  machine.dtype = resolve_dtype(runtime.dtype);
+  machine.device = models::find_device(runtime.device);
+  machine.dtype = resolve_dtype(runtime.dtype, machine.device);
   const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
   machine.threads = runtime.threads > 0 ? runtime.threads : at::get_num_threads();
   at::set_num_threads(static_cast<int>(machine.threads));
-  machine.description =
-      fmt::format("{}, {} cores, {} threads, {}", processor_name(), cores, machine.threads,
-                  machine.dtype == at::kBFloat16 ? "bf16" : "fp32");
+  machine.description = fmt::format("{}, {} cores, {} threads, {}", processor_name(), cores,
+                                    machine.threads, arithmetic(machine));
   return machine;
 }
 
-std::int64_t prefill_chunk(const RuntimeConfig& runtime) {
-  constexpr std::int64_t kDefault = 512;
-  return runtime.prefill_chunk > 0 ? runtime.prefill_chunk : kDefault;
+std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine) {
+  if (runtime.prefill_chunk > 0) return runtime.prefill_chunk;
+  constexpr std::int64_t kForCaches = 512, kForManyCores = 4096;
+  return machine.device.is_cpu() ? kForCaches : kForManyCores;
 }
 
 std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine) {
   const GenerationConfig& generation = work.sweep().generation;
   const std::string format = work.format().description();
   const FingerprintBasis basis{
-      work.tokenizer().sha256(), machine.dtype == at::kBFloat16 ? "bf16" : "fp32",
+      work.tokenizer().sha256(), arithmetic(machine),
       fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
                   generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format)};
   std::vector<LoadedVariant> variants;
   for (const ModelConfig& model : work.sweep().models)
-    for (LoadedVariant& variant : load_variants(model, machine.dtype, basis))
+    for (LoadedVariant& variant : load_variants(model, machine.dtype, machine.device, basis))
       variants.push_back(std::move(variant));
   return variants;
 }
 
 std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine) {
   constexpr std::int64_t kSmall = 512;
-  return hidden_size <= kSmall ? machine.threads : 1;
+  return machine.device.is_cpu() && hidden_size <= kSmall ? machine.threads : 1;
 }
 
 std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine) {

@@ -15,17 +15,18 @@ namespace niah {
 
 /// What the machine gives: resolved from "auto".
 struct Machine {
+  at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   std::int64_t threads = 1;
-  std::string description;  ///< processor, cores, dtype, threads
+  std::string description;  ///< processor, cores, threads, device where it is another, dtype
 };
 
-/// Resolves dtype and threads, and applies the thread count. bf16 is chosen where the processor
-/// computes in it.
+/// Resolves device, dtype and threads, and applies the thread count. bf16 is chosen on a CUDA
+/// device, and where the processor computes in it. Throws what models::find_device throws.
 Machine prepare_machine(const RuntimeConfig& runtime);
 
 /// Tokens of one prefill pass.
-std::int64_t prefill_chunk(const RuntimeConfig& runtime);
+std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine);
 
 /// Loads every variant of the sweep, in its order. Throws what load_variants throws.
 std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine);

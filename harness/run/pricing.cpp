@@ -12,6 +12,7 @@
 #include "harness/base/units.h"
 #include "harness/run/branches.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/device.h"
 #include "models/reader.h"
 #include "models/registry.h"
 
@@ -112,28 +113,27 @@ LayerBytes state_bytes(const GroupShape& group, std::int64_t tokens, std::int64_
 
 }  // namespace
 
-MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std::int64_t chunk,
-                              std::int64_t marks, std::int64_t mark_budget,
-                              std::int64_t prompt_tokens, std::int64_t workers) {
+MemoryPrice price_cell_memory(const GroupShape& group, const CellNeeds& needs) {
   MemoryPrice price;
-  const LayerBytes state = state_bytes(group, tokens, group.variants);
+  const LayerBytes state = state_bytes(group, needs.tokens, group.variants);
   const double fixed = state.fixed;
   price.cache = state.cache;
   // The state itself, the point before the question, and the marks.
-  price.states =
-      2 * fixed + std::min(static_cast<double>(marks) * fixed, static_cast<double>(mark_budget));
+  price.states = 2 * fixed + std::min(static_cast<double>(needs.marks) * fixed,
+                                      static_cast<double>(needs.mark_budget));
   const auto hidden = static_cast<double>(group.info.hidden_size);
-  price.chunk = 4 * static_cast<double>(chunk) *
+  const std::int64_t rows = std::max(kDraftTokens, needs.draft);
+  price.chunk = 4 * static_cast<double>(needs.chunk) *
                     (kHiddenCopies * hidden + kWideCopies * static_cast<double>(group.widest)) +
-                static_cast<double>(kDraftTokens * group.info.vocab_size * (group.element + 4));
+                static_cast<double>(rows * group.info.vocab_size * (group.element + 4));
   // In bf16 the attention kernel packs the keys and values of one layer anew.
   double largest_cache = 0;
   for (const models::MixerCost& mixer : group.info.mixers)
-    largest_cache = std::max(largest_cache, layer_bytes(mixer, tokens, group.element).cache);
+    largest_cache = std::max(largest_cache, layer_bytes(mixer, needs.tokens, group.element).cache);
   if (group.element == 2) price.chunk += largest_cache;
-  price.samples = 4 * static_cast<double>(prompt_tokens);
+  price.samples = 4 * static_cast<double>(needs.prompt_tokens);
   for (double* part : {&price.cache, &price.states, &price.chunk, &price.samples})
-    *part *= static_cast<double>(workers);
+    *part *= static_cast<double>(needs.workers);
   return price;
 }
 
@@ -169,6 +169,13 @@ double SpeedLine::at(std::int64_t position) const {
 }
 
 namespace {
+
+/// Adds a question to what its cell makes a run hold.
+void add_needs(CellNeeds& needs, const Question& question) {
+  needs.tokens = std::max(needs.tokens, question.longest());
+  needs.draft = std::max(needs.draft, static_cast<std::int64_t>(question.draft.size()));
+  needs.prompt_tokens += static_cast<std::int64_t>(question.ids.size());
+}
 
 /// What all workers' long answers take at most; there are no more than there are samples.
 double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t budget,
@@ -211,14 +218,13 @@ void add_visit(CellPrice& price, const GroupShape& group, const Visit& visit,
 
 std::vector<CellPrice> price_cells(const GroupShape& group,
                                    const std::vector<LabelledQuestions>& cells,
-                                   const RuntimeConfig& runtime, std::int64_t workers,
-                                   std::int64_t answers, const Speed* speed) {
-  const std::int64_t chunk = prefill_chunk(runtime);
+                                   const RuntimeConfig& runtime, std::int64_t chunk,
+                                   std::int64_t workers, std::int64_t answers, const Speed* speed) {
   std::vector<CellPrice> prices;
   std::vector<PromptIds> prompts;
   std::vector<std::pair<CellPrice*, const Question*>> asked;  // by prompt
   prices.reserve(cells.size());
-  std::int64_t longest = 0, prompt_tokens = 0;
+  CellNeeds needs{.chunk = chunk, .mark_budget = runtime.mark_memory, .workers = workers};
   for (const LabelledQuestions& cell : cells) {
     CellPrice& price = prices.emplace_back();
     price.label = cell.label;
@@ -227,22 +233,21 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
     for (const Question& question : cell.questions) {
       const auto tokens = static_cast<std::int64_t>(question.ids.size());
       price.prompt_tokens += tokens;
-      longest = std::max(longest, question.longest());
+      add_needs(needs, question);
       prompts.push_back(question.ids);
       asked.emplace_back(&price, &question);
     }
-    prompt_tokens += price.prompt_tokens;
   }
   const std::vector<Visit> visits = schedule_prefixes(prompts, chunk, runtime.share_prefixes);
   for (const Visit& visit : visits) {
     const auto& [price, question] = asked[visit.prompt];
     add_visit(*price, group, visit, *question, chunk, speed);
   }
+  needs.marks = most_marks(visits);
   for (CellPrice& price : prices) {
     price.seconds_high += price.seconds_low;
-    price.memory = price_cell_memory(group, longest, chunk, most_marks(visits), runtime.mark_memory,
-                                     prompt_tokens, workers);
-    price.memory.answers = answer_bytes(group, longest, answers, workers, std::ssize(prompts));
+    price.memory = price_cell_memory(group, needs);
+    price.memory.answers = answer_bytes(group, needs.tokens, answers, workers, std::ssize(prompts));
   }
   return prices;
 }
@@ -267,11 +272,19 @@ double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupSha
   return whole + samples * left;
 }
 
-std::optional<double> memory_limit(const RuntimeConfig& runtime) {
+std::optional<double> memory_limit(const RuntimeConfig& runtime, at::Device device) {
   if (runtime.memory > 0) return static_cast<double>(runtime.memory);
+  if (!device.is_cpu()) {
+    const auto free = models::free_device_memory(device);
+    return free ? std::optional(static_cast<double>(*free)) : std::nullopt;
+  }
   const auto left = available_memory();
   if (!left) return std::nullopt;
   return static_cast<double>(*left + resident_memory());
+}
+
+double program_memory(const Machine& machine) {
+  return machine.device.is_cpu() ? static_cast<double>(resident_memory()) : 0;
 }
 
 namespace {
@@ -329,9 +342,9 @@ std::string describe_parts(const MemoryPrice& price) {
 
 std::int64_t require_memory(const Workload& work, const Machine& machine) {
   const SweepConfig& sweep = work.sweep();
-  const auto limit = memory_limit(sweep.runtime);
+  const auto limit = memory_limit(sweep.runtime, machine.device);
   if (!limit) return sweep.runtime.mark_memory;
-  const auto program = static_cast<double>(resident_memory());
+  const double program = program_memory(machine);
   double weights = 0;
   std::vector<GroupShape> groups;
   std::int64_t hidden = 0;
@@ -344,10 +357,22 @@ std::int64_t require_memory(const Workload& work, const Machine& machine) {
     }
   }
   const std::int64_t workers = count_workers(hidden, machine);
-  const auto price_of = [&](const GroupShape& group, const Assignment& cell) {
-    MemoryPrice price = price_cell_memory(
-        group, cell.length + sweep.generation.max_new_tokens, prefill_chunk(sweep.runtime),
-        /*marks=*/1, sweep.runtime.mark_memory, cell.length * cell.samples, workers);
+  const auto needs_of = [&](const Assignment& cell) {
+    CellNeeds needs{.chunk = prefill_chunk(sweep.runtime, machine),
+                    .marks = 1,
+                    .mark_budget = sweep.runtime.mark_memory,
+                    .workers = workers};
+    if (cell.cell == nullptr) {  // problems are short, and not known by their length
+      for (const Question& question : work.questions(cell, [](const auto&...) { return true; }))
+        add_needs(needs, question);
+      return needs;
+    }
+    needs.tokens = cell.length + sweep.generation.max_new_tokens;
+    needs.prompt_tokens = cell.length * cell.samples;
+    return needs;
+  };
+  const auto price_of = [&](const GroupShape& group, const CellNeeds& needs) {
+    MemoryPrice price = price_cell_memory(group, needs);
     price.program = program;
     price.weights = weights;
     return price;
@@ -356,8 +381,9 @@ std::int64_t require_memory(const Workload& work, const Machine& machine) {
   double most = 0;
   std::string refused;
   for (const Assignment& cell : work.assignments()) {
+    const CellNeeds needs = needs_of(cell);
     for (const GroupShape& group : groups) {
-      const MemoryPrice price = price_of(group, cell);
+      const MemoryPrice price = price_of(group, needs);
       most = std::max(most, price.total());
       if (price.total() <= *limit) continue;
       if (refused.empty())

@@ -46,12 +46,19 @@ struct MemoryPrice {
   double total() const { return program + weights + cache + states + chunk + samples + answers; }
 };
 
-/// Memory of one cell: `tokens` is the longest text (prompt and generation), `marks` the points to
-/// come back to at once, `mark_budget` their bytes at most, `prompt_tokens` all prompts' tokens.
-/// Leaves `program`, `weights` and `answers` to the caller; `workers` such cells are read at once.
-MemoryPrice price_cell_memory(const GroupShape& group, std::int64_t tokens, std::int64_t chunk,
-                              std::int64_t marks, std::int64_t mark_budget,
-                              std::int64_t prompt_tokens, std::int64_t workers);
+/// What one cell makes a run hold.
+struct CellNeeds {
+  std::int64_t tokens = 0;         ///< the longest text, prompt and generation
+  std::int64_t chunk = 0;          ///< of one prefill pass
+  std::int64_t marks = 0;          ///< points to come back to at once
+  std::int64_t mark_budget = 0;    ///< their bytes at most
+  std::int64_t prompt_tokens = 0;  ///< of all prompts
+  std::int64_t draft = 0;          ///< tokens of the longest expected answer, read in one pass
+  std::int64_t workers = 1;        ///< such cells read at once
+};
+
+/// Memory of one cell. Leaves `program`, `weights` and `answers` to the caller.
+MemoryPrice price_cell_memory(const GroupShape& group, const CellNeeds& needs);
 
 /// FLOPs (two for a multiplication and its addition) of reading positions [begin, end) for every
 /// variant, nothing asked of them.
@@ -94,12 +101,13 @@ struct LabelledQuestions {
   std::vector<Question> questions;
 };
 
-/// Prices the questions of cells that are read as one, each cell. `answers`: bytes that a worker
+/// Prices the questions of cells that are read as one, each cell. `chunk`: tokens of one prefill
+/// pass. `answers`: bytes that a worker
 /// may spend on long ones. `speed` null: without time.
 std::vector<CellPrice> price_cells(const GroupShape& group,
                                    const std::vector<LabelledQuestions>& cells,
-                                   const RuntimeConfig& runtime, std::int64_t workers,
-                                   std::int64_t answers, const Speed* speed);
+                                   const RuntimeConfig& runtime, std::int64_t chunk,
+                                   std::int64_t workers, std::int64_t answers, const Speed* speed);
 
 /// Whether a cell may end before all its samples are asked.
 bool ends_early(const Assignment& work, const SweepConfig& sweep);
@@ -107,9 +115,13 @@ bool ends_early(const Assignment& work, const SweepConfig& sweep);
 /// What an assignment costs on a group of variants, in FLOPs, roughly.
 double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group);
 
-/// Bytes that may be used in all: runtime.memory_mib where it is set, else what this process has
-/// and what the machine has left. Nullopt when nothing is known.
-std::optional<double> memory_limit(const RuntimeConfig& runtime);
+/// Bytes that may be used in all: runtime.memory_mib where it is set, else what a device has left,
+/// or on the CPU what this process has and what the machine has left. Nullopt when nothing is
+/// known.
+std::optional<double> memory_limit(const RuntimeConfig& runtime, at::Device device);
+
+/// Bytes of that which the process takes before anything is loaded: none on a device.
+double program_memory(const Machine& machine);
 
 /// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in
 /// memory. Throws DataError with the figures and with what would fit. Returns the bytes that one

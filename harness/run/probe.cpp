@@ -38,10 +38,6 @@ std::string shorten(const std::string& text) {
   return valid_utf8(text.substr(0, kMaxText)) + "...";
 }
 
-std::string decode(const models::Tokenizer& tokenizer, const TokenIds& ids) {
-  return tokenizer.decode({ids.begin(), ids.end()});
-}
-
 /// Whether the outcome can no longer change. A value inside a thought decides nothing.
 bool is_decided(const Question& question, const std::string& output) {
   if (question.set || question.blank.expected.empty()) return false;
@@ -181,7 +177,7 @@ Asking::Asking(const Question& question, const std::string& fingerprint,
       decoder_({prompt.back()}, options(std::move(eos_ids), prompt)) {}
 
 std::string Asking::read(const TokenIds& ids) const {
-  return question_->open_thought + decode(*tokenizer_, ids);
+  return question_->open_thought + tokenizer_->decode_output({ids.begin(), ids.end()});
 }
 
 models::DecodeOptions Asking::options(std::vector<std::int64_t> eos_ids, const TokenIds& prompt) {
@@ -205,14 +201,23 @@ models::DecodeOptions Asking::options(std::vector<std::int64_t> eos_ids, const T
   return options;
 }
 
-bool Asking::pass(models::Reader& reader, std::size_t variant) {
-  const auto begin = std::chrono::steady_clock::now();
+bool Asking::pass(models::Reader& reader, std::size_t variant,
+                  const std::function<void()>& make_room) {
+  auto begin = std::chrono::steady_clock::now();
   bool goes_on = false;
-  if (!fits_in_memory([&] { goes_on = models::decode_pass(reader, variant, decoder_); }))
-    fail("oom", "out of memory while decoding");
+  const auto fits = [&] {
+    return fits_in_memory([&] { goes_on = models::decode_pass(reader, variant, decoder_); });
+  };
+  if (!fits()) {
+    make_room();
+    begin = std::chrono::steady_clock::now();
+    if (!fits()) fail_for_memory();
+  }
   book(0, seconds_since(begin));
   return goes_on;
 }
+
+void Asking::fail_for_memory() { fail("oom", "out of memory while decoding"); }
 
 void Asking::book(std::int64_t tokens, double seconds) {
   booked_tokens_ += tokens;

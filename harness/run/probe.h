@@ -81,13 +81,17 @@ class Asking {
   Asking& operator=(const Asking&) = delete;
 
   /// One pass in `reader`, which stands before the first time behind all but the last token of the
-  /// prompt; whether it goes on. Running out of memory ends it.
-  bool pass(models::Reader& reader, std::size_t variant);
+  /// prompt; whether it goes on. Should memory not suffice, `make_room` is called, and a second
+  /// failure ends it.
+  bool pass(
+      models::Reader& reader, std::size_t variant, const std::function<void()>& make_room = [] {});
   models::GreedyDecoder& decoder() { return decoder_; }
   const models::GreedyDecoder& decoder() const { return decoder_; }
 
   /// Counts what else was computed for it.
   void book(std::int64_t tokens, double seconds);
+  /// Memory did not suffice for it.
+  void fail_for_memory();
   /// It ended for a reason that is none of the model's.
   void fail(const std::string& outcome, const std::string& detail);
   /// The record of what has been generated; non-finite logits are an outcome, not an error.

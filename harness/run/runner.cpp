@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -116,6 +117,7 @@ class Run {
   Reading open(const Part& part, std::int64_t from, Progress& progress) const;
   void run_job(const Job& job, Progress& progress);
   void run_part(const Part& part, std::int64_t from, Progress& progress);
+  void run_alone(const Part& part, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
   void read_along(Reading& reading, Progress& progress);
   Shared read_shared(models::Reader& reader, Marks& marks, const Visit& visit,
@@ -125,8 +127,8 @@ class Run {
   void record_unread(const Reading& reading);
 
   RunOptions options_;
-  std::int64_t chunk_;
   Machine machine_;
+  std::int64_t chunk_;
   Workload work_;
   std::vector<VariantGroup> groups_;
   std::vector<GroupShape> shapes_;  ///< of the groups
@@ -134,12 +136,14 @@ class Run {
   std::int64_t answer_memory_ = 0;  ///< bytes that a thread may spend on long answers
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Crew> crew_;
+  std::mutex unread_lock_;
+  std::vector<Part> unread_;  ///< for which memory did not suffice beside others
 };
 
 Run::Run(const SweepConfig& sweep, const RunOptions& options)
     : options_(options),
-      chunk_(prefill_chunk(sweep.runtime)),
       machine_(prepare_machine(sweep.runtime)),
+      chunk_(prefill_chunk(sweep.runtime, machine_)),
       work_(sweep) {
   if (options_.shards > 1 && sweep.samples.half_width > 0)
     throw UsageError(
@@ -154,10 +158,11 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
+  // First, so that whoever writes there now keeps the folder.
+  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
   write_or_check_plan(options_.out, info_);
   // Until this run ends nobody may take an earlier one's results for its own.
   std::filesystem::remove(options_.out / "results.json");
-  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {
@@ -265,7 +270,7 @@ void Run::ask_all(models::Reader& reader, Branches& branches, const Part& part,
     bool goes_on = true, stays = true;
     while (goes_on && stays) {
       if (branches.pays(reader, v, *asking)) stays = !branches.add(reader, v, asking);
-      if (stays) goes_on = asking->pass(reader, v);
+      if (stays) goes_on = asking->pass(reader, v, [&] { branches.finish_all(); });
     }
     if (stays) journal_->append(asking->record());
     reader.rewind(before);
@@ -281,6 +286,7 @@ Run::Shared Run::read_shared(models::Reader& reader, Marks& marks, const Visit& 
     const bool lost = at == visit.resume && !visit.last_return;  // to the budget
     if (lost || std::binary_search(visit.marks.begin(), visit.marks.end(), at)) marks.set();
   });
+  reader.wait();
   return {reader.position() - start, seconds_since(begin)};
 }
 
@@ -351,14 +357,20 @@ bool Run::is_known(const Job& job, std::int64_t samples) const {
 void Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
   Reading reading = open(part, from, progress);
   crew_->share(*reading.schedule, [&] { read_along(reading, progress); });
-  // What several threads at once had no memory for may be possible alone, or without longer texts.
-  if (reading.schedule->hands() > 1 && !reading.schedule->unread().empty())
-    read_along(reading, progress);
+  if (reading.schedule->unread().empty()) return;
+  const std::lock_guard guard(unread_lock_);
+  unread_.push_back(part);
+}
+
+/// Asks what several threads at once had no memory for: it may be possible alone, or without the
+/// longer texts of a bundle.
+void Run::run_alone(const Part& part, Progress& progress) {
+  Reading reading = open(part, /*from=*/0, progress);
+  read_along(reading, progress);
   if (reading.schedule->unread().empty()) return;
   if (part.cells.size() == 1) return record_unread(reading);
   for (std::size_t cell = 0; cell < part.cells.size(); ++cell)
-    run_part({{part.cells[cell]}, part.group, {part.sample_costs[cell]}}, part.cells[cell].samples,
-             progress);
+    run_alone({{part.cells[cell]}, part.group, {part.sample_costs[cell]}}, progress);
 }
 
 void Run::run_job(const Job& job, Progress& progress) {
@@ -397,6 +409,8 @@ void Run::measure() {
   for (const Job& job : jobs) total += job.cost;
   Progress progress(work_.sweep().name, total, options_.quiet);
   crew_->run(jobs.size(), [&](std::size_t i) { run_job(jobs[i], progress); });
+  at::set_num_threads(static_cast<int>(machine_.threads));
+  for (const Part& part : std::exchange(unread_, {})) run_alone(part, progress);
 }
 
 reports::Report Run::finish() {

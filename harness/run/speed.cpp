@@ -51,6 +51,7 @@ Passes time_passes(models::Reader& reader, const TokenIds& chunk) {
   const auto timed = [&](const auto& work) {
     return time_of([&] {
       work();
+      reader.wait();
       reader.rewind(here);
     });
   };

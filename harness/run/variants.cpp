@@ -12,6 +12,7 @@
 #include "harness/base/sha256.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/device.h"
 #include "models/reader.h"
 #include "models/registry.h"
 
@@ -57,7 +58,7 @@ std::string fingerprint(const Source& weights, const std::string& surgery,
                         const FingerprintBasis& basis) {
   return sha256_hex(fmt::format("niah {}\n{}\n{}\n{}\n{}\n{}\n{}", kVersion, weights.sha256,
                                 models::comparable_config(weights.config).dump(), surgery,
-                                basis.tokenizer_sha256, basis.dtype, basis.decoding))
+                                basis.tokenizer_sha256, basis.arithmetic, basis.decoding))
       .substr(0, 16);
 }
 
@@ -73,7 +74,7 @@ std::string surgery_of(const models::RestoreOptions& options, const std::string&
 }  // namespace
 
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
-                                         const FingerprintBasis& basis) {
+                                         at::Device device, const FingerprintBasis& basis) {
   const Source base = load_source(model.base, model, dtype);
   std::optional<Source> sft;
   if (!model.sft.empty()) {
@@ -83,12 +84,13 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
   }
   const auto softmax =
       models::build_model(base.config, base.folder.string(), base.weights)->softmax_layers();
+  models::Placement place(device);
   std::vector<LoadedVariant> loaded;
   const auto add = [&](const VariantConfig& variant, const Source& source,
                        const models::WeightMap& weights, const std::string& surgery) {
     loaded.push_back(
         {{fingerprint(source, surgery, basis), model.name, variant.name, variant.description},
-         models::build_model(source.config, source.folder.string(), weights)});
+         models::build_model(source.config, source.folder.string(), place(weights))});
   };
   for (const VariantConfig& variant : model.variants) {
     switch (variant.kind) {
@@ -131,6 +133,7 @@ std::vector<VariantGroup> group_variants(const std::vector<LoadedVariant>& varia
   for (const LoadedVariant& variant : variants) {
     bool placed = false;
     for (VariantGroup& group : groups) {
+      if (group.front().info.model != variant.info.model) continue;
       const models::Reader pair({group.front().model, variant.model}, 0);
       if (pair.shared_layers() < 1) continue;
       group.push_back(variant);

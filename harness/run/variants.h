@@ -29,18 +29,19 @@ std::string names_of(const VariantGroup& group);
 /// What enters every variant's fingerprint beside its weights.
 struct FingerprintBasis {
   std::string tokenizer_sha256;
-  std::string dtype;
-  std::string decoding;  ///< max tokens, stop rule
+  std::string arithmetic;  ///< element type, and device where it is not the CPU
+  std::string decoding;    ///< max tokens, stop rule
 };
 
-/// Loads the variants of one model. Checkpoints are mapped once; restored variants share all
-/// tensors but the restored ones. Throws DataError for a checkpoint that is not whole, or for
-/// checkpoints of different architectures (lists the differences).
+/// Loads the variants of one model onto `device`. Checkpoints are mapped once; restored variants
+/// share all tensors but the restored ones. Throws DataError for a checkpoint that is not whole, or
+/// for checkpoints of different architectures (lists the differences).
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
-                                         const FingerprintBasis& basis);
+                                         at::Device device, const FingerprintBasis& basis);
 
-/// Puts variants together that share at least the embedding and the first layer, keeping their
-/// order.
+/// Puts variants of one model together that share at least the embedding and the first layer,
+/// keeping their order. Different models stay apart whatever their tensors are: equal ones may be
+/// computed with in different ways.
 std::vector<VariantGroup> group_variants(const std::vector<LoadedVariant>& variants);
 
 }  // namespace niah

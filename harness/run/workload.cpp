@@ -87,7 +87,9 @@ std::int64_t Workload::nominal(const tasks::Cell& cell) const {
 
 std::vector<std::string> Workload::reasoning_ids() const {
   std::vector<std::string> ids;
-  for (const OpenedReasoning& reasoning : reasoning_) ids.push_back(reasoning.set->identity());
+  for (const OpenedReasoning& reasoning : reasoning_)
+    ids.push_back(fmt::format("{}, up to {} tokens", reasoning.set->identity(),
+                              reasoning.config.max_new_tokens));
   return ids;
 }
 

@@ -43,7 +43,7 @@ class Workload {
   /// The haystack's name and hash, or those of the sample files.
   const std::string& haystack_id() const { return haystack_id_; }
 
-  /// Name and content hash of each reasoning set.
+  /// Name and content hash of each reasoning set, and how long its answers may be.
   std::vector<std::string> reasoning_ids() const;
 
   /// The reasoning sets, then the cells, short ones first: they show soonest what a run is about.

@@ -1,6 +1,7 @@
 #include "models/ops/attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/SDPBackend.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -23,11 +24,28 @@ struct Part {
   at::Tensor lse;     // [B, H, R], log of the sum of exponentials
 };
 
-Part flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal,
+/// By libtorch's kernels that tell the log-sum-exp.
+Part fused(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal,
            double scale) {
-  auto [output, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-      query, key, value, /*dropout_p=*/0.0, causal, /*attn_mask=*/{}, scale);
-  return {output, lse};
+  if (query.is_cpu()) {
+    auto [output, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+        query, key, value, /*dropout_p=*/0.0, causal, /*attn_mask=*/{}, scale);
+    return {output, lse};
+  }
+  // Flash attention knows neither fp32 nor older devices; the memory-efficient kernel knows both.
+  const auto choice = static_cast<at::SDPBackend>(
+      at::_fused_sdp_choice(query, key, value, /*attn_mask=*/{}, /*dropout_p=*/0.0, causal, scale));
+  if (query.scalar_type() != at::kFloat && query.size(3) % 8 == 0 &&
+      (choice == at::SDPBackend::flash_attention || choice == at::SDPBackend::cudnn_attention)) {
+    const auto result = at::_scaled_dot_product_flash_attention(
+        query, key, value, /*dropout_p=*/0.0, causal, /*return_debug_mask=*/false, scale);
+    return {std::get<0>(result), std::get<1>(result)};
+  }
+  const auto result = at::_scaled_dot_product_efficient_attention(
+      query, key, value, /*attn_bias=*/{}, /*compute_log_sumexp=*/true, /*dropout_p=*/0.0, causal,
+      scale);
+  // Its rows are padded.
+  return {std::get<0>(result), std::get<1>(result).narrow(-1, 0, query.size(2))};
 }
 
 /// By the processor's kernel, in fp32: [B, H, R, D].
@@ -71,7 +89,7 @@ at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const a
   const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
   if (rows > 1 && has_kernel(query, key, value)) return by_kernel(query, key, value, scale);
   if (rows == 1)  // sees everything
-    return flash(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)
+    return fused(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)
         .output.reshape(query.sizes());
 
   // The past is visible to every row, the rows themselves causally: two attentions, joined by their
@@ -80,9 +98,9 @@ at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const a
   const auto own = [&](const at::Tensor& x) {
     return x.narrow(2, past, rows).repeat_interleave(groups, 1);
   };
-  const Part recent = flash(query, own(key), own(value), /*causal=*/true, scale);
+  const Part recent = fused(query, own(key), own(value), /*causal=*/true, scale);
   if (past == 0) return recent.output;
-  const Part folded = flash(fold_groups(query, kv_heads), key.narrow(2, 0, past),
+  const Part folded = fused(fold_groups(query, kv_heads), key.narrow(2, 0, past),
                             value.narrow(2, 0, past), /*causal=*/false, scale);
   const at::Tensor past_lse = folded.lse.reshape(recent.lse.sizes());
   const at::Tensor past_output = folded.output.reshape(query.sizes());

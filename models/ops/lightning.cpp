@@ -24,7 +24,7 @@ at::Tensor decay(const at::Tensor& slopes, const at::Tensor& exponents) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(exponents.dim()) + 1, 1);
   shape[0] = slopes.size(0);
   const at::Tensor loss = slopes.view(shape) * exponents.unsqueeze(0);
-  return at::exp(-loss).masked_fill(loss.lt(0).logical_or(loss.gt(kVanished)), 0);
+  return at::exp(-loss).masked_fill(loss.lt(0).bitwise_or(loss.gt(kVanished)), 0);
 }
 
 at::Tensor count_to(std::int64_t n, const at::Tensor& like) {

@@ -43,6 +43,10 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Te
 
 }  // namespace
 
+bool is_row_exact(const at::Tensor& weight) {
+  return weight.is_contiguous() && cpu::applies({weight}) && cpu::has_whole_rows({weight});
+}
+
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (!x.device().is_cpu() || x.numel() > kFewRows * x.size(-1)) return at::linear(x, weight, bias);
   if (has_kernel(x, weight, bias)) return by_kernel(x, weight, bias);

@@ -60,6 +60,11 @@ class BpeTokenizer final : public Tokenizer {
     return replace_invalid_utf8(bytes);
   }
 
+  bool knows(TokenId id) const override {
+    const auto at = static_cast<std::size_t>(id);
+    return id >= 0 && at < token_bytes_.size() && token_bytes_[at];
+  }
+
   std::int64_t vocab_size() const override { return vocab_size_; }
   const std::vector<TokenId>& prefix_ids() const override { return parts_.prefix_ids; }
   const std::vector<TokenId>& suffix_ids() const override { return parts_.suffix_ids; }
@@ -74,8 +79,7 @@ class BpeTokenizer final : public Tokenizer {
  private:
   void require_known(const std::vector<TokenId>& ids) const {
     for (const TokenId id : ids) {
-      const auto at = static_cast<std::size_t>(id);
-      if (id >= 0 && at < token_bytes_.size() && token_bytes_[at]) continue;
+      if (knows(id)) continue;
       throw DataError(fmt::format("with {}: id {} is not one of the vocabulary's {}",
                                   parts_.file.string(), id, vocab_size_));
     }

@@ -83,7 +83,7 @@ class SentencePieceTokenizer final : public Tokenizer {
 
   std::string decode(const std::vector<TokenId>& ids) const override {
     for (const TokenId id : ids) {
-      if (id >= 0 && id < text_processor_->GetPieceSize()) continue;
+      if (knows(id)) continue;
       throw DataError(fmt::format("decoding with {}: id {} is outside the vocabulary of {}",
                                   file_.string(), id, text_processor_->GetPieceSize()));
     }
@@ -94,6 +94,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     }
     return text;
   }
+
+  bool knows(TokenId id) const override { return id >= 0 && id < text_processor_->GetPieceSize(); }
 
   std::int64_t vocab_size() const override { return text_processor_->GetPieceSize(); }
   const std::vector<TokenId>& prefix_ids() const override { return prefix_; }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/tokenizer/sentencepiece_tokenizer.h"
@@ -43,6 +45,20 @@ std::vector<TokenId> Tokenizer::encode_prompt(std::string_view text) const {
 
 std::int64_t Tokenizer::count_prompt(std::string_view text) const {
   return count(text) + static_cast<std::int64_t>(prefix_ids().size() + suffix_ids().size());
+}
+
+std::string Tokenizer::decode_output(const std::vector<TokenId>& ids) const {
+  std::string text;
+  std::vector<TokenId> known;
+  for (const TokenId id : ids) {
+    if (knows(id)) {
+      known.push_back(id);
+      continue;
+    }
+    text += decode(std::exchange(known, {}));
+    text += "\uFFFD";
+  }
+  return text + decode(known);
 }
 
 bool Tokenizer::counts_add_at_spaces() const {

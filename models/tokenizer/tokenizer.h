@@ -38,6 +38,9 @@ class Tokenizer {
   /// reference does. Throws DataError for an id outside the vocabulary.
   virtual std::string decode(const std::vector<TokenId>& ids) const = 0;
 
+  /// Whether an id stands for something.
+  virtual bool knows(TokenId id) const = 0;
+
   /// Number of ids, added tokens included.
   virtual std::int64_t vocab_size() const = 0;
 
@@ -54,6 +57,10 @@ class Tokenizer {
   virtual std::string description() const = 0;
   /// SHA-256 over the content of the files it was read from.
   virtual std::string sha256() const = 0;
+
+  /// Text of what a model said: like decode, but ids that the tokenizer does not have become
+  /// U+FFFD. Models have such ids where their vocabulary is padded, and a broken one says them.
+  std::string decode_output(const std::vector<TokenId>& ids) const;
 
   /// prefix_ids, encode(text), suffix_ids: what the model reads.
   std::vector<TokenId> encode_prompt(std::string_view text) const;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "models/registry.h"
+#include "tests/models/short_of_memory.h"
 
 namespace niah {
 namespace {
@@ -81,6 +82,26 @@ TEST_P(BranchesOf, AnswersAreThoseOfOneAtATime) {
     EXPECT_GE(apart, 3);
     EXPECT_EQ(nlohmann::json(together), nlohmann::json(alone)) << budget;
   }
+}
+
+TEST_P(BranchesOf, WhatDoesNotFitTogetherIsAskedAlone) {
+  const auto alone = ask_all(0);
+  model = std::make_shared<models::ShortOfMemory>(
+      model, [](std::int64_t sequences) { return sequences > 1; });
+  const auto apart_but_alone = ask_all(std::int64_t{1} << 30);
+  EXPECT_GE(apart, 3);
+  EXPECT_EQ(nlohmann::json(apart_but_alone), nlohmann::json(alone));
+}
+
+TEST_P(BranchesOf, OnlyWhatDoesNotFitAloneEndsForMemory) {
+  std::int64_t failures = 0;
+  model = std::make_shared<models::ShortOfMemory>(
+      model, [&](std::int64_t sequences) { return sequences > 1 || ++failures % 1000 == 0; });
+  std::int64_t scored = 0, oom = 0;
+  for (const auto& [index, record] : ask_all(std::int64_t{1} << 30))
+    ++(record.outcome == "oom" ? oom : scored);
+  EXPECT_LE(oom, 2);
+  EXPECT_EQ(scored + oom, std::ssize(questions));
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, BranchesOf,

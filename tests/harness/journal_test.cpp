@@ -1,6 +1,8 @@
 #include "harness/run/journal.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -64,6 +66,28 @@ TEST(Journal, DropsATornLastLineAndGoesOnBehindIt) {
   }
   { Journal(path).append(record(1)); }
   EXPECT_EQ(Journal(path).resumed(), 2);
+}
+
+TEST(Journal, WhatCouldNotBeWrittenWholeIsTakenBack) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "journal.jsonl";
+  Journal journal(path);
+  journal.append(record(0));
+  const auto size = std::filesystem::file_size(path);
+  // A disk that is full after half of the next line.
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit unlimited{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  rlimit full = unlimited;
+  full.rlim_cur = size + size / 2;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_THROW(journal.append(record(1)), DataError);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  EXPECT_EQ(std::filesystem::file_size(path), size);
+  journal.append(record(2));
+  std::int64_t records = 0;
+  EXPECT_FALSE(reports::read_records(path, [&](const reports::Record&) { ++records; }).torn);
+  EXPECT_EQ(records, 2);
 }
 
 TEST(Journal, RefusesDamageInTheMiddle) {

@@ -28,17 +28,27 @@ TEST(Pricing, StateBytesAreThoseThatAReaderHolds) {
     models::Reader reader({model}, kTokens);
     for (std::int64_t at = 0; at < kTokens; at += 100) reader.read(ids(100));
     const GroupShape shape = group_shape(*model, name, 1, model->num_layers() - 1, at::kFloat);
-    const MemoryPrice price = price_cell_memory(shape, kTokens, 100, 0, 0, 0, 1);
+    const MemoryPrice price = price_cell_memory(shape, {.tokens = kTokens, .chunk = 100});
     // The price counts what does not grow twice: once for the point before the question.
     EXPECT_DOUBLE_EQ(price.cache + price.states / 2, static_cast<double>(reader.bytes())) << name;
   }
 }
 
+TEST(Pricing, ALongExpectedAnswerNeedsItsLogits) {
+  const auto model = tiny("qwen3-tiny");
+  const GroupShape shape = group_shape(*model, "", 1, 0, at::kFloat);
+  const auto chunk = [&](std::int64_t draft) {
+    return price_cell_memory(shape, {.tokens = 1000, .chunk = 100, .draft = draft}).chunk;
+  };
+  EXPECT_EQ(chunk(0), chunk(10));
+  EXPECT_GE(chunk(1000) - chunk(500), 4.0 * 500 * static_cast<double>(shape.info.vocab_size));
+}
+
 TEST(Pricing, EveryWorkerAndEveryVariantNeedsItsOwnState) {
   const auto model = tiny("qwen3-tiny");
   const auto price = [&](std::int64_t variants, std::int64_t shared, std::int64_t workers) {
-    return price_cell_memory(group_shape(*model, "", variants, shared, at::kFloat), 1000, 100, 0, 0,
-                             0, workers)
+    return price_cell_memory(group_shape(*model, "", variants, shared, at::kFloat),
+                             {.tokens = 1000, .chunk = 100, .workers = workers})
         .cache;
   };
   const std::int64_t layers = model->num_layers();

@@ -23,6 +23,7 @@ class Bytes : public models::Tokenizer {
   std::string decode(const std::vector<models::TokenId>& ids) const override {
     return {ids.begin(), ids.end()};
   }
+  bool knows(models::TokenId id) const override { return id >= 0 && id < 256; }
   std::int64_t vocab_size() const override { return 256; }
   const std::vector<models::TokenId>& prefix_ids() const override { return prefix_; }
   const std::vector<models::TokenId>& suffix_ids() const override { return none_; }

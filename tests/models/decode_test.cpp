@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "models/registry.h"
+#include "tests/models/short_of_memory.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -211,6 +212,51 @@ TEST(DecodeTogether, EverySequenceGetsWhatItGetsAlone) {
     EXPECT_EQ(found.computed_tokens, alone[i].computed_tokens);
     EXPECT_TRUE(found.hit_limit);
   }
+}
+
+TEST(DecodeGreedy, APassThatFailedMayBeTriedAgain) {
+  Fixture f;
+  const Generation expected =
+      f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {1, 2, 3}, .decided = {}});
+  // Every second pass runs out of memory halfway.
+  int passes = 0;
+  bool reading = true;
+  f.model = std::make_shared<ShortOfMemory>(
+      f.model, [&](std::int64_t) { return !reading && ++passes % 2 == 1; });
+  Reader reader({f.model}, 200);
+  reader.read({f.prompt.begin(), f.prompt.end() - 4});
+  reading = false;
+  GreedyDecoder decoder({f.prompt.end() - 4, f.prompt.end()},
+                        {.max_new_tokens = 20, .eos_ids = {}, .draft = {1, 2, 3}, .decided = {}});
+  for (bool goes_on = true; goes_on;) {
+    EXPECT_THROW(decode_pass(reader, 0, decoder), std::bad_alloc);
+    goes_on = decode_pass(reader, 0, decoder);
+  }
+  EXPECT_EQ(decoder.generation().ids, expected.ids);
+  EXPECT_EQ(decoder.generation().draft_log_prob, expected.draft_log_prob);
+}
+
+TEST(DecodeGreedy, LongDraftsAreScoredWhole) {
+  Fixture f;
+  std::vector<std::int64_t> draft;
+  for (std::int64_t i = 0; i < 41; ++i) draft.push_back(i * 37 % 256);
+  const Generation out =
+      f.run({.max_new_tokens = 50, .eos_ids = {}, .draft = draft, .decided = {}});
+  // Against one pass over everything.
+  std::vector<std::int64_t> ids = f.prompt;
+  ids.insert(ids.end(), draft.begin(), draft.end() - 1);
+  State state(f.model->num_layers());
+  const at::Tensor logits =
+      f.model->forward_rows(as_sequence(ids), state, 41).squeeze(0).to(at::kDouble);
+  double log_prob = 0;
+  std::int64_t rank = 0;
+  for (std::int64_t i = 0; i < 41; ++i) {
+    const std::int64_t token = draft[static_cast<std::size_t>(i)];
+    log_prob += at::log_softmax(logits[i], 0)[token].item<double>();
+    rank = std::max(rank, logits[i].gt(logits[i][token]).sum().item<std::int64_t>() + 1);
+  }
+  EXPECT_NEAR(*out.draft_log_prob, log_prob, 1e-3);
+  EXPECT_NEAR(static_cast<double>(*out.draft_rank), static_cast<double>(rank), 1);
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::string> folders;
   for (const auto& root : roots)
     for (const auto& entry : std::filesystem::directory_iterator(root))
-      if (entry.path().filename().string().starts_with(prefix))
+      if (entry.path().filename().string().starts_with(prefix) &&
+          std::filesystem::exists(entry.path() / "config.json"))
         folders.push_back(entry.path().string());
   std::sort(folders.begin(), folders.end());
   return folders;

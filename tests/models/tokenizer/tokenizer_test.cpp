@@ -82,6 +82,19 @@ TEST(Tokenizer, RefusesTextThatIsNotUtf8) {
   EXPECT_THROW(tokenizer->decode({-1}), DataError);
 }
 
+TEST(Tokenizer, WhatAModelSaysMayHoldIdsThatStandForNothing) {
+  for (const char* name : {"qwen", "gpt2"}) {
+    const auto tokenizer = open_tokenizer(data_folder(name));
+    const auto ids = tokenizer->encode("It is 7 é.");
+    EXPECT_EQ(tokenizer->decode_output(ids), "It is 7 é.");
+    auto said = ids;
+    said.insert(said.begin() + 1, 1'000'000);
+    said.push_back(-1);
+    EXPECT_THROW(tokenizer->decode(said), DataError);
+    EXPECT_EQ(tokenizer->decode_output(said), "I\uFFFDt is 7 é.\uFFFD") << name;
+  }
+}
+
 TEST(Tokenizer, NamesWhatIsMissing) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "niah_no_tokenizer";
   std::filesystem::create_directories(folder);

@@ -1,0 +1,77 @@
+#include "models/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
+#include <fmt/format.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include <charconv>
+#include <vector>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace niah::models {
+namespace {
+
+/// The number behind "cuda:"; nullopt when it is none.
+std::optional<std::int64_t> index_of(std::string_view text) {
+  std::int64_t index = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || index < 0)
+    return std::nullopt;
+  return index;
+}
+
+}  // namespace
+
+at::Device find_device(const std::string& name) {
+  const auto count = static_cast<std::int64_t>(torch::cuda::device_count());
+  if (name == "cpu" || (name == "auto" && count == 0)) return at::kCPU;
+  if (name == "auto" || name == "cuda") return find_device("cuda:0");
+  constexpr std::string_view kCuda = "cuda:";
+  const auto index = name.starts_with(kCuda) ? index_of(std::string_view(name).substr(kCuda.size()))
+                                             : std::nullopt;
+  if (!index)
+    throw UsageError(fmt::format("device '{}': auto, cpu, cuda or cuda:N was expected{}",
+                                 valid_utf8(name), did_you_mean(name, {"auto", "cpu", "cuda"})));
+  if (*index < count) return {at::kCUDA, static_cast<at::DeviceIndex>(*index)};
+  throw UsageError(
+      !at::hasCUDA()
+          ? fmt::format("device '{}': this niah was built with a libtorch for the CPU. Build it "
+                        "with one for CUDA (Torch_DIR), or use device cpu.",
+                        name)
+          : fmt::format("device '{}': libtorch finds {} CUDA device{}", name, count,
+                        count == 1 ? "" : "s"));
+}
+
+at::Device device_of(const torch::nn::Module& model) {
+  const std::vector<at::Tensor> parameters = model.parameters();
+  return parameters.empty() ? at::kCPU : parameters.front().device();
+}
+
+std::optional<std::int64_t> free_device_memory([[maybe_unused]] at::Device device) {
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
+  return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
+#else
+  return std::nullopt;
+#endif
+}
+
+void synchronize(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+}
+
+WeightMap Placement::operator()(const WeightMap& weights) {
+  if (device_.is_cpu()) return weights;
+  WeightMap there;
+  for (const auto& [name, tensor] : weights) {
+    const auto [place, is_new] = placed_.try_emplace(tensor.unsafeGetTensorImpl());
+    if (is_new) place->second = {tensor, tensor.to(device_)};
+    there.emplace(name, place->second.copy);
+  }
+  return there;
+}
+
+}  // namespace niah::models

@@ -1,0 +1,97 @@
+#include "models/device.h"
+
+#include <torch/torch.h>
+
+#include "harness/base/error.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/registry.h"
+#include "tests/models/support.h"
+
+namespace niah::models {
+namespace {
+
+std::string refusal(const std::string& name) {
+  try {
+    find_device(name);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Device, TheCpuIsAlwaysThere) { EXPECT_TRUE(find_device("cpu").is_cpu()); }
+
+TEST(Device, AutoTakesCudaOnlyWhereThereIsSome) {
+  EXPECT_EQ(find_device("auto").is_cpu(), torch::cuda::device_count() == 0);
+}
+
+TEST(Device, SaysWhatIsMissing) {
+  if (torch::cuda::is_available()) GTEST_SKIP() << "CUDA is here";
+  EXPECT_NE(refusal("cuda").find("libtorch"), std::string::npos) << refusal("cuda");
+  EXPECT_NE(refusal("cuda:1").find("cuda:1"), std::string::npos) << refusal("cuda:1");
+}
+
+TEST(Device, RefusesOtherNames) {
+  for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "mps"})
+    EXPECT_NE(refusal(name).find("was expected"), std::string::npos) << name;
+  EXPECT_NE(refusal("cud").find("did you mean 'cuda'"), std::string::npos) << refusal("cud");
+}
+
+TEST(Placement, LeavesTensorsOnTheCpuAlone) {
+  const at::Tensor x = torch::randn({3});
+  const WeightMap there = Placement(at::kCPU)({{"x", x}});
+  EXPECT_EQ(there.at("x").const_data_ptr(), x.const_data_ptr());
+}
+
+TEST(Placement, CopiesWhatVariantsShareOnce) {
+  const at::Tensor shared = torch::randn({3}), own = torch::randn({3});
+  Placement place(at::kMeta);
+  const WeightMap first = place({{"x", shared}, {"y", own}});
+  const WeightMap second = place({{"x", shared}, {"y", torch::randn({3})}});
+  EXPECT_TRUE(first.at("x").is_meta());
+  EXPECT_TRUE(first.at("x").is_same(second.at("x")));
+  EXPECT_FALSE(first.at("y").is_same(second.at("y")));
+}
+
+/// Whatever a model computes with must lie where its parameters lie. A device that only knows
+/// shapes refuses everything else as a real one does. The embedding and the softmax attention are
+/// left out: libtorch has no such form of theirs.
+class OnAnotherDevice : public testing::TestWithParam<std::string> {
+ protected:
+  static std::shared_ptr<CausalLM> load() {
+    return load_model(GetParam(), at::kFloat, nullptr, at::kMeta);
+  }
+  static at::Tensor read(CausalLM& model, State& state, std::int64_t tokens) {
+    Pass pass = model.begin({state.position()}, tokens);
+    pass.attend = [](const AttentionInputs& inputs) { return at::empty_like(inputs.query); };
+    at::Tensor hidden = at::empty({1, tokens, model.info().hidden_size}, at::kMeta);
+    for (std::int64_t i = 0; i < model.num_layers(); ++i)
+      hidden = model.layer(i, hidden, &state.layer(i), pass, tokens);
+    state.advance(tokens);
+    return model.head(hidden);
+  }
+};
+
+TEST_P(OnAnotherDevice, ComputesWithoutTheCpu) {
+  const auto model = load();
+  const at::NoGradGuard no_grad;
+  EXPECT_TRUE(device_of(*model).is_meta());
+  State state(model->num_layers());
+  // The delta rule's chunks solve a triangular system, which has no such form either.
+  const bool is_jet = model->info().architecture == "jet_nemotron";
+  for (const std::int64_t tokens : {is_jet ? 1 : 70, 1, 1}) {
+    const at::Tensor logits = read(*model, state, tokens);
+    EXPECT_TRUE(logits.is_meta());
+    EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{1, tokens, model->info().vocab_size}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OnAnotherDevice, testing::ValuesIn(golden_models("")),
+                         [](const auto& info) {
+                           std::string name = std::filesystem::path(info.param).filename().string();
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + "_" + std::to_string(info.index);
+                         });
+
+}  // namespace
+}  // namespace niah::models
