@@ -6,6 +6,7 @@
 #include <new>
 
 #include "harness/base/interrupt.h"
+#include "harness/base/text.h"
 #include "harness/commands/commands.h"
 #include "harness/version.h"
 
@@ -18,6 +19,11 @@ CLI::App* add_command(CLI::App& program, const std::string& name, const std::str
   return command;
 }
 
+CLI::Option* add_repeated(CLI::App& command, const std::string& name,
+                          std::vector<std::string>& values, const std::string& description) {
+  return command.add_option(name, values, description)->allow_extra_args(false);
+}
+
 namespace {
 
 int fail(ExitCode code, const char* message) {
@@ -25,8 +31,37 @@ int fail(ExitCode code, const char* message) {
   return static_cast<int>(code);
 }
 
+/// A did_you_mean ends in its own question mark.
+std::string sentence_end(const std::string& hint) { return hint.empty() ? "." : hint; }
+
+/// What a wrong word on the command line may have been meant to be; empty when the error is another
+/// one, or CLI11 says it well.
+std::string explain_wrong_word(const CLI::App& program, int argc, char** argv) {
+  const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
+  const auto chosen = program.get_subcommands();
+  if (chosen.empty()) {
+    if (argc < 2 || argv[1][0] == '-') return "";
+    std::vector<std::string> names;
+    for (const CLI::App* command : commands) names.push_back(command->get_name());
+    return fmt::format("there is no command '{}'{} `niah --help` lists them", valid_utf8(argv[1]),
+                       sentence_end(did_you_mean(argv[1], names)));
+  }
+  const std::vector<std::string> extras = chosen.front()->remaining();
+  if (extras.empty()) return "";
+  std::vector<std::string> names;
+  for (const CLI::Option* option : chosen.front()->get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return fmt::format("'{}' is not expected here{} `niah {} --help` lists what is",
+                     valid_utf8(extras.front()), sentence_end(did_you_mean(extras.front(), names)),
+                     chosen.front()->get_name());
+}
+
 /// CLI11 has its own exit codes; ours is 2 for every wrong command line and 0 for --help.
-int report_parse_error(const CLI::App& program, const CLI::ParseError& error) {
+int report_parse_error(const CLI::App& program, const CLI::ParseError& error, int argc,
+                       char** argv) {
+  const std::string explained =
+      error.get_exit_code() == 0 ? "" : explain_wrong_word(program, argc, argv);
+  if (!explained.empty()) return fail(ExitCode::kUsage, explained.c_str());
   const int code = program.exit(error, std::cout, std::cerr);
   return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
 }
@@ -56,7 +91,7 @@ int run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return report_parse_error(program, error);
+    return report_parse_error(program, error, argc, argv);
   }
   install_interrupt_handler();
   try {

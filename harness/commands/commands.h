@@ -17,6 +17,10 @@ using Command = std::function<ExitCode()>;
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example);
 
+/// An option that may be given several times, one value each: what follows is not taken for more.
+CLI::Option* add_repeated(CLI::App& command, const std::string& name,
+                          std::vector<std::string>& values, const std::string& description);
+
 void add_diagnose_command(CLI::App& program, Command& chosen);
 void add_generate_command(CLI::App& program, Command& chosen);
 void add_info_command(CLI::App& program, Command& chosen);

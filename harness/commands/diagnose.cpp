@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 struct DiagnoseArguments {
   std::string pre, post, out, tokenizer, task = "s2", length = "8K", haystack = "kjv",
-                                         haystack_path, dtype = "auto";
+                                         haystack_path, dtype = "auto", device = "auto";
   std::vector<std::string> overrides;
   std::int64_t samples = 8;
   std::uint64_t seed = 0;
@@ -68,6 +68,7 @@ SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   sweep.seed = arguments.seed;
   sweep.tokenizer = arguments.tokenizer.empty() ? arguments.pre : arguments.tokenizer;
   sweep.runtime.dtype = arguments.dtype;
+  sweep.runtime.device = arguments.device;
   ModelConfig model;
   model.name = "pair";
   model.base = arguments.pre;
@@ -113,7 +114,7 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
   const auto samples = static_cast<double>(arguments.samples);
   for (std::int64_t i = 0; i < arguments.samples; ++i) {
     WatchedPrompt prompt = watched_prompt(cell.sample(i), work.tokenizer());
-    prompt.where.chunk = prefill_chunk(work.sweep().runtime);
+    prompt.where.chunk = prefill_chunk(work.sweep().runtime, machine);
     const auto tokens = static_cast<double>(prompt.ids.size());
     needle_share +=
         static_cast<double>(prompt.where.needle_end - prompt.where.needle_begin) / tokens;
@@ -193,9 +194,11 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
                       "Folder or file of essays, text");
   command->add_option("--lambda", arguments->lambda, "Ridge of qk-pro")->capture_default_str();
   command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
-  command->add_option(
-      "--override", arguments->overrides,
-      "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
+  command
+      ->add_option("--device", arguments->device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
+      ->capture_default_str();
+  add_repeated(*command, "--override", arguments->overrides,
+               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
   command->add_flag("--quiet", arguments->quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_diagnose(*arguments); }; });

@@ -10,6 +10,7 @@
 #include "harness/commands/commands.h"
 #include "harness/config/sweep.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/device.h"
 #include "models/registry.h"
 #include "models/selftest.h"
 #include "models/tokenizer/tokenizer.h"
@@ -34,6 +35,7 @@ struct ModelArguments {
   std::string folder;
   std::vector<std::string> overrides;
   std::string dtype = "fp32";
+  std::string device = "cpu";
 
   nlohmann::json override() const {
     nlohmann::json fields;
@@ -45,13 +47,23 @@ struct ModelArguments {
     if (dtype == "bf16") return at::kBFloat16;
     throw UsageError(fmt::format("--dtype '{}': fp32 or bf16 was expected", dtype));
   }
+  std::shared_ptr<models::CausalLM> load() const {
+    return models::load_model(folder, scalar_type(), override(), models::find_device(device));
+  }
 };
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("model", arguments.folder, "Checkpoint folder")->required();
-  command.add_option(
-      "--override", arguments.overrides,
-      "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
+  add_repeated(command, "--override", arguments.overrides,
+               "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
+}
+
+/// For commands that compute with it.
+void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
+  command.add_option("--dtype", arguments.dtype, "fp32 or bf16")->capture_default_str();
+  command
+      .add_option("--device", arguments.device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
+      ->capture_default_str();
 }
 
 void print_state_sizes(const models::ModelInfo& info) {
@@ -124,8 +136,7 @@ struct VerifyArguments {
 
 ExitCode run_verify(const VerifyArguments& arguments) {
   const bool fp32 = arguments.model.scalar_type() == at::kFloat;
-  const auto model = models::load_model(arguments.model.folder, arguments.model.scalar_type(),
-                                        arguments.model.override());
+  const auto model = arguments.model.load();
   const models::VerifyResult result =
       models::verify(*model, models::read_golden(arguments.golden), arguments.chunk);
   const nlohmann::ordered_json json = {{"prefill_max_abs_diff", result.prefill_max_abs_diff},
@@ -152,8 +163,7 @@ struct SelftestArguments {
 
 ExitCode run_selftest(const SelftestArguments& arguments) {
   if (arguments.options.chunk < 1) throw UsageError("--chunk: at least 1 was expected");
-  const auto model = models::load_model(arguments.model.folder, arguments.model.scalar_type(),
-                                        arguments.model.override());
+  const auto model = arguments.model.load();
   bool good = true;
   for (const models::SelftestCheck& check : models::selftest(*model, arguments.options)) {
     fmt::print("{}\n", describe(check));
@@ -184,7 +194,7 @@ void add_verify_command(CLI::App& program, Command& chosen) {
       ->capture_default_str();
   command->add_option("--chunk", arguments->chunk, "Prefill in pieces of so many tokens (0: whole)")
       ->capture_default_str();
-  command->add_option("--dtype", arguments->model.dtype, "fp32 or bf16")->capture_default_str();
+  add_runtime_options(*command, arguments->model);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_verify(*arguments); }; });
 }
@@ -199,7 +209,7 @@ void add_selftest_command(CLI::App& program, Command& chosen) {
   add_model_options(*command, arguments->model);
   command->add_option("--chunk", arguments->options.chunk, "Prefill chunk, in tokens")
       ->capture_default_str();
-  command->add_option("--dtype", arguments->model.dtype, "fp32 or bf16")->capture_default_str();
+  add_runtime_options(*command, arguments->model);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_selftest(*arguments); }; });
 }

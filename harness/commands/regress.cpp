@@ -41,6 +41,12 @@ reports::GateOptions gate_options(const RegressArguments& arguments) {
 /// A results.json, or a run folder that holds one and whose journal has not grown since.
 reports::Results read_side(const std::string& option, const std::string& place) {
   const fs::path path = place;
+  if (!fs::exists(path))
+    throw DataError(fmt::format(
+        "{} {}: there is no such file or run folder{}", option, place,
+        option == "--baseline"
+            ? "; a first baseline is the results.json of a run that you trust, copied there"
+            : ""));
   if (!fs::is_directory(path)) return reports::read_results(path);
   const fs::path results = path / "results.json", journal = path / "journal.jsonl";
   if (!fs::exists(results))
@@ -124,8 +130,10 @@ void add_regress_command(CLI::App& program, Command& chosen) {
       command->add_option("--history", arguments->history, "Add this night to a file (JSON lines)");
   command->add_option("--trend", arguments->trend, "Draw the history as a page (HTML)")
       ->needs(history);
-  command->add_flag("--update-baseline", arguments->update_baseline,
-                    "Replace the baseline by this run if it passes");
+  command->add_flag(
+      "--update-baseline", arguments->update_baseline,
+      "Replace the baseline by this run if it passes (at a release, not every night: a "
+      "slow decay would pass night after night)");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_regress(*arguments); }; });
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -22,9 +23,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void print_report(const reports::Report& report, const fs::path& out) {
+/// Says what came out, and whether every cell holds at least one sample that could be measured.
+ExitCode print_report(const reports::Report& report, const fs::path& out) {
   reports::print_summary(report.results, report.analysis, stderr, ::isatty(STDERR_FILENO) != 0);
   fmt::print(stderr, "\nThe whole story: {}\n", (out / "report.html").string());
+  const auto& cells = report.results.cells;
+  const auto empty = std::count_if(cells.begin(), cells.end(),
+                                   [](const reports::Cell& cell) { return cell.n == 0; });
+  if (empty == 0 && !cells.empty()) return ExitCode::kOk;
+  fmt::print(stderr, "niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
+  return ExitCode::kNotMeasured;
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -52,8 +60,7 @@ ExitCode run_config(RunArguments arguments) {
   if (!arguments.shard.empty())
     std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
-  print_report(run_sweep(sweep, arguments.options), arguments.options.out);
-  return ExitCode::kOk;
+  return print_report(run_sweep(sweep, arguments.options), arguments.options.out);
 }
 
 // ----------------------------------------------------------------------------------------
@@ -64,7 +71,7 @@ struct ReproduceArguments {
   bool quick = false;
   bool full = false;
   std::string pre, post, family = "model";
-  std::vector<std::string> config_overrides;
+  std::vector<std::string> config_overrides, overrides;
   std::string haystack_kind, haystack_path;
 };
 
@@ -85,6 +92,7 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
     overrides.emplace_back("reasoning.samples", "30");
   }
   if (arguments.full) overrides.emplace_back("samples", "100");
+  for (auto& own : parse_overrides(arguments.overrides)) overrides.push_back(std::move(own));
   SweepConfig sweep =
       parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", data_root() / "configs", overrides);
   if (!arguments.haystack_kind.empty())
@@ -120,9 +128,9 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
   const SweepConfig sweep = reproduce_sweep(arguments);
   const Progress clock("", 1, /*quiet=*/true);
   const reports::Report report = run_sweep(sweep, arguments.options);
-  print_report(report, arguments.options.out);
+  const ExitCode code = print_report(report, arguments.options.out);
   fmt::print(stderr, "Took {}.\n", format_duration(clock.elapsed()));
-  return ExitCode::kOk;
+  return code;
 }
 
 // -------------------------------------------------------------------------------------------
@@ -134,9 +142,8 @@ struct MergeArguments {
 };
 
 ExitCode run_merge(const MergeArguments& arguments) {
-  print_report(merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out),
-               arguments.out);
-  return ExitCode::kOk;
+  return print_report(merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out),
+                      arguments.out);
 }
 
 // -------------------------------------------------------------------------------------------
@@ -147,10 +154,10 @@ struct ReportArguments {
 };
 
 ExitCode run_report(const ReportArguments& arguments) {
-  for (const std::string& run : arguments.runs) {
-    print_report(draw_again(run), run);
-  }
-  return ExitCode::kOk;
+  ExitCode code = ExitCode::kOk;
+  for (const std::string& run : arguments.runs)
+    code = std::max(code, print_report(draw_again(run), run));
+  return code;
 }
 
 }  // namespace
@@ -164,7 +171,8 @@ void add_run_command(CLI::App& program, Command& chosen) {
   command->add_option("--out", arguments->options.out, "Run folder");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
-  command->add_option("--set", arguments->overrides, "Change a key: --set samples=20");
+  add_repeated(*command, "--set", arguments->overrides,
+               "Change a key: --set samples=20, --set models.0.base=FOLDER");
   command->add_option("--shard", arguments->shard,
                       "Only a part of the samples, such as 2/4; `niah merge` puts parts together");
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
@@ -187,12 +195,13 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_option("--pre", arguments->pre, "Checkpoint folder before the fine-tune");
   command->add_option("--post", arguments->post, "Checkpoint folder after it");
   command->add_option("--family", arguments->family, "Name of the pair in the report");
-  command->add_option(
-      "--override", arguments->config_overrides,
-      "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
+  add_repeated(*command, "--override", arguments->config_overrides,
+               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
   command->add_option("--haystack", arguments->haystack_kind, "kjv, prose, essays or text");
   command->add_option("--haystack-path", arguments->haystack_path,
                       "Folder or file of essays, text");
+  add_repeated(*command, "--set", arguments->overrides,
+               "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });

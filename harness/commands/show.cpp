@@ -102,7 +102,7 @@ void print_likeliest(const at::Tensor& logits, std::int64_t top,
     const auto token = ids[i].item<std::int64_t>();
     fmt::print("    {:7.3f} %  logit {:9.3f}  token {:>7}  {}\n", 100 * values[i].item<double>(),
                logits[0][token].item<double>(), token,
-               quoted(tokenizer.decode({static_cast<models::TokenId>(token)})));
+               quoted(tokenizer.decode_output({static_cast<models::TokenId>(token)})));
   }
 }
 
@@ -115,11 +115,10 @@ const reports::VariantInfo& known_variant(const reports::RunInfo& info,
 
 /// Asks one variant; whether it says what the journal has.
 bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& question,
-            const std::vector<reports::Record>& records, std::int64_t top) {
+            const std::vector<reports::Record>& records, std::int64_t chunk, std::int64_t top) {
   const TokenIds prompt(question.ids.begin(), question.ids.end());
   models::Reader reader({variant.model}, question.longest());
-  read_prompt(reader, question.ids, 0, prefill_chunk(run.work().sweep().runtime),
-              [](std::int64_t) {});
+  read_prompt(reader, question.ids, 0, chunk, [](std::int64_t) {});
   fmt::print("\n{}\n", reports::label_of(run.info(), known_variant(run.info(), variant)));
   const models::Reader::Point before = reader.mark();
   fmt::print("  first token of the answer:\n");
@@ -152,9 +151,10 @@ ExitCode run_replay(const ShowArguments& arguments) {
   const Machine machine = prepare_machine(run.work().sweep().runtime);
   require_memory(run.work(), machine);
   const auto records = run.records(id);
+  const std::int64_t chunk = prefill_chunk(run.work().sweep().runtime, machine);
   bool same = true;
   for (const LoadedVariant& variant : load_all(run.work(), machine))
-    same = replay(run, variant, stored.question, records, arguments.top) && same;
+    same = replay(run, variant, stored.question, records, chunk, arguments.top) && same;
   return same ? ExitCode::kOk : ExitCode::kCheckFailed;
 }
 

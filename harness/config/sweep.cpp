@@ -55,9 +55,11 @@ std::string describe(const VariantConfig& variant) {
   throw std::logic_error("unknown variant");
 }
 
-models::RestoreMethod read_method(const YamlMap& map, const char* key, const std::string& name) {
+/// What `read` makes of the value of `key`; what it refuses is refused with its place.
+template <typename Read>
+auto at_its_place(const YamlMap& map, const char* key, const Read& read) {
   try {
-    return models::parse_restore_method(name);
+    return read();
   } catch (const UsageError& error) {
     map.refuse(key, error.what());
   }
@@ -67,11 +69,8 @@ models::RestoreMethod read_method(const YamlMap& map, const char* key, const std
 std::vector<std::int64_t> read_layer_list(YamlMap& map) {
   std::vector<std::int64_t> layers;
   for (const std::string& text : map.texts("layers")) {
-    try {
-      for (const std::int64_t layer : models::parse_layers(text)) layers.push_back(layer);
-    } catch (const UsageError& error) {
-      map.refuse("layers", error.what());
-    }
+    const auto some = at_its_place(map, "layers", [&] { return models::parse_layers(text); });
+    layers.insert(layers.end(), some.begin(), some.end());
   }
   return layers;
 }
@@ -100,8 +99,14 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
     variant.kind = VariantKind::kSft;
     return variant;
   }
+  const std::vector<std::string> known = {"base",         "sft", "qk", "qk-pro",
+                                          "qk-pro-exact", "q",   "k",  "v"};
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    map.refuse("variants",
+               fmt::format("'{}' is not a variant{} ({}, or a mapping)", valid_utf8(name),
+                           did_you_mean(name, known), fmt::join(known, ", ")));
   variant.kind = VariantKind::kRestored;
-  variant.restore.method = read_method(map, "variants", name);
+  variant.restore.method = models::parse_restore_method(name);
   return variant;
 }
 
@@ -117,7 +122,9 @@ VariantConfig read_variant(YamlMap map, const fs::path& base) {
     variant.name = map.text("name");
   } else {
     variant.kind = VariantKind::kRestored;
-    variant.restore.method = read_method(map, "method", map.text("method"));
+    const std::string method = map.text("method");
+    variant.restore.method =
+        at_its_place(map, "method", [&] { return models::parse_restore_method(method); });
     variant.restore.lambda = map.number("lambda", variant.restore.lambda);
     if (!(variant.restore.lambda >= 0)) map.refuse("lambda", "expected 0 or more");
     variant.restore.alpha = map.number("alpha", 1);
@@ -205,9 +212,17 @@ tasks::HaystackSpec read_haystack(YamlMap& root, const fs::path& base) {
   tasks::HaystackSpec spec;
   auto map = root.optional_map("haystack");
   if (!map) return spec;
-  spec.kind = tasks::parse_haystack_kind(map->text("kind"));
+  const std::string kind = map->text("kind");
+  spec.kind = at_its_place(*map, "kind", [&] { return tasks::parse_haystack_kind(kind); });
   if (map->has("path")) spec.path = resolve(base, map->text("path"));
   map->text("path", "");
+  const bool is_read =
+      spec.kind == tasks::HaystackKind::kEssays || spec.kind == tasks::HaystackKind::kText;
+  if (is_read && spec.path.empty())
+    map->refuse("path",
+                fmt::format("{} needs a {}", kind,
+                            spec.kind == tasks::HaystackKind::kText ? "text file"
+                                                                    : "folder of .txt files"));
   spec.repeat = map->boolean("repeat", false);
   map->finish();
   return spec;
@@ -282,6 +297,7 @@ RuntimeConfig read_runtime(YamlMap& root) {
   RuntimeConfig runtime;
   auto map = root.optional_map("runtime");
   if (!map) return runtime;
+  runtime.device = map->text("device", runtime.device);
   runtime.dtype = map->text("dtype", runtime.dtype);
   const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
   if (std::find(dtypes.begin(), dtypes.end(), runtime.dtype) == dtypes.end())
@@ -402,7 +418,8 @@ void read_reasoning(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
 }
 
 void check_tasks(YamlMap& root, const SweepConfig& sweep) {
-  const auto known = tasks::task_names(sweep.protocol);
+  const auto known =
+      at_its_place(root, "protocol", [&] { return tasks::task_names(sweep.protocol); });
   std::set<std::string> seen;
   for (const std::string& task : sweep.tasks) {
     if (std::find(known.begin(), known.end(), task) == known.end())
@@ -423,25 +440,46 @@ void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
   sweep.lengths = root.lengths("lengths");
   std::sort(sweep.lengths.begin(), sweep.lengths.end());
   sweep.samples = read_samples(root, sweep.lengths);
-  sweep.seed = static_cast<std::uint64_t>(root.integer("seed", 0));
+  const std::int64_t seed = root.integer("seed", 0);
+  if (seed < 0) root.refuse("seed", fmt::format("expected 0 or more, got {}", seed));
+  sweep.seed = static_cast<std::uint64_t>(seed);
   check_tasks(root, sweep);
 }
 
-void apply_override(YAML::Node root, const std::string& path, const std::string& value) {
+/// The node under one step of --set's path: a key of a mapping, which need not be there yet, or the
+/// number of an element.
+YAML::Node step_into(YAML::Node node, const std::string& step, const std::string& path) {
+  if (!node.IsSequence()) {
+    if (node.IsScalar())
+      throw UsageError(fmt::format("--set {}: there is nothing in '{}' to be called '{}'", path,
+                                   valid_utf8(node.Scalar()), step));
+    return node[step];
+  }
+  for (std::size_t i = 0; i < node.size(); ++i)
+    if (step == std::to_string(i)) return node[i];
+  throw UsageError(fmt::format("--set {}: '{}': the number of an element was expected, 0 to {}",
+                               path, step, node.size() - 1));
+}
+
+/// Returns the path as errors name it: models.0.base is models[0].base.
+std::string apply_override(YAML::Node root, const std::string& path, const std::string& value) {
   YAML::Node node = root;
+  std::string named;
   std::size_t begin = 0;
-  for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', begin)) {
-    const std::string key = path.substr(begin, dot - begin);
-    if (node[key].IsDefined() && !node[key].IsMap())
-      throw UsageError(fmt::format("--set {}: '{}' is not a mapping", path, path.substr(0, dot)));
-    node.reset(node[key]);
-    begin = dot + 1;
+  while (begin <= path.size()) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    const std::string step = path.substr(begin, end - begin);
+    named += node.IsSequence() ? fmt::format("[{}]", step)
+                               : fmt::format("{}{}", named.empty() ? "" : ".", step);
+    node.reset(step_into(node, step, path));
+    begin = end + 1;
   }
   try {
-    node[path.substr(begin)] = YAML::Load(value);
+    node = YAML::Load(value);
   } catch (const YAML::Exception& error) {
     throw UsageError(fmt::format("--set {}: the value is not valid YAML: {}", path, error.msg));
   }
+  return named;
 }
 
 }  // namespace
@@ -471,7 +509,9 @@ void add_config_override(nlohmann::json& override, const std::string& text) {
 SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
                         const Overrides& overrides) {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
-    for (const auto& [path, value] : overrides) apply_override(node, path, value);
+    std::set<std::string> edited;
+    for (const auto& [path, value] : overrides) edited.insert(apply_override(node, path, value));
+    return edited;
   });
   SweepConfig sweep;
   sweep.name = root.text("name");
@@ -481,7 +521,13 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
     read_questions(root, sweep, base);
   else
     sweep.samples.otherwise = root.integer("samples", 0);
-  for (YamlMap& model : root.maps("models")) sweep.models.push_back(read_model(model, base));
+  std::set<std::string> names;
+  for (YamlMap& model : root.maps("models")) {
+    sweep.models.push_back(read_model(model, base));
+    const std::string& name = sweep.models.back().name;
+    if (!names.insert(name).second)
+      model.refuse("name", fmt::format("two models are called '{}'", valid_utf8(name)));
+  }
   sweep.tokenizer =
       root.has("tokenizer") ? resolve(base, root.text("tokenizer")) : sweep.models.front().base;
   root.text("tokenizer", "");
@@ -519,8 +565,12 @@ std::string sweep_to_json(const SweepConfig& sweep) {
                          {"half_width", sweep.samples.half_width}};
     json["seed"] = sweep.seed;
   } else {
-    for (const tasks::SampleFile& file : sweep.sample_files)
-      json["samples_from"].push_back(file.path.string());
+    for (const tasks::SampleFile& file : sweep.sample_files) {
+      nlohmann::ordered_json one = {{"path", file.path.string()}};
+      if (!file.task.empty()) one["task"] = file.task;
+      if (file.length) one["length"] = *file.length;
+      json["samples_from"].push_back(one);
+    }
     if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
   }
   for (const ModelConfig& model : sweep.models) {
@@ -558,13 +608,16 @@ std::string sweep_to_json(const SweepConfig& sweep) {
         {"prefix", prompt.prefix},
         {"suffix", prompt.suffix}})
     if (!value.empty()) json["prompt"][key] = value;
+  if (sweep.generation.max_thinking_tokens > 0 && prompt.answer_prefix)
+    json["prompt"]["force"] = true;
   for (const ReasoningConfig& set : sweep.reasoning) {
     nlohmann::ordered_json one = {
         {"kind", set.kind}, {"samples", set.samples}, {"max_new_tokens", set.max_new_tokens}};
     if (!set.path.empty()) one["path"] = set.path.string();
     json["reasoning"].push_back(one);
   }
-  json["runtime"] = {{"dtype", sweep.runtime.dtype},
+  json["runtime"] = {{"device", sweep.runtime.device},
+                     {"dtype", sweep.runtime.dtype},
                      {"threads", or_auto(sweep.runtime.threads)},
                      {"prefill_chunk", or_auto(sweep.runtime.prefill_chunk)},
                      {"share_prefixes", sweep.runtime.share_prefixes}};

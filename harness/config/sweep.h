@@ -76,6 +76,7 @@ struct ReasoningConfig {
 };
 
 struct RuntimeConfig {
+  std::string device = "auto";     ///< auto, cpu, cuda, cuda:N
   std::string dtype = "auto";      ///< auto, fp32, bf16
   std::int64_t threads = 0;        ///< 0: all cores
   std::int64_t prefill_chunk = 0;  ///< 0: chosen by the model's size
@@ -122,8 +123,8 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file,
                         const std::filesystem::path& base, const Overrides& overrides);
 SweepConfig read_sweep(const std::filesystem::path& path, const Overrides& overrides);
 
-/// The resolved config as JSON text, for plan.json. parse_sweep reads it again as the same sweep, but
-/// for what only reports show.
+/// The resolved config as JSON text, for plan.json. parse_sweep reads it again as the same sweep,
+/// but for what only reports show.
 std::string sweep_to_json(const SweepConfig& sweep);
 
 }  // namespace niah

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -45,13 +46,24 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
+/// Whether `word` is `meant` but for one letter, or for their order.
+bool is_slip(std::string word, std::string meant) {
+  if (edit_distance(word, meant) <= 1) return true;
+  std::sort(word.begin(), word.end());
+  std::sort(meant.begin(), meant.end());
+  return word == meant;
+}
+
 }  // namespace
 
-YamlMap::YamlMap(YAML::Node node, std::string file, std::string path)
-    : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)) {
+YamlMap::YamlMap(YAML::Node node, std::string file, std::string path, std::set<std::string> edited)
+    : node_(std::move(node)),
+      file_(std::move(file)),
+      path_(std::move(path)),
+      edited_(std::move(edited)) {
   if (!node_.IsMap())
-    throw UsageError(fmt::format("{}: {}{}a mapping (key: value) was expected, found {}",
-                                 where(node_.Mark()), path_, path_.empty() ? "" : ": ",
+    throw UsageError(fmt::format("{}: a mapping (key: value) was expected, found {}",
+                                 path_.empty() ? where(node_.Mark()) : place("", node_.Mark()),
                                  shown(node_)));
   std::map<std::string, YAML::Mark> seen;
   for (const auto& entry : node_) {
@@ -65,12 +77,10 @@ YamlMap::YamlMap(YAML::Node node, std::string file, std::string path)
   }
 }
 
-YamlMap YamlMap::parse(const std::string& text, const std::string& file,
-                       const std::function<void(YAML::Node)>& edit) {
+YamlMap YamlMap::parse(const std::string& text, const std::string& file, const Edit& edit) {
   try {
     const YAML::Node root = YAML::Load(text);
-    if (edit && root.IsMap()) edit(root);
-    return YamlMap(root, file, "");
+    return YamlMap(root, file, "", edit && root.IsMap() ? edit(root) : std::set<std::string>{});
   } catch (const YAML::Exception& error) {
     throw UsageError(fmt::format("{}:{}:{}: not valid YAML: {}", file, error.mark.line + 1,
                                  error.mark.column + 1, error.msg));
@@ -87,13 +97,21 @@ std::string YamlMap::where(const YAML::Mark& mark) const {
 }
 
 std::string YamlMap::full(const std::string& key) const {
-  return path_.empty() ? key : path_ + "." + key;
+  return path_.empty() ? key : key.empty() ? path_ : path_ + "." + key;
+}
+
+std::string YamlMap::place(const std::string& key, const YAML::Mark& mark) const {
+  const std::string path = full(key);
+  for (const std::string& edited : edited_)
+    if (path == edited || path.starts_with(edited + ".") || path.starts_with(edited + "["))
+      return fmt::format("--set {}", path);
+  return fmt::format("{}: {}", where(mark), path);
 }
 
 void YamlMap::refuse(const std::string& key, const std::string& what) const {
   const YAML::Node value = node_[key];
   const YAML::Mark mark = value.IsDefined() ? value.Mark() : node_.Mark();
-  throw UsageError(fmt::format("{}: {}: {}", where(mark), full(key), what));
+  throw UsageError(fmt::format("{}: {}", place(key, mark), what));
 }
 
 bool YamlMap::has(const std::string& key) const {
@@ -109,8 +127,14 @@ YAML::Node YamlMap::raw(const std::string& key) {
 
 YAML::Node YamlMap::required(const std::string& key) {
   YAML::Node value = raw(key);
-  if (!value.IsDefined() || value.IsNull()) refuse(key, "this key is required");
-  return value;
+  if (value.IsDefined() && !value.IsNull()) return value;
+  for (const auto& entry : node_) {  // a misspelt key is missed before it is found to be unknown
+    const std::string other = entry.first.Scalar();
+    if (!asked_.contains(other) && is_slip(other, key))
+      throw UsageError(fmt::format("{}: unknown key, did you mean '{}'? That one is required",
+                                   place(other, entry.first.Mark()), key));
+  }
+  refuse(key, "this key is required");
 }
 
 std::string YamlMap::scalar(const YAML::Node& node, const std::string& key,
@@ -185,7 +209,7 @@ std::vector<std::string> YamlMap::texts(const std::string& key) {
 }
 
 YamlMap YamlMap::wrap(const YAML::Node& node, const std::string& path) const {
-  return YamlMap(node, file_, full(path));
+  return YamlMap(node, file_, full(path), edited_);
 }
 
 YamlMap YamlMap::map(const std::string& key) { return wrap(required(key), key); }
@@ -217,8 +241,8 @@ void YamlMap::finish() const {
     const std::string key = entry.first.Scalar();
     if (asked_.contains(key)) continue;
     const std::vector<std::string> known(asked_.begin(), asked_.end());
-    throw UsageError(fmt::format("{}: {}: unknown key{}", where(entry.first.Mark()), full(key),
-                                 did_you_mean(key, known)));
+    throw UsageError(
+        fmt::format("{}: unknown key{}", place(key, entry.first.Mark()), did_you_mean(key, known)));
   }
 }
 

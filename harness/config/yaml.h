@@ -21,9 +21,10 @@ namespace niah {
 class YamlMap {
  public:
   /// Parses `text`; the root must be a mapping. Duplicate keys are refused with both places.
-  /// `edit` may change the parsed tree before it is checked (overrides of the command line).
-  static YamlMap parse(const std::string& text, const std::string& file,
-                       const std::function<void(YAML::Node)>& edit = {});
+  /// `edit` may change the parsed tree before it is checked (overrides of the command line) and
+  /// returns the paths of what it put there: errors in those name the option instead of the file.
+  using Edit = std::function<std::set<std::string>(YAML::Node)>;
+  static YamlMap parse(const std::string& text, const std::string& file, const Edit& edit = {});
   /// Reads and parses a file. Throws DataError when it cannot be read.
   static YamlMap read(const std::filesystem::path& path);
 
@@ -58,15 +59,18 @@ class YamlMap {
   YamlMap wrap(const YAML::Node& node, const std::string& path) const;
 
  private:
-  YamlMap(YAML::Node node, std::string file, std::string path);
+  YamlMap(YAML::Node node, std::string file, std::string path, std::set<std::string> edited);
   YAML::Node required(const std::string& key);
   std::string scalar(const YAML::Node& node, const std::string& key, const char* expected) const;
   std::string where(const YAML::Mark& mark) const;
   std::string full(const std::string& key) const;
+  /// "file:line:column: key.path", or the option that put it there.
+  std::string place(const std::string& key, const YAML::Mark& mark) const;
 
   YAML::Node node_;
   std::string file_;
   std::string path_;
+  std::set<std::string> edited_;
   std::set<std::string> asked_;
 };
 

@@ -5,9 +5,12 @@
 #include <vector>
 
 #include "models/ops/attention.h"
+#include "models/ops/delta_rule.h"
+#include "models/ops/gate.h"
 #include "models/ops/lightning.h"
 #include "models/ops/norm.h"
 #include "models/ops/projection.h"
+#include "models/ops/rotary.h"
 
 namespace niah::models {
 namespace {
@@ -77,22 +80,84 @@ BENCHMARK_CAPTURE(few_rows, libtorch, [](const at::Tensor& x, const at::Tensor& 
   return at::linear(x, w);
 })->Apply(kFewRowsArguments);
 
-void lightning(benchmark::State& bench) {
-  const at::NoGradGuard no_grad;
-  const auto draw = [&] { return torch::randn({1, 4, bench.range(0), 64}); };
-  const at::Tensor q = draw(), k = draw(), v = draw(), slopes = lightning_slopes(4);
-  for (auto _ : bench) benchmark::DoNotOptimize(lightning_attention(q, k, v, slopes, 0.1, {}));
-  bench.SetItemsProcessed(bench.iterations() * bench.range(0));
+/// Heads [1, H, T, D] as a projection leaves them, and as a cache keeps them.
+at::Tensor projected(std::int64_t heads, std::int64_t tokens, std::int64_t dim) {
+  return torch::randn({1, tokens, heads, dim}).transpose(1, 2);
 }
-BENCHMARK(lightning)->Arg(512)->Arg(4096)->UseRealTime();
+at::Tensor cached(std::int64_t heads, std::int64_t tokens, std::int64_t dim) {
+  return torch::randn({1, heads, tokens, dim});
+}
 
-void norm(benchmark::State& bench) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor x = torch::randn({bench.range(0), 128}), weight = at::ones({128});
-  for (auto _ : bench) benchmark::DoNotOptimize(rms_norm(x, weight, 1e-6));
-  bench.SetItemsProcessed(bench.iterations() * bench.range(0));
+/// An op on a chunk of 512 tokens of a model of d 512, by our kernel where range(0), else in
+/// tensor operations, which ops resort to where a gradient is wanted; in bf16 where range(1).
+using Tensors = std::vector<at::Tensor>;
+void kernel(benchmark::State& bench, Tensors (*draw)(), void (*run)(const Tensors&)) {
+  const bool operations = bench.range(0) == 0;
+  const at::ScalarType dtype = bench.range(1) != 0 ? at::kBFloat16 : at::kFloat;
+  Tensors inputs = draw();
+  for (at::Tensor& x : inputs) x = x.to(dtype).set_requires_grad(operations);
+  const at::AutoGradMode gradients(operations);
+  for (auto _ : bench) run(inputs);
 }
-BENCHMARK(norm)->Arg(512)->Arg(4096)->UseRealTime();
+const auto kBothTypes = [](auto* bench) {
+  bench->ArgNames({"kernel", "bf16"})->ArgsProduct({{0, 1}, {0, 1}});
+  bench->Unit(benchmark::kMicrosecond)->UseRealTime();
+};
+const auto kSingle = [](auto* bench) {
+  bench->ArgNames({"kernel", "bf16"})->ArgsProduct({{0, 1}, {0}});
+  bench->Unit(benchmark::kMicrosecond)->UseRealTime();
+};
+BENCHMARK_CAPTURE(
+    kernel, softmax_attention_16K,
+    [] {
+      return Tensors{projected(8, 512, 64), cached(2, 16384, 64), cached(2, 16384, 64)};
+    },
+    [](const Tensors& x) { benchmark::DoNotOptimize(attend_cached(x[0], x[1], x[2], 0.1)); })
+    ->Apply(kSingle);
+BENCHMARK_CAPTURE(
+    kernel, lightning,
+    [] {
+      return Tensors{projected(8, 512, 64), projected(8, 512, 64), projected(8, 512, 64)};
+    },
+    [](const Tensors& x) {
+      benchmark::DoNotOptimize(lightning_attention(x[0], x[1], x[2], lightning_slopes(8), 0.1, {}));
+    })
+    ->Apply(kBothTypes);
+BENCHMARK_CAPTURE(
+    kernel, delta_rule,
+    [] {
+      const auto unit = [] {
+        const at::Tensor x = projected(4, 512, 96);
+        return x / x.norm(2, -1, /*keepdim=*/true);
+      };
+      return Tensors{unit(), unit(), projected(4, 512, 192), -torch::rand({1, 4, 512}),
+                     torch::rand({1, 4, 512})};
+    },
+    [](const Tensors& x) {
+      benchmark::DoNotOptimize(gated_delta_rule(x[0], x[1], x[2], x[3], x[4], {}));
+    })
+    ->Apply(kSingle);
+BENCHMARK_CAPTURE(
+    kernel, rms_norm,
+    [] {
+      return Tensors{torch::randn({1, 512, 512}), at::ones({512})};
+    },
+    [](const Tensors& x) { benchmark::DoNotOptimize(rms_norm(x[0], x[1], 1e-6)); })
+    ->Apply(kBothTypes);
+BENCHMARK_CAPTURE(
+    kernel, rotary, [] { return Tensors{projected(8, 512, 64)}; },
+    [](const Tensors& x) {
+      static const auto tables = rotary_tables(rotary_frequencies(1e6, 64), 0, 512);
+      benchmark::DoNotOptimize(apply_rotary(x[0], tables.first, tables.second));
+    })
+    ->Apply(kBothTypes);
+BENCHMARK_CAPTURE(
+    kernel, swiglu,
+    [] {
+      return Tensors{torch::randn({512, 1536}), torch::randn({512, 1536})};
+    },
+    [](const Tensors& x) { benchmark::DoNotOptimize(silu_product(x[0], x[1])); })
+    ->Apply(kBothTypes);
 
 }  // namespace
 }  // namespace niah::models

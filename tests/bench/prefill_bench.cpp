@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "harness/run/pricing.h"
+#include "models/device.h"
 #include "models/reader.h"
 #include "models/registry.h"
 #include "models/training/trainer.h"
@@ -18,7 +21,13 @@ namespace {
 
 using nlohmann::json;
 
-enum Shape { kZoo, kHybrid512, kHybrid1024, kJet1024, kQwen512 };
+enum Shape { kZoo, kHybrid512, kHybrid1024, kJet1024, kQwen512, kHypeNet2B };
+
+/// NIAH_BENCH_DEVICE, as runtime.device; the CPU where it is not set.
+at::Device bench_device() {
+  const char* name = std::getenv("NIAH_BENCH_DEVICE");
+  return find_device(name != nullptr ? name : "cpu");
+}
 
 json common(std::int64_t d, std::int64_t layers, std::int64_t heads, std::int64_t kv_heads) {
   return {{"vocab_size", 1056},           {"hidden_size", d},
@@ -45,6 +54,27 @@ json hypenet(std::int64_t d) {
   return config;
 }
 
+/// The released HypeNet-2B.
+json hypenet_2b() {
+  json config = hypenet(2048);
+  config.update(json{{"vocab_size", 151936},
+                     {"num_hidden_layers", 28},
+                     {"num_attention_heads", 16},
+                     {"num_key_value_heads", 8},
+                     {"head_dim", 128},
+                     {"attn_logits_scaling", "hype 500"},
+                     {"lightning_nh", 16},
+                     {"lightning_nkv", 16},
+                     {"lightning_head_dim", 128},
+                     {"rope_theta", 1000000},
+                     {"tie_word_embeddings", true}});
+  config["mixer_types"] = json::array();
+  const std::set<int> softmax = {2, 3, 6, 8, 9, 21, 25};
+  for (int i = 0; i < 28; ++i)
+    config["mixer_types"].push_back(softmax.contains(i) ? "attn" : "lightning-attn");
+  return config;
+}
+
 json jet(std::int64_t d) {
   json config = common(d, 8, d / 64, d / 256);
   config["model_type"] = "jet_nemotron";
@@ -64,16 +94,18 @@ json jet(std::int64_t d) {
 }
 
 std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
-  if (shape == kZoo) return load_model(NIAH_SOURCE_DIR "/models/zoo/base", dtype);
+  const at::Device device = bench_device();
+  if (shape == kZoo) return load_model(NIAH_SOURCE_DIR "/models/zoo/base", dtype, nullptr, device);
   json config = shape == kHybrid512    ? hypenet(512)
                 : shape == kHybrid1024 ? hypenet(1024)
                 : shape == kJet1024    ? jet(1024)
+                : shape == kHypeNet2B  ? hypenet_2b()
                                        : common(512, 8, 8, 2);
   if (shape == kQwen512) config["model_type"] = "qwen3";
   RandomSource source(1, 8);
   const auto drawn = make_model(config, "benchmark", source);
   WeightMap weights;
-  for (const auto& [name, tensor] : parameters_of(*drawn)) weights[name] = tensor.to(dtype);
+  for (const auto& [name, tensor] : parameters_of(*drawn)) weights[name] = tensor.to(device, dtype);
   return build_model(config, "benchmark", weights);
 }
 
@@ -89,15 +121,18 @@ double product_rate(at::ScalarType dtype) {
   static std::map<at::ScalarType, double> known;
   if (known.contains(dtype)) return known[dtype];
   const at::NoGradGuard no_grad;
+  const at::Device device = bench_device();
   double best = 0;
   for (const auto& [m, k, n] : {std::array<std::int64_t, 3>{512, 1024, 3072},
                                 {1024, 1024, 3072},
                                 {2048, 2048, 2048},
                                 {4096, 4096, 4096}}) {
-    const at::Tensor x = torch::randn({m, k}).to(dtype), w = torch::randn({n, k}).to(dtype);
+    const at::Tensor x = torch::randn({m, k}).to(device, dtype);
+    const at::Tensor w = torch::randn({n, k}).to(device, dtype);
     for (int go = 0; go < 8; ++go) {
       const auto begin = std::chrono::steady_clock::now();
       benchmark::DoNotOptimize(at::linear(x, w));
+      synchronize(device);
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
       if (go > 1) best = std::max(best, 2.0 * static_cast<double>(m * k * n) / took.count());
     }
@@ -118,6 +153,7 @@ void prefill(benchmark::State& bench) {
   for (auto _ : bench) {
     Reader reader({model}, tokens);
     for (std::int64_t at = 0; at < tokens; at += chunk) reader.read(ids);
+    reader.wait();
     bytes = reader.bytes();
   }
   bench.SetItemsProcessed(bench.iterations() * tokens);
@@ -134,6 +170,29 @@ BENCHMARK(prefill)
     ->ArgsProduct({{kHybrid1024, kJet1024, kHybrid512, kQwen512}, {16384}, {512, 1024}, {0, 1}})
     ->ArgsProduct({{kZoo}, {16384}, {256, 512, 1024, 2048, 4096}, {0, 1}})
     ->ArgsProduct({{kZoo}, {131072, 262144}, {512}, {0}})
+    ->Apply([](auto* bench) {
+      if (!bench_device().is_cpu())
+        bench->ArgsProduct({{kHypeNet2B}, {65536, 262144}, {4096}, {1}});
+    }) -> Unit(benchmark::kMillisecond) -> UseRealTime();
+
+/// What is saved where only the state of the last layer is wanted: 16,384 tokens with logits of
+/// every position, or none. Arguments: shape, logits.
+void last_layer(benchmark::State& bench) {
+  const auto model = model_of(static_cast<Shape>(bench.range(0)), at::kFloat);
+  const Logits logits = bench.range(1) != 0 ? Logits::kAll : Logits::kNone;
+  const at::Tensor ids = at::arange(3, 515).unsqueeze(0);
+  for (auto _ : bench) {
+    State state(model->num_layers());
+    state.reserve(16384);
+    for (int chunk = 0; chunk < 32; ++chunk)
+      benchmark::DoNotOptimize(model->forward(ids, state, logits));
+    synchronize(bench_device());
+  }
+  bench.SetItemsProcessed(bench.iterations() * 16384);
+}
+BENCHMARK(last_layer)
+    ->ArgNames({"shape", "logits"})
+    ->ArgsProduct({{kZoo, kHybrid512, kQwen512}, {0, 1}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
@@ -147,6 +206,7 @@ void decode(benchmark::State& bench) {
   const auto point = reader.mark();
   for (auto _ : bench) {
     benchmark::DoNotOptimize(reader.read_one(0, {5}, 1));
+    reader.wait();
     reader.rewind(point);
   }
   bench.SetItemsProcessed(bench.iterations());
@@ -155,8 +215,9 @@ BENCHMARK(decode)
     ->ArgNames({"shape", "context", "bf16"})
     ->ArgsProduct({{kZoo, kHybrid1024, kJet1024, kQwen512}, {4096, 65536}, {0, 1}})
     ->Args({kZoo, 262144, 0})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->Apply([](auto* bench) {
+      if (!bench_device().is_cpu()) bench->ArgsProduct({{kHypeNet2B}, {65536, 262144}, {1}});
+    }) -> Unit(benchmark::kMillisecond) -> UseRealTime();
 
 }  // namespace
 }  // namespace niah::models

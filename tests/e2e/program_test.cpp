@@ -30,6 +30,22 @@ TEST(Program, HelpAndVersionAndWrongCommandLines) {
   EXPECT_EQ(niah("reproduce --quick --full").code, 2);
 }
 
+TEST(Program, WrongWordsAreNamedWithWhatTheyMayMean) {
+  EXPECT_THAT(niah("reprodce").output,
+              HasSubstr("no command 'reprodce', did you mean 'reproduce'?"));
+  EXPECT_THAT(niah("reproduce --quikc").output, HasSubstr("'--quikc' is not expected here, did you "
+                                                          "mean '--quick'?"));
+  EXPECT_EQ(niah("reprodce").code, 2);
+  EXPECT_EQ(niah("reproduce --quikc").code, 2);
+}
+
+TEST(Program, ARepeatedOptionTakesOneValueAtATime) {
+  // The config is not taken for a second value of --set, and is not there.
+  const Outcome outcome = niah("run --set samples=3 --set seed=1 no-such.yaml --out /tmp/x");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.output, HasSubstr("no-such.yaml"));
+}
+
 TEST(Program, GenerateWritesJsonLines) {
   const Outcome outcome = niah(
       "generate --task s2 --length 1K --samples 2 --seed 3 --haystack prose "

@@ -74,6 +74,23 @@ TEST_F(Run, LeavesAWholeRunFolder) {
   EXPECT_THAT(outcome.output, HasSubstr("report.html"));
 }
 
+TEST_F(Run, ACellOfWhichNothingCouldBeMeasuredExitsWithThree) {
+  const std::string run = path("run").string();
+  ASSERT_EQ(niah("run " + config(small_sweep()) + " --out " + run).code, 0);
+  std::string journal;
+  reports::read_records(path("run") / "journal.jsonl", [&](reports::Record record) {
+    if (record.task == "s3" && record.length == 2048) {
+      record.outcome = "oom";
+      record.detail = "out of memory while decoding";
+    }
+    journal += json(record).dump() + "\n";
+  });
+  write_file(path("run") / "journal.jsonl", journal);
+  const Outcome again = niah("report " + run);
+  EXPECT_EQ(again.code, 3) << again.output;
+  EXPECT_THAT(again.output, HasSubstr("in 3 of 15 cells nothing could be measured"));
+}
+
 TEST_F(Run, AdaptiveSamplingEndsACellWhenEveryVariantIsKnown) {
   const auto sweep = [&](int most) {
     std::string text = small_sweep();
@@ -268,6 +285,8 @@ TEST_F(Run, AnotherPromptFormatOrReasoningFileIsAnotherRun) {
   const Outcome chat = niah("run " + file + out + " --set prompt.format=chatml");
   EXPECT_EQ(chat.code, 2);
   EXPECT_THAT(chat.output, HasSubstr("holds another run"));
+  const Outcome longer = niah("run " + file + out + " --set reasoning.max_new_tokens=5");
+  EXPECT_EQ(longer.code, 2) << "one accuracy of two kinds of answers";
   write_file(path("g.jsonl"), "{\"question\": \"1 + 2?\", \"answer\": \"#### 3\"}\n");
   const Outcome other = niah("run " + file + out);
   EXPECT_EQ(other.code, 2);

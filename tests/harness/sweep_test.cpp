@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <nlohmann/json.hpp>
+
 #include "harness/base/error.h"
+#include "harness/base/files.h"
 
 namespace niah {
 namespace {
@@ -160,8 +164,52 @@ TEST(Sweep, OverridesReachAnyKey) {
   EXPECT_EQ(sweep.samples.at(16384), 3);
   EXPECT_EQ(sweep.runtime.dtype, "fp32");
   EXPECT_THAT(refusal(kSweep, {{"runtime.dtyp", "fp32"}}), HasSubstr("did you mean 'dtype'"));
-  EXPECT_THAT(refusal(kSweep, {{"samples.x", "1"}}), HasSubstr("not a mapping"));
+  EXPECT_THAT(refusal(kSweep, {{"samples.x", "1"}}), HasSubstr("nothing in '10'"));
   EXPECT_THROW(parse_override("samples"), UsageError);
+}
+
+TEST(Sweep, OverridesReachElementsOfLists) {
+  const SweepConfig sweep =
+      parse(kSweep, {{"models.0.base", "/tonight"}, {"models.0.variants.3.lambda", "0.25"}});
+  EXPECT_EQ(sweep.models.front().base, "/tonight");
+  EXPECT_EQ(sweep.models.front().variants[3].restore.lambda, 0.25);
+  for (const char* path : {"models.1.base", "models.base", "models.-1.base", "models.00.base"})
+    EXPECT_THAT(refusal(kSweep, {{path, "/x"}}), HasSubstr("the number of an element")) << path;
+}
+
+TEST(Sweep, ErrorsInOverridesNameTheOption) {
+  EXPECT_THAT(refusal(kSweep, {{"samples", "many"}}),
+              testing::StartsWith("--set samples: expected an integer"));
+  EXPECT_THAT(refusal(kSweep, {{"runtime.dtype", "fp16"}}),
+              testing::StartsWith("--set runtime.dtype: "));
+  EXPECT_THAT(refusal(kSweep, {{"models.0.basee", "x"}}),
+              testing::StartsWith("--set models[0].basee: unknown key"));
+  EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: x"), {{"runtime.threads", "1"}}),
+              testing::StartsWith("s.yaml:5:10: samples: "));
+}
+
+TEST(Sweep, AMisspeltKeyIsNamedEvenWhereTheRightOneIsRequired) {
+  EXPECT_THAT(refusal(replaced(kSweep, "samples:", "sampels:")),
+              testing::AllOf(HasSubstr("s.yaml:5:1: sampels"), HasSubstr("'samples'")));
+  EXPECT_THAT(refusal(replaced(kSweep, "    base:", "    bsae:")),
+              testing::AllOf(HasSubstr("models[0].bsae"), HasSubstr("'base'")));
+  EXPECT_THAT(refusal(replaced(kSweep, "  - name: pair\n    base:", "  - base:")),
+              HasSubstr("models[0].name: this key is required"));
+}
+
+TEST(Sweep, ErrorsOfWhatIsReadElsewhereHaveTheirPlace) {
+  EXPECT_THAT(refusal(kSweep + "protocol: lmeval\n"), HasSubstr("s.yaml:11:11: protocol: "));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("s.yaml:11:18: haystack"));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: essays}\n"), HasSubstr("haystack.path: "));
+  EXPECT_THAT(refusal(kSweep + "seed: -1\n"), HasSubstr("s.yaml:11:7: seed: "));
+  EXPECT_THAT(refusal(replaced(kSweep, "[base, sft", "[bsae, sft")),
+              testing::AllOf(HasSubstr("did you mean 'base'"), HasSubstr("qk-pro-exact")));
+}
+
+TEST(Sweep, TwoModelsMayNotHaveOneName) {
+  const std::string second = kSweep + "  - {name: pair, base: other}\n";
+  EXPECT_THAT(refusal(second), HasSubstr("two models are called 'pair'"));
+  EXPECT_EQ(refusal(replaced(second, "{name: pair", "{name: other")), "accepted");
 }
 
 TEST(Sweep, WhatAPlanKeepsIsReadAgainAsTheSameSweep) {
@@ -170,6 +218,13 @@ TEST(Sweep, WhatAPlanKeepsIsReadAgainAsTheSameSweep) {
     EXPECT_EQ(sweep_to_json(parse_sweep(kept, "plan.json", "/", {})), kept);
   };
   expect_kept(parse(kSweep));
+  expect_kept(parse(kSweep, {{"generation.max_thinking_tokens", "100"},
+                             {"prompt", "{answer_prefix: true, force: true}"}}));
+  const SweepConfig from_files = parse(
+      "name: x\nsamples_from: [{path: a, task: s2, length: 4K}, b]\n"
+      "models: [{name: m, base: b}]\n");
+  expect_kept(from_files);
+  EXPECT_THAT(sweep_to_json(from_files), HasSubstr("4096"));
   expect_kept(parse(kSweep, {{"runtime.threads", "3"}, {"samples", "{max: 50, half_width: 0.1}"}}));
   const std::filesystem::path configs = std::filesystem::path(NIAH_SOURCE_DIR) / "configs";
   for (const char* name : {"reproduce.yaml", "nightly.yaml"})
@@ -189,6 +244,30 @@ TEST(Sweep, RefusesWhatMakesNoSense) {
               HasSubstr("expected auto, fp32 or bf16"));
   EXPECT_THAT(refusal(kSweep + "generation: {max_new_tokens: 200}\n"), HasSubstr("128"));
   EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("kjv"));
+}
+
+/// Every key of `json` but those of lengths and of a checkpoint's config.
+void expect_keys(const nlohmann::json& json, const std::string& text) {
+  for (const auto& [key, value] : json.items()) {
+    if (json.is_object() && key != "override" && !std::isdigit(key.front())) {
+      EXPECT_THAT(text, HasSubstr(key + ":"));
+    }
+    if (value.is_structured() && key != "override") expect_keys(value, text);
+  }
+}
+
+TEST(Sweep, TheReferenceShowsEveryKeyWithItsDefault) {
+  const auto file = std::filesystem::path(NIAH_SOURCE_DIR) / "configs/reference.yaml";
+  const std::string text = read_file(file, "test");
+  const SweepConfig shown = read_sweep(file, {});
+  expect_keys(nlohmann::json::parse(sweep_to_json(shown)), text);
+  const SweepConfig least =
+      parse("name: x\ntasks: [s1]\nlengths: [4K]\nsamples: 1\nmodels: [{name: m, base: b}]\n");
+  const auto of = [](const SweepConfig& sweep, const char* part) {
+    return nlohmann::json::parse(sweep_to_json(sweep)).value(part, nlohmann::json());
+  };
+  for (const char* part : {"runtime", "generation", "prompt", "seed", "protocol", "haystack"})
+    EXPECT_EQ(of(shown, part), of(least, part)) << part;
 }
 
 TEST(Sweep, EveryShippedSweepIsValid) {
