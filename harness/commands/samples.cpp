@@ -149,7 +149,10 @@ void add_generate_command(CLI::App& program, Command& chosen) {
                   "    --tokenizer models/zoo/tokenizer --haystack kjv --out -");
   command->add_option("--protocol", arguments->protocol, "niah, lm-eval or ruler")
       ->capture_default_str();
-  command->add_option("--task", arguments->task, "s1, s2, s3, multikey_1 to _3, multivalue, multiquery, absent")->required();
+  command
+      ->add_option("--task", arguments->task,
+                   "s1, s2, s3, multikey_1 to _3, multivalue, multiquery, absent")
+      ->required();
   command->add_option("--length", arguments->length, "Nominal tokens: 4096, 4K, ...")->required();
   command->add_option("--samples", arguments->samples, "How many")->capture_default_str();
   command->add_option("--seed", arguments->seed, "Seed")->capture_default_str();

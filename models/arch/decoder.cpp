@@ -49,7 +49,9 @@ DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSourc
                                std::make_shared<Linear>(source, "lm_head", shape.d, shape.vocab));
 }
 
-at::Tensor DecoderLM::embed(const at::Tensor& ids) const { return (*embed_tokens_)(ids.to(device())); }
+at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
+  return (*embed_tokens_)(ids.to(device()));
+}
 
 at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                             const Pass& pass, std::int64_t rows) const {

@@ -38,9 +38,16 @@ inline Vec load(const BFloat16* x) {
   return wide;
 }
 inline void store(const Vec& x, float* to) { x.store(to); }
+#ifdef CPU_CAPABILITY_AVX512
+// at::vec's store of half a vector is a masked one, from which nothing can be read at once.
+inline void store(const Vec& x, BFloat16* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), at::vec::cvtfp32_bf16(x));
+}
+#else
 inline void store(const Vec& x, BFloat16* to) {
   at::vec::convert_from_float<BFloat16>(x, x).store(to, static_cast<int>(kWidth));
 }
+#endif
 inline Vec rounded(const Vec& x, const float*) { return x; }
 inline Vec rounded(const Vec& x, const BFloat16*) {
   BFloat16 narrow[kWidth];
