@@ -56,15 +56,25 @@ class GreedyDecoder {
   /// and the state may have to be taken back.
   std::int64_t rows() const { return static_cast<std::int64_t>(guess_.size()) + 1; }
 
+  /// What the logits of a pass say.
+  struct Seen {
+    bool finite = true;
+    std::vector<std::int64_t> best{};        ///< the likeliest token of each row
+    std::optional<double> draft_log_prob{};  ///< of the expected answer, where this pass read it
+    std::optional<std::int64_t> draft_rank{};
+  };
+  /// Looks at the logits [rows(), vocab] of that pass. Changes nothing: should memory run out, the
+  /// pass may be made again.
+  Seen look(const at::Tensor& logits) const;
+
   enum class Next { kRead, kRewindAndRead, kDone };
-  /// Takes the logits [rows(), vocab] of that pass. kRewindAndRead: the state must first go back to
-  /// before the pass.
-  Next take(const at::Tensor& logits);
+  /// Goes on from there. kRewindAndRead: the state must first go back to before the pass.
+  Next take(const Seen& seen);
   /// What has been generated.
   const Generation& generation() const { return out_; }
 
  private:
-  bool accept(const at::Tensor& best, std::size_t& right, std::int64_t& next);
+  bool accept(const std::vector<std::int64_t>& best, std::size_t& right, std::int64_t& next);
   void look_ahead(std::size_t right);
 
   DecodeOptions options_;

@@ -1,7 +1,6 @@
 #include "models/device.h"
 
 #include <ATen/Context.h>
-#include <ATen/DeviceAccelerator.h>
 #include <fmt/format.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
@@ -11,6 +10,11 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
+#define NIAH_TORCH_TELLS_MEMORY
+#include <ATen/DeviceAccelerator.h>
+#endif
 
 namespace niah::models {
 namespace {
@@ -52,7 +56,7 @@ at::Device device_of(const torch::nn::Module& model) {
 }
 
 std::optional<std::int64_t> free_device_memory([[maybe_unused]] at::Device device) {
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
+#ifdef NIAH_TORCH_TELLS_MEMORY
   return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
 #else
   return std::nullopt;
@@ -60,7 +64,7 @@ std::optional<std::int64_t> free_device_memory([[maybe_unused]] at::Device devic
 }
 
 void synchronize(at::Device device) {
-  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+  if (!device.is_cpu()) torch::cuda::synchronize(device.index());
 }
 
 WeightMap Placement::operator()(const WeightMap& weights) {

@@ -184,6 +184,18 @@ void require_path(const HaystackSpec& spec) {
 
 }  // namespace
 
+HaystackSpec find_haystack(const std::string& name) {
+  for (const HaystackKind kind : {HaystackKind::kKjv, HaystackKind::kProse})
+    if (name == haystack_kind_name(kind)) return {kind, {}, false};
+  std::error_code ignored;
+  if (std::filesystem::is_directory(name, ignored)) return {HaystackKind::kEssays, name, false};
+  if (std::filesystem::exists(name, ignored)) return {HaystackKind::kText, name, false};
+  throw UsageError(fmt::format(
+      "haystack '{}': kjv, prose, a folder of .txt files or a text file was expected, and there is "
+      "no such folder or file{}",
+      valid_utf8(name), did_you_mean(name, {"kjv", "prose"})));
+}
+
 HaystackKind parse_haystack_kind(const std::string& name) {
   std::vector<std::string> names;
   for (const auto& [kind, known] : kNames) {

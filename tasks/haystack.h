@@ -28,6 +28,10 @@ struct HaystackSpec {
   bool repeat = false;  ///< start again when the text ends; otherwise running out is an error
 };
 
+/// What a person calls a haystack: "kjv", "prose", a folder of .txt files, or a text file. Throws
+/// UsageError when it is none of them.
+HaystackSpec find_haystack(const std::string& name);
+
 /// "kjv", "prose", "essays", "text". Throws UsageError for another name, with the nearest one.
 HaystackKind parse_haystack_kind(const std::string& name);
 std::string haystack_kind_name(HaystackKind kind);

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 struct DiagnoseArguments {
   std::string pre, post, out, tokenizer, task = "s2", length = "8K", haystack = "kjv",
-                                         haystack_path, dtype = "auto", device = "auto";
+                                         dtype = "auto", device = "auto";
   std::vector<std::string> overrides;
   std::int64_t samples = 8;
   std::uint64_t seed = 0;
@@ -56,8 +56,7 @@ VariantConfig variant(std::string name, VariantKind kind, models::RestoreOptions
 SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   SweepConfig sweep;
   sweep.name = "diagnose";
-  sweep.haystack.kind = tasks::parse_haystack_kind(arguments.haystack);
-  sweep.haystack.path = arguments.haystack_path;
+  sweep.haystack = tasks::find_haystack(arguments.haystack);
   sweep.tasks = {arguments.task};
   const auto length = parse_length(arguments.length);
   if (!length)
@@ -188,10 +187,10 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
   command->add_option("--samples", arguments->samples, "Number of prompts")->capture_default_str();
   command->add_option("--seed", arguments->seed, "Seed of the prompts")->capture_default_str();
   command->add_option("--tokenizer", arguments->tokenizer, "Tokenizer (default: that of --pre)");
-  command->add_option("--haystack", arguments->haystack, "kjv, prose, essays or text")
+  command
+      ->add_option("--haystack", arguments->haystack,
+                   "kjv, prose, a folder of .txt files, or a text file")
       ->capture_default_str();
-  command->add_option("--haystack-path", arguments->haystack_path,
-                      "Folder or file of essays, text");
   command->add_option("--lambda", arguments->lambda, "Ridge of qk-pro")->capture_default_str();
   command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
   command

@@ -60,7 +60,10 @@ ExitCode run_config(RunArguments arguments) {
   if (!arguments.shard.empty())
     std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
-  return print_report(run_sweep(sweep, arguments.options), arguments.options.out);
+  const reports::Report report = run_sweep(sweep, arguments.options);
+  const ExitCode code = print_report(report, arguments.options.out);
+  const bool is_empty_shard = arguments.options.shards > 1 && report.results.cells.empty();
+  return is_empty_shard ? ExitCode::kOk : code;
 }
 
 // ----------------------------------------------------------------------------------------
@@ -72,7 +75,7 @@ struct ReproduceArguments {
   bool full = false;
   std::string pre, post, family = "model";
   std::vector<std::string> config_overrides, overrides;
-  std::string haystack_kind, haystack_path;
+  std::string haystack;
 };
 
 /// Folder that holds models/zoo: the source tree of this build, or what was installed beside it.
@@ -95,9 +98,11 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   for (auto& own : parse_overrides(arguments.overrides)) overrides.push_back(std::move(own));
   SweepConfig sweep =
       parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", data_root() / "configs", overrides);
-  if (!arguments.haystack_kind.empty())
-    sweep.haystack.kind = tasks::parse_haystack_kind(arguments.haystack_kind);
-  if (!arguments.haystack_path.empty()) sweep.haystack.path = arguments.haystack_path;
+  if (!arguments.haystack.empty()) {
+    const bool repeat = sweep.haystack.repeat;
+    sweep.haystack = tasks::find_haystack(arguments.haystack);
+    sweep.haystack.repeat = repeat;
+  }
   if (arguments.pre.empty() != arguments.post.empty())
     throw UsageError(
         "--pre and --post belong together: the checkpoints before and after the fine-tune");
@@ -197,9 +202,8 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_option("--family", arguments->family, "Name of the pair in the report");
   add_repeated(*command, "--override", arguments->config_overrides,
                "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
-  command->add_option("--haystack", arguments->haystack_kind, "kjv, prose, essays or text");
-  command->add_option("--haystack-path", arguments->haystack_path,
-                      "Folder or file of essays, text");
+  command->add_option("--haystack", arguments->haystack,
+                      "kjv, prose, a folder of .txt files, or a text file (default: kjv)");
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");

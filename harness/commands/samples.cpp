@@ -22,23 +22,15 @@ namespace niah {
 namespace {
 
 struct GenerateArguments {
-  std::string protocol = "niah", task, length, tokenizer, haystack, haystack_kind, out = "-";
+  std::string protocol = "niah", task, length, tokenizer, haystack, out = "-";
   std::int64_t samples = 10;
   std::uint64_t seed = 0;
   bool repeat = false, token_ids = false;
 };
 
-/// What --haystack means: a name (kjv, prose), a folder of essays, or a file.
 tasks::HaystackSpec haystack_spec(const GenerateArguments& arguments) {
-  tasks::HaystackSpec spec;
+  tasks::HaystackSpec spec = tasks::find_haystack(arguments.haystack);
   spec.repeat = arguments.repeat;
-  if (arguments.haystack == "kjv" || arguments.haystack == "prose") {
-    spec.kind = tasks::parse_haystack_kind(arguments.haystack);
-    return spec;
-  }
-  spec.path = arguments.haystack;
-  spec.kind = std::filesystem::is_directory(spec.path) ? tasks::HaystackKind::kEssays
-                                                       : tasks::HaystackKind::kText;
   return spec;
 }
 
@@ -160,7 +152,7 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->required();
   command
       ->add_option("--haystack", arguments->haystack,
-                   "kjv, prose, a folder of .txt essays, or a text file")
+                   "kjv, prose, a folder of .txt files, or a text file")
       ->required();
   command->add_flag("--repeat", arguments->repeat, "Start the text again when it ends");
   command->add_flag("--token-ids", arguments->token_ids,

@@ -457,8 +457,9 @@ YAML::Node step_into(YAML::Node node, const std::string& step, const std::string
   }
   for (std::size_t i = 0; i < node.size(); ++i)
     if (step == std::to_string(i)) return node[i];
-  throw UsageError(fmt::format("--set {}: '{}': the number of an element was expected, 0 to {}",
-                               path, step, node.size() - 1));
+  throw UsageError(
+      fmt::format("--set {}: '{}': the number of an element was expected, and the list has {}",
+                  path, step, node.size() == 0 ? "none" : fmt::format("0 to {}", node.size() - 1)));
 }
 
 /// Returns the path as errors name it: models.0.base is models[0].base.

@@ -128,6 +128,7 @@ YAML::Node YamlMap::raw(const std::string& key) {
 YAML::Node YamlMap::required(const std::string& key) {
   YAML::Node value = raw(key);
   if (value.IsDefined() && !value.IsNull()) return value;
+  if (value.IsDefined()) refuse(key, "this key is required, and has no value");
   for (const auto& entry : node_) {  // a misspelt key is missed before it is found to be unknown
     const std::string other = entry.first.Scalar();
     if (!asked_.contains(other) && is_slip(other, key))

@@ -3,7 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -97,9 +97,10 @@ void Crew::run(std::size_t jobs, const std::function<void(std::size_t)>& job) {
   next_ = 0;
   at_jobs_ = workers_;
   std::vector<std::jthread> threads;
+  threads.reserve(static_cast<std::size_t>(workers_));
   try {
     while (std::ssize(threads) + 1 < workers_) threads.emplace_back([&] { work(jobs, job); });
-  } catch (const std::system_error&) {  // no more threads to be had: these do it
+  } catch (const std::exception&) {  // no more threads to be had: these do it
     const std::lock_guard guard(lock_);
     at_jobs_ -= workers_ - 1 - std::ssize(threads);
     changed_.notify_all();

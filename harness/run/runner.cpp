@@ -115,9 +115,8 @@ class Run {
   Part part_of(const Job& job, const VariantGroup& group) const;
   Questions open_questions(const Assignment& work, const VariantGroup& group) const;
   Reading open(const Part& part, std::int64_t from, Progress& progress) const;
-  void run_job(const Job& job, Progress& progress);
-  void run_part(const Part& part, std::int64_t from, Progress& progress);
-  void run_alone(const Part& part, Progress& progress);
+  bool run_job(const Job& job, Progress& progress);
+  bool run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
   void read_along(Reading& reading, Progress& progress);
   Shared read_shared(models::Reader& reader, Marks& marks, const Visit& visit,
@@ -136,8 +135,8 @@ class Run {
   std::int64_t answer_memory_ = 0;  ///< bytes that a thread may spend on long answers
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Crew> crew_;
-  std::mutex unread_lock_;
-  std::vector<Part> unread_;  ///< for which memory did not suffice beside others
+  bool is_alone_ = false;  ///< nothing else is read beside a part
+  bool is_again_ = false;  ///< what memory did not suffice for is asked once more
 };
 
 Run::Run(const SweepConfig& sweep, const RunOptions& options)
@@ -154,7 +153,9 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
-  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
+  const std::int64_t workers = count_workers(groups_, machine_);
+  crew_ = std::make_unique<Crew>(workers);
+  is_alone_ = workers == 1;
 
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
@@ -229,14 +230,13 @@ Run::Reading Run::open(const Part& part, std::int64_t from, Progress& progress) 
     const Assignment& work = part.cells[cell];
     Questions questions = open_questions(work, *part.group);
     // Every variant reads the same samples: the first group speaks for all.
-    if (from == 0 && part.group == &groups_.front()) {
+    if (from == 0 && !is_again_ && part.group == &groups_.front()) {
       const std::string warning = work_.short_warning(work, questions);
       if (!warning.empty()) progress.warn(warning);
     }
     const auto known = work.samples - from - static_cast<std::int64_t>(questions.size());
-    progress.advance(
-        part.sample_costs[cell] * static_cast<double>(std::max<std::int64_t>(0, known)),
-        work.label);
+    if (known > 0 && !is_again_)
+      progress.advance(part.sample_costs[cell] * static_cast<double>(known), work.label);
     for (Question& question : questions) {
       reading.longest = std::max(reading.longest, question.longest());
       reading.prompts.push_back(std::move(question.ids));
@@ -353,31 +353,35 @@ bool Run::is_known(const Job& job, std::int64_t samples) const {
   return true;
 }
 
-/// Asks the samples of a part's cells; the caller has asked the first `from` of each before.
-void Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
+/// Asks the samples of a part's cells; the caller has asked the first `from` of each before. False:
+/// memory did not suffice for some beside what other threads do, and they are still to be asked.
+bool Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
   Reading reading = open(part, from, progress);
-  crew_->share(*reading.schedule, [&] { read_along(reading, progress); });
-  if (reading.schedule->unread().empty()) return;
-  const std::lock_guard guard(unread_lock_);
-  unread_.push_back(part);
-}
-
-/// Asks what several threads at once had no memory for: it may be possible alone, or without the
-/// longer texts of a bundle.
-void Run::run_alone(const Part& part, Progress& progress) {
-  Reading reading = open(part, /*from=*/0, progress);
-  read_along(reading, progress);
-  if (reading.schedule->unread().empty()) return;
-  if (part.cells.size() == 1) return record_unread(reading);
+  if (is_alone_)
+    read_along(reading, progress);
+  else
+    crew_->share(*reading.schedule, [&] { read_along(reading, progress); });
+  if (reading.schedule->unread().empty()) return true;
+  if (!is_alone_) return false;
+  if (part.cells.size() == 1) {
+    record_unread(reading);
+    return true;
+  }
+  // It may be possible without the longer texts of the bundle.
   for (std::size_t cell = 0; cell < part.cells.size(); ++cell)
-    run_alone({{part.cells[cell]}, part.group, {part.sample_costs[cell]}}, progress);
+    run_part({{part.cells[cell]}, part.group, {part.sample_costs[cell]}}, part.cells[cell].samples,
+             progress);
+  return true;
 }
 
-void Run::run_job(const Job& job, Progress& progress) {
+/// False: some of it is still to be asked, with nothing beside it.
+bool Run::run_job(const Job& job, Progress& progress) {
   const Assignment& first = job.cells.front();
   if (!ends_early(first, work_.sweep())) {
-    for (const VariantGroup* group : job.groups) run_part(part_of(job, *group), 0, progress);
-    return;
+    bool is_whole = true;
+    for (const VariantGroup* group : job.groups)
+      is_whole = run_part(part_of(job, *group), 0, progress) && is_whole;
+    return is_whole;
   }
   // Looks at the interval are few and at fixed counts: the end of a cell does not depend on where a
   // run was stopped, and each stretch still shares its trunk.
@@ -389,7 +393,7 @@ void Run::run_job(const Job& job, Progress& progress) {
     for (const VariantGroup* group : job.groups) {
       Part part = part_of(job, *group);
       part.cells.front().samples = asked;
-      run_part(part, before, progress);
+      if (!run_part(part, before, progress)) return false;
     }
     if (is_known(job, asked)) break;
   }
@@ -397,6 +401,7 @@ void Run::run_job(const Job& job, Progress& progress) {
     progress.advance(
         part_of(job, *group).sample_costs.front() * static_cast<double>(first.samples - asked),
         first.label);
+  return true;
 }
 
 void Run::measure() {
@@ -408,9 +413,17 @@ void Run::measure() {
   double total = 0;
   for (const Job& job : jobs) total += job.cost;
   Progress progress(work_.sweep().name, total, options_.quiet);
-  crew_->run(jobs.size(), [&](std::size_t i) { run_job(jobs[i], progress); });
+  std::mutex lock;
+  std::vector<std::size_t> unfinished;
+  crew_->run(jobs.size(), [&](std::size_t i) {
+    if (run_job(jobs[i], progress)) return;
+    const std::lock_guard guard(lock);
+    unfinished.push_back(i);
+  });
+  // What several threads at once had no memory for may be possible alone.
+  is_alone_ = is_again_ = true;
   at::set_num_threads(static_cast<int>(machine_.threads));
-  for (const Part& part : std::exchange(unread_, {})) run_alone(part, progress);
+  for (const std::size_t i : unfinished) run_job(jobs[i], progress);
 }
 
 reports::Report Run::finish() {

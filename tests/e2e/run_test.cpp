@@ -352,6 +352,19 @@ TEST_F(Run, AReplayedAnswerThatIsAnotherExitsWithOne) {
   EXPECT_THAT(outcome.output, HasSubstr("the run recorded"));
 }
 
+TEST_F(Run, TheReferenceOfAllKeysCanBeRun) {
+  const Outcome outcome = niah("run " NIAH_SOURCE_DIR
+                               "/configs/reference.yaml --dry-run "
+                               "--set 'haystack={kind: prose}' --set samples=1 --set lengths=4K");
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+}
+
+TEST_F(Run, AnEmptyShardIsNoFailure) {
+  const Outcome outcome =
+      niah("run " + config(small_sweep()) + " --shard 5/5 --out " + path("run").string());
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+}
+
 TEST_F(Run, ADryRunPricesEveryCellAndWritesNothing) {
   const std::string with = config(small_sweep());
   const Outcome outcome = niah("run " + with + " --dry-run --out " + path("dry").string());

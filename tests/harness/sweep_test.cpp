@@ -193,6 +193,8 @@ TEST(Sweep, AMisspeltKeyIsNamedEvenWhereTheRightOneIsRequired) {
               testing::AllOf(HasSubstr("s.yaml:5:1: sampels"), HasSubstr("'samples'")));
   EXPECT_THAT(refusal(replaced(kSweep, "    base:", "    bsae:")),
               testing::AllOf(HasSubstr("models[0].bsae"), HasSubstr("'base'")));
+  EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: {4K: , 8K: 1}")),
+              HasSubstr("samples.4K: this key is required, and has no value"));
   EXPECT_THAT(refusal(replaced(kSweep, "  - name: pair\n    base:", "  - base:")),
               HasSubstr("models[0].name: this key is required"));
 }

@@ -218,17 +218,21 @@ TEST(DecodeGreedy, APassThatFailedMayBeTriedAgain) {
   Fixture f;
   const Generation expected =
       f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {1, 2, 3}, .decided = {}});
-  // Every second pass runs out of memory halfway.
-  int passes = 0;
+  // Every pass runs out of memory halfway, then at the head, and fits the third time.
+  int asked = 0;
   bool reading = true;
-  f.model = std::make_shared<ShortOfMemory>(
-      f.model, [&](std::int64_t) { return !reading && ++passes % 2 == 1; });
+  f.model = std::make_shared<ShortOfMemory>(f.model, [&](std::int64_t) {
+    if (reading) return false;
+    const int now = asked++ % 5;  // short; enough, short; enough, enough
+    return now == 0 || now == 2;
+  });
   Reader reader({f.model}, 200);
   reader.read({f.prompt.begin(), f.prompt.end() - 4});
   reading = false;
   GreedyDecoder decoder({f.prompt.end() - 4, f.prompt.end()},
                         {.max_new_tokens = 20, .eos_ids = {}, .draft = {1, 2, 3}, .decided = {}});
   for (bool goes_on = true; goes_on;) {
+    EXPECT_THROW(decode_pass(reader, 0, decoder), std::bad_alloc);
     EXPECT_THROW(decode_pass(reader, 0, decoder), std::bad_alloc);
     goes_on = decode_pass(reader, 0, decoder);
   }

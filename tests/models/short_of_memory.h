@@ -13,8 +13,8 @@
 
 namespace niah::models {
 
-/// Computes as `inner` does, but throws std::bad_alloc halfway up the layers where `is_short` says
-/// so of a pass of so many sequences.
+/// Computes as `inner` does, but throws std::bad_alloc where `is_short` says so of a pass of so
+/// many sequences: it is asked halfway up the layers, and again at the head.
 class ShortOfMemory : public CausalLM {
  public:
   ShortOfMemory(std::shared_ptr<CausalLM> inner, std::function<bool(std::int64_t)> is_short)
@@ -30,7 +30,10 @@ class ShortOfMemory : public CausalLM {
     if (index == num_layers() / 2 && is_short_(hidden.size(0))) throw std::bad_alloc();
     return inner_->layer(index, hidden, states, pass, rows);
   }
-  at::Tensor head(const at::Tensor& hidden) const override { return inner_->head(hidden); }
+  at::Tensor head(const at::Tensor& hidden) const override {
+    if (is_short_(hidden.size(0))) throw std::bad_alloc();
+    return inner_->head(hidden);
+  }
   std::vector<SoftmaxLayer> softmax_layers() const override { return inner_->softmax_layers(); }
 
  private:

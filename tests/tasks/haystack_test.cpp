@@ -36,6 +36,17 @@ TEST(Haystack, KindsHaveNames) {
   }
 }
 
+TEST(Haystack, IsFoundByAWordAFolderOrAFile) {
+  const TemporaryFolder folder;
+  const auto file = folder.write("a.txt", "One. Two.");
+  EXPECT_EQ(find_haystack("prose").kind, HaystackKind::kProse);
+  EXPECT_EQ(find_haystack(file.parent_path().string()).kind, HaystackKind::kEssays);
+  EXPECT_EQ(find_haystack(file.string()).kind, HaystackKind::kText);
+  EXPECT_EQ(find_haystack(file.string()).path, file);
+  for (const char* name : {"kjvv", "essays", "", "/no/such/folder"})
+    EXPECT_THROW(find_haystack(name), UsageError);
+}
+
 TEST(Haystack, TextIsCollapsedAndSplit) {
   const TemporaryFolder folder;
   const auto path = folder.write("a.txt", "  One\ttwo.\n\nThree four. \u00a0Five.\n");
