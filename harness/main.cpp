@@ -24,6 +24,11 @@ CLI::Option* add_repeated(CLI::App& command, const std::string& name,
   return command.add_option(name, values, description)->allow_extra_args(false);
 }
 
+void add_device_option(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
+      ->capture_default_str();
+}
+
 namespace {
 
 int fail(ExitCode code, const char* message) {

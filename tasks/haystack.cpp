@@ -175,13 +175,6 @@ std::string read_kjv(const fs::path& given) {
   return text;
 }
 
-void require_path(const HaystackSpec& spec) {
-  if (!spec.path.empty()) return;
-  throw UsageError(fmt::format("haystack {}: `path` is missing: which {}?",
-                               haystack_kind_name(spec.kind),
-                               spec.kind == HaystackKind::kEssays ? "folder" : "file"));
-}
-
 }  // namespace
 
 HaystackSpec find_haystack(const std::string& name) {
@@ -194,6 +187,14 @@ HaystackSpec find_haystack(const std::string& name) {
       "haystack '{}': kjv, prose, a folder of .txt files or a text file was expected, and there is "
       "no such folder or file{}",
       valid_utf8(name), did_you_mean(name, {"kjv", "prose"})));
+}
+
+void require_path(const HaystackSpec& spec) {
+  const bool is_read = spec.kind == HaystackKind::kEssays || spec.kind == HaystackKind::kText;
+  if (!is_read || !spec.path.empty()) return;
+  throw UsageError(fmt::format("haystack {}: `path` is missing: which {}?",
+                               haystack_kind_name(spec.kind),
+                               spec.kind == HaystackKind::kEssays ? "folder" : "file"));
 }
 
 HaystackKind parse_haystack_kind(const std::string& name) {

@@ -32,6 +32,9 @@ struct HaystackSpec {
 /// UsageError when it is none of them.
 HaystackSpec find_haystack(const std::string& name);
 
+/// Throws UsageError where essays or text are to be read and no path says which.
+void require_path(const HaystackSpec& spec);
+
 /// "kjv", "prose", "essays", "text". Throws UsageError for another name, with the nearest one.
 HaystackKind parse_haystack_kind(const std::string& name);
 std::string haystack_kind_name(HaystackKind kind);

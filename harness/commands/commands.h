@@ -21,6 +21,9 @@ CLI::App* add_command(CLI::App& program, const std::string& name, const std::str
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
+/// --device, as runtime.device.
+void add_device_option(CLI::App& command, std::string& device);
+
 void add_diagnose_command(CLI::App& program, Command& chosen);
 void add_generate_command(CLI::App& program, Command& chosen);
 void add_info_command(CLI::App& program, Command& chosen);

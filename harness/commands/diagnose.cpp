@@ -193,9 +193,7 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
       ->capture_default_str();
   command->add_option("--lambda", arguments->lambda, "Ridge of qk-pro")->capture_default_str();
   command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
-  command
-      ->add_option("--device", arguments->device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
-      ->capture_default_str();
+  add_device_option(*command, arguments->device);
   add_repeated(*command, "--override", arguments->overrides,
                "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
   command->add_flag("--quiet", arguments->quiet, "No progress line");

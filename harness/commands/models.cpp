@@ -61,9 +61,7 @@ void add_model_options(CLI::App& command, ModelArguments& arguments) {
 /// For commands that compute with it.
 void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("--dtype", arguments.dtype, "fp32 or bf16")->capture_default_str();
-  command
-      .add_option("--device", arguments.device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
-      ->capture_default_str();
+  add_device_option(command, arguments.device);
 }
 
 void print_state_sizes(const models::ModelInfo& info) {

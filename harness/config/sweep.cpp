@@ -99,8 +99,8 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
     variant.kind = VariantKind::kSft;
     return variant;
   }
-  const std::vector<std::string> known = {"base",         "sft", "qk", "qk-pro",
-                                          "qk-pro-exact", "q",   "k",  "v"};
+  std::vector<std::string> known = models::restore_method_names();
+  known.insert(known.begin(), {"base", "sft"});
   if (std::find(known.begin(), known.end(), name) == known.end())
     map.refuse("variants",
                fmt::format("'{}' is not a variant{} ({}, or a mapping)", valid_utf8(name),
@@ -216,13 +216,7 @@ tasks::HaystackSpec read_haystack(YamlMap& root, const fs::path& base) {
   spec.kind = at_its_place(*map, "kind", [&] { return tasks::parse_haystack_kind(kind); });
   if (map->has("path")) spec.path = resolve(base, map->text("path"));
   map->text("path", "");
-  const bool is_read =
-      spec.kind == tasks::HaystackKind::kEssays || spec.kind == tasks::HaystackKind::kText;
-  if (is_read && spec.path.empty())
-    map->refuse("path",
-                fmt::format("{} needs a {}", kind,
-                            spec.kind == tasks::HaystackKind::kText ? "text file"
-                                                                    : "folder of .txt files"));
+  at_its_place(*map, "path", [&] { tasks::require_path(spec); });
   spec.repeat = map->boolean("repeat", false);
   map->finish();
   return spec;
@@ -544,85 +538,6 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
 SweepConfig read_sweep(const fs::path& path, const Overrides& overrides) {
   return parse_sweep(read_file(path, "reading the config"), path.string(), path.parent_path(),
                      overrides);
-}
-
-std::string sweep_to_json(const SweepConfig& sweep) {
-  const auto or_auto = [](std::int64_t value) {
-    return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json("auto");
-  };
-  nlohmann::ordered_json json;
-  json["name"] = sweep.name;
-  if (sweep.sample_files.empty()) {
-    json["protocol"] = sweep.protocol;
-    json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
-                        {"repeat", sweep.haystack.repeat}};
-    if (!sweep.haystack.path.empty()) json["haystack"]["path"] = sweep.haystack.path.string();
-    json["tasks"] = sweep.tasks;
-    json["lengths"] = sweep.lengths;
-    for (const std::int64_t length : sweep.lengths)
-      json["samples"][format_length(length)] = sweep.samples.at(length);
-    if (sweep.samples.half_width > 0)
-      json["samples"] = {{"max", sweep.samples.otherwise},
-                         {"half_width", sweep.samples.half_width}};
-    json["seed"] = sweep.seed;
-  } else {
-    for (const tasks::SampleFile& file : sweep.sample_files) {
-      nlohmann::ordered_json one = {{"path", file.path.string()}};
-      if (!file.task.empty()) one["task"] = file.task;
-      if (file.length) one["length"] = *file.length;
-      json["samples_from"].push_back(one);
-    }
-    if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
-  }
-  for (const ModelConfig& model : sweep.models) {
-    nlohmann::ordered_json entry = {{"name", model.name}, {"base", model.base.string()}};
-    if (!model.sft.empty()) entry["sft"] = model.sft.string();
-    if (!model.override.is_null()) entry["override"] = model.override;
-    for (const VariantConfig& variant : model.variants) {
-      if (variant.kind == VariantKind::kBase || variant.kind == VariantKind::kSft) {
-        entry["variants"].push_back(variant.kind == VariantKind::kBase ? "base" : "sft");
-        continue;
-      }
-      nlohmann::ordered_json one = {{"name", variant.name}};
-      if (variant.kind == VariantKind::kRestored) {
-        one["method"] = models::restore_method_name(variant.restore.method);
-        if (variant.restore.method == models::RestoreMethod::kQkPro)
-          one["lambda"] = variant.restore.lambda;
-        if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
-        if (variant.restore.layers) one["layers"] = *variant.restore.layers;
-      }
-      if (variant.kind == VariantKind::kCheckpoint) one["checkpoint"] = variant.checkpoint.string();
-      entry["variants"].push_back(one);
-    }
-    json["models"].push_back(entry);
-  }
-  json["tokenizer"] = sweep.tokenizer.string();
-  json["generation"] = {{"max_new_tokens", sweep.generation.max_new_tokens},
-                        {"stop_when_decided", sweep.generation.stop_when_decided}};
-  if (sweep.generation.max_thinking_tokens > 0)
-    json["generation"]["max_thinking_tokens"] = sweep.generation.max_thinking_tokens;
-  const PromptConfig& prompt = sweep.prompt;
-  json["prompt"] = {
-      {"format", prompt.format}, {"answer_prefix", prompt.answer_prefix}, {"bos", prompt.bos}};
-  for (const auto& [key, value] :
-       {std::pair<const char*, const std::string&>("system", prompt.system),
-        {"prefix", prompt.prefix},
-        {"suffix", prompt.suffix}})
-    if (!value.empty()) json["prompt"][key] = value;
-  if (sweep.generation.max_thinking_tokens > 0 && prompt.answer_prefix)
-    json["prompt"]["force"] = true;
-  for (const ReasoningConfig& set : sweep.reasoning) {
-    nlohmann::ordered_json one = {
-        {"kind", set.kind}, {"samples", set.samples}, {"max_new_tokens", set.max_new_tokens}};
-    if (!set.path.empty()) one["path"] = set.path.string();
-    json["reasoning"].push_back(one);
-  }
-  json["runtime"] = {{"device", sweep.runtime.device},
-                     {"dtype", sweep.runtime.dtype},
-                     {"threads", or_auto(sweep.runtime.threads)},
-                     {"prefill_chunk", or_auto(sweep.runtime.prefill_chunk)},
-                     {"share_prefixes", sweep.runtime.share_prefixes}};
-  return json.dump(2);
 }
 
 }  // namespace niah

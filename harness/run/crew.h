@@ -18,6 +18,7 @@ class Crew {
  public:
   /// With one worker everything happens in the calling thread.
   explicit Crew(std::int64_t workers) : workers_(workers) {}
+  std::int64_t workers() const { return workers_; }
 
   /// Does `job(0)` to `job(jobs - 1)`, in this order but several at once, and returns when all are
   /// done. The first error ends all of them, as soon as they share or take a job, and is thrown.

@@ -80,8 +80,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
     std::vector<double> making;
     for (const Assignment& assignment : bundle) {
       const auto start = std::chrono::steady_clock::now();
-      cells.push_back(
-          {assignment.label, work.questions(assignment, [](const auto&...) { return true; })});
+      cells.push_back({assignment.label, work.questions(assignment)});
       making.push_back(seconds_since(start));
       const std::string warning = work.short_warning(assignment, cells.back().questions);
       if (!warning.empty()) price.warnings.push_back(warning);

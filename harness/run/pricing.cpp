@@ -363,8 +363,7 @@ std::int64_t require_memory(const Workload& work, const Machine& machine) {
                     .mark_budget = sweep.runtime.mark_memory,
                     .workers = workers};
     if (cell.cell == nullptr) {  // problems are short, and not known by their length
-      for (const Question& question : work.questions(cell, [](const auto&...) { return true; }))
-        add_needs(needs, question);
+      for (const Question& question : work.questions(cell)) add_needs(needs, question);
       return needs;
     }
     needs.tokens = cell.length + sweep.generation.max_new_tokens;

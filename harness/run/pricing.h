@@ -102,8 +102,7 @@ struct LabelledQuestions {
 };
 
 /// Prices the questions of cells that are read as one, each cell. `chunk`: tokens of one prefill
-/// pass. `answers`: bytes that a worker
-/// may spend on long ones. `speed` null: without time.
+/// pass. `answers`: bytes that a worker may spend on long ones. `speed` null: without time.
 std::vector<CellPrice> price_cells(const GroupShape& group,
                                    const std::vector<LabelledQuestions>& cells,
                                    const RuntimeConfig& runtime, std::int64_t chunk,

@@ -135,8 +135,7 @@ class Run {
   std::int64_t answer_memory_ = 0;  ///< bytes that a thread may spend on long answers
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Crew> crew_;
-  bool is_alone_ = false;  ///< nothing else is read beside a part
-  bool is_again_ = false;  ///< what memory did not suffice for is asked once more
+  bool is_again_ = false;  ///< what memory did not suffice for is asked once more, by itself
 };
 
 Run::Run(const SweepConfig& sweep, const RunOptions& options)
@@ -153,9 +152,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
-  const std::int64_t workers = count_workers(groups_, machine_);
-  crew_ = std::make_unique<Crew>(workers);
-  is_alone_ = workers == 1;
+  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
 
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
@@ -357,12 +354,13 @@ bool Run::is_known(const Job& job, std::int64_t samples) const {
 /// memory did not suffice for some beside what other threads do, and they are still to be asked.
 bool Run::run_part(const Part& part, std::int64_t from, Progress& progress) {
   Reading reading = open(part, from, progress);
-  if (is_alone_)
+  const bool is_alone = is_again_ || crew_->workers() == 1;
+  if (is_alone)
     read_along(reading, progress);
   else
     crew_->share(*reading.schedule, [&] { read_along(reading, progress); });
   if (reading.schedule->unread().empty()) return true;
-  if (!is_alone_) return false;
+  if (!is_alone) return false;
   if (part.cells.size() == 1) {
     record_unread(reading);
     return true;
@@ -421,7 +419,7 @@ void Run::measure() {
     unfinished.push_back(i);
   });
   // What several threads at once had no memory for may be possible alone.
-  is_alone_ = is_again_ = true;
+  is_again_ = true;
   at::set_num_threads(static_cast<int>(machine_.threads));
   for (const std::size_t i : unfinished) run_job(jobs[i], progress);
 }

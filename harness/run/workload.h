@@ -52,8 +52,11 @@ class Workload {
   /// Whether a sample is still to be asked.
   using Wanted = std::function<bool(const std::string& kind, const std::string& task,
                                     std::int64_t length, std::int64_t index)>;
-  /// The wanted samples of an assignment. This object outlives them. Throws Interrupted.
-  std::vector<Question> questions(const Assignment& assignment, const Wanted& wanted) const;
+  /// The wanted samples of an assignment, or all of them. This object outlives them. Throws
+  /// Interrupted.
+  std::vector<Question> questions(
+      const Assignment& assignment,
+      const Wanted& wanted = [](const auto&...) { return true; }) const;
 
   /// A warning when the shortest of an assignment's questions is far below its nominal length;
   /// empty when it is not.

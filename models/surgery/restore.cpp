@@ -97,12 +97,16 @@ at::Tensor nearest_basis(const at::Tensor& query_pre, const at::Tensor& query_po
 
 }  // namespace
 
+std::vector<std::string> restore_method_names() {
+  std::vector<std::string> names;
+  for (const auto& [method, text] : kMethods) names.emplace_back(text);
+  return names;
+}
+
 RestoreMethod parse_restore_method(const std::string& name) {
-  std::vector<std::string> known;
-  for (const auto& [method, text] : kMethods) {
+  for (const auto& [method, text] : kMethods)
     if (name == text) return method;
-    known.emplace_back(text);
-  }
+  const std::vector<std::string> known = restore_method_names();
   throw UsageError(fmt::format("'{}' is not a restore method ({}){}", name, fmt::join(known, ", "),
                                did_you_mean(name, known)));
 }

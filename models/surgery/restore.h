@@ -22,6 +22,8 @@ enum class RestoreMethod {
   kV,           ///< W_V alone (ablation)
 };
 
+/// All methods by name, the main ones first.
+std::vector<std::string> restore_method_names();
 /// "qk", "qk-pro", "qk-pro-exact", "q", "k", "v". Throws UsageError for another name, with the
 /// nearest one.
 RestoreMethod parse_restore_method(const std::string& name);

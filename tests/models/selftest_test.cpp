@@ -4,6 +4,7 @@
 
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "tests/models/stand_in.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -22,26 +23,14 @@ TEST(Selftest, PassesOnEveryArchitecture) {
 }
 
 /// A model that forgets what it read before the 128th token.
-class Amnesiac : public CausalLM {
+class Amnesiac : public StandIn {
  public:
-  explicit Amnesiac(std::shared_ptr<CausalLM> inner) : inner_(std::move(inner)) {
-    register_module("inner", inner_);
-    info_ = inner_->info();
-  }
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    return inner_->begin(positions, tokens);
-  }
-  at::Tensor embed(const at::Tensor& ids) const override { return inner_->embed(ids); }
+  using StandIn::StandIn;
   at::Tensor layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                    const Pass& pass, std::int64_t rows) const override {
     if (pass.positions.front() == 128) states[0] = LayerState();
-    return inner_->layer(index, hidden, states, pass, rows);
+    return StandIn::layer(index, hidden, states, pass, rows);
   }
-  at::Tensor head(const at::Tensor& hidden) const override { return inner_->head(hidden); }
-  std::vector<SoftmaxLayer> softmax_layers() const override { return inner_->softmax_layers(); }
-
- private:
-  std::shared_ptr<CausalLM> inner_;
 };
 
 TEST(Selftest, FailsOnAModelThatForgetsAtABoundary) {

@@ -1,0 +1,87 @@
+#include <nlohmann/json.hpp>
+
+#include "harness/base/units.h"
+#include "harness/config/sweep.h"
+
+namespace niah {
+
+std::string sweep_to_json(const SweepConfig& sweep) {
+  const auto or_auto = [](std::int64_t value) {
+    return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json("auto");
+  };
+  nlohmann::ordered_json json;
+  json["name"] = sweep.name;
+  if (sweep.sample_files.empty()) {
+    json["protocol"] = sweep.protocol;
+    json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
+                        {"repeat", sweep.haystack.repeat}};
+    if (!sweep.haystack.path.empty()) json["haystack"]["path"] = sweep.haystack.path.string();
+    json["tasks"] = sweep.tasks;
+    json["lengths"] = sweep.lengths;
+    for (const std::int64_t length : sweep.lengths)
+      json["samples"][format_length(length)] = sweep.samples.at(length);
+    if (sweep.samples.half_width > 0)
+      json["samples"] = {{"max", sweep.samples.otherwise},
+                         {"half_width", sweep.samples.half_width}};
+    json["seed"] = sweep.seed;
+  } else {
+    for (const tasks::SampleFile& file : sweep.sample_files) {
+      nlohmann::ordered_json one = {{"path", file.path.string()}};
+      if (!file.task.empty()) one["task"] = file.task;
+      if (file.length) one["length"] = *file.length;
+      json["samples_from"].push_back(one);
+    }
+    if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
+  }
+  for (const ModelConfig& model : sweep.models) {
+    nlohmann::ordered_json entry = {{"name", model.name}, {"base", model.base.string()}};
+    if (!model.sft.empty()) entry["sft"] = model.sft.string();
+    if (!model.override.is_null()) entry["override"] = model.override;
+    for (const VariantConfig& variant : model.variants) {
+      if (variant.kind == VariantKind::kBase || variant.kind == VariantKind::kSft) {
+        entry["variants"].push_back(variant.kind == VariantKind::kBase ? "base" : "sft");
+        continue;
+      }
+      nlohmann::ordered_json one = {{"name", variant.name}};
+      if (variant.kind == VariantKind::kRestored) {
+        one["method"] = models::restore_method_name(variant.restore.method);
+        if (variant.restore.method == models::RestoreMethod::kQkPro)
+          one["lambda"] = variant.restore.lambda;
+        if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
+        if (variant.restore.layers) one["layers"] = *variant.restore.layers;
+      }
+      if (variant.kind == VariantKind::kCheckpoint) one["checkpoint"] = variant.checkpoint.string();
+      entry["variants"].push_back(one);
+    }
+    json["models"].push_back(entry);
+  }
+  json["tokenizer"] = sweep.tokenizer.string();
+  json["generation"] = {{"max_new_tokens", sweep.generation.max_new_tokens},
+                        {"stop_when_decided", sweep.generation.stop_when_decided}};
+  if (sweep.generation.max_thinking_tokens > 0)
+    json["generation"]["max_thinking_tokens"] = sweep.generation.max_thinking_tokens;
+  const PromptConfig& prompt = sweep.prompt;
+  json["prompt"] = {
+      {"format", prompt.format}, {"answer_prefix", prompt.answer_prefix}, {"bos", prompt.bos}};
+  for (const auto& [key, value] :
+       {std::pair<const char*, const std::string&>("system", prompt.system),
+        {"prefix", prompt.prefix},
+        {"suffix", prompt.suffix}})
+    if (!value.empty()) json["prompt"][key] = value;
+  if (sweep.generation.max_thinking_tokens > 0 && prompt.answer_prefix)
+    json["prompt"]["force"] = true;
+  for (const ReasoningConfig& set : sweep.reasoning) {
+    nlohmann::ordered_json one = {
+        {"kind", set.kind}, {"samples", set.samples}, {"max_new_tokens", set.max_new_tokens}};
+    if (!set.path.empty()) one["path"] = set.path.string();
+    json["reasoning"].push_back(one);
+  }
+  json["runtime"] = {{"device", sweep.runtime.device},
+                     {"dtype", sweep.runtime.dtype},
+                     {"threads", or_auto(sweep.runtime.threads)},
+                     {"prefill_chunk", or_auto(sweep.runtime.prefill_chunk)},
+                     {"share_prefixes", sweep.runtime.share_prefixes}};
+  return json.dump(2);
+}
+
+}  // namespace niah

@@ -1,0 +1,36 @@
+// A model in front of another one, for tests that disturb it in one place.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "models/causal_lm.h"
+
+namespace niah::models {
+
+/// Computes as `inner` does.
+class StandIn : public CausalLM {
+ public:
+  explicit StandIn(std::shared_ptr<CausalLM> inner)
+      : inner_(register_module("inner", std::move(inner))) {
+    info_ = inner_->info();
+  }
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
+    return inner_->begin(positions, tokens);
+  }
+  at::Tensor embed(const at::Tensor& ids) const override { return inner_->embed(ids); }
+  at::Tensor layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
+                   const Pass& pass, std::int64_t rows) const override {
+    return inner_->layer(index, hidden, states, pass, rows);
+  }
+  at::Tensor head(const at::Tensor& hidden) const override { return inner_->head(hidden); }
+  std::vector<SoftmaxLayer> softmax_layers() const override { return inner_->softmax_layers(); }
+
+ private:
+  std::shared_ptr<CausalLM> inner_;
+};
+
+}  // namespace niah::models
