@@ -14,6 +14,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
@@ -204,8 +205,7 @@ void Run::test_models() const {
                       "into passes, so nothing was measured:{}",
                       shape.name, failed));
     if (!options_.quiet)
-      fmt::print(stderr, "selftest of {}: one answer in chunks, whole and token by token\n",
-                 shape.name);
+      say("selftest of {}: one answer in chunks, whole and token by token\n", shape.name);
   }
 }
 
@@ -404,8 +404,8 @@ bool Run::run_job(const Job& job, Progress& progress) {
 
 void Run::measure() {
   if (journal_->resumed() > 0)
-    fmt::print(stderr, "continuing: {} records are there already{}\n", journal_->resumed(),
-               journal_->torn() ? ", one torn line was dropped" : "");
+    say("continuing: {} records are there already{}\n", journal_->resumed(),
+        journal_->torn() ? ", one torn line was dropped" : "");
   test_models();
   const std::vector<Job> jobs = plan_jobs();
   double total = 0;

@@ -8,7 +8,7 @@
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
-#include "tests/models/support.h"
+#include "tests/temporary_folder.h"
 
 namespace niah {
 namespace {
