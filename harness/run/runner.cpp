@@ -30,6 +30,7 @@
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "models/selftest.h"
+#include "reports/diagnosis.h"
 #include "reports/statistics.h"
 
 namespace niah {
@@ -111,6 +112,7 @@ class Run {
   const GroupShape& shape_of(const VariantGroup& group) const {
     return shapes_[static_cast<std::size_t>(&group - groups_.data())];
   }
+  void load();
   std::vector<Job> plan_jobs() const;
   void test_models() const;
   Part part_of(const Job& job, const VariantGroup& group) const;
@@ -148,20 +150,34 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     throw UsageError(
         "--shard: with samples.half_width a cell ends by what all of its samples say, which no "
         "shard knows; give a fixed number of samples");
+  require_own_folder(options_.out, {"plan.json", "journal.jsonl", reports::kDiagnosisPage},
+                     "running a sweep");
   ensure_writable_folder(options_.out);
+  // Loading takes minutes: before it, the folder is this run's, and known to be of the same one.
+  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
+  const bool is_new = !std::filesystem::exists(options_.out / "plan.json");
+  try {
+    check_plan(options_.out, describe_sweep(work_, machine_));
+    load();
+    write_plan(options_.out, info_);
+  } catch (...) {
+    if (is_new && journal_->resumed() == 0)
+      std::filesystem::remove(options_.out / "journal.jsonl");
+    throw;
+  }
+  // Until this run ends nobody may take an earlier one's results for its own.
+  std::filesystem::remove(options_.out / "results.json");
+}
+
+void Run::load() {
   answer_memory_ = require_memory(work_, machine_);
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
-
   info_ = describe_run(work_, variants, machine_);
+  if (options_.shards > 1) info_.shard = {options_.shard, options_.shards};
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
-  // First, so that whoever writes there now keeps the folder.
-  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
-  write_or_check_plan(options_.out, info_);
-  // Until this run ends nobody may take an earlier one's results for its own.
-  std::filesystem::remove(options_.out / "results.json");
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {
@@ -426,7 +442,7 @@ void Run::measure() {
 
 reports::Report Run::finish() {
   info_.finished = utc_now();
-  write_or_check_plan(options_.out, info_);
+  write_plan(options_.out, info_);
   return reports::write_report(info_, {options_.out / "journal.jsonl"}, options_.out);
 }
 
