@@ -17,10 +17,10 @@ namespace {
 std::string plan_path(const std::filesystem::path& path) {
   const std::string text = normal_path(path).string();
   if (valid_utf8(text) == text) return text;
-  throw UsageError(
-      fmt::format("the path {} is not UTF-8, so plan.json cannot keep it; rename it, or make a link "
-                  "of another name",
-                  valid_utf8(text)));
+  throw UsageError(fmt::format(
+      "the path {} is not UTF-8, so plan.json cannot keep it; rename it, or make a link "
+      "of another name",
+      valid_utf8(text)));
 }
 
 }  // namespace
@@ -70,7 +70,8 @@ std::string sweep_to_json(const SweepConfig& sweep) {
         if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
         if (variant.restore.layers) one["layers"] = *variant.restore.layers;
       }
-      if (variant.kind == VariantKind::kCheckpoint) one["checkpoint"] = plan_path(variant.checkpoint);
+      if (variant.kind == VariantKind::kCheckpoint)
+        one["checkpoint"] = plan_path(variant.checkpoint);
       entry["variants"].push_back(one);
     }
     json["models"].push_back(entry);

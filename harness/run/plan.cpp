@@ -74,8 +74,7 @@ std::string variant_list(const reports::RunInfo& info, bool with_fingerprints) {
   std::string list;
   for (const auto& variant : info.variants)
     list += fmt::format("{}{} {}{}{}", list.empty() ? "" : ", ", variant.model, variant.name,
-                        with_fingerprints ? " " : "",
-                        with_fingerprints ? variant.fingerprint : "");
+                        with_fingerprints ? " " : "", with_fingerprints ? variant.fingerprint : "");
   return list;
 }
 
@@ -114,9 +113,10 @@ void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
     if (before == old.arithmetic.end() || before->second == value) continue;
     const std::string all = with_also(before->second, value);
     if (all != before->second)
-      print_warning(fmt::format("this run was begun with {} {}, goes on with {}: the last bits of "
-                                "results may differ",
-                                name, before->second, value));
+      print_warning(
+          fmt::format("this run was begun with {} {}, goes on with {}: the last bits of "
+                      "results may differ",
+                      name, before->second, value));
     value = all;
     info.caveats.push_back(fmt::format(
         "Parts of this run were computed with different {} ({}): the last bits of results may "

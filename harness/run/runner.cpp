@@ -121,6 +121,8 @@ class Run {
   bool run_job(const Job& job, Progress& progress);
   bool run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
+  bool read_visits(Reading& reading, std::size_t hand, std::optional<Visit> visit,
+                   Progress& progress);
   void read_along(Reading& reading, Progress& progress);
   Shared read_shared(models::Reader& reader, Marks& marks, const Visit& visit,
                      const PromptIds& ids) const;
@@ -161,8 +163,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     load();
     write_plan(options_.out, info_);
   } catch (...) {
-    if (is_new && journal_->resumed() == 0)
-      std::filesystem::remove(options_.out / "journal.jsonl");
+    if (is_new && journal_->resumed() == 0) std::filesystem::remove(options_.out / "journal.jsonl");
     throw;
   }
   // Until this run ends nobody may take an earlier one's results for its own.
@@ -303,12 +304,9 @@ Run::Shared Run::read_shared(models::Reader& reader, Marks& marks, const Visit& 
   return {reader.position() - start, seconds_since(begin)};
 }
 
-/// One thread's part of a reading. A thread for which memory does not suffice beside the others
-/// leaves its samples to them.
-void Run::read_along(Reading& reading, Progress& progress) {
-  const std::size_t hand = reading.schedule->join();
-  std::optional<Visit> visit = reading.schedule->next(hand);
-  if (!visit) return;
+/// Reads what the schedule gives from `visit` on; false when memory did not suffice for some.
+bool Run::read_visits(Reading& reading, std::size_t hand, std::optional<Visit> visit,
+                      Progress& progress) {
   const Part& part = reading.part;
   const auto models = models_of(*part.group);
   const std::string names = names_of(*part.group);
@@ -328,7 +326,19 @@ void Run::read_along(Reading& reading, Progress& progress) {
     }
   });
   branches.finish_all();
-  if (!fits) reading.schedule->give_up(hand);
+  return fits;
+}
+
+/// One thread's part of a reading. A thread for which memory does not suffice beside the others, be
+/// it for a first empty cache, leaves its samples to them.
+void Run::read_along(Reading& reading, Progress& progress) {
+  const std::size_t hand = reading.schedule->join();
+  const std::optional<Visit> visit = reading.schedule->next(hand);
+  if (!visit) return;
+  bool fits = false;
+  const bool has_begun =
+      fits_in_memory([&] { fits = read_visits(reading, hand, visit, progress); });
+  if (!has_begun || !fits) reading.schedule->give_up(hand);
 }
 
 /// Records what did not fit in memory.
