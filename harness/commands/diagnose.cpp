@@ -1,6 +1,7 @@
 // niah diagnose: what a fine-tune did inside the model.
 #include <fmt/format.h>
 
+#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
@@ -147,6 +148,7 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
     throw UsageError(
         fmt::format("--samples {}: 1 or more was expected (--weights-only reads no prompts)",
                     arguments.samples));
+  require_own_folder(arguments.out, {reports::kDiagnosisPage, "plan.json"}, "diagnosing");
   reports::Diagnosis diagnosis;
   const auto name = [](const std::string& folder) {
     return fs::absolute(fs::path(folder) / "").parent_path().filename().string();
