@@ -12,7 +12,7 @@ namespace niah::tasks {
 std::optional<std::string> last_boxed(std::string_view text);
 
 /// A LaTeX answer in one spelling, by the rules of the MATH data set (Hendrycks et al. 2021): no
-/// spaces, \left, \right, degrees, percent signs or units behind \text; \frac for \dfrac, \tfrac
+/// spaces, \left, \right, degrees, percent signs or units after \text; \frac for \dfrac, \tfrac
 /// and a/b; \sqrt{3} for \sqrt3; "k=5" as "5"; 0.5 as \frac{1}{2}. Nullopt where those rules fail
 /// (a bare \sqrt, x/2).
 std::optional<std::string> normalise_math(std::string_view answer);
@@ -24,9 +24,16 @@ bool same_math(std::string_view a, std::string_view b);
 /// the end of its sentence, else what stands between the first and the last dollar sign.
 std::optional<std::string> final_math_answer(std::string_view output);
 
-/// The final answer of a GSM8K solution: the number behind the first "#### ", else a number in
+/// The final answer of a GSM8K solution: the number after the first "#### ", else a number in
 /// last_boxed, else the last number of the text. Without commas, dollar signs and a full stop at
-/// the end.
+/// the end, and with LaTeX's spellings read as plain ones: "8{,}000" is 8000.
 std::optional<std::string> final_number(std::string_view output);
+
+/// The first number of a text, written as final_number writes it; nullopt when there is none.
+std::optional<std::string> first_number(std::string_view text);
+
+/// Whether both are decimal numbers of one value, however they are spelt: "$29.00" and "29",
+/// "8{,}000", "8,000" and "8000", "5.0" and "5". Exact at any number of digits.
+bool same_number(std::string_view a, std::string_view b);
 
 }  // namespace niah::tasks

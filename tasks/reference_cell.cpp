@@ -24,9 +24,10 @@ class ReferenceCell final : public Cell {
 
   const CellRequest& request() const override { return request_; }
 
-  Sample sample(std::int64_t index) const override {
-    check_index(request_, index);
-    const SamplePlan& plan = plans_[static_cast<std::size_t>(index)];
+  std::int64_t index(std::int64_t ordinal) const override { return plan_of(ordinal).index; }
+
+  Sample sample(std::int64_t ordinal) const override {
+    const SamplePlan& plan = plan_of(ordinal);
     CPythonRandom random = plan.random;
     ReferenceDraft draft = make_draft(task_, *haystack_, plan.units, shuffle_seed_, random);
     Sample sample;
@@ -34,7 +35,7 @@ class ReferenceCell final : public Cell {
     sample.task = task_.name;
     sample.seed = seed_;
     sample.max_length = request_.length;
-    sample.index = index;
+    sample.index = plan.index;
     sample.input = draft.input.render();
     sample.gen_prefix = answer_prefix(task_, draft.query);
     sample.outputs = std::move(draft.outputs);
@@ -47,6 +48,11 @@ class ReferenceCell final : public Cell {
   }
 
  private:
+  const SamplePlan& plan_of(std::int64_t ordinal) const {
+    check_index(request_, ordinal);
+    return plans_[static_cast<std::size_t>(ordinal)];
+  }
+
   CellRequest request_;
   const Task& task_;
   std::string protocol_;
@@ -69,26 +75,12 @@ std::int64_t size_step(const Task& task, std::int64_t length) {
   return length < 4096 ? 5 : 25;
 }
 
-SamplePlan plan_sample(const ReferenceRun& run, const CellRequest& request, const Task& task,
-                       std::int64_t units, CPythonRandom& random) {
-  // At their least size the programs go on trying with other keys and values; what does not fit
-  // after so many tries never will.
-  constexpr int kMostTriesAtLeastSize = 100;
-  const std::int64_t step = size_step(task, request.length);
-  std::int64_t shortest = 0;
-  for (int tries = 0; tries < kMostTriesAtLeastSize;) {
-    stop_if_interrupted();
-    SamplePlan plan{random, units, 0};
-    plan.length = run.length(run.make(task, units, random));
-    if (plan.length <= request.length) return plan;
-    shortest = shortest == 0 ? plan.length : std::min(shortest, plan.length);
-    if (units > step) {
-      units -= step;
-    } else {
-      ++tries;
-    }
-  }
-  throw too_short(run, request, shortest);
+SamplePlan plan_draft(const ReferenceRun& run, const Task& task, std::int64_t index,
+                      std::int64_t units, CPythonRandom& random) {
+  stop_if_interrupted();
+  SamplePlan plan{index, random, units, 0};
+  plan.length = run.length(run.make(task, units, random));
+  return plan;
 }
 
 std::unique_ptr<Cell> make_reference_cell(const ReferenceRun& run, const CellRequest& request,
@@ -99,9 +91,7 @@ std::unique_ptr<Cell> make_reference_cell(const ReferenceRun& run, const CellReq
 UsageError too_short(const ReferenceRun& run, const CellRequest& request, std::int64_t shortest) {
   return UsageError(fmt::format(
       "protocol {}, task {} at length {}: the shortest sample that this protocol makes takes {} "
-      "tokens with this tokenizer (the reference program would try for ever). Use a length of {} "
-      "or "
-      "more, or protocol niah.",
+      "tokens with this tokenizer. Use a length of {} or more, or protocol niah.",
       run.spec.protocol, request.task, request.length, shortest, shortest));
 }
 

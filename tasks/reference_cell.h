@@ -14,6 +14,7 @@ namespace niah::tasks {
 
 /// How to make a sample of a cell again: the stream as it stood before it, and its size.
 struct SamplePlan {
+  std::int64_t index = 0;  ///< the program's number of it, from 0
   CPythonRandom random;
   std::int64_t units = 0;
   std::int64_t length = 0;  ///< as the program reports it
@@ -34,11 +35,9 @@ struct ReferenceRun {
 /// Words or lines that the reference programs add or take away at a time.
 std::int64_t size_step(const Task& task, std::int64_t length);
 
-/// The programs' loop for one sample: makes one of `units`, and while it is longer than the cell
-/// another one, smaller by a step as long as it is larger than that. Throws UsageError where the
-/// program would try for ever.
-SamplePlan plan_sample(const ReferenceRun& run, const CellRequest& request, const Task& task,
-                       std::int64_t units, CPythonRandom& random);
+/// A draft of `units`, made with the stream as it stands.
+SamplePlan plan_draft(const ReferenceRun& run, const Task& task, std::int64_t index,
+                      std::int64_t units, CPythonRandom& random);
 
 /// A cell of planned samples.
 std::unique_ptr<Cell> make_reference_cell(const ReferenceRun& run, const CellRequest& request,

@@ -1,5 +1,6 @@
 // NVIDIA RULER's needle tasks, sample for sample (its scripts/data/synthetic/niah.py).
 #include <algorithm>
+#include <limits>
 
 #include "tasks/protocols.h"
 #include "tasks/reference_cell.h"
@@ -41,6 +42,28 @@ std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, cons
   return best;
 }
 
+/// RULER's loop for one sample: makes one of `units`, and while it is longer than the cell another
+/// one, smaller by a step as long as it is larger than that.
+SamplePlan plan_sample(const ReferenceRun& run, const CellRequest& request, const Task& task,
+                       std::int64_t index, std::int64_t units, CPythonRandom& random) {
+  // At its least size RULER goes on trying with other keys and values, for ever if need be; what
+  // does not fit after so many tries never will.
+  constexpr int kMostTriesAtLeastSize = 100;
+  const std::int64_t step = size_step(task, request.length);
+  std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
+  for (int tries = 0; tries < kMostTriesAtLeastSize;) {
+    const SamplePlan plan = plan_draft(run, task, index, units, random);
+    if (plan.length <= request.length) return plan;
+    shortest = std::min(shortest, plan.length);
+    if (units > step) {
+      units -= step;
+    } else {
+      ++tries;
+    }
+  }
+  throw too_short(run, request, shortest);
+}
+
 }  // namespace
 
 Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
@@ -58,7 +81,7 @@ Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>&
     const std::int64_t units = find_size(run, request, task, random);
     std::vector<SamplePlan> plans;
     for (std::int64_t i = 0; i < request.samples; ++i) {
-      plans.push_back(plan_sample(run, request, task, units, random));
+      plans.push_back(plan_sample(run, request, task, i, units, random));
     }
     cells.push_back(make_reference_cell(run, request, std::move(plans)));
   }

@@ -5,9 +5,17 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "tasks/json_integer.h"
 
 namespace niah::tasks {
 namespace {
+
+/// A value as an error shows it.
+std::string shown(const nlohmann::json& value) {
+  constexpr std::size_t kLongest = 60;
+  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
+}
 
 template <typename T>
 T field(const nlohmann::json& json, const char* name) {
@@ -24,17 +32,33 @@ T field(const nlohmann::json& json, const char* name) {
   }
 }
 
-/// As field(), for numbers: the conversion alone would turn true and 1.5 into integers.
+/// As field(), for numbers: the conversion alone would turn true and 1.5 into integers, and wrap
+/// those that do not fit.
 template <typename T>
 T number(const nlohmann::json& json, const char* name) {
   const auto found = json.find(name);
-  const bool fits = found == json.end() ||
-                    (std::is_floating_point_v<T> ? found->is_number() : found->is_number_integer());
-  if (!fits) {
-    throw DataError(fmt::format("reading a sample: field '{}' is a {}, expected a{} number", name,
-                                found->type_name(), std::is_floating_point_v<T> ? "" : " whole"));
+  if (found == json.end()) return field<T>(json, name);
+  if constexpr (std::is_integral_v<T>) {
+    if (!is_integer_of<T>(*found))
+      throw DataError(fmt::format("reading a sample: field '{}' is {}, expected a whole number {}",
+                                  name, shown(*found),
+                                  std::is_signed_v<T> ? "of 64 bits" : "from 0 to 2^64 - 1"));
+  } else if (!found->is_number()) {
+    throw DataError(fmt::format("reading a sample: field '{}' is a {}, expected a number", name,
+                                found->type_name()));
   }
   return field<T>(json, name);
+}
+
+Span read_needle(const nlohmann::json& json) {
+  const auto needle = field<std::vector<nlohmann::json>>(json, "needle");
+  if (needle.size() != 2 || !is_integer_of<std::int64_t>(needle[0]) ||
+      !is_integer_of<std::int64_t>(needle[1])) {
+    throw DataError(
+        fmt::format("reading a sample: field 'needle' is {}, expected two whole numbers",
+                    shown(json["needle"])));
+  }
+  return {needle[0].get<std::int64_t>(), needle[1].get<std::int64_t>()};
 }
 
 }  // namespace
@@ -79,12 +103,7 @@ void from_json(const nlohmann::json& json, Sample& sample) {
   sample.gen_prefix = field<std::string>(json, "gen_prefix");
   sample.outputs = field<std::vector<std::string>>(json, "outputs");
   sample.key = field<std::string>(json, "key");
-  const auto needle = field<std::vector<std::int64_t>>(json, "needle");
-  if (needle.size() != 2) {
-    throw DataError(
-        fmt::format("reading a sample: field 'needle' has {} numbers, expected 2", needle.size()));
-  }
-  sample.needle = {needle[0], needle[1]};
+  sample.needle = read_needle(json);
   sample.depth = number<double>(json, "depth");
   sample.real_depth = number<double>(json, "real_depth");
   sample.length = number<std::int64_t>(json, "length");

@@ -14,8 +14,10 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "tasks/json_integer.h"
 #include "tasks/protocols.h"
 #include "tasks/task.h"
+#include "tasks/unicode.h"
 
 namespace niah::tasks {
 namespace {
@@ -45,9 +47,14 @@ template <typename T>
 T field(const Line& line, const json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end()) refuse(line, fmt::format("field '{}' is missing", name));
-  const bool whole = !std::is_integral_v<T> || found->is_number_integer();
   try {
-    if (whole) return found->get<T>();
+    if constexpr (std::is_integral_v<T>) {
+      if (is_integer_of<T>(*found)) return found->get<T>();
+      if (found->is_number_integer())
+        refuse(line, fmt::format("field '{}' is {}, which is out of range", name, found->dump()));
+    } else {
+      return found->get<T>();
+    }
   } catch (const json::exception&) {
   }
   refuse(line, fmt::format("field '{}' is a {}, which is not the type it should have", name,
@@ -166,6 +173,15 @@ Sample from_ours(const Line& line, const json& row) {
   }
   if (sha256_hex(sample.prompt()) != sample.prompt_sha256)
     refuse(line, "the prompt is not the one that prompt_sha256 was made of; was it edited?");
+  const Span needle = sample.needle;
+  const auto end = static_cast<std::int64_t>(count_code_points(sample.input));
+  if (needle.begin < 0 || needle.end < needle.begin || needle.end > end)
+    refuse(line, fmt::format("field 'needle' is [{}, {}], which is no part of the {} characters of "
+                             "field 'input'",
+                             needle.begin, needle.end, end));
+  const auto is_percent = [](double depth) { return depth >= 0 && depth <= 100; };
+  if (!is_percent(sample.depth) || !is_percent(sample.real_depth))
+    refuse(line, "a depth is not a percentage from 0 to 100");
   return sample;
 }
 
@@ -194,6 +210,10 @@ Sample parse_sample(const Line& line) {
         "--log_samples (with doc), or of RULER's prepare.py (with answer_prefix)");
   if (sample.index < 0) refuse(line, "field 'index' is negative");
   if (sample.max_length < 1) refuse(line, "the nominal length is not positive");
+  if (sample.length < 0) refuse(line, "field 'length' is negative");
+  const auto is_blank = [](const std::string& answer) { return strip(answer).empty(); };
+  if (std::any_of(sample.outputs.begin(), sample.outputs.end(), is_blank))
+    refuse(line, "an expected answer is empty; every output would be right");
   try {
     find_task(sample.protocol, sample.task);
   } catch (const UsageError& error) {

@@ -181,14 +181,14 @@ std::string_view answer_after_thought(std::string_view output) {
 std::size_t matching_prefix(std::string_view output, std::string_view expected) {
   constexpr std::size_t kShortestRun = 3;
   const bool number = std::all_of(expected.begin(), expected.end(), is_digit);
-  const std::string text = to_lower(output);
+  const std::string text = to_lower(output), value = to_lower(expected);
   for (auto run : separate_runs(text, number ? is_digit : is_hex_or_hyphen)) {
     run.remove_prefix(std::min(run.find_first_not_of('-'), run.size()));
     // Some words are runs of hex digits ("added"): a UUID cut short has a decimal digit, nearly
     // always.
     const bool has_digit = std::any_of(run.begin(), run.end(), is_digit);
     if (run.size() < kShortestRun || !has_digit) continue;
-    const auto end = std::mismatch(run.begin(), run.end(), expected.begin(), expected.end()).first;
+    const auto end = std::mismatch(run.begin(), run.end(), value.begin(), value.end()).first;
     return static_cast<std::size_t>(end - run.begin());
   }
   return 0;

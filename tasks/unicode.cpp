@@ -119,6 +119,14 @@ std::string to_lower(std::string_view utf8) {
   return out;
 }
 
+std::size_t rfind_any_case(std::string_view text, std::string_view part) {
+  const auto same = [](char a, char lower) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == lower;
+  };
+  const auto found = std::find_end(text.begin(), text.end(), part.begin(), part.end(), same);
+  return found == text.end() ? text.npos : static_cast<std::size_t>(found - text.begin());
+}
+
 std::string_view strip(std::string_view utf8) {
   std::size_t begin = 0;
   std::size_t end = 0;

@@ -34,6 +34,11 @@ bool is_word_letter(char32_t c);
 /// str.lower(), but for the rule of the word-final sigma.
 std::string to_lower(std::string_view utf8);
 
+/// Where `part`, which is lower-case ASCII, stands last in `text`, upper and lower case of ASCII
+/// letters taken as the same; npos where it does not. The place is one of `text` itself: a place in
+/// to_lower(text) is not, as some characters are longer or shorter in lower case.
+std::size_t rfind_any_case(std::string_view text, std::string_view part);
+
 /// str.strip().
 std::string_view strip(std::string_view utf8);
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
@@ -23,6 +22,25 @@ constexpr const char* kWordProblems = "word-problems";
 constexpr const char* kGsm8k = "gsm8k";
 constexpr const char* kMath500 = "math500";
 
+/// Whether a line begins a problem: "Question:", "**Problem 2:**".
+bool begins_problem(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of(" \t#*"), line.size()));
+  for (const std::string_view word : {"Question", "Problem"}) {
+    if (!line.starts_with(word)) continue;
+    const std::size_t colon = line.find_first_not_of(" 0123456789.*", word.size());
+    if (colon != line.npos && line[colon] == ':') return true;
+  }
+  return false;
+}
+
+/// An output up to the next problem. A base model that has answered goes on with problems of its
+/// own, and what it answers there is not the answer to ours.
+std::string_view before_next_problem(std::string_view output) {
+  for (std::size_t at = output.find('\n'); at != output.npos; at = output.find('\n', at + 1))
+    if (begins_problem(output.substr(at + 1))) return output.substr(0, at);
+  return output;
+}
+
 class WordProblems : public ReasoningSet {
  public:
   explicit WordProblems(std::uint64_t seed) : seed_(seed) {}
@@ -36,12 +54,10 @@ class WordProblems : public ReasoningSet {
     return "Write out every step, and end with: The answer is N.";
   }
   std::optional<std::string> extract(std::string_view output) const override {
-    const auto answer = final_answer(output);
-    if (!answer) return std::nullopt;
-    return fmt::format("{}", *answer);
+    return final_answer(before_next_problem(output));
   }
   bool is_right(std::string_view extracted, const ReasoningProblem& problem) const override {
-    return extracted == problem.answer;
+    return same_number(extracted, problem.answer);
   }
   std::string identity() const override { return kWordProblems; }
 
@@ -113,17 +129,26 @@ class Gsm8k : public FileSet {
                   if (problem.solution.find("#### ") == std::string::npos)
                     refuse("its answer has no '#### '");
                   problem.answer = final_number(problem.solution).value_or("");
-                  if (problem.answer.empty()) refuse("behind '#### ' stands no number");
+                  if (problem.answer.empty()) refuse("no number follows '#### '");
                   return problem;
                 })) {}
   std::optional<std::string> extract(std::string_view output) const override {
-    // A base model goes on with a question of its own.
-    return final_number(output.substr(0, output.find("\nQuestion:")));
+    return final_number(before_next_problem(output));
   }
   bool is_right(std::string_view extracted, const ReasoningProblem& problem) const override {
-    return extracted == problem.answer;
+    return extracted == problem.answer || same_number(extracted, problem.answer);
   }
 };
+
+/// Whether two answers are the same number where MATH's own rules, which compare spellings, see
+/// two:
+/// "$29.00" and "29".
+bool same_value(std::string_view a, std::string_view b) {
+  const auto plain = [](std::string_view answer) {
+    return normalise_math(answer).value_or(std::string(answer));
+  };
+  return same_number(a, b) || same_number(plain(a), plain(b));
+}
 
 class Math500 : public FileSet {
  public:
@@ -138,10 +163,10 @@ class Math500 : public FileSet {
                   return problem;
                 })) {}
   std::optional<std::string> extract(std::string_view output) const override {
-    return final_math_answer(output.substr(0, output.find("\nProblem:")));
+    return final_math_answer(before_next_problem(output));
   }
   bool is_right(std::string_view extracted, const ReasoningProblem& problem) const override {
-    return same_math(extracted, problem.answer);
+    return same_math(extracted, problem.answer) || same_value(extracted, problem.answer);
   }
 };
 

@@ -30,8 +30,11 @@ class ReasoningSet {
   virtual ReasoningProblem problem(std::int64_t index) const = 0;
   /// What a chat model is told of the form of its answer.
   virtual std::string instruction() const = 0;
-  /// The final answer in an output; nullopt when it gives none.
+  /// The final answer in an output; nullopt when it gives none. What follows the first answered
+  /// problem does not count: a base model goes on with problems of its own.
   virtual std::optional<std::string> extract(std::string_view output) const = 0;
+  /// Whether it is right: numbers by their value ("$29.00" for 29), other answers of math500 by
+  /// the spelling rules of MATH (same_math).
   virtual bool is_right(std::string_view extracted, const ReasoningProblem& problem) const = 0;
   /// Name and content hash, for the run's description.
   virtual std::string identity() const = 0;

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "harness/base/error.h"
+#include "tasks/math_answer.h"
+#include "tasks/unicode.h"
 
 namespace niah::tasks {
 namespace {
@@ -65,15 +67,14 @@ WordProblem probe_problem(std::uint64_t seed, std::int64_t index) {
   return make_word_problem(rng, between(rng, 3, 6));
 }
 
-std::optional<std::int64_t> final_answer(std::string_view output) {
-  constexpr std::string_view kMarker = "The answer is ";
-  const std::size_t at = output.rfind(kMarker);
-  if (at == std::string_view::npos) return std::nullopt;
-  const std::string_view rest = output.substr(at + kMarker.size());
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  if (error != std::errc() || end == rest.data()) return std::nullopt;
-  return value;
+std::optional<std::string> final_answer(std::string_view output) {
+  constexpr std::string_view kMarker = "the answer is";
+  const std::size_t at = rfind_any_case(output, kMarker);
+  if (at == output.npos) return std::nullopt;
+  std::string_view rest = output.substr(at + kMarker.size());
+  // Some put it on a line of its own: "The answer is:\n\n\[\n\boxed{5}\n\]".
+  rest.remove_prefix(std::min(rest.find_first_not_of(" :*$\\[(\r\n"), rest.size()));
+  return first_number(rest.substr(0, rest.find('\n')));
 }
 
 std::string arithmetic_chain(CounterRng& rng, std::int64_t lines) {

@@ -28,8 +28,9 @@ WordProblem make_word_problem(CounterRng& rng, std::int64_t steps);
 /// stream that training never draws from.
 WordProblem probe_problem(std::uint64_t seed, std::int64_t index);
 
-/// The number after the last "The answer is ", or nullopt when there is none.
-std::optional<std::int64_t> final_answer(std::string_view output);
+/// The number that the last "The answer is" gives, as first_number writes it: on the same line, or
+/// on the next that holds anything. Nullopt when there is none.
+std::optional<std::string> final_answer(std::string_view output);
 
 /// One line of a running sum, several lines long: "5 + 3 = 8.\n8 - 2 = 6.\n".
 std::string arithmetic_chain(CounterRng& rng, std::int64_t lines);

@@ -119,6 +119,13 @@ class WordCount:
         return types.SimpleNamespace(input_ids=text.split())
 
 
+class TripleCount:
+    """Stands for a tokenizer whose tokens are three bytes, after one special token."""
+
+    def __call__(self, text):
+        return types.SimpleNamespace(input_ids=range(1 + (len(text.encode()) + 2) // 3))
+
+
 TEMPLATE = (
     "Some special magic {type_needle_v} are hidden within the following text. Make sure to memorize "
     "it. I will quiz you about the {type_needle_v} afterwards.\n{context}\nWhat are all the special "
@@ -126,11 +133,14 @@ TEMPLATE = (
 )
 
 
-def make_cell(prepare, corpus, task, length, samples):
+RULER_TAIL = " The special magic {type_needle_v} for {query} mentioned in the provided text are"
+
+
+def make_cell(prepare, corpus, task, length, samples, tokenizer=WordCount()):
     kind, key, value, counts = TASKS[task]
     haystack = corpus if kind == "essay" else prepare.get_haystack(type_haystack=kind)
     return prepare.generate_samples(
-        haystack, WordCount(), max_seq_length=length, template=TEMPLATE, type_haystack=kind,
+        haystack, tokenizer, max_seq_length=length, template=TEMPLATE, type_haystack=kind,
         type_needle_k=key, type_needle_v=value, num_samples=samples, **counts)
 
 
@@ -152,6 +162,73 @@ def sample_rows(prepare, corpus):
     random.seed(0)
     for task, length in [("s1", 900), ("s3", 1200), ("multiquery", 1300), ("s2", 2000)]:
         yield from rows_of_cell(make_cell(prepare, words, task, length, 500), "run", task, length)
+
+
+def short_rows(prepare, corpus):
+    """Cells at lengths where a step of 500 words does not fit, or fits some samples and not others.
+    "kept" is how many of 500 samples the harness keeps: none where it raises."""
+    words = " ".join(corpus.split()).split(" ")
+    runs = [("words", WordCount(), task, length)
+            for task in TASKS for length in (128, 180, 250, 691, 1024)]
+    runs += [("triples", TripleCount(), task, length) for task, length in (
+        ("s1", 250), ("s2", 700), ("s2", 1389), ("s3", 1024), ("s3", 2048), ("multikey_1", 700),
+        ("multikey_1", 1452), ("multikey_2", 244), ("multivalue", 1024), ("multiquery", 1482))]
+    for run, tokenizer, task, length in runs:
+        random.seed(3)
+        try:
+            rows = make_cell(prepare, words, task, length, 500, tokenizer)
+        except ValueError:
+            yield {"run": run, "task": task, "max_length": length, "kept": 0}
+            continue
+        for row in rows_of_cell(rows, run, task, length):
+            yield {**row, "kept": len(rows)}
+    # The samples that are left out move the stream for the next cell.
+    random.seed(0)
+    for task, length in [("s1", 252), ("multikey_1", 1454), ("s2", 700)]:
+        rows = make_cell(prepare, words, task, length, 500, TripleCount())
+        for row in rows_of_cell(rows, "triples run", task, length):
+            yield {**row, "kept": len(rows)}
+
+
+def ruler_rows(prepare, corpus):
+    """NVIDIA RULER's scripts/data/synthetic/niah.py: its sizes and its loop around the function that
+    lm_eval took over from it. No row where a sample never fits, for which RULER tries for ever."""
+    words = " ".join(corpus.split()).split(" ")
+    tokenizer = WordCount()
+    for task, (kind, key, value, counts) in TASKS.items():
+        for length in (250, 700, 1024, 1500, 2048):
+            arguments = {"num_needle_k": 1, "num_needle_v": 1, "num_needle_q": 1, **counts}
+            arguments["num_needle_k"] = max(arguments["num_needle_k"], arguments["num_needle_q"])
+
+            def make(units):
+                text, outputs, _ = prepare.generate_input_output(
+                    units, words * (units // len(words) + 1) if kind == "essay" else prepare.get_haystack(kind),
+                    type_haystack=kind, type_needle_k=key, type_needle_v=value,
+                    template=TEMPLATE + RULER_TAIL, random_seed=42, **arguments)
+                return text, outputs, len(tokenizer(text).input_ids)
+
+            random.seed(42)
+            step = 500 if kind == "essay" else 5
+            low, high, size = step, max(int((length / (make(step)[2] / step)) * 3), step * 2), None
+            while low <= high:
+                middle = (low + high) // 2
+                if make(middle)[2] + 128 <= length:
+                    size, low = middle, middle + 1
+                else:
+                    high = middle - 1
+            for index in range(SAMPLES):
+                units = size or step
+                for _ in range(200):
+                    text, outputs, tokens = make(units)
+                    if tokens + 128 <= length:
+                        break
+                    units -= step if units > step else 0
+                else:
+                    break
+                cut = text.rfind(RULER_TAIL[:10])
+                yield {"run": "words", "task": task, "max_length": length, "index": index,
+                       "outputs": outputs, "length": tokens + 128, "gen_prefix": text[cut + 1:],
+                       "input_sha256": hashlib.sha256(text[:cut].encode()).hexdigest()}
 
 
 def counter_stream(name):
@@ -193,6 +270,8 @@ def main():
     write("counter_rng.jsonl", counter_rows())
     write("string_match_all.jsonl", score_rows(common))
     write("lm_eval_words.jsonl", sample_rows(prepare, corpus))
+    write("lm_eval_short.jsonl", short_rows(prepare, corpus))
+    write("ruler_words.jsonl", ruler_rows(prepare, corpus))
 
 
 if __name__ == "__main__":

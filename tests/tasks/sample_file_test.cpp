@@ -144,6 +144,15 @@ TEST_F(SampleFiles, SayWhatIsWrongWithFileAndLine) {
   EXPECT_THAT(with("input", 7), HasSubstr("x.jsonl, line 2: "));
   EXPECT_THAT(with("task", "s9"), HasSubstr("s9"));
   EXPECT_THAT(with("index", -1), HasSubstr("index"));
+  // What JSON's own conversion would wrap or cut.
+  EXPECT_THAT(with("seed", -1), HasSubstr("'seed' is -1"));
+  EXPECT_THAT(with("length", 9223372036854775808U), HasSubstr("'length' is 9223372036854775808"));
+  EXPECT_THAT(with("needle", {1.5, 9}), HasSubstr("two whole numbers"));
+  EXPECT_THAT(with("needle", {-1, 9}), HasSubstr("'needle' is [-1, 9]"));
+  EXPECT_THAT(with("needle", {9, 5}), HasSubstr("'needle' is [9, 5]"));
+  EXPECT_THAT(with("needle", {5, 1000000}), HasSubstr("'needle' is [5, 1000000]"));
+  EXPECT_THAT(with("depth", 1e9), HasSubstr("percentage"));
+  EXPECT_THAT(with("outputs", {" "}), HasSubstr("an expected answer is empty"));
   EXPECT_THAT(refusal({{write("x.jsonl", good.dump() + "\n" + good.dump()), "", {}}}),
               HasSubstr("line 2: a second sample 0"));
   EXPECT_THAT(refusal({{write("x.jsonl", good.dump().substr(0, 500)), "", {}}}),
@@ -158,8 +167,12 @@ TEST_F(SampleFiles, SayWhatIsWrongWithFileAndLine) {
   EXPECT_THAT(refusal({{write("x.jsonl", ours), "s2", {}}}), HasSubstr("of protocol lm-eval"));
   doc["outputs"] = {"0000000"};
   EXPECT_THAT(refusal({{write("x.jsonl", doc.dump()), "s2", {}}}), HasSubstr("no needle"));
+  doc["outputs"] = {""};
+  EXPECT_THAT(refusal({{write("x.jsonl", doc.dump()), "s2", {}}}), HasSubstr("answer is empty"));
   doc["outputs"] = json::array();
   EXPECT_THAT(refusal({{write("x.jsonl", doc.dump()), "s2", {}}}), HasSubstr("expects no answer"));
+  doc["length"] = 18446744073709551615U;
+  EXPECT_THAT(refusal({{write("x.jsonl", doc.dump()), "s2", {}}}), HasSubstr("out of range"));
   doc.erase("input");
   EXPECT_THAT(refusal({{write("x.jsonl", doc.dump()), "s2", {}}}), HasSubstr("'input' is missing"));
 }

@@ -84,8 +84,8 @@ TEST(WordProblem, TheChainOfThoughtIsRight) {
   const std::regex step("(\\d+) ([+-]) (\\d+) = (\\d+)\\.");
   for (int i = 0; i < 300; ++i) {
     const WordProblem problem = probe_problem(1, i);
-    EXPECT_EQ(final_answer(problem.chain_of_thought), problem.answer);
-    EXPECT_EQ(final_answer(problem.direct), problem.answer);
+    EXPECT_EQ(final_answer(problem.chain_of_thought), std::to_string(problem.answer));
+    EXPECT_EQ(final_answer(problem.direct), std::to_string(problem.answer));
     std::int64_t last = -1;
     for (std::sregex_iterator
              at(problem.chain_of_thought.begin(), problem.chain_of_thought.end(), step),
@@ -110,11 +110,20 @@ TEST(WordProblem, ProbeIsAFunctionOfSeedAndIndex) {
 }
 
 TEST(FinalAnswer, IsTheLastOneStated) {
-  EXPECT_EQ(final_answer("The answer is 4.\nNo. The answer is 12.\n"), 12);
+  EXPECT_EQ(final_answer("The answer is 4.\nNo. The answer is 12.\n"), "12");
   EXPECT_EQ(final_answer("The answer is "), std::nullopt);
   EXPECT_EQ(final_answer("12"), std::nullopt);
-  EXPECT_EQ(final_answer("The answer is -3"), -3);
-  EXPECT_EQ(final_answer("The answer is 99999999999999999999"), std::nullopt);
+  EXPECT_EQ(final_answer("The answer is -3"), "-3");
+}
+
+TEST(FinalAnswer, IsReadWholeAndThroughItsMarks) {
+  EXPECT_EQ(final_answer("The answer is 99999999999999999999"), "99999999999999999999");
+  EXPECT_EQ(final_answer("The answer is 5.5."), "5.5") << "not 5";
+  EXPECT_EQ(final_answer("The answer is 1,000."), "1000") << "not 1";
+  EXPECT_EQ(final_answer("**The answer is: 7**"), "7");
+  EXPECT_EQ(final_answer("so the answer is $\\boxed{7}$."), "7");
+  EXPECT_EQ(final_answer("The answer is:\n\n\\[\n\\boxed{7}\n\\]"), "7");
+  EXPECT_EQ(final_answer("The answer is unknown.\n12 is a guess."), std::nullopt);
 }
 
 }  // namespace

@@ -1,0 +1,18 @@
+// Integers of JSON that are what they say.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace niah::tasks {
+
+/// Whether a value is an integer that a T can hold. The JSON library's own conversion wraps: it
+/// makes 2^64 - 1 of -1.
+template <typename T>
+bool is_integer_of(const nlohmann::json& value) {
+  if (value.is_number_unsigned()) return std::in_range<T>(value.get<std::uint64_t>());
+  return value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
+}
+
+}  // namespace niah::tasks

@@ -1,0 +1,11 @@
+// libFuzzer target: any bytes as a model's output. Nothing may come out but an answer.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "tests/tasks/read_answer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  niah::tasks::test::read_every_way({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
