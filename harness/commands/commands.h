@@ -22,8 +22,8 @@ CLI::App* add_command(CLI::App& program, const std::string& name, const std::str
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
-/// An option for an integer of that range, which is also what it is before. CLI11 alone would let -1
-/// wrap and 2^64 saturate.
+/// An option for an integer of that range; `value` is the default. CLI11 alone would let -1 wrap and
+/// 2^64 saturate.
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
                          IntegerRange range, const std::string& description);
 /// The same for a seed: an integer of at least 0.

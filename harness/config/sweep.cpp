@@ -78,7 +78,8 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
       break;
   }
   Words words = restoration_words(variant.restore);
-  words.text = fmt::format("{} with {}{}", fine_tune, words.text, parts_text(variant.restore, ", "));
+  words.text =
+      fmt::format("{} with {}{}", fine_tune, words.text, parts_text(variant.restore, ", "));
   return words;
 }
 

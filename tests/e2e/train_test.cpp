@@ -25,7 +25,8 @@ const std::string kZoo = std::string(NIAH_SOURCE_DIR) + "/models/zoo";
 void train_and_kill(const std::string& recipe, const fs::path& out) {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::execl(NIAH_PROGRAM, "niah", "train", recipe.c_str(), "--quiet", "--out", out.c_str(), nullptr);
+    ::execl(NIAH_PROGRAM, "niah", "train", recipe.c_str(), "--quiet", "--out", out.c_str(),
+            nullptr);
     ::_exit(127);
   }
   const fs::path state = out.string() + ".work/state.safetensors";
@@ -47,7 +48,8 @@ TEST(Train, KilledAndContinuedItGivesWhatOneRunGives) {
   ASSERT_EQ(first.code, 0) << first.output;
   train_and_kill(recipe.string(), twice);
   ASSERT_FALSE(fs::exists(twice)) << "it was to be killed on its way";
-  const Outcome second = niah("train " + recipe.string() + " --quiet --out " + twice.string() + "/");
+  const Outcome second =
+      niah("train " + recipe.string() + " --quiet --out " + twice.string() + "/");
   ASSERT_EQ(second.code, 0) << second.output;
   EXPECT_THAT(second.output, testing::HasSubstr("continuing tune after step "));
   for (const char* file : {"model.safetensors", "gradient_locality.json"})

@@ -40,8 +40,8 @@ TEST(Numbers, TheWholeTextIsOneIntegerOfTheRange) {
   EXPECT_EQ(parse_integer("42"), 42);
   EXPECT_EQ(parse_integer("-7"), -7);
   EXPECT_EQ(parse_integer("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
-  for (const char* bad : {"", "-", "+1", " 1", "1 ", "01", "1.0", "1e3", "0x10", "9223372036854775808",
-                          "18446744073709551616", "1a", "--1"})
+  for (const char* bad : {"", "-", "+1", " 1", "1 ", "01", "1.0", "1e3", "0x10",
+                          "9223372036854775808", "18446744073709551616", "1a", "--1"})
     EXPECT_EQ(parse_integer(bad), std::nullopt) << bad;
   EXPECT_EQ(parse_integer("0", {1, 5}), std::nullopt);
   EXPECT_EQ(parse_integer("5", {1, 5}), 5);

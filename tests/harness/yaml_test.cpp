@@ -123,7 +123,7 @@ TEST(Yaml, WhatIsNestedOrRepeatedBeyondUseIsOneLine) {
                                   "a: " + std::string(100'000, '{')})
     EXPECT_THAT(refusal(text, nothing), HasSubstr("c.yaml:")) << text.substr(0, 10);
   std::string steps;
-  for (int i = 0; i < 20'000; ++i) steps += std::string(static_cast<std::size_t>(i % 400), ' ') + "- \n";
+  for (std::size_t i = 0; i < 20'000; ++i) steps += std::string(i % 400, ' ') + "- \n";
   refusal("a:\n" + steps, nothing);
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 10; ++i) {
