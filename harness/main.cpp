@@ -1,4 +1,5 @@
 // niah: does this model still find what it read?
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <exception>
@@ -25,6 +26,49 @@ CLI::Option* add_repeated(CLI::App& command, const std::string& name,
   return command.add_option(name, values, description)->allow_extra_args(false);
 }
 
+namespace {
+
+/// The value of an option, or an error that names what was expected.
+template <typename Value>
+Value expect(const std::optional<Value>& value, const std::string& name, const std::string& text,
+             const std::string& expected) {
+  if (value) return *value;
+  throw CLI::ValidationError(
+      name, fmt::format("expected {}, got '{}'", expected, valid_utf8(text.substr(0, 60))));
+}
+
+}  // namespace
+
+CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
+                         IntegerRange range, const std::string& description) {
+  const auto take = [&value, name, range](const std::string& text) {
+    value = expect(parse_integer(text, range), name, text, range_text(range));
+  };
+  return command.add_option_function<std::string>(name, take, description)
+      ->type_name("INT")
+      ->default_str(std::to_string(value));
+}
+
+CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string& description) {
+  const auto take = [&seed](const std::string& text) {
+    seed = static_cast<std::uint64_t>(
+        expect(parse_integer(text, kNotNegative), "--seed", text, range_text(kNotNegative)));
+  };
+  return command.add_option_function<std::string>("--seed", take, description)
+      ->type_name("INT")
+      ->default_str(std::to_string(seed));
+}
+
+CLI::Option* add_number(CLI::App& command, const std::string& name, double& value,
+                        NumberRange range, const std::string& description) {
+  const auto take = [&value, name, range](const std::string& text) {
+    value = expect(parse_number(text, range), name, text, range_text(range));
+  };
+  return command.add_option_function<std::string>(name, take, description)
+      ->type_name("NUMBER")
+      ->default_str(fmt::format("{:g}", value));
+}
+
 void add_device_option(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
       ->capture_default_str();
@@ -35,6 +79,18 @@ namespace {
 int fail(ExitCode code, const char* message) {
   say("niah: {}\n", message);
   return static_cast<int>(code);
+}
+
+/// An error that nobody gave words of its own: said with the command that ran into it, and without
+/// the stack frames that libtorch adds.
+int fail_unforeseen(int argc, char** argv, const std::string& what) {
+  constexpr std::size_t kLongest = 400;
+  std::string command = "niah";
+  for (int i = 1; i < argc; ++i) command += fmt::format(" {}", argv[i]);
+  if (command.size() > kLongest) command = command.substr(0, kLongest) + " ...";
+  const std::string line = what.substr(0, what.find('\n'));
+  return fail(ExitCode::kNotMeasured,
+              valid_utf8(fmt::format("running `{}`: {}", command, line)).c_str());
 }
 
 /// A did_you_mean ends in its own question mark.
@@ -116,8 +172,11 @@ int guarded_run(int argc, char** argv) {
     return fail(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return fail(ExitCode::kNotMeasured, "out of memory");
+  } catch (const c10::Error& error) {
+    return fail_unforeseen(argc, argv,
+                           fmt::format("libtorch: {}", error.what_without_backtrace()));
   } catch (const std::exception& error) {
-    return fail(ExitCode::kNotMeasured, error.what());
+    return fail_unforeseen(argc, argv, error.what());
   }
 }
 

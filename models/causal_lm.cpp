@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include <charconv>
+#include "harness/base/numbers.h"
 
 namespace niah::models {
 
@@ -33,11 +33,8 @@ std::string layer_pattern(const ModelInfo& info) {
 std::optional<std::int64_t> layer_of(std::string_view tensor) {
   constexpr std::string_view kPrefix = "model.layers.";
   if (!tensor.starts_with(kPrefix)) return std::nullopt;
-  std::int64_t layer = 0;
   const std::string_view rest = tensor.substr(kPrefix.size());
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
-  if (error != std::errc()) return std::nullopt;
-  return layer;
+  return parse_integer(rest.substr(0, rest.find('.')), kNotNegative);
 }
 
 at::Tensor as_sequence(const std::vector<std::int64_t>& ids) {

@@ -5,10 +5,10 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
-#include <charconv>
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
@@ -17,26 +17,16 @@
 #endif
 
 namespace niah::models {
-namespace {
-
-/// The number behind "cuda:"; nullopt when it is none.
-std::optional<std::int64_t> index_of(std::string_view text) {
-  std::int64_t index = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || index < 0)
-    return std::nullopt;
-  return index;
-}
-
-}  // namespace
 
 at::Device find_device(const std::string& name) {
   const auto count = static_cast<std::int64_t>(torch::cuda::device_count());
   if (name == "cpu" || (name == "auto" && count == 0)) return at::kCPU;
   if (name == "auto" || name == "cuda") return find_device("cuda:0");
   constexpr std::string_view kCuda = "cuda:";
-  const auto index = name.starts_with(kCuda) ? index_of(std::string_view(name).substr(kCuda.size()))
-                                             : std::nullopt;
+  const auto index =
+      name.starts_with(kCuda)
+          ? parse_integer(std::string_view(name).substr(kCuda.size()), kNotNegative)
+          : std::nullopt;
   if (!index)
     throw UsageError(fmt::format("device '{}': auto, cpu, cuda or cuda:N was expected{}",
                                  valid_utf8(name), did_you_mean(name, {"auto", "cpu", "cuda"})));

@@ -36,13 +36,15 @@ std::string recovered_interval(const Recovery& recovery) {
   return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
 }
 
-/// The run's variant of that name whose model is `model`, or of the first model when the published
-/// model is not in the run.
-const Cell* our_cell(const Results& results, const PublishedFigure& figure, const char* name) {
-  const std::vector<std::string> models = models_of(results.run);
-  if (models.empty()) return nullptr;
-  const bool same = has_model(results.run, figure.model);
-  const VariantInfo* variant = find_variant(results.run, same ? figure.model : models[0], name);
+/// The run's model to stand beside a figure: the published one, or else the run's first.
+std::string our_model(const RunInfo& run, const PublishedFigure& figure) {
+  const std::vector<std::string> models = models_of(run);
+  return has_model(run, figure.model) || models.empty() ? figure.model : models.front();
+}
+
+/// The cell of `variant` that the figure is of, or nullptr.
+const Cell* our_cell(const Results& results, const PublishedFigure& figure,
+                     const VariantInfo* variant) {
   if (variant == nullptr) return nullptr;
   const std::size_t at = figure.cell.find('@');
   for (const Cell& cell : results.cells) {
@@ -69,9 +71,9 @@ std::vector<PublishedFigure> figures_for(const RunInfo& run) {
 
 /// "56.2, −2.1 (−5.0 to +0.9)": our recall, and by how much it differs from the published one, with
 /// Wilson's interval around ours; only for the same model.
-std::string beside(const Results& results, const PublishedFigure& figure, const char* name,
-                   const std::optional<double>& published) {
-  const Cell* cell = our_cell(results, figure, name);
+std::string beside(const Results& results, const PublishedFigure& figure,
+                   const VariantInfo* variant, const std::optional<double>& published) {
+  const Cell* cell = our_cell(results, figure, variant);
   if (cell == nullptr || cell->n == 0) return kNone;
   if (!published || !has_model(results.run, figure.model)) return percent(cell->recall());
   const Interval interval = cell->interval();
@@ -217,12 +219,16 @@ Table published_table(const Results& results) {
                {"qk", Align::kRight, kOurs},
                {"source", Align::kLeft}},
               {}};
-  for (const PublishedFigure& figure : figures_for(results.run))
+  for (const PublishedFigure& figure : figures_for(results.run)) {
+    const RunInfo& run = results.run;
+    const std::string model = our_model(run, figure);
     table.add_row({figure.model, figure.cell, number_or_gap(figure.base, 1),
                    number_or_gap(figure.sft, 1), number_or_gap(figure.qk, 1),
-                   beside(results, figure, "base", figure.base),
-                   beside(results, figure, "sft", figure.sft),
-                   beside(results, figure, "qk", figure.qk), figure.source});
+                   beside(results, figure, find_role(run, model, Role::kBase), figure.base),
+                   beside(results, figure, find_role(run, model, Role::kTuned), figure.sft),
+                   beside(results, figure, find_method(run, model, "qk"), figure.qk),
+                   figure.source});
+  }
   return table;
 }
 

@@ -94,7 +94,7 @@ std::optional<Recovered> pooled_recovery(const Analysis& analysis, const Variant
 /// The restoration that the answer is about; the others follow below it.
 const VariantInfo* first_restored(const RunInfo& run, const std::string& model) {
   const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
-    return v.model == model && role_of(v) == Role::kRestored;
+    return v.model == model && v.role == Role::kRestored;
   });
   return at == run.variants.end() ? nullptr : &*at;
 }
@@ -106,7 +106,8 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
     if (!sentence.empty()) text += (text.empty() ? "" : " ") + sentence;
   };
   for (const VariantInfo& variant : results.run.variants) {
-    if (variant.model != model || role_of(variant) != Role::kFineTuned) continue;
+    const bool may_lose = variant.role == Role::kTuned || variant.role == Role::kControl;
+    if (variant.model != model || !may_lose) continue;
     const Losses losses = losses_of(results, analysis, variant);
     if (losses.cells > 0) add(loss_words(results, variant, losses));
   }
@@ -177,7 +178,7 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   const VariantInfo* first = first_restored(results.run, model);
   std::string text;
   for (const VariantInfo& variant : results.run.variants) {
-    if (variant.model != model || role_of(variant) != Role::kRestored || &variant == first)
+    if (variant.model != model || variant.role != Role::kRestored || &variant == first)
       continue;
     const auto recovered = pooled_recovery(analysis, variant);
     if (!recovered) continue;

@@ -79,8 +79,9 @@ std::vector<Comparison> compare_all(const Results& results) {
     const VariantInfo* variant = find_variant(results.run, cell.variant);
     if (variant == nullptr) continue;
     add(cell, reference_of(results.run, *variant));
-    const VariantInfo* sft = find_variant(results.run, variant->model, "sft");
-    if (sft != nullptr && role_of(*variant) == Role::kRestored) add(cell, *sft);
+    if (variant->role != Role::kRestored) continue;
+    const VariantInfo* tuned = find_variant(results.run, variant->model, variant->fine_tune);
+    if (tuned != nullptr) add(cell, *tuned);
   }
   adjust_by_family(out);
   return out;
@@ -114,10 +115,10 @@ std::vector<Recovery> recover_all(const Results& results) {
   std::vector<Recovery> out;
   for (const Cell& cell : results.cells) {
     const VariantInfo* variant = find_variant(results.run, cell.variant);
-    if (cell.kind != "recall" || variant == nullptr || role_of(*variant) != Role::kRestored)
+    if (cell.kind != "recall" || variant == nullptr || variant->role != Role::kRestored)
       continue;
-    const VariantInfo* base = find_variant(results.run, variant->model, "base");
-    const VariantInfo* sft = find_variant(results.run, variant->model, "sft");
+    const VariantInfo* base = find_variant(results.run, variant->model, variant->restored_from);
+    const VariantInfo* sft = find_variant(results.run, variant->model, variant->fine_tune);
     if (base == nullptr || sft == nullptr) continue;
     const Cell* base_cell = results.recall_cell(base->fingerprint, cell.task, cell.length);
     const Cell* sft_cell = results.recall_cell(sft->fingerprint, cell.task, cell.length);

@@ -103,7 +103,7 @@ struct Analysis {
   const Comparison* find(const Cell& cell, const std::string& reference) const;
 };
 
-/// Compares each variant with its reference, and each restoration with its fine-tune ("sft"); says
+/// Compares each variant with its reference, and each restoration with its fine-tune; says
 /// what restorations recovered; tests trends. Deterministic.
 Analysis analyse(const Results& results);
 

@@ -48,14 +48,32 @@ void to_json(nlohmann::json& json, const Record& record);
 /// Throws DataError naming the field that is missing, unknown, ill-typed or out of range.
 void from_json(const nlohmann::json& json, Record& record);
 
+/// A variant's part in the comparison. The config says it; a name says nothing.
+enum class Role {
+  kBase,      ///< the model before the fine-tune
+  kTuned,     ///< the fine-tune that the run is about
+  kControl,   ///< another checkpoint to compare with
+  kRestored,  ///< the fine-tune with some weights put back
+};
+
+/// "base", "tuned", "control", "restored".
+const char* role_name(Role role);
+/// The role of that name, or nullopt.
+std::optional<Role> parse_role(std::string_view name);
+
 /// A variant as reports show it.
 struct VariantInfo {
   std::string fingerprint;  ///< what records carry
   std::string model;        ///< the pair's name in the config
   std::string name;         ///< "base", "sft", "qk", "qk-pro", "direct-sft", ...
-  /// "QK-Restore: W_Q and W_K of the softmax layers from base". What stands before the first ": "
-  /// is the name that people read.
-  std::string description;
+  std::string description;  ///< "QK-Restore: W_Q and W_K of the softmax layers from base"
+  Role role = Role::kControl;
+  /// What people read. Empty: what the description has before its first ": ", or else the name.
+  std::string label{};
+  /// Of a restoration: the names of the model's variants that weights were taken from and that they
+  /// were put back into; empty where the run does not have that variant.
+  std::string restored_from{}, fine_tune{};
+  std::string method{};  ///< of a restoration: "qk", "qk-pro lambda 0.1"; empty where not known
 };
 
 /// What a run's plan asks of every variant in one cell.

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "harness/base/text.h"
 #include "reports/json_fields.h"
 #include "reports/record.h"
 
@@ -13,17 +15,62 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::array<std::pair<Role, const char*>, 4> kRoles = {{{Role::kBase, "base"},
+                                                                 {Role::kTuned, "tuned"},
+                                                                 {Role::kControl, "control"},
+                                                                 {Role::kRestored, "restored"}}};
+
 json to_json_variant(const VariantInfo& variant) {
-  return {{"fingerprint", variant.fingerprint},
-          {"model", variant.model},
-          {"name", variant.name},
-          {"description", variant.description}};
+  json out = {{"fingerprint", variant.fingerprint},
+              {"model", variant.model},
+              {"name", variant.name},
+              {"description", variant.description},
+              {"role", role_name(variant.role)}};
+  const auto add = [&](const char* key, const std::string& value) {
+    if (!value.empty()) out[key] = value;
+  };
+  add("label", variant.label);
+  add("restored_from", variant.restored_from);
+  add("fine_tune", variant.fine_tune);
+  add("method", variant.method);
+  return out;
+}
+
+/// Runs written before the config said roles had only names to go by. For reading those alone.
+void take_role_from_name(VariantInfo& variant) {
+  if (variant.name == "base") {
+    variant.role = Role::kBase;
+  } else if (variant.name.find("sft") != std::string::npos) {
+    variant.role = variant.name == "sft" ? Role::kTuned : Role::kControl;
+  } else {
+    variant.role = Role::kRestored;
+    variant.restored_from = "base";
+    variant.fine_tune = "sft";
+    variant.method = variant.name;
+  }
 }
 
 VariantInfo to_variant(const json& json) {
   FieldReader read(json, "a variant of the run's description");
-  return {read.text("fingerprint"), read.text("model"), read.text("name"),
-          read.text("description")};
+  VariantInfo variant{read.text("fingerprint"), read.text("model"), read.text("name"),
+                      read.text("description")};
+  if (!json.contains("role")) {
+    take_role_from_name(variant);
+    return variant;
+  }
+  const std::string role = read.text("role");
+  const auto known = parse_role(role);
+  if (!known)
+    throw DataError(
+        fmt::format("reading a variant of the run's description: the role is \"{}\", base, tuned, "
+                    "control or restored was expected",
+                    valid_utf8(role.substr(0, 40))));
+  variant.role = *known;
+  variant.label = read.text_or("label", "");
+  variant.restored_from = read.text_or("restored_from", "");
+  variant.fine_tune = read.text_or("fine_tune", "");
+  variant.method = read.text_or("method", "");
+  return variant;
 }
 
 json to_json_planned(const PlannedCell& cell) {
@@ -97,6 +144,18 @@ void refuse_repeated_fingerprints(const std::vector<VariantInfo>& variants) {
 }
 
 }  // namespace
+
+const char* role_name(Role role) {
+  const auto at = std::find_if(kRoles.begin(), kRoles.end(),
+                               [&](const auto& known) { return known.first == role; });
+  return at->second;
+}
+
+std::optional<Role> parse_role(std::string_view name) {
+  for (const auto& [role, text] : kRoles)
+    if (name == text) return role;
+  return std::nullopt;
+}
 
 void from_json(const json& json, GradientCurve& curve) {
   constexpr double kLargest = std::numeric_limits<double>::max();

@@ -7,18 +7,26 @@ namespace {
 
 constexpr std::size_t kLongestLabel = 32;
 
-/// What the description has before its first ": ", when that is short; or else the name.
 std::string plain_label(const VariantInfo& variant) {
-  const std::size_t colon = variant.description.find(": ");
-  const bool named = colon != std::string::npos && colon > 0 && colon <= kLongestLabel;
-  return named ? variant.description.substr(0, colon) : variant.name;
+  if (!variant.label.empty()) return variant.label;
+  const std::string said = label_in(variant.description);
+  return said.empty() ? variant.name : said;
+}
+
+const VariantInfo* find_of_model(const RunInfo& run, const std::string& model,
+                                 const auto& matches) {
+  const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
+    return v.model == model && matches(v);
+  });
+  return at == run.variants.end() ? nullptr : &*at;
 }
 
 }  // namespace
 
-Role role_of(const VariantInfo& variant) {
-  if (variant.name == "base") return Role::kBase;
-  return variant.name.find("sft") != std::string::npos ? Role::kFineTuned : Role::kRestored;
+std::string label_in(const std::string& description) {
+  const std::size_t colon = description.find(": ");
+  const bool said = colon != std::string::npos && colon <= kLongestLabel;
+  return said ? description.substr(0, colon) : "";
 }
 
 std::string label_of(const RunInfo& run, const VariantInfo& variant) {
@@ -39,17 +47,25 @@ const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerpri
 
 const VariantInfo* find_variant(const RunInfo& run, const std::string& model,
                                 const std::string& name) {
-  const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
-    return v.model == model && v.name == name;
+  return find_of_model(run, model, [&](const VariantInfo& v) { return v.name == name; });
+}
+
+const VariantInfo* find_role(const RunInfo& run, const std::string& model, Role role) {
+  return find_of_model(run, model, [&](const VariantInfo& v) { return v.role == role; });
+}
+
+const VariantInfo* find_method(const RunInfo& run, const std::string& model,
+                               const std::string& method) {
+  return find_of_model(run, model, [&](const VariantInfo& v) {
+    return v.role == Role::kRestored && v.method == method;
   });
-  return at == run.variants.end() ? nullptr : &*at;
 }
 
 const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant) {
-  if (const VariantInfo* base = find_variant(run, variant.model, "base")) return *base;
-  const auto first = std::find_if(run.variants.begin(), run.variants.end(),
-                                  [&](const VariantInfo& v) { return v.model == variant.model; });
-  return first == run.variants.end() ? variant : *first;
+  if (const VariantInfo* base = find_role(run, variant.model, Role::kBase)) return *base;
+  const VariantInfo* first =
+      find_of_model(run, variant.model, [](const VariantInfo&) { return true; });
+  return first == nullptr ? variant : *first;
 }
 
 bool has_model(const RunInfo& run, const std::string& model) {

@@ -7,19 +7,11 @@
 
 namespace niah::reports {
 
-/// A variant's part in the comparison.
-enum class Role {
-  kBase,       ///< the model before the fine-tune
-  kFineTuned,  ///< a fine-tune, the subject of the run ("sft") or a control ("direct-sft")
-  kRestored,   ///< the fine-tune with some weights put back
-};
+/// What a description has before its first ": " when that is short, or else "".
+std::string label_in(const std::string& description);
 
-/// By the variant's name: "base"; any name with "sft" in it; everything else.
-Role role_of(const VariantInfo& variant);
-
-/// The variant as people read it: what its description has before the first ": " when that is
-/// short, or else its name; both, where two variants of a model would read the same. With several
-/// models in the run the model's name comes first.
+/// The variant as people read it: its label, and its name, too, where two variants of a model would
+/// read the same. With several models in the run the model's name comes first.
 std::string label_of(const RunInfo& run, const VariantInfo& variant);
 
 /// The variant with this fingerprint, or nullptr.
@@ -28,6 +20,13 @@ const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerpri
 /// The variant of `model` with this name, or nullptr.
 const VariantInfo* find_variant(const RunInfo& run, const std::string& model,
                                 const std::string& name);
+
+/// The variant of `model` with this role, the first of several, or nullptr.
+const VariantInfo* find_role(const RunInfo& run, const std::string& model, Role role);
+
+/// The restoration of `model` that put back just that ("qk"), or nullptr.
+const VariantInfo* find_method(const RunInfo& run, const std::string& model,
+                               const std::string& method);
 
 /// What `variant` is compared with: its model's base, or else its model's first variant. May be the
 /// variant itself.

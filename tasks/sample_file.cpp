@@ -12,8 +12,10 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/numbers.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/base/units.h"
 #include "tasks/json_integer.h"
 #include "tasks/protocols.h"
 #include "tasks/task.h"
@@ -79,9 +81,7 @@ std::optional<std::int64_t> length_of_path(const std::filesystem::path& path) {
   std::optional<std::int64_t> length;
   for (const auto& part : path.parent_path()) {
     const std::string name = part.string();
-    const bool digits = !name.empty() && name.size() < 9 &&
-                        name.find_first_not_of("0123456789") == std::string::npos;
-    if (digits) length = std::stoll(name);
+    if (const auto number = parse_integer(name, {1, kLongestLength})) length = *number;
   }
   return length;
 }

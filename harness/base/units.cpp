@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
+
+#include "harness/base/numbers.h"
 
 namespace niah {
 
@@ -12,11 +13,8 @@ std::optional<std::int64_t> parse_length(std::string_view text) {
   if (!text.empty() && (text.back() == 'K' || text.back() == 'k')) unit = 1024;
   if (!text.empty() && (text.back() == 'M' || text.back() == 'm')) unit = 1024 * 1024;
   if (unit != 1) text.remove_suffix(1);
-  if (text.empty() || text.size() > 12 || text.front() == '0') return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value <= 0) return std::nullopt;
-  return value * unit;
+  const auto value = parse_integer(text, {1, kLongestLength / unit});
+  return value ? std::optional(*value * unit) : std::nullopt;
 }
 
 std::string format_length(std::int64_t tokens) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/base/numbers.h"
 
 namespace niah {
 
@@ -20,6 +21,16 @@ CLI::App* add_command(CLI::App& program, const std::string& name, const std::str
 /// An option that may be given several times, one value each: what follows is not taken for more.
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
+
+/// An option for an integer of that range; `value` is the default. CLI11 alone would let -1 wrap and
+/// 2^64 saturate.
+CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
+                         IntegerRange range, const std::string& description);
+/// The same for a seed: an integer of at least 0.
+CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string& description);
+/// The same for a number.
+CLI::Option* add_number(CLI::App& command, const std::string& name, double& value,
+                        NumberRange range, const std::string& description);
 
 /// --device, as runtime.device.
 void add_device_option(CLI::App& command, std::string& device);

@@ -186,14 +186,14 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
                     "Compare the files only, run nothing");
   command->add_option("--task", arguments->task, "Task of the prompts")->capture_default_str();
   command->add_option("--length", arguments->length, "Tokens of a prompt")->capture_default_str();
-  command->add_option("--samples", arguments->samples, "Number of prompts")->capture_default_str();
-  command->add_option("--seed", arguments->seed, "Seed of the prompts")->capture_default_str();
+  add_integer(*command, "--samples", arguments->samples, kSampleCount, "Number of prompts");
+  add_seed(*command, arguments->seed, "Seed of the prompts");
   command->add_option("--tokenizer", arguments->tokenizer, "Tokenizer (default: that of --pre)");
   command
       ->add_option("--haystack", arguments->haystack,
                    "kjv, prose, a folder of .txt files, or a text file")
       ->capture_default_str();
-  command->add_option("--lambda", arguments->lambda, "Ridge of qk-pro")->capture_default_str();
+  add_number(*command, "--lambda", arguments->lambda, {.low = 0}, "Ridge of qk-pro");
   command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
   add_device_option(*command, arguments->device);
   add_repeated(*command, "--override", arguments->overrides,

@@ -160,7 +160,6 @@ struct SelftestArguments {
 };
 
 ExitCode run_selftest(const SelftestArguments& arguments) {
-  if (arguments.options.chunk < 1) throw UsageError("--chunk: at least 1 was expected");
   const auto model = arguments.model.load();
   bool good = true;
   for (const models::SelftestCheck& check : models::selftest(*model, arguments.options)) {
@@ -188,10 +187,10 @@ void add_verify_command(CLI::App& program, Command& chosen) {
       "niah verify my-checkpoint --golden golden.safetensors");
   add_model_options(*command, arguments->model);
   command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")->required();
-  command->add_option("--tolerance", arguments->tolerance, "Largest difference of a logit (fp32)")
-      ->capture_default_str();
-  command->add_option("--chunk", arguments->chunk, "Prefill in pieces of so many tokens (0: whole)")
-      ->capture_default_str();
+  add_number(*command, "--tolerance", arguments->tolerance, {.low = 0},
+             "Largest difference of a logit (fp32)");
+  add_integer(*command, "--chunk", arguments->chunk, {0, kLongestLength},
+              "Prefill in pieces of so many tokens (0: whole)");
   add_runtime_options(*command, arguments->model);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_verify(*arguments); }; });
@@ -205,8 +204,8 @@ void add_selftest_command(CLI::App& program, Command& chosen) {
       "token, past 32K?",
       "niah selftest models/zoo/base");
   add_model_options(*command, arguments->model);
-  command->add_option("--chunk", arguments->options.chunk, "Prefill chunk, in tokens")
-      ->capture_default_str();
+  add_integer(*command, "--chunk", arguments->options.chunk, {1, kLongestLength},
+              "Prefill chunk, in tokens");
   add_runtime_options(*command, arguments->model);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_selftest(*arguments); }; });

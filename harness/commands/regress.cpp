@@ -22,18 +22,10 @@ struct RegressArguments {
 };
 
 reports::GateOptions gate_options(const RegressArguments& arguments) {
-  const auto share = [](const char* option, double points) {
-    if (points < 0 || points > 100)
-      throw UsageError(
-          fmt::format("{} {}: points between 0 and 100 were expected", option, points));
-    return points / 100;
-  };
   reports::GateOptions options;
-  options.max_drop = share("--max-drop", arguments.max_drop);
-  options.detectable = share("--detectable", arguments.detectable);
+  options.max_drop = arguments.max_drop / 100;
+  options.detectable = arguments.detectable / 100;
   options.allow_fewer_samples = arguments.allow_fewer_samples;
-  if (arguments.alpha <= 0 || arguments.alpha >= 1)
-    throw UsageError(fmt::format("--alpha {}: a probability was expected", arguments.alpha));
   options.alpha = arguments.alpha;
   return options;
 }
@@ -111,17 +103,12 @@ void add_regress_command(CLI::App& program, Command& chosen) {
   command->add_option("--baseline", arguments->baseline, "results.json, or a run folder")
       ->required();
   command->add_option("--current", arguments->current, "Run folder, or results.json")->required();
-  command
-      ->add_option("--max-drop", arguments->max_drop,
-                   "A drop of so many points or fewer never fails")
-      ->capture_default_str();
-  command
-      ->add_option("--alpha", arguments->alpha, "Chance of a false alarm, over all cells and bands")
-      ->capture_default_str();
-  command
-      ->add_option("--detectable", arguments->detectable,
-                   "A cell that would miss a drop of so many points is inconclusive")
-      ->capture_default_str();
+  add_number(*command, "--max-drop", arguments->max_drop, {0, 100},
+             "A drop of so many points or fewer never fails");
+  add_number(*command, "--alpha", arguments->alpha, {0, 1, /*open_low=*/true, /*open_high=*/true},
+             "Chance of a false alarm, over all cells and bands");
+  add_number(*command, "--detectable", arguments->detectable, {0, 100},
+             "A cell that would miss a drop of so many points is inconclusive");
   command->add_flag("--allow-fewer-samples", arguments->allow_fewer_samples,
                     "The run may have only some of the baseline's samples");
   command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell");

@@ -54,12 +54,11 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();
   command->add_option("--method", arguments->method, "qk, qk-pro, qk-pro-exact, q, k or v")
       ->required();
-  command->add_option("--lambda", options.restore.lambda, "Ridge of qk-pro")->capture_default_str();
+  add_number(*command, "--lambda", options.restore.lambda, {.low = 0}, "Ridge of qk-pro");
   command->add_option("--layers", arguments->layers,
                       "Softmax layers to restore, such as 2,5-8 (default: all)");
-  command
-      ->add_option("--alpha", options.restore.alpha, "How far: 0 is the fine-tune, 1 is restored")
-      ->capture_default_str();
+  add_number(*command, "--alpha", options.restore.alpha, {0, 1},
+             "How far: 0 is the fine-tune, 1 is restored");
   command->add_flag("--windows", options.restore.windows, "Sliding-window layers, too");
   command->add_flag("--linear", options.linear,
                     "The linear layers' projections, too (q, k, v, qk)");

@@ -121,6 +121,7 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
     add_config_override(model.override, text);
   std::erase_if(model.variants,
                 [](const VariantConfig& v) { return v.kind == VariantKind::kCheckpoint; });
+  describe_plainly(model);
   sweep.name = arguments.family;
   sweep.title = fmt::format(
       "Recall of {} before and after its fine-tune, and with Q and K restored", arguments.family);

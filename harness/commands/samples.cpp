@@ -118,7 +118,6 @@ ExitCode run_generate(const GenerateArguments& arguments) {
   if (!length)
     throw UsageError(
         fmt::format("--length '{}': a length such as 4096 or 4K was expected", arguments.length));
-  if (arguments.samples < 1) throw UsageError("--samples: at least 1 was expected");
   const auto tokenizer = models::open_tokenizer(arguments.tokenizer);
   const auto spec = protocol_spec(arguments.protocol, arguments.seed,
                                   tasks::open_haystack(haystack_spec(arguments)), tokenizer);
@@ -142,8 +141,8 @@ void add_generate_command(CLI::App& program, Command& chosen) {
                    "s1, s2, s3, multikey_1 to _3, multivalue, multiquery, absent")
       ->required();
   command->add_option("--length", arguments->length, "Nominal tokens: 4096, 4K, ...")->required();
-  command->add_option("--samples", arguments->samples, "How many")->capture_default_str();
-  command->add_option("--seed", arguments->seed, "Seed")->capture_default_str();
+  add_integer(*command, "--samples", arguments->samples, kSampleCount, "How many");
+  add_seed(*command, arguments->seed, "Seed");
   command->add_option("--tokenizer", arguments->tokenizer, "Checkpoint folder or tokenizer file")
       ->required();
   command

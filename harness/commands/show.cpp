@@ -191,9 +191,7 @@ void add_replay_command(CLI::App& program, Command& chosen) {
       "Ask one sample of a run again, alone (exit 1: the answer is not the recorded one)",
       "niah replay runs/reproduce s2@64K#7 --variant sft", *arguments);
   command->add_option("--variant", arguments->variant, "Only this variant: base, sft, qk ...");
-  command->add_option("--top", arguments->top, "Likeliest first tokens to show")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_integer(*command, "--top", arguments->top, {1, 1000}, "Likeliest first tokens to show");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });
 }

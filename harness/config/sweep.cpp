@@ -9,8 +9,10 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "reports/variants.h"
 #include "tasks/corpus/reasoning_set.h"
 #include "tasks/protocol.h"
 
@@ -19,49 +21,89 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What a config may ask for; configs/reference.yaml says it, too.
+constexpr NumberRange kHalfWidth{0, 0.5, /*open_low=*/true, /*open_high=*/true};
+constexpr IntegerRange kThreads{1, 4096};
+constexpr IntegerRange kPassTokens{1, std::int64_t{1} << 24};
+constexpr IntegerRange kMebibytes{0, std::int64_t{1} << 30};
+
 fs::path resolve(const fs::path& base, const std::string& text) {
   return (fs::path(text).is_absolute() ? fs::path(text) : base / text).lexically_normal();
 }
 
-std::string describe(const VariantConfig& variant) {
+/// ", alpha 0.5, layers 2,3": what is not as by default.
+std::string parts_text(const models::RestoreOptions& options, const char* between) {
+  std::string text;
+  if (options.alpha != 1) text += fmt::format("{}alpha {}", between, options.alpha);
+  if (options.layers) text += fmt::format("{}layers {}", between, fmt::join(*options.layers, ","));
+  return text;
+}
+
+/// A label and what it stands for.
+struct Words {
+  std::string label, text;
+};
+
+/// What a method puts back.
+Words restoration_words(const models::RestoreOptions& options) {
+  switch (options.method) {
+    case models::RestoreMethod::kQk:
+      return {"QK-Restore", "W_Q and W_K of the softmax layers from base"};
+    case models::RestoreMethod::kQkPro:
+      return {"QK-Pro",
+              fmt::format("W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda {})",
+                          options.lambda)};
+    case models::RestoreMethod::kQkProExact:
+      return {"QK-Pro, exact", "the W_Q and W_K nearest to its own whose W_Q W_K^T is base's"};
+    case models::RestoreMethod::kQ:
+      return {"Q only", "W_Q from base (ablation)"};
+    case models::RestoreMethod::kK:
+      return {"K only", "W_K from base (ablation)"};
+    case models::RestoreMethod::kV:
+      return {"V only", "W_V from base (ablation)"};
+  }
+  throw std::logic_error("unknown restoration");
+}
+
+/// What a variant is, where the file does not say: nothing is known of how a fine-tune was made.
+Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   switch (variant.kind) {
     case VariantKind::kBase:
-      return "Base: the checkpoint before the fine-tune";
+      return {"Base", "the checkpoint before the fine-tune"};
     case VariantKind::kSft:
-      return "CoT-SFT: after chain-of-thought fine-tuning";
+      return {"Fine-tuned", "the checkpoint after the fine-tune"};
     case VariantKind::kCheckpoint:
-      return fmt::format("{}: checkpoint {}", variant.name, variant.checkpoint.filename().string());
+      return {variant.name, "checkpoint " + variant.checkpoint.filename().string()};
     case VariantKind::kRestored:
       break;
   }
-  switch (variant.restore.method) {
-    case models::RestoreMethod::kQk:
-      return "QK-Restore: CoT-SFT with W_Q and W_K of the softmax layers from base";
-    case models::RestoreMethod::kQkPro:
-      return fmt::format(
-          "QK-Pro: CoT-SFT with W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda "
-          "{})",
-          variant.restore.lambda);
-    case models::RestoreMethod::kQkProExact:
-      return "QK-Pro, exact: CoT-SFT with the W_Q and W_K nearest to its own whose W_Q W_K^T is "
-             "base's";
-    case models::RestoreMethod::kQ:
-      return "Q only: CoT-SFT with W_Q from base (ablation)";
-    case models::RestoreMethod::kK:
-      return "K only: CoT-SFT with W_K from base (ablation)";
-    case models::RestoreMethod::kV:
-      return "V only: CoT-SFT with W_V from base (ablation)";
-  }
-  throw std::logic_error("unknown variant");
+  Words words = restoration_words(variant.restore);
+  words.text =
+      fmt::format("{} with {}{}", fine_tune, words.text, parts_text(variant.restore, ", "));
+  return words;
 }
 
-/// What `read` makes of the value of `key`; what it refuses is refused with its place.
-template <typename Read>
-auto at_its_place(const YamlMap& map, const char* key, const Read& read) {
-  try {
-    return read();
-  } catch (const UsageError& error) {
-    map.refuse(key, error.what());
+/// The first variant of that kind, or nullptr.
+const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind) {
+  for (const VariantConfig& variant : variants)
+    if (variant.kind == kind) return &variant;
+  return nullptr;
+}
+
+/// Fills in labels and descriptions that the file does not give. "Label: text" as a description
+/// gives both.
+void describe_all(std::vector<VariantConfig>& variants) {
+  for (VariantConfig& variant : variants)
+    if (variant.label.empty()) variant.label = reports::label_in(variant.description);
+  const VariantConfig* tuned = find_kind(variants, VariantKind::kSft);
+  const bool named = tuned != nullptr && !tuned->label.empty();
+  const std::string fine_tune = named ? tuned->label : "the fine-tune";
+  for (VariantConfig& variant : variants) {
+    const Words plain = plain_words(variant, fine_tune);
+    if (variant.label.empty())
+      variant.label = variant.description.empty() ? plain.label : variant.name;
+    if (variant.description.empty())
+      variant.description = fmt::format("{}: {}", variant.label, plain.text);
   }
 }
 
@@ -75,28 +117,13 @@ std::vector<std::int64_t> read_layer_list(YamlMap& map) {
   return layers;
 }
 
-/// The name that people read stands before the first ": " of a description; where two variants
-/// would have the same, each gets its own name behind it.
-void tell_apart(std::vector<VariantConfig>& variants) {
-  const auto label = [](const VariantConfig& variant) {
-    return variant.description.substr(0, variant.description.find(": "));
-  };
-  std::map<std::string, int> seen;
-  for (const VariantConfig& variant : variants) ++seen[label(variant)];
-  for (VariantConfig& variant : variants) {
-    const std::string shown = label(variant);
-    if (seen[shown] > 1 && !shown.empty())
-      variant.description =
-          fmt::format("{} ({}){}", shown, variant.name, variant.description.substr(shown.size()));
-  }
-}
-
 VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
   VariantConfig variant;
   variant.name = name;
   if (name == "base") return variant;
   if (name == "sft") {
     variant.kind = VariantKind::kSft;
+    variant.role = reports::Role::kTuned;
     return variant;
   }
   std::vector<std::string> known = models::restore_method_names();
@@ -106,36 +133,114 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
                fmt::format("'{}' is not a variant{} ({}, or a mapping)", valid_utf8(name),
                            did_you_mean(name, known), fmt::join(known, ", ")));
   variant.kind = VariantKind::kRestored;
+  variant.role = reports::Role::kRestored;
   variant.restore.method = models::parse_restore_method(name);
   return variant;
 }
 
-VariantConfig read_variant(YamlMap map, const fs::path& base) {
+/// `of: base` or `of: sft`: the model's own checkpoint, with words of the file's own.
+VariantConfig read_own_checkpoint(YamlMap& map) {
+  const std::string of = map.text("of");
+  if (of != "base" && of != "sft")
+    map.refuse("of", fmt::format("expected base or sft, the model's own checkpoints, got '{}'; "
+                                 "another one is named by `checkpoint`",
+                                 valid_utf8(of)));
+  VariantConfig variant = plain_variant(map, of);
+  variant.name = map.text("name", of);
+  return variant;
+}
+
+VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
   VariantConfig variant;
-  if (map.has("method") == map.has("checkpoint"))
-    map.refuse(
-        "method",
-        "give either `method` (qk, qk-pro, qk-pro-exact, q, k, v) or `checkpoint` (a folder)");
-  if (map.has("checkpoint")) {
-    variant.kind = VariantKind::kCheckpoint;
-    variant.checkpoint = resolve(base, map.text("checkpoint"));
-    variant.name = map.text("name");
-  } else {
-    variant.kind = VariantKind::kRestored;
-    const std::string method = map.text("method");
-    variant.restore.method =
-        at_its_place(map, "method", [&] { return models::parse_restore_method(method); });
-    variant.restore.lambda = map.number("lambda", variant.restore.lambda);
-    if (!(variant.restore.lambda >= 0)) map.refuse("lambda", "expected 0 or more");
-    variant.restore.alpha = map.number("alpha", 1);
-    if (!(variant.restore.alpha >= 0 && variant.restore.alpha <= 1))
-      map.refuse("alpha", "expected a number from 0 (the fine-tune) to 1 (restored)");
-    if (map.has("layers")) variant.restore.layers = read_layer_list(map);
-    variant.name = map.text("name", models::restore_method_name(variant.restore.method));
-  }
+  variant.kind = VariantKind::kCheckpoint;
+  variant.checkpoint = resolve(base, map.text("checkpoint"));
+  variant.name = map.text("name");
+  const std::string role = map.text("role", reports::role_name(reports::Role::kControl));
+  const auto known = reports::parse_role(role);
+  if (!known)
+    map.refuse("role", fmt::format("expected base, tuned, control or restored, got '{}'{}",
+                                   valid_utf8(role),
+                                   did_you_mean(role, {"base", "tuned", "control", "restored"})));
+  variant.role = *known;
+  variant.restored_from = map.text("restored_from", "");
+  variant.fine_tune = map.text("fine_tune", "");
+  if (variant.role == reports::Role::kRestored) return variant;
+  for (const char* key : {"restored_from", "fine_tune"})
+    if (map.has(key)) map.refuse(key, "it belongs to `role: restored`");
+  return variant;
+}
+
+VariantConfig read_restoration(YamlMap& map) {
+  VariantConfig variant;
+  variant.kind = VariantKind::kRestored;
+  variant.role = reports::Role::kRestored;
+  const std::string method = map.text("method");
+  variant.restore.method =
+      at_its_place(map, "method", [&] { return models::parse_restore_method(method); });
+  if (map.has("lambda") && variant.restore.method != models::RestoreMethod::kQkPro)
+    map.refuse("lambda", "it belongs to `method: qk-pro`");
+  variant.restore.lambda = map.number("lambda", variant.restore.lambda, {.low = 0});
+  variant.restore.alpha = map.number("alpha", 1, {0, 1});
+  if (map.has("layers")) variant.restore.layers = read_layer_list(map);
+  variant.name = map.text("name", models::restore_method_name(variant.restore.method));
+  return variant;
+}
+
+VariantConfig read_variant(YamlMap map, const fs::path& base) {
+  const int given = (map.has("of") ? 1 : 0) + (map.has("method") ? 1 : 0) +
+                    (map.has("checkpoint") ? 1 : 0);
+  if (given != 1)
+    map.refuse("method",
+               "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder) "
+               "and `of` (base or sft)");
+  if (!map.has("checkpoint"))
+    for (const char* key : {"role", "restored_from", "fine_tune"})
+      if (map.has(key))
+        map.refuse(key, "it belongs to a `checkpoint`; what the others are is known");
+  VariantConfig variant = map.has("of")           ? read_own_checkpoint(map)
+                          : map.has("checkpoint") ? read_checkpoint(map, base)
+                                                  : read_restoration(map);
+  variant.label = map.text("label", "");
   variant.description = map.text("description", "");
   map.finish();
   return variant;
+}
+
+/// Which variants a restoration is between.
+void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& variants) {
+  std::vector<std::string> names;
+  for (const VariantConfig& variant : variants) names.push_back(variant.name);
+  const auto name_of = [&](const VariantConfig& restored, reports::Role role, VariantKind kind) {
+    if (const VariantConfig* own = find_kind(variants, kind)) return own->name;
+    // What is put back here is between the model's own checkpoints, whether they are asked or not.
+    if (restored.kind == VariantKind::kRestored) return std::string();
+    for (const VariantConfig& variant : variants)
+      if (variant.role == role) return variant.name;
+    return std::string();
+  };
+  for (VariantConfig& variant : variants) {
+    if (variant.role != reports::Role::kRestored) continue;
+    for (const std::string& name : {variant.restored_from, variant.fine_tune})
+      if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+        map.refuse("variants", fmt::format("'{}': this model has no variant '{}'{}",
+                                           valid_utf8(variant.name), valid_utf8(name),
+                                           did_you_mean(name, names)));
+    if (variant.restored_from.empty())
+      variant.restored_from = name_of(variant, reports::Role::kBase, VariantKind::kBase);
+    if (variant.fine_tune.empty())
+      variant.fine_tune = name_of(variant, reports::Role::kTuned, VariantKind::kSft);
+  }
+}
+
+void refuse_second_base(const YamlMap& map, const std::vector<VariantConfig>& variants) {
+  const VariantConfig* first = nullptr;
+  for (const VariantConfig& variant : variants) {
+    if (variant.role != reports::Role::kBase) continue;
+    if (first != nullptr)
+      map.refuse("variants", fmt::format("'{}' and '{}' both have the role base; a model has one",
+                                         valid_utf8(first->name), valid_utf8(variant.name)));
+    first = &variant;
+  }
 }
 
 std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
@@ -159,35 +264,16 @@ std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
     if (!names.insert(variant.name).second)
       map.refuse("variants", fmt::format("two variants are called '{}'; give one a `name`",
                                          valid_utf8(variant.name)));
-    if (variant.description.empty()) variant.description = describe(variant);
     const bool needs_sft =
         variant.kind == VariantKind::kSft || variant.kind == VariantKind::kRestored;
     if (needs_sft && !map.has("sft"))
       map.refuse("variants",
                  fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune", variant.name));
   }
-  tell_apart(variants);
+  refuse_second_base(map, variants);
+  connect_restorations(map, variants);
+  describe_all(variants);
   return variants;
-}
-
-/// A YAML value as JSON: quoted scalars are strings, plain ones null, true, false, numbers or
-/// strings.
-nlohmann::json to_json_value(const YAML::Node& node) {
-  if (node.IsMap()) {
-    auto object = nlohmann::json::object();
-    for (const auto& item : node) object[item.first.Scalar()] = to_json_value(item.second);
-    return object;
-  }
-  if (node.IsSequence()) {
-    auto list = nlohmann::json::array();
-    for (const auto& item : node) list.push_back(to_json_value(item));
-    return list;
-  }
-  if (node.IsNull()) return nullptr;
-  const std::string text = node.Scalar();
-  if (node.Tag() == "!") return text;  // quoted
-  const auto value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return value.is_primitive() && !value.is_discarded() ? value : nlohmann::json(text);
 }
 
 ModelConfig read_model(YamlMap map, const fs::path& base) {
@@ -197,13 +283,13 @@ ModelConfig read_model(YamlMap map, const fs::path& base) {
     if (!node.IsMap())
       map.refuse("override",
                  "expected fields of config.json, such as {attn_logits_scaling: hype 500}");
-    model.override = to_json_value(node);
+    model.override = yaml_to_json(node);
   }
   model.name = map.text("name");
   model.base = resolve(base, map.text("base"));
-  model.variants = read_variants(map, base);
   if (map.has("sft")) model.sft = resolve(base, map.text("sft"));
   map.text("sft", "");
+  model.variants = read_variants(map, base);
   map.finish();
   return model;
 }
@@ -226,26 +312,26 @@ SampleCounts read_samples(YamlMap& root, const std::vector<std::int64_t>& length
   SampleCounts counts;
   const YAML::Node node = root.raw("samples");
   if (!node.IsDefined() || !node.IsMap()) {
-    counts.otherwise = root.integer("samples");
-    if (counts.otherwise < 1) root.refuse("samples", "expected at least 1");
+    counts.otherwise = root.integer("samples", kSampleCount);
     return counts;
   }
   YamlMap map = root.map("samples");
   if (map.has("max") || map.has("half_width")) {
-    counts.otherwise = map.integer("max");
-    if (counts.otherwise < 1) map.refuse("max", "expected at least 1");
-    counts.half_width = map.number("half_width");
-    if (!(counts.half_width > 0 && counts.half_width < 0.5))
-      map.refuse("half_width", "expected a share between 0 and 0.5, such as 0.03");
+    counts.otherwise = map.integer("max", kSampleCount);
+    counts.half_width = map.number("half_width", kHalfWidth);
     map.finish();
     return counts;
   }
   for (const std::string& key : map.keys()) {
     const auto length = parse_length(key);
     if (!length) map.refuse(key, "expected a length such as 4K as the key");
-    const std::int64_t count = map.integer(key);
-    if (count < 1) map.refuse(key, "expected at least 1");
-    counts.by_length[*length] = count;
+    const bool swept = std::find(lengths.begin(), lengths.end(), *length) != lengths.end();
+    // An option may ask for some of the file's lengths only.
+    if (!swept && !root.is_edited("lengths"))
+      map.refuse(key, fmt::format("{} is none of `lengths`", format_length(*length)));
+    const bool fresh = counts.by_length.emplace(*length, map.integer(key, kSampleCount)).second;
+    if (!fresh)
+      map.refuse(key, fmt::format("the count for {} was already given", format_length(*length)));
   }
   for (const std::int64_t length : lengths)
     if (!counts.by_length.contains(length))
@@ -281,9 +367,6 @@ std::vector<tasks::SampleFile> read_sample_files(YamlMap& root, const fs::path& 
   if (files.empty()) root.refuse("samples_from", "expected a file of samples");
   for (const char* key : {"protocol", "haystack", "tasks", "lengths", "seed"})
     if (root.has(key)) root.refuse(key, "the files of `samples_from` decide that; leave it out");
-  if (root.has("samples")) {
-    if (root.integer("samples") < 1) root.refuse("samples", "expected at least 1");
-  }
   return files;
 }
 
@@ -298,20 +381,21 @@ RuntimeConfig read_runtime(YamlMap& root) {
     map->refuse("dtype",
                 fmt::format("expected auto, fp32 or bf16, got '{}'{}", valid_utf8(runtime.dtype),
                             did_you_mean(runtime.dtype, dtypes)));
-  const auto or_auto = [&](const char* key) -> std::int64_t {
+  const auto or_auto = [&](const char* key, IntegerRange range) -> std::int64_t {
     if (!map->has(key) || map->text(key) == "auto") return map->text(key, "auto"), 0;
-    const std::int64_t value = map->integer(key);
-    if (value < 1) map->refuse(key, "expected auto or a positive integer");
-    return value;
+    const auto value = parse_integer(map->text(key), range);
+    if (!value)
+      map->refuse(key, fmt::format("expected auto or {}, got '{}'", range_text(range),
+                                   valid_utf8(map->text(key))));
+    return *value;
   };
-  runtime.threads = or_auto("threads");
-  runtime.prefill_chunk = or_auto("prefill_chunk");
+  runtime.threads = or_auto("threads", kThreads);
+  runtime.prefill_chunk = or_auto("prefill_chunk", kPassTokens);
   runtime.share_prefixes = map->boolean("share_prefixes", true);
   constexpr std::int64_t kMiB = 1 << 20;
-  runtime.mark_memory = map->integer("mark_memory_mib", runtime.mark_memory / kMiB) * kMiB;
-  if (runtime.mark_memory < 0) map->refuse("mark_memory_mib", "expected 0 or more");
-  runtime.memory = map->integer("memory_mib", 0) * kMiB;
-  if (runtime.memory < 0) map->refuse("memory_mib", "expected 0 (what the machine has) or more");
+  runtime.mark_memory =
+      map->integer("mark_memory_mib", runtime.mark_memory / kMiB, kMebibytes) * kMiB;
+  runtime.memory = map->integer("memory_mib", 0, kMebibytes) * kMiB;
   map->finish();
   return runtime;
 }
@@ -333,14 +417,11 @@ void read_generation(YamlMap& root, SweepConfig& sweep) {
   auto map = root.optional_map("generation");
   if (!map) return;
   GenerationConfig& generation = sweep.generation;
-  generation.max_new_tokens = map->integer("max_new_tokens", 128);
-  generation.max_thinking_tokens = map->integer("max_thinking_tokens", 0);
+  generation.max_new_tokens = map->integer("max_new_tokens", 128, kTokenCount);
+  generation.max_thinking_tokens = map->integer("max_thinking_tokens", 0, {0, kTokenCount.high});
   generation.stop_when_decided = map->boolean("stop_when_decided", true);
-  if (generation.max_new_tokens < 1) map->refuse("max_new_tokens", "expected at least 1");
   if (generation.max_new_tokens > 128)
     map->refuse("max_new_tokens", "the protocols keep room for 128 answer tokens, not more");
-  if (generation.max_thinking_tokens < 0)
-    map->refuse("max_thinking_tokens", "expected 0 (no thought) or more");
   map->finish();
 }
 
@@ -387,10 +468,9 @@ ReasoningConfig read_reasoning_set(YamlMap map, const fs::path& base) {
   if (built_in && map.has("path")) map.refuse("path", "word-problems are made, not read");
   if (!built_in) reasoning.path = resolve(base, map.text("path"));
   const std::int64_t room = built_in ? 170 : reasoning.kind == "gsm8k" ? 512 : 2048;
-  reasoning.samples = map.integer("samples", built_in ? 100 : 0);
-  reasoning.max_new_tokens = map.integer("max_new_tokens", room);
-  if (reasoning.samples < (built_in ? 1 : 0)) map.refuse("samples", "expected at least 1");
-  if (reasoning.max_new_tokens < 1) map.refuse("max_new_tokens", "expected at least 1");
+  reasoning.samples =
+      map.integer("samples", built_in ? 100 : 0, {built_in ? 1 : 0, kSampleCount.high});
+  reasoning.max_new_tokens = map.integer("max_new_tokens", room, kTokenCount);
   map.finish();
   return reasoning;
 }
@@ -434,9 +514,7 @@ void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
   sweep.lengths = root.lengths("lengths");
   std::sort(sweep.lengths.begin(), sweep.lengths.end());
   sweep.samples = read_samples(root, sweep.lengths);
-  const std::int64_t seed = root.integer("seed", 0);
-  if (seed < 0) root.refuse("seed", fmt::format("expected 0 or more, got {}", seed));
-  sweep.seed = static_cast<std::uint64_t>(seed);
+  sweep.seed = static_cast<std::uint64_t>(root.integer("seed", 0, kNotNegative));
   check_tasks(root, sweep);
 }
 
@@ -469,12 +547,39 @@ std::string apply_override(YAML::Node root, const std::string& path, const std::
     node.reset(step_into(node, step, path));
     begin = end + 1;
   }
-  try {
-    node = YAML::Load(value);
-  } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("--set {}: the value is not valid YAML: {}", path, error.msg));
-  }
+  node = parse_yaml_value(value, "--set " + path);
   return named;
+}
+
+/// What a variant computes with, as far as the config tells.
+std::string weights_text(const ModelConfig& model, const VariantConfig& variant) {
+  switch (variant.kind) {
+    case VariantKind::kBase:
+      return "checkpoint " + model.base.string();
+    case VariantKind::kSft:
+      return "checkpoint " + model.sft.string();
+    case VariantKind::kCheckpoint:
+      return "checkpoint " + variant.checkpoint.string();
+    case VariantKind::kRestored:
+      break;
+  }
+  return fmt::format("{} of {} with {}", restore_text(variant.restore), model.sft.string(),
+                     model.base.string());
+}
+
+/// Samples of two variants that are the same could not be told apart by any report.
+void refuse_equal_variants(const YamlMap& root, const std::vector<ModelConfig>& models) {
+  std::map<std::string, std::string> seen;
+  for (const ModelConfig& model : models)
+    for (const VariantConfig& variant : model.variants) {
+      const std::string weights = weights_text(model, variant);
+      const std::string name = fmt::format("{} {}", model.name, variant.name);
+      const auto [first, fresh] = seen.emplace(weights + model.override.dump(), name);
+      if (!fresh)
+        root.refuse("models", fmt::format("'{}' and '{}' are the same, {}: their samples could not "
+                                          "be told apart; leave one out",
+                                          first->second, name, weights));
+    }
 }
 
 }  // namespace
@@ -493,12 +598,22 @@ std::pair<std::string, std::string> parse_override(const std::string& text) {
 
 void add_config_override(nlohmann::json& override, const std::string& text) {
   const auto [field, value] = parse_override(text);
-  try {
-    override[field] = to_json_value(YAML::Load(value));
-  } catch (const YAML::Exception& error) {
-    throw UsageError(
-        fmt::format("--override {}: the value is not valid YAML: {}", field, error.msg));
+  override[field] = yaml_to_json(parse_yaml_value(value, "--override " + field));
+}
+
+void describe_plainly(ModelConfig& model) {
+  for (VariantConfig& variant : model.variants) {
+    variant.label.clear();
+    variant.description.clear();
   }
+  describe_all(model.variants);
+}
+
+std::string restore_text(const models::RestoreOptions& options) {
+  std::string text = models::restore_method_name(options.method);
+  if (options.method == models::RestoreMethod::kQkPro)
+    text += fmt::format(" lambda {}", options.lambda);
+  return text + parts_text(options, " ");
 }
 
 SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
@@ -515,7 +630,7 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
   if (sweep.sample_files.empty())
     read_questions(root, sweep, base);
   else
-    sweep.samples.otherwise = root.integer("samples", 0);
+    sweep.samples.otherwise = root.integer("samples", 0, kSampleCount);
   std::set<std::string> names;
   for (YamlMap& model : root.maps("models")) {
     sweep.models.push_back(read_model(model, base));
@@ -523,6 +638,7 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
     if (!names.insert(name).second)
       model.refuse("name", fmt::format("two models are called '{}'", valid_utf8(name)));
   }
+  refuse_equal_variants(root, sweep.models);
   sweep.tokenizer =
       root.has("tokenizer") ? resolve(base, root.text("tokenizer")) : sweep.models.front().base;
   root.text("tokenizer", "");

@@ -31,7 +31,12 @@ struct VariantConfig {
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
   std::filesystem::path checkpoint;
-  std::string description;  ///< for reports; made up from the kind where the file gives none
+  // For reports. What the file does not say is filled in from the kind, never from the name.
+  reports::Role role = reports::Role::kBase;
+  std::string label, description;
+  /// Of a restoration: the variants of this model that weights come from and were put into; empty
+  /// where the sweep does not have them.
+  std::string restored_from, fine_tune;
 };
 
 struct ModelConfig {
@@ -116,6 +121,13 @@ std::pair<std::string, std::string> parse_override(const std::string& text);
 /// "field=value" as an override of config.json: the value is read as YAML (500 is a number, hype
 /// 500 a string). Throws UsageError.
 void add_config_override(nlohmann::json& override, const std::string& text);
+
+/// Forgets what the file calls the variants of `model`, and says of each what it is, no more: for
+/// checkpoints that are not those the descriptions were written for.
+void describe_plainly(ModelConfig& model);
+
+/// What was put back: "qk", "qk-pro lambda 0.1", "qk alpha 0.5 layers 2,3".
+std::string restore_text(const models::RestoreOptions& options);
 
 /// Reads a sweep. Relative paths of checkpoints, texts and tokenizers count from `base`. Throws
 /// UsageError with file:line:column for anything unknown, ill-typed or contradictory.

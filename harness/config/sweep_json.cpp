@@ -58,11 +58,9 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     if (!model.sft.empty()) entry["sft"] = plan_path(model.sft);
     if (!model.override.is_null()) entry["override"] = model.override;
     for (const VariantConfig& variant : model.variants) {
-      if (variant.kind == VariantKind::kBase || variant.kind == VariantKind::kSft) {
-        entry["variants"].push_back(variant.kind == VariantKind::kBase ? "base" : "sft");
-        continue;
-      }
       nlohmann::ordered_json one = {{"name", variant.name}};
+      if (variant.kind == VariantKind::kBase) one["of"] = "base";
+      if (variant.kind == VariantKind::kSft) one["of"] = "sft";
       if (variant.kind == VariantKind::kRestored) {
         one["method"] = models::restore_method_name(variant.restore.method);
         if (variant.restore.method == models::RestoreMethod::kQkPro)
@@ -70,8 +68,14 @@ std::string sweep_to_json(const SweepConfig& sweep) {
         if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
         if (variant.restore.layers) one["layers"] = *variant.restore.layers;
       }
-      if (variant.kind == VariantKind::kCheckpoint)
+      if (variant.kind == VariantKind::kCheckpoint) {
         one["checkpoint"] = plan_path(variant.checkpoint);
+        one["role"] = reports::role_name(variant.role);
+        if (!variant.restored_from.empty()) one["restored_from"] = variant.restored_from;
+        if (!variant.fine_tune.empty()) one["fine_tune"] = variant.fine_tune;
+      }
+      one["label"] = variant.label;
+      one["description"] = variant.description;
       entry["variants"].push_back(one);
     }
     json["models"].push_back(entry);

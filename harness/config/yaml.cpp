@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -28,22 +27,97 @@ std::string shown(const YAML::Node& node) {
   }
 }
 
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::string_view digits = text;
-  if (digits.starts_with('-')) digits.remove_prefix(1);
-  if (digits.empty() || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+constexpr std::size_t kLargestFile = std::size_t{4} << 20;
+/// Deeper than any config, and shallow enough for the stack.
+constexpr int kDeepest = 64;
+/// Values of a config with every alias written out.
+constexpr std::int64_t kMostValues = 100'000;
+
+/// "3:7" of a byte of the text.
+std::string line_and_column(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const std::size_t newline = before.rfind('\n');
+  const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+  return fmt::format("{}:{}", 1 + std::count(before.begin(), before.end(), '\n'), at - begin + 1);
 }
 
-std::optional<double> parse_number(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    return std::nullopt;
-  return value;
+/// The text without a byte order mark. Throws UsageError for what is no text.
+std::string_view plain_text(std::string_view text, const std::string& file) {
+  if (text.size() > kLargestFile)
+    throw UsageError(fmt::format("{}: {} bytes; a config of at most {} was expected", file,
+                                 format_count(static_cast<std::int64_t>(text.size())),
+                                 format_bytes(static_cast<double>(kLargestFile))));
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (const std::size_t at = text.find('\0'); at != std::string_view::npos)
+    throw UsageError(fmt::format("{}:{}: a NUL byte; a text file in UTF-8 was expected", file,
+                                 line_and_column(text, at)));
+  const std::string valid = valid_utf8(text);
+  if (valid == text) return text;
+  const auto at = std::mismatch(text.begin(), text.end(), valid.begin(), valid.end()).first;
+  const std::string place = line_and_column(text, static_cast<std::size_t>(at - text.begin()));
+  throw UsageError(
+      fmt::format("{}:{}: these bytes are not UTF-8; save the file as UTF-8", file, place));
+}
+
+/// The only document of `text`. Throws UsageError when another one follows, and YAML::Exception.
+YAML::Node only_document(const std::string& text, const std::string& file) {
+  const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+  for (std::size_t i = 1; i < documents.size(); ++i)
+    if (!documents[i].IsNull())
+      throw UsageError(fmt::format("{}:{}:{}: a second document begins here (after ---); a config "
+                                   "is one, put each into a file of its own",
+                                   file, documents[i].Mark().line + 1,
+                                   documents[i].Mark().column + 1));
+  return documents.empty() ? YAML::Node() : documents.front();
+}
+
+std::string place_of(const std::string& file, const YAML::Mark& mark) {
+  if (mark.is_null()) return file;
+  return fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
+}
+
+/// Refuses what the same text could mean two things by.
+void check_keys(const YAML::Node& map, const std::string& file, const std::string& path) {
+  std::map<std::string, YAML::Mark> seen;
+  for (const auto& entry : map) {
+    const std::string place = place_of(file, entry.first.Mark());
+    if (!entry.first.IsScalar())
+      throw UsageError(fmt::format("{}: a key must be a plain word", place));
+    const std::string& key = entry.first.Scalar();
+    const std::string name = path.empty() ? key : path + "." + key;
+    if (key == "<<")
+      throw UsageError(
+          fmt::format("{}: {}: merge keys (<<) are not read; write the keys out", place, name));
+    const auto [first, fresh] = seen.emplace(key, entry.first.Mark());
+    if (!fresh)
+      throw UsageError(fmt::format("{}: {}: this key was already given at {}", place, name,
+                                   place_of(file, first->second)));
+  }
+}
+
+/// Checks every mapping below `node`. `budget` is how many values there may still be.
+void check_tree(const YAML::Node& node, const std::string& file, const std::string& path, int depth,
+                std::int64_t& budget) {
+  if (depth > kDeepest)
+    throw UsageError(fmt::format("{}: nested more than {} deep, or an alias within itself",
+                                 place_of(file, node.Mark()), kDeepest));
+  if (--budget < 0)
+    throw UsageError(fmt::format("{}: more than {} values, with every alias written out",
+                                 place_of(file, node.Mark()), format_count(kMostValues)));
+  if (node.IsSequence())
+    for (std::size_t i = 0; i < node.size(); ++i)
+      check_tree(node[i], file, fmt::format("{}[{}]", path, i), depth + 1, budget);
+  if (!node.IsMap()) return;
+  check_keys(node, file, path);
+  for (const auto& entry : node) {
+    const std::string& key = entry.first.Scalar();
+    check_tree(entry.second, file, path.empty() ? key : path + "." + key, depth + 1, budget);
+  }
+}
+
+void check_tree(const YAML::Node& root, const std::string& file) {
+  std::int64_t budget = kMostValues;
+  check_tree(root, file, "", 0, budget);
 }
 
 /// Whether `word` is `meant` but for one letter, or for their order.
@@ -56,6 +130,34 @@ bool is_slip(std::string word, std::string meant) {
 
 }  // namespace
 
+nlohmann::json yaml_to_json(const YAML::Node& node) {
+  if (node.IsMap()) {
+    auto object = nlohmann::json::object();
+    for (const auto& item : node) object[item.first.Scalar()] = yaml_to_json(item.second);
+    return object;
+  }
+  if (node.IsSequence()) {
+    auto list = nlohmann::json::array();
+    for (const auto& item : node) list.push_back(yaml_to_json(item));
+    return list;
+  }
+  if (!node.IsDefined() || node.IsNull()) return nullptr;
+  if (node.Tag() == "!") return node.Scalar();  // quoted
+  auto value = nlohmann::json::parse(node.Scalar(), nullptr, /*allow_exceptions=*/false);
+  const bool plain = value.is_number() || value.is_boolean();
+  return plain ? value : nlohmann::json(node.Scalar());
+}
+
+YAML::Node parse_yaml_value(const std::string& text, const std::string& option) {
+  try {
+    const YAML::Node value = only_document(std::string(plain_text(text, option)), option);
+    check_tree(value, option);
+    return value;
+  } catch (const YAML::Exception& error) {
+    throw UsageError(fmt::format("{}: the value is not valid YAML: {}", option, error.msg));
+  }
+}
+
 YamlMap::YamlMap(YAML::Node node, std::string file, std::string path, std::set<std::string> edited)
     : node_(std::move(node)),
       file_(std::move(file)),
@@ -65,25 +167,17 @@ YamlMap::YamlMap(YAML::Node node, std::string file, std::string path, std::set<s
     throw UsageError(fmt::format("{}: a mapping (key: value) was expected, found {}",
                                  path_.empty() ? where(node_.Mark()) : place("", node_.Mark()),
                                  shown(node_)));
-  std::map<std::string, YAML::Mark> seen;
-  for (const auto& entry : node_) {
-    if (!entry.first.IsScalar())
-      throw UsageError(fmt::format("{}: a key must be a plain word", where(entry.first.Mark())));
-    const std::string key = entry.first.Scalar();
-    const auto [first, fresh] = seen.emplace(key, entry.first.Mark());
-    if (!fresh)
-      throw UsageError(fmt::format("{}: {}: this key was already given at {}",
-                                   where(entry.first.Mark()), full(key), where(first->second)));
-  }
 }
 
 YamlMap YamlMap::parse(const std::string& text, const std::string& file, const Edit& edit) {
   try {
-    const YAML::Node root = YAML::Load(text);
-    return YamlMap(root, file, "", edit && root.IsMap() ? edit(root) : std::set<std::string>{});
+    const YAML::Node root = only_document(std::string(plain_text(text, file)), file);
+    const YamlMap map(root, file, "", edit && root.IsMap() ? edit(root) : std::set<std::string>{});
+    check_tree(root, file);
+    return map;
   } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("{}:{}:{}: not valid YAML: {}", file, error.mark.line + 1,
-                                 error.mark.column + 1, error.msg));
+    throw UsageError(
+        fmt::format("{}: not valid YAML: {}", place_of(file, error.mark), error.msg));
   }
 }
 
@@ -91,10 +185,7 @@ YamlMap YamlMap::read(const std::filesystem::path& path) {
   return parse(read_file(path, "reading the config"), path.string());
 }
 
-std::string YamlMap::where(const YAML::Mark& mark) const {
-  if (mark.is_null()) return file_;
-  return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
-}
+std::string YamlMap::where(const YAML::Mark& mark) const { return place_of(file_, mark); }
 
 std::string YamlMap::full(const std::string& key) const {
   return path_.empty() ? key : key.empty() ? path_ : path_ + "." + key;
@@ -151,28 +242,28 @@ std::string YamlMap::text(const std::string& key, const std::string& fallback) {
   return has(key) ? text(key) : fallback;
 }
 
-std::int64_t YamlMap::integer(const std::string& key) {
+std::int64_t YamlMap::integer(const std::string& key, IntegerRange range) {
   const YAML::Node node = required(key);
-  const auto value = parse_integer(scalar(node, key, "an integer"));
-  if (!value) refuse(key, fmt::format("expected an integer, got {}", shown(node)));
+  const auto value = parse_integer(scalar(node, key, "an integer"), range);
+  if (!value) refuse(key, fmt::format("expected {}, got {}", range_text(range), shown(node)));
   return *value;
 }
 
-std::int64_t YamlMap::integer(const std::string& key, std::int64_t fallback) {
+std::int64_t YamlMap::integer(const std::string& key, std::int64_t fallback, IntegerRange range) {
   asked_.insert(key);
-  return has(key) ? integer(key) : fallback;
+  return has(key) ? integer(key, range) : fallback;
 }
 
-double YamlMap::number(const std::string& key) {
+double YamlMap::number(const std::string& key, NumberRange range) {
   const YAML::Node node = required(key);
-  const auto value = parse_number(scalar(node, key, "a number"));
-  if (!value) refuse(key, fmt::format("expected a number, got {}", shown(node)));
+  const auto value = parse_number(scalar(node, key, "a number"), range);
+  if (!value) refuse(key, fmt::format("expected {}, got {}", range_text(range), shown(node)));
   return *value;
 }
 
-double YamlMap::number(const std::string& key, double fallback) {
+double YamlMap::number(const std::string& key, double fallback, NumberRange range) {
   asked_.insert(key);
-  return has(key) ? number(key) : fallback;
+  return has(key) ? number(key, range) : fallback;
 }
 
 bool YamlMap::boolean(const std::string& key, bool fallback) {
@@ -189,7 +280,8 @@ std::vector<std::int64_t> YamlMap::lengths(const std::string& key) {
   for (const std::string& text : texts(key)) {
     const auto length = parse_length(text);
     if (!length)
-      refuse(key, fmt::format("expected a length such as 4096 or 4K, got '{}'", valid_utf8(text)));
+      refuse(key, fmt::format("expected a length such as 4096 or 4K, up to {}, got '{}'",
+                              format_length(kLongestLength), valid_utf8(text)));
     out.push_back(*length);
   }
   return out;

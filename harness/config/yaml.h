@@ -8,19 +8,34 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "harness/base/error.h"
+#include "harness/base/numbers.h"
+
 namespace niah {
+
+/// A YAML value as JSON: plain scalars are null, true, false, numbers or else text; quoted ones are
+/// text.
+nlohmann::json yaml_to_json(const YAML::Node& node);
+
+/// The value that an option gives as YAML. `option` names it in errors. Throws UsageError, as
+/// YamlMap::parse does.
+YAML::Node parse_yaml_value(const std::string& text, const std::string& option);
+
 
 /// A mapping of a YAML file. Scalars have one meaning each: integers are decimal without leading
 /// zeros, lengths may end in K or M (x 1024), booleans are true and false only, text is anything
 /// else. All accessors throw UsageError "file:line:column: key.path: found, expected".
 class YamlMap {
  public:
-  /// Parses `text`; the root must be a mapping. Duplicate keys are refused with both places.
+  /// Parses `text`, one document whose root is a mapping. Refused with their places: duplicate keys
+  /// (with both), keys that are no plain words, merge keys, a second document, bytes that are not
+  /// UTF-8, and what is nested or repeated by aliases beyond all use.
   /// `edit` may change the parsed tree before it is checked (overrides of the command line) and
   /// returns the paths of what it put there: errors in those name the option instead of the file.
   using Edit = std::function<std::set<std::string>(YAML::Node)>;
@@ -29,12 +44,14 @@ class YamlMap {
   static YamlMap read(const std::filesystem::path& path);
 
   bool has(const std::string& key) const;
+  /// Whether `edit` put the value of `key` there.
+  bool is_edited(const std::string& key) const { return edited_.contains(full(key)); }
   std::string text(const std::string& key);
   std::string text(const std::string& key, const std::string& fallback);
-  std::int64_t integer(const std::string& key);
-  std::int64_t integer(const std::string& key, std::int64_t fallback);
-  double number(const std::string& key);
-  double number(const std::string& key, double fallback);
+  std::int64_t integer(const std::string& key, IntegerRange range = {});
+  std::int64_t integer(const std::string& key, std::int64_t fallback, IntegerRange range = {});
+  double number(const std::string& key, NumberRange range = {});
+  double number(const std::string& key, double fallback, NumberRange range = {});
   bool boolean(const std::string& key, bool fallback);
   /// One length or a list of lengths: 4096, 4K, 256k.
   std::vector<std::int64_t> lengths(const std::string& key);
@@ -73,5 +90,16 @@ class YamlMap {
   std::set<std::string> edited_;
   std::set<std::string> asked_;
 };
+
+/// What `read` makes of the value of `key`; what it refuses with a UsageError is refused with its
+/// place.
+template <typename Read>
+auto at_its_place(const YamlMap& map, const std::string& key, const Read& read) {
+  try {
+    return read();
+  } catch (const UsageError& error) {
+    map.refuse(key, error.what());
+  }
+}
 
 }  // namespace niah

@@ -59,6 +59,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   price.program = program_memory(machine);
   price.limit = memory_limit(sweep.runtime, machine.device);
   const std::vector<LoadedVariant> variants = load_all(work, machine);
+  require_distinct(variants);
   const std::vector<VariantGroup> groups = group_variants(variants);
   price.weights = weight_bytes(variants);
   price.workers = count_workers(groups, machine);

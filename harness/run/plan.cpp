@@ -20,6 +20,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
 #include "reports/published.h"
+#include "reports/variants.h"
 
 namespace niah {
 namespace {
@@ -192,7 +193,8 @@ std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& varian
 namespace {
 
 /// What training left beside the sweep's fine-tuned checkpoints.
-std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep) {
+std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
+                                                    const reports::RunInfo& info) {
   std::vector<reports::GradientCurve> curves;
   for (const ModelConfig& model : sweep.models)
     for (const VariantConfig& variant : model.variants) {
@@ -203,7 +205,8 @@ std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep) {
       if (!std::filesystem::exists(file)) continue;
       curves.push_back(models::parse_json_file(file, "reading where the gradient came from")
                            .get<reports::GradientCurve>());
-      curves.back().variant = variant.description.substr(0, variant.description.find(": "));
+      const auto* shown = reports::find_variant(info, model.name, variant.name);
+      curves.back().variant = shown == nullptr ? variant.name : reports::label_of(info, *shown);
     }
   return curves;
 }
@@ -222,7 +225,7 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   info.lengths = sweep.lengths;
   for (const ModelConfig& model : sweep.models)
     for (const VariantConfig& variant : model.variants)
-      info.variants.push_back({"", model.name, variant.name, variant.description});
+      info.variants.push_back(describe_variant(variant, model.name, ""));
   info.haystack = work.haystack_id();
   info.reasoning = work.reasoning_ids();
   info.tokenizer =
@@ -235,7 +238,7 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
                     "variant's 95 % interval lies within ±{:g} points. Intervals of cells that "
                     "ended early are a little too narrow for it.",
                     sweep.samples.otherwise, 100 * sweep.samples.half_width));
-  info.gradients = gradient_curves(sweep);
+  info.gradients = gradient_curves(sweep, info);
   if (sweep.published) info.published = reports::paper_figures();
   info.started = utc_now();
   info.config_json = sweep_to_json(sweep);
@@ -293,7 +296,9 @@ void write_plan(const std::filesystem::path& folder, reports::RunInfo& info) {
     info.started = old.started;
     keep_arithmetic(old, info);
   }
-  write_file(path, nlohmann::json(info).dump(2) + "\n");
+  const nlohmann::json json = info;
+  (void)json.get<reports::RunInfo>();  // what no report could read is refused here
+  write_file(path, json.dump(2) + "\n");
 }
 
 }  // namespace niah

@@ -4,7 +4,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -14,6 +13,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/numbers.h"
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
@@ -173,6 +173,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 void Run::load() {
   answer_memory_ = require_memory(work_, machine_);
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
+  require_distinct(variants);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
@@ -466,11 +467,9 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
   constexpr std::int64_t kMost = 100'000;
   const std::size_t slash = text.find('/');
   const auto number = [&](std::string_view part) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc() || end != part.data() + part.size() || value < 1 || value > kMost)
-      throw refuse();
-    return value;
+    const auto value = parse_integer(part, {1, kMost});
+    if (!value) throw refuse();
+    return *value;
   };
   if (slash == std::string::npos) throw refuse();
   const std::string_view view = text;

@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "harness/base/error.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "reports/journal.h"
@@ -54,9 +54,9 @@ SampleId parse_sample_id(const std::string& text) {
   SampleId id;
   const std::size_t hash = text.rfind('#'), at = text.find('@');
   if (hash == std::string::npos || (at != std::string::npos && at > hash)) throw refuse();
-  const auto [end, error] =
-      std::from_chars(text.data() + hash + 1, text.data() + text.size(), id.index);
-  if (error != std::errc() || end != text.data() + text.size() || id.index < 0) throw refuse();
+  const auto index = parse_integer(std::string_view(text).substr(hash + 1), kNotNegative);
+  if (!index) throw refuse();
+  id.index = *index;
   id.task = text.substr(0, std::min(at, hash));
   if (at != std::string::npos) {
     const auto length = parse_length(std::string_view(text).substr(at + 1, hash - at - 1));

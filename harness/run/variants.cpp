@@ -73,6 +73,17 @@ std::string surgery_of(const models::RestoreOptions& options, const std::string&
 
 }  // namespace
 
+reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
+                                      std::string fingerprint) {
+  reports::VariantInfo info{std::move(fingerprint), model, variant.name, variant.description};
+  info.role = variant.role;
+  info.label = variant.label;
+  info.restored_from = variant.restored_from;
+  info.fine_tune = variant.fine_tune;
+  if (variant.kind == VariantKind::kRestored) info.method = restore_text(variant.restore);
+  return info;
+}
+
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
                                          at::Device device, const FingerprintBasis& basis) {
   const Source base = load_source(model.base, model, dtype);
@@ -89,7 +100,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
   const auto add = [&](const VariantConfig& variant, const Source& source,
                        const models::WeightMap& weights, const std::string& surgery) {
     loaded.push_back(
-        {{fingerprint(source, surgery, basis), model.name, variant.name, variant.description},
+        {describe_variant(variant, model.name, fingerprint(source, surgery, basis)),
          models::build_model(source.config, source.folder.string(), place(weights))});
   };
   for (const VariantConfig& variant : model.variants) {
@@ -114,6 +125,19 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
     }
   }
   return loaded;
+}
+
+void require_distinct(const std::vector<LoadedVariant>& variants) {
+  std::map<std::string, const reports::VariantInfo*> seen;
+  for (const LoadedVariant& variant : variants) {
+    const auto [first, fresh] = seen.emplace(variant.info.fingerprint, &variant.info);
+    if (fresh) continue;
+    throw UsageError(fmt::format(
+        "'{} {}' and '{} {}' are the same: weights, settings and tokenizer (fingerprint {}). Their "
+        "samples could not be told apart; leave one out of `models`, or name another checkpoint",
+        first->second->model, first->second->name, variant.info.model, variant.info.name,
+        variant.info.fingerprint));
+  }
 }
 
 std::vector<std::shared_ptr<models::CausalLM>> models_of(const VariantGroup& group) {

@@ -19,6 +19,10 @@ struct LoadedVariant {
   std::shared_ptr<models::CausalLM> model;
 };
 
+/// What reports are told of a variant, whose fingerprint is empty until its weights are read.
+reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
+                                      std::string fingerprint);
+
 /// Variants that share their lower layers and are run together.
 using VariantGroup = std::vector<LoadedVariant>;
 
@@ -38,6 +42,10 @@ struct FingerprintBasis {
 /// for checkpoints of different architectures (lists the differences).
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
                                          at::Device device, const FingerprintBasis& basis);
+
+/// Throws UsageError naming both, when two variants compute the same: one fingerprint is all that
+/// tells records apart, so no report could be drawn of such a run.
+void require_distinct(const std::vector<LoadedVariant>& variants);
 
 /// Puts variants of one model together that share at least the embedding and the first layer,
 /// keeping their order. Different models stay apart whatever their tensors are: equal ones may be

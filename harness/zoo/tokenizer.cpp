@@ -9,6 +9,8 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/output.h"
+#include "harness/base/pending.h"
 #include "harness/zoo/corpus.h"
 
 namespace niah::zoo {
@@ -67,7 +69,7 @@ class Lines : public sentencepiece::SentenceIterator {
 }  // namespace
 
 void train_tokenizer(const TokenizerRecipe& recipe, const std::filesystem::path& out) {
-  ensure_writable_folder(out);
+  PendingFolder result(out);
   Lines lines(document_lines(recipe));
   const std::unordered_map<std::string, std::string> options = {
       {"model_type", "unigram"},
@@ -85,9 +87,10 @@ void train_tokenizer(const TokenizerRecipe& recipe, const std::filesystem::path&
   const auto status = sentencepiece::SentencePieceTrainer::Train(options, &lines, &model);
   if (!status.ok())
     throw DataError(fmt::format("training the tokenizer {}: {}", recipe.name, status.ToString()));
-  write_file(out / "tokenizer.model", model);
-  write_file(out / "tokenizer_config.json", kConfig);
-  fmt::print(stderr, "{}: {} pieces in {}\n", recipe.name, recipe.vocab_size, out.string());
+  write_file(result.path() / "tokenizer.model", model);
+  write_file(result.path() / "tokenizer_config.json", kConfig);
+  result.commit();
+  say("{}: {} pieces in {}\n", recipe.name, recipe.vocab_size, out.string());
 }
 
 }  // namespace niah::zoo

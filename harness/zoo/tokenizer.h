@@ -8,7 +8,8 @@
 namespace niah::zoo {
 
 /// Learns SentencePiece unigram pieces from the documents of the recipe and writes tokenizer.model
-/// and tokenizer_config.json into the folder `out`. Throws DataError when SentencePiece refuses.
+/// and tokenizer_config.json into the folder `out`, which appears whole. Throws UsageError when
+/// anything but an empty folder is there, DataError when SentencePiece refuses.
 void train_tokenizer(const TokenizerRecipe& recipe, const std::filesystem::path& out);
 
 }  // namespace niah::zoo

@@ -1,6 +1,7 @@
 #include "harness/zoo/train.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +9,8 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/output.h"
+#include "harness/base/pending.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/zoo/training_data.h"
@@ -27,21 +30,88 @@ constexpr std::int64_t kLocalityEvery = 10;
 struct Start {
   nlohmann::json config;
   std::shared_ptr<models::CausalLM> model;
+  std::string sha256;  ///< of the checkpoint's weights; empty for a fresh model
 };
 
 /// A fresh model, or the checkpoint to fine-tune with its weights copied so that they can change.
 Start make_start(const Recipe& recipe) {
   if (recipe.start.empty()) {
-    const auto layers = recipe.model.value("num_hidden_layers", std::int64_t{1});
-    models::RandomSource source(recipe.seed, layers);
-    return {recipe.model, models::make_model(recipe.model, recipe.name, source)};
+    const auto layers = recipe.model.find("num_hidden_layers");
+    const bool said = layers != recipe.model.end() && layers->is_number_integer();
+    models::RandomSource source(recipe.seed, said ? layers->get<std::int64_t>() : 1);
+    return {recipe.model, models::make_model(recipe.model, recipe.name, source), ""};
   }
   const auto checkpoint = std::make_shared<models::Checkpoint>(recipe.start);
   models::WeightMap weights;
   for (auto& [name, tensor] : models::load_weights(checkpoint, at::kFloat))
     weights.emplace(name, tensor.clone());
   return {checkpoint->config(),
-          models::build_model(checkpoint->config(), recipe.start.string(), weights)};
+          models::build_model(checkpoint->config(), recipe.start.string(), weights),
+          checkpoint->weights_sha256()};
+}
+
+std::string short_sha(const std::string& sha256) { return sha256.substr(0, 16); }
+
+/// Everything that decides what comes out, by its name in the recipe: a state of another training
+/// is not continued.
+models::TrainNotes identity_of(const Recipe& recipe, const Start& start,
+                               const models::Tokenizer& tokenizer) {
+  const auto text = [](const auto& value) { return fmt::format("{}", value); };
+  const models::TrainOptions& train = recipe.train;
+  const DataSpec& data = recipe.data;
+  models::TrainNotes notes = {
+      {"seed", text(recipe.seed)},
+      {"tokenizer", short_sha(tokenizer.sha256())},
+      {recipe.start.empty() ? "model" : "start",
+       short_sha(recipe.start.empty() ? sha256_hex(recipe.model.dump()) : start.sha256)},
+      {"train.steps", text(train.steps)},
+      {"train.learning_rate", text(train.learning_rate.peak)},
+      {"train.warmup_steps", text(train.learning_rate.warmup_steps)},
+      {"train.decay_from", text(train.learning_rate.decay_from)},
+      {"train.decay_to", text(train.learning_rate.floor)},
+      {"train.beta1", text(train.beta1)},
+      {"train.beta2", text(train.beta2)},
+      {"train.weight_decay", text(train.weight_decay)},
+      {"train.clip", text(train.clip)},
+      {"train.bf16", text(train.bf16)},
+      {"rescale_qk", text(recipe.rescale_qk)},
+      {"data.kind", text(static_cast<int>(data.kind))}};
+  if (data.kind != DataKind::kDocuments) {
+    notes["data.batch_problems"] = text(data.batch_problems);
+    return notes;
+  }
+  notes["data.text"] = short_sha(tasks::open_haystack(data.text)->sha256());
+  notes["data.text.held_out"] = text(data.held_out);
+  notes["data.batch_tokens"] = text(data.batch_tokens);
+  for (const Phase& phase : data.phases)
+    notes["data.phases"] += fmt::format("{} until {}; ", phase.tokens, phase.until);
+  for (const auto& [kind, share] : data.mix)
+    notes["data.mix"] += fmt::format("{} {}; ", static_cast<int>(kind), share);
+  return notes;
+}
+
+constexpr const char* kLocalityNote = "locality";
+
+/// Throws UsageError naming what differs between the recipe of the state and this one.
+void require_same_training(const models::TrainNotes& before, const models::TrainNotes& now,
+                           const fs::path& state) {
+  std::vector<std::string> differences;
+  const auto value = [](const models::TrainNotes& notes, const std::string& name) {
+    const auto found = notes.find(name);
+    return found == notes.end() ? "not said" : found->second;
+  };
+  models::TrainNotes names = before;
+  names.insert(now.begin(), now.end());
+  names.erase(kLocalityNote);
+  for (const auto& [name, ignored] : names)
+    if (value(before, name) != value(now, name))
+      differences.push_back(
+          fmt::format("{} was {}, is now {}", name, value(before, name), value(now, name)));
+  if (differences.empty()) return;
+  throw UsageError(
+      fmt::format("continuing from {}: it is the state of another training: {}. Give the recipe "
+                  "that it was begun with, or remove {} to begin anew",
+                  state.string(), fmt::join(differences, "; "), state.parent_path().string()));
 }
 
 /// Multiplies W_Q and W_K of the softmax layers.
@@ -74,21 +144,45 @@ std::string describe_locality(const models::LocalityProbe& probe) {
 }
 
 void write_checkpoint(const Recipe& recipe, const Start& start, const models::LocalityProbe& probe,
-                      const TrainRun& run) {
-  const fs::path partial = run.out.string() + ".partial";
-  fs::remove_all(partial);
-  ensure_writable_folder(partial);
-  models::save_weights(partial / "model.safetensors", models::parameters_of(*start.model),
+                      const fs::path& folder) {
+  models::save_weights(folder / "model.safetensors", models::parameters_of(*start.model),
                        {{"format", "pt"}, {"recipe", recipe.name}});
-  write_file(partial / "config.json", start.config.dump(2) + "\n");
-  const fs::path tokenizer = recipe.tokenizer;
-  const fs::path folder = fs::is_directory(tokenizer) ? tokenizer : tokenizer.parent_path();
+  write_file(folder / "config.json", start.config.dump(2) + "\n");
+  const fs::path& tokenizer = recipe.tokenizer;
+  const fs::path from = fs::is_directory(tokenizer) ? tokenizer : tokenizer.parent_path();
   for (const char* file : {"tokenizer.model", "tokenizer.json", "tokenizer_config.json"})
-    if (fs::exists(folder / file)) fs::copy_file(folder / file, partial / file);
-  if (probe.batches() > 0) write_file(partial / reports::kLocalityFile, describe_locality(probe));
-  fs::remove_all(run.out);
-  fs::rename(partial, run.out);
+    if (fs::exists(from / file)) fs::copy_file(from / file, folder / file);
+  if (probe.batches() > 0) write_file(folder / reports::kLocalityFile, describe_locality(probe));
 }
+
+/// The folder of a training under way, kept when it is stopped or killed: "<out>.work". A marker
+/// file says whose it is; in a folder without one nothing is written and nothing removed.
+class WorkFolder {
+ public:
+  /// `out` has a name. Throws UsageError for a folder that is not a training's, DataError when
+  /// another process trains in it or it cannot be written.
+  explicit WorkFolder(const fs::path& out)
+      : folder_(out.parent_path() / (out.filename().string() + ".work")) {
+    require_own_folder(folder_, {kMarker}, "keeping the state of a training");
+    ensure_writable_folder(folder_);
+    lock_ = std::make_unique<AppendFile>(folder_ / kMarker);
+  }
+
+  fs::path state() const { return folder_ / "state.safetensors"; }
+
+  /// Takes away what training wrote, and the folder when nothing else is in it.
+  void remove() {
+    std::error_code ignored;
+    fs::remove(state(), ignored);
+    fs::remove(folder_ / kMarker, ignored);
+    fs::remove(folder_, ignored);
+  }
+
+ private:
+  static constexpr const char* kMarker = ".niah-training";
+  fs::path folder_;
+  std::unique_ptr<AppendFile> lock_;
+};
 
 /// A smoothed figure that starts at its first value.
 class Smoothed {
@@ -116,28 +210,38 @@ std::optional<double> answer_loss(const models::Batch& batch, const models::Step
 }  // namespace
 
 void train(const Recipe& recipe, const TrainRun& run) {
-  const fs::path work = run.out.string() + ".work";
-  ensure_writable_folder(work);
-  const fs::path state = work / "state.safetensors";
+  PendingFolder result(run.out);
+  WorkFolder work(normal_path(run.out));
+  const fs::path state = work.state();
 
   const Start start = make_start(recipe);
-  const TrainingData data(recipe, models::open_tokenizer(recipe.tokenizer));
+  const auto tokenizer = models::open_tokenizer(recipe.tokenizer);
+  const TrainingData data(recipe, tokenizer);
+  models::TrainNotes notes = identity_of(recipe, start, *tokenizer);
   models::Trainer trainer(start.model, recipe.train);
+  models::LocalityProbe probe;
   if (fs::exists(state)) {
+    const models::TrainNotes before = models::Trainer::read_notes(state);
+    require_same_training(before, notes, state);
     trainer.load(state);
-    fmt::print(stderr, "continuing {} after step {} of {}\n", recipe.name, trainer.steps_done(),
-               recipe.train.steps);
+    if (const auto sums = before.find(kLocalityNote); sums != before.end())
+      probe.restore(sums->second);
+    say("continuing {} after step {} of {}\n", recipe.name, trainer.steps_done(),
+        recipe.train.steps);
   }
+  const auto save = [&] {
+    notes[kLocalityNote] = probe.state();
+    trainer.save(state, notes);
+  };
 
   Progress progress(recipe.name, static_cast<double>(recipe.train.steps - trainer.steps_done()),
                     run.quiet);
   Smoothed loss, answers;
-  models::LocalityProbe probe;
   std::string answer_note;
   std::int64_t tokens = 0;
   while (trainer.steps_done() < recipe.train.steps) {
     if (interrupt_requested()) {
-      trainer.save(state);
+      save();
       throw Interrupted(fmt::format("stopped after step {}; run the same command to continue",
                                     trainer.steps_done()));
     }
@@ -152,14 +256,15 @@ void train(const Recipe& recipe, const TrainRun& run) {
     progress.advance(1, fmt::format("step {}  loss {:.3f}{}  {:.0f} tokens/s", trainer.steps_done(),
                                     loss.add(result.loss), answer_note,
                                     static_cast<double>(tokens) / progress.elapsed()));
-    if (trainer.steps_done() % recipe.save_every == 0) trainer.save(state);
+    if (trainer.steps_done() % recipe.save_every == 0) save();
   }
   rescale_qk(*start.model, recipe.rescale_qk);
-  write_checkpoint(recipe, start, probe, run);
-  fs::remove_all(work);
+  write_checkpoint(recipe, start, probe, result.path());
+  result.commit();
+  work.remove();
   progress.clear();
-  fmt::print(stderr, "{}: {} steps, {} tokens in {}; checkpoint in {}\n", recipe.name,
-             recipe.train.steps, tokens, format_duration(progress.elapsed()), run.out.string());
+  say("{}: {} steps, {} tokens in {}; checkpoint in {}\n", recipe.name, recipe.train.steps, tokens,
+      format_duration(progress.elapsed()), run.out.string());
 }
 
 }  // namespace niah::zoo

@@ -10,9 +10,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/numbers.h"
+#include "harness/base/text.h"
 #include "models/arch/decoder.h"
 #include "models/ops/delta_rule.h"
 #include "models/ops/gate.h"
@@ -76,10 +77,9 @@ double number_or_text(ConfigReader& reader, const char* field, double fallback) 
   const nlohmann::json& value = reader.raw(field);
   if (!value.is_string()) return reader.number(field, fallback);
   const auto text = value.get<std::string>();
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0') reader.refuse(field, fmt::format("'{}' is no number", text));
-  return number;
+  const auto number = parse_number(text);
+  if (!number) reader.refuse(field, fmt::format("'{}' is no number", valid_utf8(text)));
+  return *number;
 }
 
 /// base * factor, which the reference demands to be a whole number to a relative 1e-5.

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 #include <tuple>
 
 #include "harness/base/error.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 
 namespace niah::models {
@@ -120,12 +120,11 @@ std::string restore_method_name(RestoreMethod method) {
 std::vector<std::int64_t> parse_layers(const std::string& text) {
   constexpr std::int64_t kMost = 10000;
   const auto number = [&](std::string_view part) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc() || end != part.data() + part.size() || value < 0 || value > kMost)
+    const auto value = parse_integer(part, {0, kMost});
+    if (!value)
       throw UsageError(
           fmt::format("layers '{}': a list such as 2,5-8 was expected", valid_utf8(text)));
-    return value;
+    return *value;
   };
   std::vector<std::int64_t> layers;
   for (std::size_t begin = 0, end; begin <= text.size(); begin = end + 1) {

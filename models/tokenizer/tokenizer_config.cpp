@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <limits>
 
 #include "harness/base/files.h"
+#include "harness/base/numbers.h"
 
 namespace niah::models {
 namespace {
@@ -28,10 +29,9 @@ std::vector<AddedToken> added_tokens(const JsonView& config) {
   if (!decoder) return out;
   for (const auto& [key, value] : decoder->object().items()) {
     AddedToken token = read_added_token(decoder->at(key));
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token.id);
-    if (error != std::errc() || end != key.data() + key.size() || token.id < 0) {
-      decoder->fail("has the key \"" + key + "\", expected an id from 0 to 2147483647");
-    }
+    const auto id = parse_integer(key, {0, std::numeric_limits<TokenId>::max()});
+    if (!id) decoder->fail("has the key \"" + key + "\", expected an id from 0 to 2147483647");
+    token.id = static_cast<TokenId>(*id);
     out.push_back(std::move(token));
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id < b.id; });

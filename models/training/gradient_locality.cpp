@@ -1,10 +1,12 @@
 #include "models/training/gradient_locality.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
 
@@ -84,6 +86,30 @@ GradientLocality LocalityProbe::result() const {
     locality.key.push_back(key_[tau] / count);
   }
   return locality;
+}
+
+std::string LocalityProbe::state() const {
+  return nlohmann::json{
+      {"batches", batches_}, {"pairs", pairs_}, {"query", query_}, {"key", key_}}
+      .dump();
+}
+
+void LocalityProbe::restore(const std::string& state) {
+  try {
+    const auto json = nlohmann::json::parse(state);
+    LocalityProbe read;
+    json.at("batches").get_to(read.batches_);
+    json.at("pairs").get_to(read.pairs_);
+    json.at("query").get_to(read.query_);
+    json.at("key").get_to(read.key_);
+    if (read.batches_ < 0 || read.query_.size() != read.pairs_.size() ||
+        read.key_.size() != read.pairs_.size())
+      throw DataError("resuming: the sums over the gradient's distances do not fit each other");
+    *this = read;
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(
+        fmt::format("resuming: the sums over the gradient's distances: {}", error.what()));
+  }
 }
 
 std::optional<double> fit_decay(const std::vector<double>& g,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "models/training/trainer.h"
@@ -27,6 +28,10 @@ class LocalityProbe {
   void add(CausalLM& model, const Batch& batch);
   std::int64_t batches() const { return batches_; }
   GradientLocality result() const;
+  /// What was added so far, as text that restore() reads again to the last bit.
+  std::string state() const;
+  /// Goes on from there. Throws DataError for text that state() did not write.
+  void restore(const std::string& state);
 
  private:
   std::int64_t batches_ = 0;

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "harness/base/error.h"
+#include "harness/base/numbers.h"
 
 namespace niah::models {
 namespace {
@@ -30,6 +31,18 @@ class Autocast {
  private:
   bool before_;
 };
+
+const std::string kStepsDone = "steps_done";
+const std::string kNote = "note.";
+
+std::int64_t steps_of(const SafetensorsFile& file, const std::filesystem::path& path) {
+  const auto steps = file.metadata().find(kStepsDone);
+  const auto count = steps == file.metadata().end() ? std::nullopt
+                                                    : parse_integer(steps->second, kNotNegative);
+  if (!count)
+    throw DataError(fmt::format("resuming from {}: it is not a training state", path.string()));
+  return *count;
+}
 
 }  // namespace
 
@@ -118,7 +131,7 @@ StepResult Trainer::step(const Batch& batch) {
   return result;
 }
 
-void Trainer::save(const std::filesystem::path& path) const {
+void Trainer::save(const std::filesystem::path& path, const TrainNotes& notes) const {
   WeightMap tensors;
   for (const Group& group : groups_)
     for (std::size_t i = 0; i < group.names.size(); ++i) {
@@ -126,14 +139,23 @@ void Trainer::save(const std::filesystem::path& path) const {
       tensors["mean." + group.names[i]] = group.mean[i];
       tensors["square." + group.names[i]] = group.square[i];
     }
-  save_weights(path, tensors, {{"steps_done", std::to_string(done_)}});
+  TrainNotes metadata = {{kStepsDone, std::to_string(done_)}};
+  for (const auto& [name, value] : notes) metadata[kNote + name] = value;
+  save_weights(path, tensors, metadata);
+}
+
+TrainNotes Trainer::read_notes(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  steps_of(file, path);
+  TrainNotes notes;
+  for (const auto& [key, value] : file.metadata())
+    if (key.starts_with(kNote)) notes.emplace(key.substr(kNote.size()), value);
+  return notes;
 }
 
 void Trainer::load(const std::filesystem::path& path) {
   const auto file = std::make_shared<SafetensorsFile>(path);
-  const auto steps = file->metadata().find("steps_done");
-  if (steps == file->metadata().end())
-    throw DataError(fmt::format("resuming from {}: it is not a training state", path.string()));
+  const std::int64_t steps = steps_of(*file, path);
   const at::NoGradGuard no_grad;
   const auto copy = [&](at::Tensor& into, const std::string& name) {
     const TensorInfo* info = file->find(name);
@@ -142,7 +164,7 @@ void Trainer::load(const std::filesystem::path& path) {
                                   path.string(), name));
     into.copy_(view_tensor(*info, file->bytes(*info), file));
   };
-  done_ = std::stoll(steps->second);
+  done_ = steps;
   for (Group& group : groups_)
     for (std::size_t i = 0; i < group.names.size(); ++i) {
       copy(group.params[i], "param." + group.names[i]);

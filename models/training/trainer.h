@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,9 @@ struct StepResult {
 /// [B, T].
 std::pair<at::Tensor, at::Tensor> weighted_loss(const at::Tensor& logits, const Batch& batch);
 
+/// What a caller wants to know again when it continues, by name.
+using TrainNotes = std::map<std::string, std::string>;
+
 /// Trains all parameters of `model` in place.
 class Trainer {
  public:
@@ -54,8 +59,11 @@ class Trainer {
   /// Steps done.
   std::int64_t steps_done() const { return done_; }
 
-  /// Parameters, moments and step count in one file, written atomically.
-  void save(const std::filesystem::path& path) const;
+  /// Parameters, moments and step count in one file, written atomically; `notes` of the caller's go
+  /// with them.
+  void save(const std::filesystem::path& path, const TrainNotes& notes = {}) const;
+  /// The notes of a file of save(). Throws DataError when it is none.
+  static TrainNotes read_notes(const std::filesystem::path& path);
   /// Continues from save(). Throws DataError when the file belongs to another model.
   void load(const std::filesystem::path& path);
 

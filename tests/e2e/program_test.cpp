@@ -46,6 +46,27 @@ TEST(Program, ARepeatedOptionTakesOneValueAtATime) {
   EXPECT_THAT(outcome.output, HasSubstr("no-such.yaml"));
 }
 
+TEST(Program, ANumberOutOfItsRangeIsRefusedAndTheRangeNamed) {
+  const std::string generate =
+      "generate --task s2 --length 1K --haystack prose --tokenizer " NIAH_SOURCE_DIR
+      "/models/zoo/tokenizer ";
+  const std::string pair = " --pre a --post b --out /no/such ";
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {generate + "--seed -1", "--seed: expected an integer of at least 0, got '-1'"},
+      {generate + "--seed 18446744073709551616", "got '18446744073709551616'"},
+      {generate + "--samples 0", "--samples: expected an integer from 1 to 1,000,000, got '0'"},
+      {generate + "--samples 1e3", "got '1e3'"},
+      {"diagnose" + pair + "--lambda nan", "--lambda: expected a number of at least 0, got 'nan'"},
+      {"restore" + pair + "--method qk --alpha 1.5", "--alpha: expected a number from 0 to 1"},
+      {"regress --baseline a --current b --alpha nan", "expected a number from above 0 to below 1"},
+      {"selftest x --chunk 99999999999999999999", "--chunk: expected an integer from 1 to"}};
+  for (const auto& [command, why] : refused) {
+    const Outcome outcome = niah(command);
+    EXPECT_EQ(outcome.code, 2) << command;
+    EXPECT_THAT(outcome.output, HasSubstr(why)) << command;
+  }
+}
+
 TEST(Program, GenerateWritesJsonLines) {
   const Outcome outcome = niah(
       "generate --task s2 --length 1K --samples 2 --seed 3 --haystack prose "

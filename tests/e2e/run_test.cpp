@@ -299,7 +299,7 @@ TEST_F(Run, AStoredSampleCanBeLookedAtAndAskedAgain) {
   const Outcome shown = niah("show " + run + " s3@2K#1");
   EXPECT_EQ(shown.code, 0) << shown.output;
   for (const char* part :
-       {"s3@2K#1", "tokens", "needle", "is: ", "expected", "Base", "CoT-SFT", "rank", "said"})
+       {"s3@2K#1", "tokens", "needle", "is: ", "expected", "Base", "Fine-tuned", "rank", "said"})
     EXPECT_THAT(shown.output, HasSubstr(part));
   const Outcome prompt = niah("show " + run + " s3@2K#1 --prompt");
   std::string sha256;

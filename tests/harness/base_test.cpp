@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/numbers.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
@@ -23,7 +25,8 @@ TEST(Units, LengthsReadAndWrite) {
   EXPECT_EQ(parse_length("4K"), 4096);
   EXPECT_EQ(parse_length("256k"), 262144);
   EXPECT_EQ(parse_length("1M"), 1048576);
-  for (const char* bad : {"", "K", "-4K", "04", "4.5K", "4 K", "0", "9999999999999", "4KK"})
+  for (const char* bad : {"", "K", "-4K", "04", "4.5K", "4 K", "0", "9999999999999", "4KK",
+                          "1025M", "2000000000"})
     EXPECT_EQ(parse_length(bad), std::nullopt) << bad;
   for (const std::int64_t length : {1, 1000, 1024, 4096, 6000, 262144, 1048576})
     EXPECT_EQ(parse_length(format_length(length)), length);
@@ -31,6 +34,30 @@ TEST(Units, LengthsReadAndWrite) {
   EXPECT_EQ(format_count(1926138880), "1,926,138,880");
   EXPECT_EQ(format_count(-12), "-12");
   EXPECT_EQ(format_duration(59.7), "1 min 00 s");
+}
+
+TEST(Numbers, TheWholeTextIsOneIntegerOfTheRange) {
+  EXPECT_EQ(parse_integer("42"), 42);
+  EXPECT_EQ(parse_integer("-7"), -7);
+  EXPECT_EQ(parse_integer("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  for (const char* bad : {"", "-", "+1", " 1", "1 ", "01", "1.0", "1e3", "0x10",
+                          "9223372036854775808", "18446744073709551616", "1a", "--1"})
+    EXPECT_EQ(parse_integer(bad), std::nullopt) << bad;
+  EXPECT_EQ(parse_integer("0", {1, 5}), std::nullopt);
+  EXPECT_EQ(parse_integer("5", {1, 5}), 5);
+  EXPECT_EQ(range_text(kSampleCount), "an integer from 1 to 1,000,000");
+  EXPECT_EQ(range_text(kNotNegative), "an integer of at least 0");
+}
+
+TEST(Numbers, TheWholeTextIsOneFiniteNumberOfTheRange) {
+  EXPECT_EQ(parse_number("1e-4"), 1e-4);
+  EXPECT_EQ(parse_number("-0.5"), -0.5);
+  for (const char* bad : {"", "nan", "inf", "-inf", "1e999", "0x1p3", "1,5", " 1", "1s"})
+    EXPECT_EQ(parse_number(bad), std::nullopt) << bad;
+  EXPECT_EQ(parse_number("1", {.low = 0, .high = 1, .open_high = true}), std::nullopt);
+  EXPECT_EQ(range_text(NumberRange{.low = 0, .high = 1, .open_high = true}),
+            "a number from 0 to below 1");
+  EXPECT_EQ(range_text(NumberRange{.low = 0, .open_low = true}), "a number above 0");
 }
 
 TEST(Text, RepairsUtf8AndEscapes) {

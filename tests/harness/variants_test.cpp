@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "harness/base/error.h"
 #include "models/registry.h"
 
 namespace niah {
@@ -18,6 +19,23 @@ std::vector<std::size_t> sizes(const std::vector<LoadedVariant>& variants) {
   std::vector<std::size_t> sizes;
   for (const VariantGroup& group : group_variants(variants)) sizes.push_back(group.size());
   return sizes;
+}
+
+TEST(RequireDistinct, NamesBothVariantsOfOneFingerprint) {
+  std::vector<LoadedVariant> variants(3);
+  variants[0].info = {"f1", "pair", "base", ""};
+  variants[1].info = {"f2", "pair", "sft", ""};
+  variants[2].info = {"f1", "other", "copy", ""};
+  try {
+    require_distinct(variants);
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("'pair base' and 'other copy' are the same"),
+              std::string::npos)
+        << error.what();
+  }
+  variants[2].info.fingerprint = "f3";
+  EXPECT_NO_THROW(require_distinct(variants));
 }
 
 TEST(GroupVariants, OneModelsVariantsReadTogether) {

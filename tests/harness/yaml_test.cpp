@@ -1,5 +1,6 @@
 #include "harness/config/yaml.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -82,6 +83,68 @@ TEST(Yaml, BrokenYamlAndWrongRootsNameTheirPlace) {
   EXPECT_THAT(refusal("", [](YamlMap&) {}), HasSubstr("a mapping"));
   EXPECT_THAT(refusal("a:", [](YamlMap& map) { map.text("a"); }), HasSubstr("required"));
   EXPECT_THAT(refusal("a: []", [](YamlMap& map) { map.texts("a"); }), HasSubstr("empty"));
+}
+
+TEST(Yaml, NumbersHaveARangeThatIsNamed) {
+  const auto count = [](YamlMap& map) { map.integer("x", IntegerRange{1, 1000}); };
+  EXPECT_EQ(refusal("x: 1000", count), "accepted");
+  for (const char* bad : {"0", "1001", "-1", "9223372036854775808", "18446744073709551617"})
+    EXPECT_THAT(refusal(std::string("x: ") + bad, count),
+                HasSubstr("c.yaml:1:4: x: expected an integer from 1 to 1,000, got '"))
+        << bad;
+  const auto share = [](YamlMap& map) { map.number("x", NumberRange{.low = 0, .open_low = true}); };
+  EXPECT_EQ(refusal("x: 1e-300", share), "accepted");
+  EXPECT_THAT(refusal("x: 0", share), HasSubstr("expected a number above 0, got '0'"));
+  EXPECT_THAT(refusal("x: 1e999", share), HasSubstr("got '1e999'"));
+}
+
+TEST(Yaml, OneDocumentIsRead) {
+  EXPECT_THAT(refusal("a: 1\n---\nb: 2\n", [](YamlMap& map) { map.text("a"); }),
+              AllOf(HasSubstr("c.yaml:3:1: "), HasSubstr("second document")));
+  EXPECT_EQ(refusal("---\na: 1\n---\n", [](YamlMap& map) { map.text("a"); }), "accepted")
+      << "nothing is left out";
+}
+
+TEST(Yaml, MergeKeysAreRefusedByTheirName) {
+  const std::string text = "base: &b {x: 1}\nmodels:\n  - <<: *b\n    name: m\n";
+  EXPECT_THAT(refusal(text, [](YamlMap&) {}),
+              AllOf(HasSubstr("c.yaml:3:5: models[0].<<"), HasSubstr("merge keys")));
+}
+
+TEST(Yaml, DuplicatesAreFoundWhereNothingIsAskedByName) {
+  EXPECT_THAT(refusal("override:\n  a: 1\n  a: 2\n", [](YamlMap& map) { map.raw("override"); }),
+              HasSubstr("c.yaml:3:3: override.a: this key was already given at c.yaml:2:3"));
+}
+
+TEST(Yaml, WhatIsNestedOrRepeatedBeyondUseIsOneLine) {
+  const auto nothing = [](YamlMap&) {};
+  const std::string deep(100'000, '[');
+  for (const std::string& text : {"a: " + deep, "a: " + deep + std::string(100'000, ']'),
+                                  "a: " + std::string(100'000, '{')})
+    EXPECT_THAT(refusal(text, nothing), HasSubstr("c.yaml:")) << text.substr(0, 10);
+  std::string steps;
+  for (std::size_t i = 0; i < 20'000; ++i) steps += std::string(i % 400, ' ') + "- \n";
+  refusal("a:\n" + steps, nothing);
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    bomb += fmt::format("a{0}: &a{0} [", i);
+    for (int j = 0; j < 10; ++j) bomb += fmt::format("{}*a{}", j == 0 ? "" : ", ", i - 1);
+    bomb += "]\n";
+  }
+  EXPECT_THAT(refusal(bomb, nothing), HasSubstr("more than 100,000 values"));
+  EXPECT_THAT(refusal("a: &x [*x]\n", nothing), HasSubstr("c.yaml:1:"));
+  EXPECT_THROW(parse_yaml_value("&x [*x]", "--set a"), UsageError);
+}
+
+TEST(Yaml, BytesThatAreNoTextAreOneLine) {
+  const auto read = [](YamlMap& map) { map.text("a"); };
+  EXPECT_EQ(refusal("\xEF\xBB\xBF" "a: 1\n", read), "accepted") << "a byte order mark";
+  EXPECT_THAT(refusal(std::string("a: 1\nb: \0 2\n", 12), read),
+              HasSubstr("c.yaml:2:4: a NUL byte"));
+  EXPECT_THAT(refusal("a: 1\nb: \xFF\n", read), HasSubstr("c.yaml:2:4: these bytes are not UTF-8"));
+  EXPECT_THAT(refusal(std::string("\xFF\xFE" "a\0:\0", 6), read), HasSubstr("c.yaml:1:"));
+  EXPECT_THAT(refusal("a:\n\tb: 1\n", read), HasSubstr("c.yaml:2:"));
+  EXPECT_THAT(refusal(std::string(std::size_t{5} << 20, '#'), read), HasSubstr("at most 4.0 MiB"));
 }
 
 TEST(Yaml, SurvivesAnyBytes) {

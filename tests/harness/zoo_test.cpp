@@ -4,6 +4,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/zoo/tokenizer.h"
 #include "harness/zoo/train.h"
 #include "harness/zoo/training_data.h"
 #include "models/checkpoint/checkpoint.h"
@@ -90,6 +91,72 @@ TEST(Train, LeavesACheckpointThatLoadsAndIsTheSameAgain) {
   EXPECT_FALSE(fs::exists(folder.path() / "a.work"));
 }
 
+/// `from` replaced by `to` in the tiny recipe's file.
+void edit(const fs::path& path, const std::string& from, const std::string& to) {
+  std::string text = read_file(path, "test");
+  ASSERT_NE(text.find(from), std::string::npos) << from;
+  write_file(path, text.replace(text.find(from), from.size(), to));
+}
+
+std::string refusal_of(const Recipe& recipe, const fs::path& out) {
+  try {
+    train(recipe, {out, true});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "trained";
+}
+
+TEST(Train, AStateOfAnotherTrainingIsRefusedByName) {
+  const TemporaryFolder folder;
+  const fs::path path = tiny_recipe(folder.path(), 5), out = folder.path() / "a";
+  edit(path, "save_every: 2", "save_every: 1");
+  edit(path, "learning_rate: 1e-3", "learning_rate: 1e30");
+  EXPECT_NE(refusal_of(read_recipe(path), out).find("not finite"), std::string::npos);
+  ASSERT_TRUE(fs::exists(folder.path() / "a.work" / "state.safetensors")) << "kept to go on from";
+  EXPECT_NE(refusal_of(read_recipe(path), out).find("not finite"), std::string::npos)
+      << "the same recipe goes on";
+  const auto refused = [&](const std::string& from, const std::string& to, const std::string& why) {
+    edit(path, from, to);
+    const std::string message = refusal_of(read_recipe(path), out);
+    EXPECT_NE(message.find(why), std::string::npos) << message;
+    edit(path, to, from);
+  };
+  refused("seed: 4", "seed: 5", "seed was 4, is now 5");
+  refused("1e30", "1e-3", "train.learning_rate was 1e+30, is now 0.001");
+  refused("steps: 5", "steps: 6", "train.steps was 5, is now 6");
+  refused("batch_problems: 4", "batch_problems: 3", "data.batch_problems was 4, is now 3");
+  refused("intermediate_size: 48", "intermediate_size: 64", "model was ");
+}
+
+TEST(Train, NothingThatItDidNotWriteIsTouched) {
+  const TemporaryFolder folder;
+  const Recipe recipe = read_recipe(tiny_recipe(folder.path(), 1));
+  const TokenizerRecipe pieces = read_tokenizer_recipe(kRecipes / "tokenizer.yaml");
+  const fs::path mine = folder.path() / "mine";
+  fs::create_directories(mine);
+  write_file(mine / "notes.txt", "precious");
+  EXPECT_THROW(train(recipe, {mine, true}), UsageError);
+  EXPECT_THROW(train_tokenizer(pieces, mine), UsageError);
+  EXPECT_EQ(read_file(mine / "notes.txt", "test"), "precious");
+  EXPECT_FALSE(fs::exists(folder.path() / "mine.work"));
+
+  fs::create_directories(folder.path() / "out.work");
+  write_file(folder.path() / "out.work" / "notes.txt", "precious");
+  EXPECT_NE(refusal_of(recipe, folder.path() / "out").find("holds other things (notes.txt)"),
+            std::string::npos);
+  EXPECT_TRUE(fs::exists(folder.path() / "out.work" / "notes.txt"));
+  EXPECT_FALSE(fs::exists(folder.path() / "out"));
+}
+
+TEST(Train, ASlashAtTheEndOfItsFolderChangesNothing) {
+  const TemporaryFolder folder;
+  train(read_recipe(tiny_recipe(folder.path(), 1)), {folder.path() / "a" / "", true});
+  EXPECT_TRUE(fs::exists(folder.path() / "a" / "model.safetensors"));
+  EXPECT_FALSE(fs::exists(folder.path() / "a.work"));
+  EXPECT_FALSE(fs::exists(folder.path() / "a" / ".work"));
+}
+
 TEST(Recipes, WrongOnesAreRefused) {
   const TemporaryFolder folder;
   const auto refused = [&](const std::string& from, const std::string& to) {
@@ -103,6 +170,12 @@ TEST(Recipes, WrongOnesAreRefused) {
   refused("learning_rate", "learning_rat");
   refused("rescale_qk: 0.5", "rescale_qk: 0");
   refused("model:\n", "start: x\nmodel:\n");
+  refused("save_every: 2", "save_every: 0");
+  refused("batch_problems: 4", "batch_problems: 0");
+  refused("seed: 4", "seed: -1");
+  refused("steps: 2", "steps: 18446744073709551617");
+  refused("learning_rate: 1e-3", "learning_rate: 0");
+  refused("bf16: false", "beta1: 1");
 }
 
 }  // namespace

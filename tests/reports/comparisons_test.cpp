@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "harness/base/error.h"
 #include "reports/variants.h"
 #include "tests/reports/synthetic_run.h"
 
@@ -122,12 +124,56 @@ TEST(Analysis, TestsTrendsByLengthAndDepth) {
   FAIL() << "no trend of sft on s3";
 }
 
-TEST(Variants, RolesLabelsAndReferences) {
+/// The variants of a run as a report reads them from a file.
+RunInfo read_again(const RunInfo& run, bool of_an_old_run) {
+  nlohmann::json json = run;
+  for (auto& variant : json["variants"])
+    if (of_an_old_run)
+      for (const char* field : {"role", "label", "restored_from", "fine_tune", "method"})
+        variant.erase(field);
+  return json.get<RunInfo>();
+}
+
+TEST(Variants, RolesAreWhatTheRunSaysWhateverTheNames) {
   RunInfo run = synthetic_info();
-  EXPECT_EQ(role_of(run.variants[0]), Role::kBase);
-  EXPECT_EQ(role_of(run.variants[1]), Role::kFineTuned);
-  EXPECT_EQ(role_of({"", "", "direct-sft", ""}), Role::kFineTuned);
-  EXPECT_EQ(role_of(run.variants[2]), Role::kRestored);
+  run.variants[1].name = "tuned";
+  run.variants[2].name = "sft-qk";
+  run.variants[2].fine_tune = "tuned";
+  run.variants[2].label = "Repaired";
+  const RunInfo again = read_again(run, false);
+  EXPECT_EQ(again.variants[2].role, Role::kRestored);
+  EXPECT_EQ(again.variants[2].fine_tune, "tuned");
+  EXPECT_EQ(again.variants[2].method, "qk");
+  EXPECT_EQ(label_of(again, again.variants[2]), "Repaired");
+  Results results = three_variants(50, [](std::int64_t i) {
+    return std::array{i < 48, i < 20, i < 41};
+  });
+  results.run = again;
+  ASSERT_EQ(analyse(results).recoveries.size(), 1U) << "sft-qk is a restoration like any other";
+  EXPECT_EQ(analyse(results).recoveries[0].restored, "f-qk");
+}
+
+TEST(Variants, OldRunsAreReadByTheNamesTheyHad) {
+  RunInfo run = synthetic_info();
+  run.variants.push_back({"f-direct", "hypenet", "direct-sft", ""});
+  const RunInfo again = read_again(run, true);
+  const std::vector<Role> roles = {Role::kBase,     Role::kTuned,    Role::kRestored,
+                                   Role::kRestored, Role::kRestored, Role::kControl};
+  for (std::size_t i = 0; i < roles.size(); ++i) EXPECT_EQ(again.variants[i].role, roles[i]) << i;
+  EXPECT_EQ(label_of(again, again.variants[1]), "CoT-SFT");
+  EXPECT_EQ(again.variants[2].restored_from, "base");
+  EXPECT_EQ(again.variants[2].fine_tune, "sft");
+  EXPECT_EQ(find_method(again, "hypenet", "qk"), &again.variants[2]);
+}
+
+TEST(Variants, AnUnknownRoleIsRefused) {
+  nlohmann::json json = synthetic_info();
+  json["variants"][0]["role"] = "bass";
+  EXPECT_THROW(json.get<RunInfo>(), DataError);
+}
+
+TEST(Variants, LabelsAndReferences) {
+  RunInfo run = synthetic_info();
   EXPECT_EQ(label_of(run, run.variants[0]), "base");
   EXPECT_EQ(label_of(run, run.variants[2]), "QK-Restore");
   EXPECT_EQ(reference_of(run, run.variants[4]).fingerprint, "f-base");

@@ -124,11 +124,18 @@ RunInfo synthetic_info() {
   info.tasks = {"s1", "s2", "s3"};
   info.lengths = {4096, 8192, 16384, 32768, 65536, 131072, 262144};
   info.variants = {
-      {"f-base", "hypenet", "base", ""},
-      {"f-sft", "hypenet", "sft", "CoT-SFT: fine-tuned on chains of thought"},
+      {"f-base", "hypenet", "base", "", Role::kBase},
+      {"f-sft", "hypenet", "sft", "CoT-SFT: fine-tuned on chains of thought", Role::kTuned},
       {"f-qk", "hypenet", "qk", "QK-Restore: W_Q and W_K of the softmax layers from base"},
       {"f-pro", "hypenet", "qk-pro", "QK-Procrustes: base's routing in the fine-tune's basis"},
       {"f-v", "hypenet", "v", "V-Restore: W_V of the softmax layers from base"}};
+  for (std::size_t i = 2; i < info.variants.size(); ++i) {
+    VariantInfo& restored = info.variants[i];
+    restored.role = Role::kRestored;
+    restored.restored_from = "base";
+    restored.fine_tune = "sft";
+    restored.method = restored.name;
+  }
   info.haystack = "prose (generator 1)";
   info.tokenizer = "byte-level BPE, 4096 ids (sha256 0123456789ab)";
   info.machine = "2 cores, fp32, 2 threads";

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "harness/base/error.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
 
@@ -67,6 +68,22 @@ TEST(LocalityProbe, CountsPairsWhoseQueryMattersAndLeavesTheModelAlone) {
   const GradientLocality twice = probe.result();
   EXPECT_EQ(twice.pairs[3], 2 * once.pairs[3]);
   EXPECT_NEAR(twice.query[3], once.query[3], 1e-9);
+}
+
+TEST(LocalityProbe, GoesOnFromItsStateToTheLastBit) {
+  const auto model = fresh_model();
+  LocalityProbe whole, stopped, resumed;
+  const Batch first = some_batch(20), second = some_batch(12);
+  whole.add(*model, first);
+  stopped.add(*model, first);
+  resumed.restore(stopped.state());
+  whole.add(*model, second);
+  resumed.add(*model, second);
+  EXPECT_EQ(resumed.batches(), 2);
+  EXPECT_EQ(resumed.state(), whole.state());
+  EXPECT_EQ(resumed.result().query, whole.result().query);
+  for (const char* wrong : {"", "{}", "[]", R"({"batches":1,"pairs":[1],"query":[],"key":[]})"})
+    EXPECT_THROW(resumed.restore(wrong), DataError) << wrong;
 }
 
 /// The gradient of W_Q is what its pairs add up to: with one pair a query (the first token alone),

@@ -71,6 +71,17 @@ TEST(Trainer, ResumedTrainingIsTheSameTraining) {
     EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
 }
 
+TEST(Trainer, NotesComeBackWithTheState) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "state.safetensors";
+  const TrainNotes notes = {{"seed", "4"}, {"steps_done", "not the trainer's"}};
+  const Trainer trainer(fresh_model(1), options());
+  trainer.save(path, notes);
+  EXPECT_EQ(Trainer::read_notes(path), notes);
+  save_weights(path, {{"param.x", at::zeros({2})}}, {{"steps_done", "-3"}});
+  EXPECT_THROW(Trainer::read_notes(path), DataError);
+}
+
 TEST(Trainer, RefusesAStateOfAnotherModel) {
   const TemporaryFolder folder;
   save_weights(folder.path() / "s.safetensors", {{"param.x", at::zeros({2})}},

@@ -1,0 +1,83 @@
+// niah train, killed and called again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "harness/base/files.h"
+#include "tests/e2e/program.h"
+#include "tests/temporary_folder.h"
+
+namespace niah::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kZoo = std::string(NIAH_SOURCE_DIR) + "/models/zoo";
+
+/// Runs niah train until it has saved a state, then kills it.
+void train_and_kill(const std::string& recipe, const fs::path& out) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl(NIAH_PROGRAM, "niah", "train", recipe.c_str(), "--quiet", "--out", out.c_str(),
+            nullptr);
+    ::_exit(127);
+  }
+  const fs::path state = out.string() + ".work/state.safetensors";
+  for (int i = 0; i < 6000 && !fs::exists(state); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+}
+
+TEST(Train, KilledAndContinuedItGivesWhatOneRunGives) {
+  const TemporaryFolder folder;
+  const fs::path recipe = folder.path() / "tune.yaml";
+  write_file(recipe, "name: tune\nseed: 3\ntokenizer: " + kZoo + "/tokenizer\nstart: " + kZoo +
+                         "/base\ndata: {kind: direct, batch_problems: 2}\n"
+                         "train: {steps: 14, learning_rate: 1e-4, bf16: false}\nsave_every: 1\n");
+  const fs::path whole = folder.path() / "whole", twice = folder.path() / "twice";
+  const Outcome first = niah("train " + recipe.string() + " --quiet --out " + whole.string());
+  ASSERT_EQ(first.code, 0) << first.output;
+  train_and_kill(recipe.string(), twice);
+  ASSERT_FALSE(fs::exists(twice)) << "it was to be killed on its way";
+  const Outcome second =
+      niah("train " + recipe.string() + " --quiet --out " + twice.string() + "/");
+  ASSERT_EQ(second.code, 0) << second.output;
+  EXPECT_THAT(second.output, testing::HasSubstr("continuing tune after step "));
+  for (const char* file : {"model.safetensors", "gradient_locality.json"})
+    EXPECT_EQ(read_file(twice / file, "test"), read_file(whole / file, "test")) << file;
+  EXPECT_FALSE(fs::exists(twice.string() + ".work"));
+
+  const Outcome again = niah("train " + recipe.string() + " --quiet --out " + twice.string());
+  EXPECT_EQ(again.code, 2) << "what is there is never written over";
+  EXPECT_TRUE(fs::exists(twice / "model.safetensors"));
+}
+
+TEST(Train, WhatLibtorchRefusesIsOneLine) {
+  const TemporaryFolder folder;
+  const fs::path recipe = folder.path() / "small.yaml";
+  write_file(recipe, "name: small\ntokenizer: " + kZoo +
+                         "/tokenizer\nmodel:\n  model_type: hypenet\n  vocab_size: 64\n"
+                         "  hidden_size: 32\n  intermediate_size: 48\n  num_hidden_layers: 2\n"
+                         "  mixer_types: [lightning-attn, attn]\n  num_attention_heads: 2\n"
+                         "  num_key_value_heads: 1\n  head_dim: 16\n"
+                         "data: {kind: direct, batch_problems: 4}\n"
+                         "train: {steps: 1, learning_rate: 1e-3, bf16: false}\n");
+  const Outcome outcome =
+      niah("train " + recipe.string() + " --quiet --out " + (folder.path() / "out").string());
+  EXPECT_EQ(outcome.code, 3) << outcome.output;
+  EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
+  EXPECT_THAT(outcome.output, testing::HasSubstr("running `niah train " + recipe.string()));
+  EXPECT_THAT(outcome.output, testing::HasSubstr("libtorch: index out of range"));
+}
+
+}  // namespace
+}  // namespace niah::e2e
