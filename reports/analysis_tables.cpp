@@ -109,8 +109,9 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
 Table comparison_table(const Results& results, const Analysis& analysis) {
   Table table{"comparisons",
               "Paired comparisons: exact two-sided McNemar test, adjusted by Holm over the cells "
-              "of a variant; the smallest drop that so many pairs would show (with probability "
-              "0.8); and the change in the right value's log-probability, which moves before "
+              "of a variant; the smallest drop in one cell that so many pairs would show after Holm "
+              "(with probability 0.8, and as many lost and gained by chance as the lesser of "
+              "lost and gained); and the change in the right value's log-probability, which moves before "
               "recall does",
               {{"cell", Align::kLeft},
                {"variant", Align::kLeft},
@@ -130,7 +131,7 @@ Table comparison_table(const Results& results, const Analysis& analysis) {
                    label_of(results, c.reference), std::to_string(c.pairs.n()),
                    std::to_string(c.pairs.only_first), std::to_string(c.pairs.only_second),
                    signed_number(100 * c.pairs.difference()), p_value(c.p), p_value(c.adjusted),
-                   c.detectable ? percent(*c.detectable) : kNone,
+                   c.detectable ? detectable_points(*c.detectable) : kNone,
                    c.log_prob ? signed_number(c.log_prob->mean, 2) : kNone,
                    c.log_prob ? nats_range(c.log_prob->interval) : kNone});
   return table;

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 
 #include "harness/base/interrupt.h"
@@ -112,7 +113,9 @@ void write_samples(const GenerateArguments& arguments, const tasks::Cell& cell,
   }
   out.flush();
   if (!out) throw DataError(fmt::format("writing {}: is the disk full?", arguments.out));
-  if (arguments.out != "-") std::filesystem::rename(partial, arguments.out);
+  std::error_code error;
+  if (arguments.out != "-") std::filesystem::rename(partial, arguments.out, error);
+  if (error) throw DataError(fmt::format("writing {}: {}", arguments.out, error.message()));
   const std::string warning = short_cell_warning(cell.request(), arguments.protocol, shortest);
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
 }

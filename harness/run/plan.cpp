@@ -13,6 +13,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/run/planned.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
@@ -175,6 +176,7 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   info.tokenizer =
       fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
   info.machine = machine.description;
+  info.planned = planned_cells(work);
   info.caveats = sweep.caveats;
   for (const std::string& warning : model_warnings(order)) info.caveats.push_back(warning);
   if (sweep.samples.half_width > 0)
@@ -191,7 +193,16 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
 }
 
 reports::RunInfo read_plan(const std::filesystem::path& folder) {
-  return models::parse_json_file(folder / "plan.json", "reading the run").get<reports::RunInfo>();
+  const std::filesystem::path path = folder / "plan.json";
+  try {
+    auto info = models::parse_json_file(path, "reading the run").get<reports::RunInfo>();
+    if (info.planned.empty()) info.planned = planned_by_config(info);
+    return info;
+  } catch (const DataError& error) {
+    const std::string_view message = error.what();
+    if (message.find(path.string()) != std::string_view::npos) throw;
+    throw DataError(fmt::format("{}: {}", path.string(), message));
+  }
 }
 
 std::vector<std::string> run_differences(const reports::RunInfo& old,

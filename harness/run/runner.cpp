@@ -155,6 +155,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
 
   info_ = describe_run(work_, variants, machine_);
+  if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
   // First, so that whoever writes there now keeps the folder.
   journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
