@@ -309,10 +309,13 @@ TEST_F(WriteReport, WritesAllFilesAndTheSameOnesForAnyOrderOfRecords) {
   std::vector<Record> records = synthetic_records(info, 8);
   const fs::path first = folder_.path() / "first";
   const fs::path second = folder_.path() / "second";
-  const Report report = write_report(info, std::vector{journal(records, "{\"torn")}, first);
-  EXPECT_TRUE(report.journal.torn);
+  const fs::path torn = folder_.path() / "torn";
+  EXPECT_TRUE(
+      write_report(info, std::vector{journal(records, "{\"torn")}, torn).journal.torn);
+  EXPECT_THAT(read_file(torn / "report.html", "test"), HasSubstr("last line has no end"));
+  const Report report = write_report(info, std::vector{journal(records, "")}, first);
   std::reverse(records.begin(), records.end());
-  write_report(info, records, second);
+  write_report(info, std::vector{journal(records, "")}, second);
 
   const std::vector<std::string> files = files_in(first);
   EXPECT_EQ(files, files_in(second));
