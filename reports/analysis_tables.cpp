@@ -109,30 +109,32 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
 }
 
 Table comparison_table(const Results& results, const Analysis& analysis) {
-  Table table{"comparisons",
-              "Paired comparisons: exact two-sided McNemar test, adjusted by Holm over the cells "
-              "of a variant; the smallest drop that so many pairs would show (with probability "
-              "0.8); and the change in the right value's log-probability, which moves before "
-              "recall does",
-              {{"cell", Align::kLeft},
-               {"variant", Align::kLeft},
-               {"against", Align::kLeft},
-               {"pairs"},
-               {"lost"},
-               {"gained"},
-               {"difference, points"},
-               {"p"},
-               {"p (Holm)"},
-               {"would show, points"},
-               {"change, nats", Align::kRight, "log-probability of the value"},
-               {"95 % interval", Align::kRight, "log-probability of the value"}},
-              {}};
+  Table table{
+      "comparisons",
+      "Paired comparisons: exact two-sided McNemar test, adjusted by Holm over the cells "
+      "of a variant; the smallest drop in one cell that so many pairs would show after Holm "
+      "(with probability 0.8, and as many lost and gained by chance as the lesser of "
+      "lost and gained); and the change in the right value's log-probability, which moves before "
+      "recall does",
+      {{"cell", Align::kLeft},
+       {"variant", Align::kLeft},
+       {"against", Align::kLeft},
+       {"pairs"},
+       {"lost"},
+       {"gained"},
+       {"difference, points"},
+       {"p"},
+       {"p (Holm)"},
+       {"would show, points"},
+       {"change, nats", Align::kRight, "log-probability of the value"},
+       {"95 % interval", Align::kRight, "log-probability of the value"}},
+      {}};
   for (const Comparison& c : analysis.comparisons)
     table.add_row({cell_label(c.task, c.length), label_of(results, c.variant),
                    label_of(results, c.reference), std::to_string(c.pairs.n()),
                    std::to_string(c.pairs.only_first), std::to_string(c.pairs.only_second),
                    signed_number(100 * c.pairs.difference()), p_value(c.p), p_value(c.adjusted),
-                   c.detectable ? percent(*c.detectable) : kNone,
+                   c.detectable ? detectable_points(*c.detectable) : kNone,
                    c.log_prob ? signed_number(c.log_prob->mean, 2) : kNone,
                    c.log_prob ? nats_range(c.log_prob->interval) : kNone});
   return table;

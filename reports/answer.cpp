@@ -1,6 +1,7 @@
 #include "reports/answer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -37,6 +38,7 @@ struct Losses {
   std::int64_t lost = 0;  ///< significantly, after Holm
   const Comparison* worst = nullptr;
   std::int64_t smallest_n = 0;
+  std::optional<double> detectable = 0;  ///< in every cell; nullopt where one would show none
 };
 
 Losses losses_of(const Results& results, const Analysis& analysis, const VariantInfo& variant) {
@@ -47,6 +49,9 @@ Losses losses_of(const Results& results, const Analysis& analysis, const Variant
       continue;
     losses.smallest_n = losses.cells == 0 ? c.pairs.n() : std::min(losses.smallest_n, c.pairs.n());
     ++losses.cells;
+    losses.detectable = losses.detectable && c.detectable
+                            ? std::optional(std::max(*losses.detectable, *c.detectable))
+                            : std::nullopt;
     if (c.pairs.difference() >= 0 || c.adjusted > kAlpha) continue;
     ++losses.lost;
     if (losses.worst == nullptr || c.pairs.difference() < losses.worst->pairs.difference())
@@ -56,14 +61,14 @@ Losses losses_of(const Results& results, const Analysis& analysis, const Variant
 }
 
 std::string no_loss_words(const std::string& name, const Losses& losses) {
-  const auto detectable = minimum_detectable_drop(losses.smallest_n, kAlpha, 0.8);
-  if (!detectable)
-    return fmt::format("{}: n is too small to tell (n = {} a cell cannot show any loss).", name,
-                       losses.smallest_n);
+  if (!losses.detectable)
+    return fmt::format("{}: n is too small to tell (n = {} in one of {} cannot show any loss).",
+                       name, losses.smallest_n, counted(losses.cells, "cell"));
   return fmt::format(
       "{}: no measurable loss in {} (n from {}: a drop of {} points in one cell "
       "would show four times in five).",
-      name, counted(losses.cells, "cell"), losses.smallest_n, percent(*detectable, 0));
+      name, counted(losses.cells, "cell"), losses.smallest_n,
+      detectable_points(*losses.detectable));
 }
 
 std::string loss_words(const Results& results, const VariantInfo& variant, const Losses& losses) {
@@ -178,8 +183,7 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   const VariantInfo* first = first_restored(results.run, model);
   std::string text;
   for (const VariantInfo& variant : results.run.variants) {
-    if (variant.model != model || variant.role != Role::kRestored || &variant == first)
-      continue;
+    if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
     const auto recovered = pooled_recovery(analysis, variant);
     if (!recovered) continue;
     text += fmt::format("{}{} brought back {} ({})", text.empty() ? "" : ", ",
@@ -223,6 +227,62 @@ void add_unmeasured_warning(const Results& results, std::vector<std::string>& wa
       fmt::format("{} in {} could not be measured ({}). They count neither as hits "
                   "nor as misses.",
                   counted(samples, "sample"), counted(cells, "cell"), fmt::join(list, ", ")));
+}
+
+/// The first of a list, and how many more there are.
+std::string some_of(const std::vector<std::string>& list) {
+  constexpr std::size_t kMost = 12;
+  const std::size_t shown = std::min(kMost, list.size());
+  std::string text =
+      fmt::format("{}", fmt::join(list.begin(), list.begin() + static_cast<long>(shown), ", "));
+  if (shown < list.size()) text += fmt::format(" and {} more", list.size() - shown);
+  return text;
+}
+
+/// What the journal holds that is not of this plan, and what could not be read.
+void add_journal_warnings(const Results& results, std::vector<std::string>& warnings) {
+  if (results.torn)
+    warnings.emplace_back(
+        "The journal's last line has no end, as a crash leaves it, and was left out; the same "
+        "`niah run` asks its sample again.");
+  if (results.ignored > 0) {
+    std::vector<std::string> list;
+    for (const auto& [what, count] : results.left_out)
+      list.push_back(fmt::format("{} ({})", what, format_count(count)));
+    warnings.push_back(fmt::format(
+        "{} of the journal {} not of this run's plan and {} left out{}{}.",
+        counted(results.ignored, "record"), results.ignored == 1 ? "is" : "are",
+        results.ignored == 1 ? "was" : "were", list.empty() ? "" : ": ", some_of(list)));
+  }
+  const std::int64_t others = count_other_prompts(results);
+  if (others > 0)
+    warnings.push_back(fmt::format(
+        "{} {} another prompt than the same sample of another variant; such samples are not "
+        "compared.",
+        counted(others, "record"), others == 1 ? "has" : "have"));
+}
+
+void add_missing_warning(const Results& results, std::vector<std::string>& warnings) {
+  const std::vector<MissingSamples> missing = missing_samples(results);
+  if (missing.empty()) return;
+  std::int64_t samples = 0;
+  std::vector<std::string> list;
+  for (const MissingSamples& one : missing) {
+    samples += one.cell.samples - one.found;
+    list.push_back(fmt::format("{} {} ({} of {}{})", label(results.run, one.variant),
+                               cell_label(one.cell.task, one.cell.length), one.found,
+                               one.cell.may_end_early ? "up to " : "", one.cell.samples));
+  }
+  const std::optional<Shard>& shard = results.run.shard;
+  const std::string why =
+      shard && shard->of > 1
+          ? fmt::format("This run is shard {} of {} alone: merge it with the others", shard->number,
+                        shard->of)
+          : "A shard was not merged, or the run did not end: merge it as well, or run the same "
+            "`niah run` again";
+  warnings.push_back(fmt::format("{} that the plan asks for {} no record: {}. {}.",
+                                 counted(samples, "sample"), samples == 1 ? "has" : "have",
+                                 some_of(list), why));
 }
 
 void add_gap_warning(const Results& results, std::vector<std::string>& warnings) {
@@ -303,6 +363,8 @@ Answer answer_in_words(const Results& results, const Analysis& analysis) {
   }
   if (results.cells.empty()) answer.headlines.emplace_back("Nothing was measured.");
   add_unmeasured_warning(results, answer.warnings);
+  add_missing_warning(results, answer.warnings);
+  add_journal_warnings(results, answer.warnings);
   add_gap_warning(results, answer.warnings);
   add_format_warnings(results, answer.warnings);
   add_short_cell_warning(results, answer.warnings);

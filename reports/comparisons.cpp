@@ -50,21 +50,33 @@ Comparison compare(const Cell& reference, const Cell& cell) {
   return out;
 }
 
+/// The rule by which a difference is found in one of so many cells: two-sided, since a fine-tune
+/// may gain as well.
+DropRule comparison_rule(std::size_t cells) {
+  return {.alpha = kAlpha, .tests = static_cast<std::int64_t>(cells), .factor = 2, .max_drop = 0};
+}
+
+/// Adjusts the p-values of one family and says how small a drop each cell would show. `pairs_of`
+/// gives an item's pairs.
+template <typename Item, typename Pairs>
+void adjust(const std::vector<Item*>& family, const Pairs& pairs_of) {
+  std::vector<double> p_values;
+  for (const Item* item : family) p_values.push_back(item->p);
+  const std::vector<double> adjusted = holm(p_values);
+  DetectableDrops drops(comparison_rule(family.size()), kPower);
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    const PairCounts pairs = pairs_of(*family[i]);
+    family[i]->adjusted = adjusted[i];
+    family[i]->detectable = drops.at(pairs.n(), pairs.noise());
+  }
+}
+
 /// One family is what one question asks of all cells: this variant against that reference.
 void adjust_by_family(std::vector<Comparison>& comparisons) {
   std::map<std::tuple<std::string, std::string, std::string>, std::vector<Comparison*>> families;
   for (Comparison& c : comparisons) families[{c.kind, c.reference, c.variant}].push_back(&c);
-  for (auto& [question, family] : families) {
-    std::vector<double> p_values;
-    for (const Comparison* c : family) p_values.push_back(c->p);
-    const std::vector<double> adjusted = holm(p_values);
-    // Holm's strictest step, and two-sided: what holds for it holds for every cell.
-    DetectableDrops drops(kAlpha / 2 / static_cast<double>(family.size()), kPower);
-    for (std::size_t i = 0; i < family.size(); ++i) {
-      family[i]->adjusted = adjusted[i];
-      family[i]->detectable = drops.at(family[i]->pairs.n());
-    }
-  }
+  for (auto& [question, family] : families)
+    adjust(family, [](const Comparison& c) { return c.pairs; });
 }
 
 std::vector<Comparison> compare_all(const Results& results) {
@@ -96,27 +108,31 @@ HitPatterns hit_patterns(const Cell& base, const Cell& sft, const Cell& restored
 }
 
 void judge(Recovery& recovery) {
-  const HitPatterns& patterns = recovery.patterns;
-  const std::int64_t lost = patterns[4] + patterns[5];
-  const std::int64_t gained = patterns[2] + patterns[3];
-  const double drop = static_cast<double>(lost - gained) / static_cast<double>(recovery.n());
-  if (drop > 0 && mcnemar_two_sided(lost, gained) <= kAlpha) {
+  const double drop = -recovery.base_and_sft().difference();
+  if (drop > 0 && recovery.adjusted <= kAlpha) {
     recovery.verdict = Recovery::Verdict::kRecovered;
-    recovery.recovered = recovered_fraction(patterns);
+    recovery.recovered = recovered_fraction(recovery.patterns);
     return;
   }
-  const auto detectable = minimum_detectable_drop(recovery.n(), kAlpha, kPower);
-  const bool coarse = !detectable || *detectable > kCoarsestUsefulDrop;
+  const bool coarse = !recovery.detectable || *recovery.detectable > kCoarsestUsefulDrop;
   recovery.verdict =
       coarse || drop > kSuspiciousDrop ? Recovery::Verdict::kTooFew : Recovery::Verdict::kNoLoss;
+}
+
+/// One family is what one restoration was to repair: all its cells.
+void judge_by_family(std::vector<Recovery>& recoveries) {
+  std::map<std::string, std::vector<Recovery*>> families;
+  for (Recovery& recovery : recoveries) families[recovery.restored].push_back(&recovery);
+  for (auto& [restored, family] : families)
+    adjust(family, [](const Recovery& recovery) { return recovery.base_and_sft(); });
+  for (Recovery& recovery : recoveries) judge(recovery);
 }
 
 std::vector<Recovery> recover_all(const Results& results) {
   std::vector<Recovery> out;
   for (const Cell& cell : results.cells) {
     const VariantInfo* variant = find_variant(results.run, cell.variant);
-    if (cell.kind != "recall" || variant == nullptr || variant->role != Role::kRestored)
-      continue;
+    if (cell.kind != "recall" || variant == nullptr || variant->role != Role::kRestored) continue;
     const VariantInfo* base = find_variant(results.run, variant->model, variant->restored_from);
     const VariantInfo* sft = find_variant(results.run, variant->model, variant->fine_tune);
     if (base == nullptr || sft == nullptr) continue;
@@ -132,9 +148,11 @@ std::vector<Recovery> recover_all(const Results& results) {
     recovery.restored = cell.variant;
     recovery.patterns = hit_patterns(*base_cell, *sft_cell, cell);
     if (recovery.n() == 0) continue;
-    judge(recovery);
+    const PairCounts pairs = recovery.base_and_sft();
+    recovery.p = mcnemar_two_sided(pairs.only_first, pairs.only_second);
     out.push_back(std::move(recovery));
   }
+  judge_by_family(out);
   return out;
 }
 
@@ -190,6 +208,13 @@ std::int64_t Recovery::n() const {
   std::int64_t sum = 0;
   for (const std::int64_t count : patterns) sum += count;
   return sum;
+}
+
+PairCounts Recovery::base_and_sft() const {
+  return {.both = patterns[6] + patterns[7],
+          .only_first = patterns[4] + patterns[5],
+          .only_second = patterns[2] + patterns[3],
+          .neither = patterns[0] + patterns[1]};
 }
 
 double Recovery::base_recall() const {

@@ -19,6 +19,9 @@ struct PairCounts {
   std::int64_t neither = 0;
 
   std::int64_t n() const { return both + only_first + only_second + neither; }
+  /// Pairs that differ for no reason but noise, in either direction: the lesser of the two. What a
+  /// drop would have to stand out from.
+  std::int64_t noise() const { return only_first < only_second ? only_first : only_second; }
   /// Recall of the second less that of the first; only for n() > 0.
   double difference() const {
     return static_cast<double>(only_second - only_first) / static_cast<double>(n());
@@ -54,8 +57,9 @@ struct Comparison {
   PairCounts pairs;
   double p = 1;         ///< exact two-sided McNemar
   double adjusted = 1;  ///< by Holm, over the cells of this variant and reference
-  /// The smallest drop that this n would show with probability 0.8, were it the only cell to drop;
-  /// nullopt when not even a total loss would show.
+  /// The smallest drop that this n would show with probability 0.8 (significant after Holm), were
+  /// it the only cell to drop and as many samples gained as `pairs` has of noise; nullopt when not
+  /// even a total loss would show.
   std::optional<double> detectable;
   std::optional<MeanChange> log_prob;  ///< of the right value, in nats, with its 95 % interval
 };
@@ -75,10 +79,14 @@ struct Recovery {
   std::string sft;
   std::string restored;
   HitPatterns patterns{};
+  double p = 1;                      ///< exact two-sided McNemar: base and fine-tune differ
+  double adjusted = 1;               ///< by Holm, over the cells of this restoration
+  std::optional<double> detectable;  ///< the smallest loss that this n would show, as above
   Verdict verdict = Verdict::kTooFew;
   std::optional<Recovered> recovered;
 
   std::int64_t n() const;
+  PairCounts base_and_sft() const;
   double base_recall() const;  ///< only for n() > 0, as the next two
   double sft_recall() const;
   double restored_recall() const;

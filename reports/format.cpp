@@ -25,6 +25,11 @@ std::string percent(double share, int decimals) {
   return fmt::format("{:.{}f}", 100 * share, decimals);
 }
 
+std::string detectable_points(double share) {
+  // Up, so that the drop that is named is found at least as often as is said of it.
+  return fmt::format("{:.1f}", std::ceil(1000 * share - 1e-9) / 10);
+}
+
 std::string percent_signed(double share) {
   std::string digits = percent(std::abs(share), 0);
   const bool rounded_to_end =

@@ -22,6 +22,9 @@ std::string percent_signed(double share);
 /// 0.4166 → "42 %": for sentences.
 std::string percent_words(double share);
 
+/// A drop that n would show, in points and never too small: 0.06612 → "6.7".
+std::string detectable_points(double share);
+
 /// {0.551, 0.92} → "55.1–92.0", in percent.
 std::string percent_range(const Interval& interval);
 

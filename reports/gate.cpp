@@ -1,6 +1,7 @@
 #include "reports/gate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -32,10 +33,19 @@ void refuse_other_questions(const RunInfo& baseline, const RunInfo& current) {
   refuse_unless_same("haystack", baseline.haystack, current.haystack);
 }
 
+/// By which a drop in one of so many cells or bands is found.
+DropRule rule_of(const GateOptions& options, std::int64_t tests) {
+  return {.alpha = options.alpha,
+          .tests = std::max<std::int64_t>(tests, 1),
+          .factor = kFamilies,
+          .max_drop = options.max_drop};
+}
+
 /// Samples of the baseline that the run does not have, and that it has but could not measure.
 struct Shortfall {
   std::int64_t missing = 0;
   std::int64_t unmeasured = 0;
+  std::int64_t gaps = 0;  ///< missing ones with a later sample that the run has
 };
 
 /// Throws DataError when a sample's prompt differs.
@@ -47,6 +57,7 @@ Shortfall shortfall_of(const Cell& baseline, const Cell& current) {
     while (at != current.samples.end() && at->index < sample.index) ++at;
     if (at == current.samples.end() || at->index != sample.index) {
       ++shortfall.missing;
+      shortfall.gaps += at == current.samples.end() ? 0 : 1;
       continue;
     }
     shortfall.unmeasured += at->scored ? 0 : 1;
@@ -67,15 +78,33 @@ const Cell* counterpart(const Results& current, const VariantInfo& variant, cons
                          : current.find(cell.kind, same->fingerprint, cell.task, cell.length);
 }
 
-std::string not_measured_reason(const Cell& baseline, const Cell* current,
-                                const GateOptions& options) {
-  if (baseline.n == 0) return "the baseline has no measurement";
-  if (current == nullptr) return "this run has no records";
-  const Shortfall shortfall = shortfall_of(baseline, *current);
+/// Whether the plan lets this cell end before all of its samples were asked.
+bool may_end_early(const RunInfo& run, const Cell& cell) {
+  return std::any_of(run.planned.begin(), run.planned.end(), [&](const PlannedCell& planned) {
+    return planned.may_end_early && planned.kind == cell.kind && planned.task == cell.task &&
+           planned.length == cell.length;
+  });
+}
+
+/// One cell of the baseline and what the run has of it.
+struct Matched {
+  const VariantInfo* variant = nullptr;
+  const Cell* baseline = nullptr;
+  const Cell* current = nullptr;  ///< nullptr: no records
+  bool ended_early = false;       ///< the run's samples are the baseline's first ones, by its plan
+};
+
+/// Empty where all was measured that is to be compared. `match.ended_early` is set here.
+std::string not_measured_reason(Matched& match, const RunInfo& run, const GateOptions& options) {
+  if (match.baseline->n == 0) return "the baseline has no measurement";
+  if (match.current == nullptr) return "this run has no records";
+  const Shortfall shortfall = shortfall_of(*match.baseline, *match.current);
   if (shortfall.unmeasured > 0)
     return fmt::format("{} could not be measured", counted(shortfall.unmeasured, "sample"));
-  if (current->n == 0) return "this run has no measurement";
-  if (shortfall.missing > 0 && !options.allow_fewer_samples)
+  if (match.current->n == 0) return "this run has no measurement";
+  match.ended_early =
+      shortfall.missing > 0 && shortfall.gaps == 0 && may_end_early(run, *match.current);
+  if (shortfall.missing > 0 && !match.ended_early && !options.allow_fewer_samples)
     return fmt::format("{} of the baseline are not in this run",
                        counted(shortfall.missing, "sample"));
   return "";
@@ -112,7 +141,8 @@ void adjust(std::vector<Test>& tests) {
 }
 
 bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& options) {
-  return pairs.n() > 0 && adjusted <= options.alpha && drop_of(pairs) > options.max_drop;
+  return adjusted <= options.alpha &&
+         rule_of(options, 1).is_large(pairs.only_first, pairs.only_second, pairs.n());
 }
 
 /// Whether what was measured is enough to pass, and if not, why.
@@ -129,19 +159,14 @@ void judge(GateCell& cell, const GateOptions& options) {
     cell.reason = fmt::format("recall fell {}, but n = {} cannot tell this from chance ({})",
                               change_words(cell.pairs), cell.pairs.n(), p_words(cell.adjusted));
   } else if (!cell.detectable || *cell.detectable > options.detectable) {
-    cell.reason = cell.detectable ? fmt::format("n = {} would only show a drop of {} or more",
-                                                cell.pairs.n(), percent_words(*cell.detectable))
-                                  : fmt::format("n = {} would not show any drop", cell.pairs.n());
+    cell.reason = cell.detectable
+                      ? fmt::format("n = {} would only show a drop of {} points or more",
+                                    cell.pairs.n(), detectable_points(*cell.detectable))
+                      : fmt::format("n = {} would not show any drop", cell.pairs.n());
   } else {
     cell.outcome = GateOutcome::kPass;
   }
 }
-
-struct Matched {
-  const VariantInfo* variant = nullptr;
-  const Cell* baseline = nullptr;
-  const Cell* current = nullptr;
-};
 
 std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
   std::map<std::pair<const VariantInfo*, std::string>, std::vector<PairCounts>> pooled;
@@ -184,11 +209,36 @@ void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
 void fill_detectable(std::vector<GateCell>& cells, const GateOptions& options) {
   const auto measured = std::count_if(cells.begin(), cells.end(),
                                       [](const GateCell& cell) { return cell.pairs.n() > 0; });
-  // Holm's strictest step: what holds for it holds for every cell.
-  DetectableDrops drops(
-      options.alpha / kFamilies / static_cast<double>(std::max<long>(measured, 1)), options.power);
+  DetectableDrops drops(rule_of(options, measured), options.power);
   for (GateCell& cell : cells)
-    if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n());
+    if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n(), cell.pairs.noise());
+}
+
+/// What was computed otherwise: it may move answers by itself.
+std::string arithmetic_note(const RunInfo& baseline, const RunInfo& current) {
+  std::vector<std::string> words;
+  for (const ArithmeticDifference& difference : arithmetic_differences(baseline, current))
+    words.push_back(difference.words());
+  if (words.empty()) return "";
+  return fmt::format(
+      "The baseline and this run were not computed alike: they differ in {} (baseline against this "
+      "run). A small change may come from that alone.",
+      fmt::join(words, ", "));
+}
+
+/// Cells that adaptive sampling ended before the baseline's count.
+std::string early_note(const std::vector<Matched>& matched, const std::vector<GateCell>& cells) {
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < matched.size(); ++i)
+    if (matched[i].ended_early)
+      list.push_back(fmt::format("{} {} ({} of {})", matched[i].variant->name,
+                                 cell_label(cells[i].task, cells[i].length), cells[i].pairs.n(),
+                                 matched[i].baseline->n));
+  if (list.empty()) return "";
+  return fmt::format(
+      "Sampling is adaptive and ended earlier than the baseline's in {}, compared on the samples "
+      "that both have: {}.",
+      counted(static_cast<std::int64_t>(list.size()), "cell"), fmt::join(list, ", "));
 }
 
 std::vector<std::string> notes_on(const Results& baseline, const Results& current) {
@@ -196,6 +246,14 @@ std::vector<std::string> notes_on(const Results& baseline, const Results& curren
   if (baseline.run.program_version != current.run.program_version)
     notes.push_back(fmt::format("The baseline was made by version {}, this run by {}.",
                                 baseline.run.program_version, current.run.program_version));
+  const std::string arithmetic = arithmetic_note(baseline.run, current.run);
+  if (!arithmetic.empty()) notes.push_back(arithmetic);
+  std::int64_t missing = 0;
+  for (const MissingSamples& one : missing_samples(current))
+    missing += one.cell.samples - one.found;
+  if (missing > 0)
+    notes.push_back(fmt::format("{} that this run's plan asks for {} no record.",
+                                counted(missing, "sample"), missing == 1 ? "has" : "have"));
   std::int64_t fresh = 0;
   for (const Cell& cell : current.cells) {
     const VariantInfo* variant = find_variant(current.run, cell.variant);
@@ -252,7 +310,7 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
     test.variant = variant->name;
     test.task = cell.task;
     test.length = cell.length;
-    test.reason = not_measured_reason(cell, same, options);
+    test.reason = not_measured_reason(matched.back(), current.run, options);
     if (same != nullptr) test.pairs = pair_samples(cell, *same);
     test.p = mcnemar_one_sided(test.pairs.only_first, test.pairs.only_second);
     verdict.cells.push_back(std::move(test));
@@ -267,6 +325,8 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   for (GateBand& band : verdict.bands)
     band.regression = is_regression(band.pairs, band.adjusted, options);
   verdict.notes = notes_on(baseline, current);
+  const std::string early = early_note(matched, verdict.cells);
+  if (!early.empty()) verdict.notes.push_back(early);
   return verdict;
 }
 

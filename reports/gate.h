@@ -34,10 +34,12 @@ struct GateCell {
   std::string variant;  ///< name, not fingerprint: the weights are expected to differ
   std::string task;
   std::int64_t length = 0;
-  PairCounts pairs;                  ///< first: baseline, second: this run
-  double p = 1;                      ///< exact one-sided McNemar: this run is worse
-  double adjusted = 1;               ///< by Holm; comparable with GateOptions::alpha
-  std::optional<double> detectable;  ///< the smallest drop that this n would show
+  PairCounts pairs;     ///< first: baseline, second: this run
+  double p = 1;         ///< exact one-sided McNemar: this run is worse
+  double adjusted = 1;  ///< by Holm; comparable with GateOptions::alpha
+  /// The smallest drop that this n would show, by the whole rule (Holm, max_drop), were it the only
+  /// cell to drop and as many samples gained as `pairs` has of noise.
+  std::optional<double> detectable;
   /// Change of the right value's log-probability in nats; its interval holds for all cells at once.
   std::optional<MeanChange> log_prob;
   GateOutcome outcome = GateOutcome::kNotMeasured;
@@ -62,7 +64,7 @@ struct Verdict {
   GateOptions options;
   std::vector<GateCell> cells;  ///< in the baseline's order
   std::vector<GateBand> bands;
-  std::vector<std::string> notes;  ///< what was not compared, and why
+  std::vector<std::string> notes;  ///< what was not compared or computed alike, and why
 
   /// kCheckFailed when recall was lost; else kNotMeasured when a cell has no measurement or nothing
   /// was compared; else kInconclusive when a cell's evidence is too thin; else kOk.
@@ -72,8 +74,10 @@ struct Verdict {
 /// Compares the run with the baseline, sample by sample; variants are matched by model and name. A
 /// cell or depth band fails only on a drop that is significant (exact one-sided McNemar; Holm
 /// within cells and within bands, which share alpha equally) and larger than max_drop. A cell that
-/// could not be measured, or only in part, never passes. Throws DataError when the two were not
-/// asked the same: protocol, seed, tokenizer, haystack or prompts differ.
+/// could not be measured, or only in part, never passes; one that adaptive sampling ended earlier
+/// is compared on the samples that both have. What was computed otherwise (device, dtype,
+/// processor) is said in the notes. Throws DataError when the two were not asked the same:
+/// protocol, seed, tokenizer, haystack or prompts differ.
 Verdict gate(const Results& baseline, const Results& current, const GateOptions& options = {});
 
 /// The verdict for a job's summary page.

@@ -40,7 +40,7 @@ std::string band_name(const GateBand& band) {
 }
 
 std::string detectable_words(const GateCell& cell) {
-  return cell.detectable ? percent(*cell.detectable) : std::string(kGap);
+  return cell.detectable ? detectable_points(*cell.detectable) : std::string(kGap);
 }
 
 std::string log_prob_words(const GateCell& cell) {
@@ -52,7 +52,7 @@ std::string log_prob_words(const GateCell& cell) {
 /// How small a drop a cell without further words would have shown.
 std::string shown_drop(const GateCell& cell) {
   if (!cell.detectable || !cell.reason.empty()) return "";
-  return fmt::format(", shows a drop of {} points", percent(*cell.detectable, 0));
+  return fmt::format(", shows a drop of {} points", detectable_points(*cell.detectable));
 }
 
 /// What a passing cell's line adds when the right value became less likely: recall may be next.
@@ -100,9 +100,10 @@ std::string rules(const Verdict& verdict) {
       "the whole gate (exact one-sided McNemar on paired samples, Holm).",
       percent(options.max_drop, 0), options.alpha);
   if (finest)
-    text +=
-        fmt::format(" With these n the gate finds drops from {} to {} points with probability {}.",
-                    percent(*finest, 0), percent(*coarsest, 0), options.power);
+    text += fmt::format(
+        " With these n it finds a drop in one cell of {} to {} points, by cell, with "
+        "probability {} (as many samples lost and gained by chance as were seen).",
+        detectable_points(*finest), detectable_points(*coarsest), options.power);
   return text;
 }
 
@@ -151,6 +152,7 @@ std::string gate_lines(const Verdict& verdict) {
                     variant_name(cell->model, cell->variant), cell_label(cell->task, cell->length),
                     change(cell->pairs), cell->pairs.n(), shown_drop(*cell),
                     cell->reason.empty() ? "" : ": " + cell->reason, drift_warning(*cell)));
+  for (const std::string& note : verdict.notes) add("note: " + note);
   add(headline(verdict) + ". " + tally(verdict) + ".");
   return out;
 }

@@ -68,8 +68,8 @@ JournalEnd read_nights(const std::filesystem::path& path, std::vector<Night>& ni
   return read_lines(path, "history", kMaxNightBytes,
                     [&](std::string_view line, std::int64_t number) {
                       try {
-                        nights.push_back(to_night(json::parse(line)));
-                      } catch (const std::exception& error) {
+                        nights.push_back(to_night(parse_json(line)));
+                      } catch (const DataError& error) {
                         throw DataError(fmt::format("reading the history: {}:{}: not a night ({})",
                                                     path.string(), number, error.what()));
                       }

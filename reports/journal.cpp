@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "harness/base/error.h"
+#include "reports/json_fields.h"
 
 namespace niah::reports {
 namespace {
@@ -17,16 +18,20 @@ namespace fs = std::filesystem;
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
 Record parse_line(std::string_view line, const fs::path& path, std::int64_t number) {
+  const auto refuse = [&](const char* what, const char* remedy) {
+    return DataError(
+        fmt::format("reading the journal {}, line {}: {}{}", path.string(), number, what, remedy));
+  };
+  nlohmann::json json;
   try {
-    return nlohmann::json::parse(line).get<Record>();
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(
-        fmt::format("reading the journal {}, line {}: not JSON ({}); remove the line "
-                    "to have its sample run again",
-                    path.string(), number, error.what()));
+    json = parse_json(line);
+  } catch (const DataError&) {
+    throw refuse("not JSON", "; remove the line to have its sample run again");
+  }
+  try {
+    return json.get<Record>();
   } catch (const DataError& error) {
-    throw DataError(
-        fmt::format("reading the journal {}, line {}: {}", path.string(), number, error.what()));
+    throw refuse(error.what(), "");
   }
 }
 

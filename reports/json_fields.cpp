@@ -30,6 +30,21 @@ std::string range(double low, double high) {
 
 }  // namespace
 
+json parse_json(std::string_view text) {
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    const std::string_view before = text.substr(0, error.byte == 0 ? 0 : error.byte - 1);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t newline = before.rfind('\n');
+    const std::size_t column =
+        newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
+    throw DataError(fmt::format("not valid JSON, line {}, column {}", line, column));
+  } catch (const json::exception&) {
+    throw DataError("not valid JSON");  // a number that is no number
+  }
+}
+
 std::string excerpt(const json& value) {
   constexpr std::size_t kLongest = 40;
   // Only the head of a container or string is shown: dumping a hostile megabyte would be wasteful.

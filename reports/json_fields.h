@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace niah::reports {
@@ -54,6 +55,10 @@ class FieldReader {
   std::string what_;
   std::vector<std::string> known_;
 };
+
+/// Parses JSON text. Throws DataError saying where it is not JSON: "not valid JSON, line 3, column
+/// 12".
+nlohmann::json parse_json(std::string_view text);
 
 /// The value as JSON text of at most 40 characters, for error messages.
 std::string excerpt(const nlohmann::json& json);

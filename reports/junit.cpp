@@ -10,7 +10,7 @@
 namespace niah::reports {
 namespace {
 
-std::string xml(std::string_view text) { return escape_html(valid_utf8(text)); }
+std::string xml(std::string_view text) { return escape_html(text); }
 
 std::string element_of(GateOutcome outcome) {
   switch (outcome) {
@@ -61,11 +61,14 @@ std::string junit_xml(const Verdict& verdict, const std::string& suite) {
         band.regression ? GateOutcome::kRegression : GateOutcome::kPass,
         fmt::format("recall fell in this depth band ({} after Holm)", p_words(band.adjusted)));
   }
+  std::string notes;
+  for (const std::string& note : verdict.notes) notes += xml(note) + "\n";
+  if (!notes.empty()) notes = "  <system-out>" + notes + "</system-out>\n";
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite "
-      "name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}"
+      "name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}{}"
       "</testsuite>\n</testsuites>\n",
-      xml(suite), tests, failures, errors, skipped, cases);
+      xml(suite), tests, failures, errors, skipped, cases, notes);
 }
 
 }  // namespace niah::reports

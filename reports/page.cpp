@@ -73,11 +73,6 @@ std::string answer_block(const Answer& answer) {
 std::string caveat_box(const Results& results, const Answer& answer) {
   std::vector<std::string> items = results.run.caveats;
   items.insert(items.end(), answer.warnings.begin(), answer.warnings.end());
-  if (results.ignored > 0)
-    items.push_back(
-        fmt::format("{} of the journal belong to other variants, tasks or lengths than "
-                    "this run has, and were left out.",
-                    counted(results.ignored, "record")));
   if (items.empty()) return "";
   return "<aside class=\"box\" aria-label=\"Read this first\"><h2>Read this first</h2>\n" +
          list(items) + "</aside>\n";

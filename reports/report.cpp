@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "harness/base/files.h"
@@ -118,15 +120,19 @@ class Gathering {
   void add(const Record& record) {
     if (collector_.add(record)) samples_.add(record);
   }
-  Report draw(const JournalEnd& journal, const fs::path& out) && {
-    Report report{std::move(collector_).finish(), {}, journal};
+  /// `journal`: what reading it found; nullopt for records in memory.
+  Report draw(const std::optional<JournalEnd>& journal, const fs::path& out) && {
+    Report report{std::move(collector_).finish(), {}, journal.value_or(JournalEnd{})};
+    if (journal) report.results.journal_records = journal->records;
+    report.results.torn = journal && journal->torn;
     report.analysis = analyse(report.results);
     Writer writer(out);
     write_tables(report.results, report.analysis, writer);
     write_heatmaps(report.results, writer);
     write_lm_eval(report.results, samples_, writer);
+    std::error_code ignored;
     const std::string page = report_page(report.results, report.analysis, writer.names(),
-                                         fs::exists(out / kDiagnosisPage));
+                                         fs::exists(out / kDiagnosisPage, ignored));
     writer.write("results", ".json", results_json(report.results, report.analysis));
     writer.write("report", ".html", page);
     return report;
@@ -156,7 +162,7 @@ Report write_report(const RunInfo& run, const std::vector<fs::path>& journals,
 Report write_report(const RunInfo& run, const std::vector<Record>& records, const fs::path& out) {
   Gathering gathering(run);
   for (const Record& record : records) gathering.add(record);
-  return std::move(gathering).draw({}, out);
+  return std::move(gathering).draw(std::nullopt, out);
 }
 
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour) {

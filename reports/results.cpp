@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "reports/format.h"
 
 namespace niah::reports {
 namespace {
 
 constexpr std::size_t kExamplesEach = 2;
 constexpr std::size_t kExampleBytes = 400;
+constexpr std::size_t kNameBytes = 60;
 
 template <typename T>
 std::size_t place_of(const std::vector<T>& list, const auto& matches) {
@@ -50,12 +53,56 @@ std::vector<std::string> Results::reasoning_tasks() const {
 
 Collector::Collector(RunInfo run) { results_.run = std::move(run); }
 
-bool Collector::belongs(const Record& record, std::size_t variant, std::size_t task) const {
+std::vector<MissingSamples> missing_samples(const Results& results) {
+  std::vector<MissingSamples> missing;
+  for (const PlannedCell& planned : results.run.planned)
+    for (const VariantInfo& variant : results.run.variants) {
+      const Cell* cell =
+          results.find(planned.kind, variant.fingerprint, planned.task, planned.length);
+      const auto found =
+          cell == nullptr ? std::int64_t{0} : static_cast<std::int64_t>(cell->samples.size());
+      const std::int64_t least = planned.may_end_early ? 1 : planned.samples;
+      if (found < std::min(least, planned.samples))
+        missing.push_back({planned, variant.fingerprint, found});
+    }
+  return missing;
+}
+
+std::int64_t count_other_prompts(const Results& results) {
+  std::map<std::tuple<std::string_view, std::string_view, std::int64_t, std::int64_t>,
+           std::uint64_t>
+      first;
+  std::int64_t count = 0;
+  for (const Cell& cell : results.cells)
+    for (const Outcome& sample : cell.samples) {
+      if (sample.prompt == 0) continue;  // it was not built
+      const auto [known, is_new] =
+          first.try_emplace({cell.kind, cell.task, cell.length, sample.index}, sample.prompt);
+      count += known->second == sample.prompt ? 0 : 1;
+    }
+  return count;
+}
+
+std::string Collector::foreign_part(const Record& record, std::size_t variant,
+                                    std::size_t task) const {
   const RunInfo& run = results_.run;
-  if (variant == run.variants.size()) return false;
-  if (record.kind == "reasoning") return record.length == 0;
-  return task < run.tasks.size() &&
-         std::find(run.lengths.begin(), run.lengths.end(), record.length) != run.lengths.end();
+  if (variant == run.variants.size())
+    return "variant " + valid_utf8(record.variant.substr(0, kNameBytes));
+  const std::string cell = cell_label(valid_utf8(record.task.substr(0, kNameBytes)), record.length);
+  if (record.kind == "reasoning") return record.length == 0 ? "" : cell;
+  if (record.protocol != run.protocol)
+    return "protocol " + valid_utf8(record.protocol.substr(0, kNameBytes));
+  const bool known = task < run.tasks.size() && std::find(run.lengths.begin(), run.lengths.end(),
+                                                          record.length) != run.lengths.end();
+  return known ? "" : cell;
+}
+
+/// Counts what is left out; beyond some names a damaged journal's others are one.
+void Collector::leave_out(const std::string& what) {
+  constexpr std::size_t kMostNames = 50;
+  ++results_.ignored;
+  const bool fits = results_.left_out.size() < kMostNames || results_.left_out.contains(what);
+  ++results_.left_out[fits ? what : "others"];
 }
 
 bool Collector::add(const Record& record) {
@@ -64,8 +111,9 @@ bool Collector::add(const Record& record) {
       run.variants, [&](const VariantInfo& info) { return info.fingerprint == record.variant; });
   const std::size_t task =
       place_of(run.tasks, [&](const std::string& name) { return name == record.task; });
-  if (!belongs(record, variant, task)) {
-    ++results_.ignored;
+  const std::string foreign = foreign_part(record, variant, task);
+  if (!foreign.empty()) {
+    leave_out(foreign);
     return false;
   }
   results_.seconds += record.seconds;

@@ -33,8 +33,14 @@ struct Results {
   RunInfo run;
   std::vector<Cell> cells;        ///< by kind, task, length, variant, in the run's order
   std::vector<Example> examples;  ///< a few misses of each variant and task
-  std::int64_t ignored = 0;       ///< records of variants, tasks or lengths that the run has not
-  double seconds = 0;             ///< wall time of all records
+  std::int64_t ignored = 0;       ///< records of what the run's plan has not; left out
+  /// The same by what they are of: "S3 at 64K", "protocol ruler". Empty in files of earlier
+  /// versions.
+  std::map<std::string, std::int64_t> left_out;
+  /// Records in the journal when this was drawn; nullopt: not known, or there was no journal.
+  std::optional<std::int64_t> journal_records;
+  bool torn = false;   ///< the journal's last line had no end and was left out; not in files
+  double seconds = 0;  ///< wall time of all records
   std::int64_t computed_tokens = 0;
 
   /// The cell, or nullptr when it has no records.
@@ -50,6 +56,21 @@ struct Results {
   /// Names of the reasoning sets that have records, sorted.
   std::vector<std::string> reasoning_tasks() const;
 };
+
+/// A cell of which a variant has fewer samples than the plan asks.
+struct MissingSamples {
+  PlannedCell cell;
+  std::string variant;     ///< fingerprint
+  std::int64_t found = 0;  ///< measured or not
+};
+
+/// What is missing of the run's plan. A cell that may end early is missing only as a whole; nothing
+/// is known to be missing of a run whose description has no plan.
+std::vector<MissingSamples> missing_samples(const Results& results);
+
+/// Samples that some variants were asked with another prompt than the first: their text, tokenizer
+/// or format was not the same, and they are paired with nothing.
+std::int64_t count_other_prompts(const Results& results);
 
 /// Gathers records, in any order and in bounded memory a record, into results that do not depend on
 /// the order.
@@ -82,7 +103,9 @@ class Collector {
     auto operator<=>(const Key&) const = default;
   };
 
-  bool belongs(const Record& record, std::size_t variant, std::size_t task) const;
+  /// What the record is of that the run has not; empty for a record of the run.
+  std::string foreign_part(const Record& record, std::size_t variant, std::size_t task) const;
+  void leave_out(const std::string& what);
   void keep_example(const Record& record, std::size_t variant, std::size_t task);
   std::vector<Sample> without_repeats(const Key& key, std::vector<Sample> samples) const;
   Cell summarise(const Key& key, const std::vector<Sample>& samples) const;

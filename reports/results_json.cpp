@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "reports/journal.h"
 #include "reports/json_fields.h"
 
 namespace niah::reports {
@@ -98,6 +101,9 @@ json to_json_recovery(const Recovery& r) {
               {"base_recall", r.base_recall()},
               {"sft_recall", r.sft_recall()},
               {"restored_recall", r.restored_recall()},
+              {"p", r.p},
+              {"p_holm", r.adjusted},
+              {"detectable_drop", or_null(r.detectable)},
               {"verdict", verdict_name(r.verdict)}};
   if (!r.recovered) return out;
   out["recovered_fraction"] = r.recovered->fraction;
@@ -208,6 +214,9 @@ Results to_results(const json& document) {
   results.seconds = timing.number("seconds", 0, kInfinity);
   results.computed_tokens = timing.integer("computed_tokens");
   results.ignored = read.integer("ignored_records");
+  results.journal_records = read.optional_integer("journal_records", 0);
+  if (document.contains("left_out"))
+    for (auto& [what, count] : read.counts("left_out")) results.left_out[what] = count;
   for (const auto& cell : read.array("cells")) results.cells.push_back(to_cell(cell));
   return results;
 }
@@ -223,18 +232,18 @@ std::string results_json(const Results& results, const Analysis& analysis) {
   run.erase("started");
   run.erase("finished");
   return fmt::format(
-      "{{\n\"schema\": \"{}\",\n\"run\": {},\n\"ignored_records\": {},\n\"cells\": {},\n"
+      "{{\n\"schema\": \"{}\",\n\"run\": {},\n\"journal_records\": {},\n"
+      "\"ignored_records\": {},\n\"left_out\": {},\n\"cells\": {},\n"
       "\"comparisons\": {},\n\"recoveries\": {},\n\"trends\": {},\n\"timing\": {}\n}}\n",
-      kResultsSchema, text_of(run), results.ignored, lines(results.cells, to_json_cell),
+      kResultsSchema, text_of(run), text_of(or_null(results.journal_records)), results.ignored,
+      text_of(results.left_out), lines(results.cells, to_json_cell),
       lines(analysis.comparisons, to_json_comparison), lines(analysis.recoveries, to_json_recovery),
       lines(analysis.trends, to_json_trend), text_of(timing));
 }
 
 Results parse_results(std::string_view text, const std::string& name) {
   try {
-    return to_results(json::parse(text));
-  } catch (const json::exception& error) {
-    throw DataError(fmt::format("reading {}: not JSON ({})", name, error.what()));
+    return to_results(parse_json(text));
   } catch (const DataError& error) {
     throw DataError(fmt::format("reading {}: {}", name, error.what()));
   }
@@ -244,6 +253,18 @@ Results read_results(const std::filesystem::path& path) {
   std::error_code ignored;
   const auto file = std::filesystem::is_directory(path, ignored) ? path / "results.json" : path;
   return parse_results(read_file(file, "reading results"), file.string());
+}
+
+bool is_drawn_from(const Results& results, const std::filesystem::path& journal) {
+  if (results.journal_records) {
+    const JournalEnd end = read_lines(journal, "journal", kMaxRecordBytes, [](auto, auto) {});
+    return end.records == *results.journal_records;
+  }
+  Collector collector(results.run);
+  read_records(journal, [&](const Record& record) { collector.add(record); });
+  const Results now = std::move(collector).finish();
+  return std::equal(now.cells.begin(), now.cells.end(), results.cells.begin(), results.cells.end(),
+                    [](const Cell& a, const Cell& b) { return a.samples == b.samples; });
 }
 
 }  // namespace niah::reports

@@ -25,4 +25,9 @@ Results parse_results(std::string_view text, const std::string& name);
 /// Reads `path`: a results.json, or a run folder that holds one.
 Results read_results(const std::filesystem::path& path);
 
+/// Whether these results are of all that the journal holds: a run that went on since has more. By
+/// the number of records, or where a file of an earlier version does not say it by the samples;
+/// never by times, which a copy changes. Throws what reading the journal throws.
+bool is_drawn_from(const Results& results, const std::filesystem::path& journal);
+
 }  // namespace niah::reports

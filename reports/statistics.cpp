@@ -4,6 +4,7 @@
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
+#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -109,48 +110,66 @@ std::vector<double> holm(const std::vector<double>& p_values) {
   return adjusted;
 }
 
-double mcnemar_power(std::int64_t n, double loss_rate, double gain_rate, double alpha) {
-  const double differ_rate = loss_rate + gain_rate;
-  if (n <= 0 || differ_rate <= 0) return 0;
-  std::int64_t critical = 0;  // fewest losses among `differing` pairs that are significant
-  if (gain_rate <= 0) {       // every pair that differs is a loss: the sum below has a closed form
-    while (std::ldexp(1.0, -static_cast<int>(critical)) > alpha) ++critical;
-    return binomial_upper_tail(n, loss_rate, critical);
+DropPower::DropPower(std::int64_t n, const DropRule& rule) : n_(std::max<std::int64_t>(n, 0)) {
+  fewest_losses_.reserve(static_cast<std::size_t>(n_) + 1);
+  const auto pairs = static_cast<double>(n_);
+  std::int64_t significant = 0;  // never falls as more pairs differ
+  for (std::int64_t differing = 0; differing <= n_; ++differing) {
+    while (binomial_upper_tail(differing, 0.5, significant) > rule.level()) ++significant;
+    // About the fewest that are a large drop; rounding decides the last of them.
+    const double large = (static_cast<double>(differing) + rule.max_drop * pairs) / 2;
+    std::int64_t fewest = std::max(significant, static_cast<std::int64_t>(large) - 1);
+    while (fewest <= differing && !rule.is_large(fewest, differing - fewest, n_)) ++fewest;
+    fewest_losses_.push_back(fewest);
   }
-  const double loss_share = loss_rate / differ_rate;
+}
+
+double DropPower::at(double loss_rate, double gain_rate) const {
+  const double differ_rate = std::min(1.0, loss_rate + gain_rate);
+  if (n_ <= 0 || differ_rate <= 0) return 0;
+  const double loss_share = loss_rate / (loss_rate + gain_rate);
+  const auto found = [&](std::int64_t differing) {
+    const std::int64_t fewest = fewest_losses_[static_cast<std::size_t>(differing)];
+    return binomial_upper_tail(differing, loss_share, fewest);
+  };
+  if (differ_rate >= 1) return found(n_);
+  // Over how many pairs differ, from the likeliest number on both ways until no weight is left.
+  constexpr double kNoWeight = 1e-18;
+  const auto n = static_cast<double>(n_);
+  const double odds = differ_rate / (1 - differ_rate);
+  const auto likeliest = static_cast<std::int64_t>(n * differ_rate);
+  const double at_likeliest =
+      boost::math::pdf(binomial(n, differ_rate), static_cast<double>(likeliest));
   double power = 0;
-  for (std::int64_t differing = 0; differing <= n; ++differing) {
-    while (binomial_upper_tail(differing, 0.5, critical) > alpha) ++critical;
-    if (critical > differing) continue;
-    if (differ_rate >= 1 && differing < n) continue;
-    const double weight = differ_rate >= 1
-                              ? 1
-                              : boost::math::pdf(binomial(static_cast<double>(n), differ_rate),
-                                                 static_cast<double>(differing));
-    power += weight * binomial_upper_tail(differing, loss_share, critical);
+  double weight = at_likeliest;
+  for (std::int64_t d = likeliest; d <= n_ && weight > kNoWeight; ++d) {
+    power += weight * found(d);
+    weight *= static_cast<double>(n_ - d) / static_cast<double>(d + 1) * odds;
+  }
+  weight = at_likeliest;
+  for (std::int64_t d = likeliest; d > 0 && weight > kNoWeight; --d) {
+    weight *= static_cast<double>(d) / static_cast<double>(n_ - d + 1) / odds;
+    power += weight * found(d - 1);
   }
   return power;
 }
 
-std::optional<double> minimum_detectable_drop(std::int64_t n, double alpha, double power,
-                                              double gain_rate) {
-  const auto power_at = [&](double drop) {
-    return mcnemar_power(n, drop + gain_rate, gain_rate, alpha);
-  };
-  double low = 0;
-  double high = 1 - 2 * gain_rate;  // loss and gain rates cannot exceed 1 together
-  if (high <= 0 || power_at(high) < power) return std::nullopt;
-  constexpr double kPrecision = 1e-12;
-  while (high - low > kPrecision) {
-    const double middle = (low + high) / 2;
-    (power_at(middle) < power ? low : high) = middle;
-  }
+std::optional<double> DropPower::smallest_drop(double power, double gain_rate) const {
+  const auto shortfall = [&](double drop) { return at(drop + gain_rate, gain_rate) - power; };
+  const double highest = 1 - 2 * gain_rate;  // loss and gain rates cannot exceed 1 together
+  if (highest <= 0 || shortfall(highest) < 0) return std::nullopt;
+  if (shortfall(0) >= 0) return 0;  // only where alpha allows nearly everything
+  std::uintmax_t steps = 200;
+  const auto [low, high] = boost::math::tools::toms748_solve(
+      shortfall, 0.0, highest, boost::math::tools::eps_tolerance<double>(44), steps);
   return high;
 }
 
-std::optional<double> DetectableDrops::at(std::int64_t n) {
-  const auto [place, is_new] = known_.try_emplace(n);
-  if (is_new) place->second = minimum_detectable_drop(n, alpha_, power_);
+std::optional<double> DetectableDrops::at(std::int64_t n, std::int64_t gains) {
+  const auto [place, is_new] = known_.try_emplace({n, gains});
+  if (!is_new || n <= 0) return place->second;
+  const DropPower& power = by_n_.try_emplace(n, n, rule_).first->second;
+  place->second = power.smallest_drop(power_, static_cast<double>(gains) / static_cast<double>(n));
   return place->second;
 }
 

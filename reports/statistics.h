@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace niah::reports {
@@ -31,24 +32,58 @@ double mcnemar_one_sided(std::int64_t losses, std::int64_t gains);
 /// P-values adjusted for the family by Holm's step-down method (Holm 1979), in the given order.
 std::vector<double> holm(const std::vector<double>& p_values);
 
-/// Probability that the one-sided exact McNemar test at `alpha` finds a loss, when each of `n`
-/// pairs is a loss with `loss_rate` and a gain with `gain_rate`.
-double mcnemar_power(std::int64_t n, double loss_rate, double gain_rate, double alpha);
+/// The rule by which a drop is found among paired samples: the exact McNemar test is significant
+/// after Holm's adjustment, and the drop is larger than `max_drop`. The gate and the comparisons
+/// decide by it, and whatever says how small a drop n would show is computed from it.
+struct DropRule {
+  double alpha = 0.05;     ///< chance of a false alarm, over the whole family
+  std::int64_t tests = 1;  ///< in the family
+  /// What the one-sided p-value is multiplied by beside Holm: 2 for a two-sided test, or for a
+  /// family that gets half of alpha.
+  double factor = 1;
+  double max_drop = 0;  ///< a share; a drop of this size or less is never found
 
-/// The smallest net drop (loss rate - gain rate) that the one-sided exact McNemar test at `alpha`
-/// finds with probability `power` in `n` pairs; nullopt when not even a total loss would be found.
-std::optional<double> minimum_detectable_drop(std::int64_t n, double alpha, double power,
-                                              double gain_rate = 0);
+  /// The largest one-sided p-value of one test that is found whatever the other tests say: Holm's
+  /// strictest step.
+  double level() const { return alpha / factor / static_cast<double>(tests); }
+  /// Whether so many losses and gains among `n` pairs are a drop larger than max_drop.
+  bool is_large(std::int64_t losses, std::int64_t gains, std::int64_t n) const {
+    return n > 0 && static_cast<double>(losses - gains) / static_cast<double>(n) > max_drop;
+  }
+};
 
-/// minimum_detectable_drop for many cells: worked out once for each n.
-class DetectableDrops {
+/// What `n` pairs show by a rule, at Holm's strictest step: a drop in one test while the others
+/// stay as they are.
+class DropPower {
  public:
-  DetectableDrops(double alpha, double power) : alpha_(alpha), power_(power) {}
-  std::optional<double> at(std::int64_t n);
+  DropPower(std::int64_t n, const DropRule& rule);
+
+  /// Probability that the drop is found, when each pair is a loss with `loss_rate` and a gain with
+  /// `gain_rate`.
+  double at(double loss_rate, double gain_rate) const;
+  /// The smallest net drop (loss rate - gain rate) that is found with probability `power`; nullopt
+  /// when not even the largest possible one would be.
+  std::optional<double> smallest_drop(double power, double gain_rate) const;
 
  private:
-  double alpha_, power_;
-  std::map<std::int64_t, std::optional<double>> known_;
+  std::int64_t n_;
+  /// The fewest losses that are found among so many pairs that differ; more than those where none
+  /// are.
+  std::vector<std::int64_t> fewest_losses_;
+};
+
+/// DropPower::smallest_drop for many cells: worked out once for each n and gain rate.
+class DetectableDrops {
+ public:
+  DetectableDrops(const DropRule& rule, double power) : rule_(rule), power_(power) {}
+  /// For `n` pairs of which each is a gain with probability `gains` / n.
+  std::optional<double> at(std::int64_t n, std::int64_t gains);
+
+ private:
+  DropRule rule_;
+  double power_;
+  std::map<std::int64_t, DropPower> by_n_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::optional<double>> known_;
 };
 
 /// How many samples had each pattern of hits in (base, sft, restored): the index is

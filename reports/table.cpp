@@ -19,7 +19,7 @@ std::string heading(const Column& column) {
 
 std::string markdown_cell(const std::string& text) {
   std::string out;
-  for (const char c : one_line(text)) {
+  for (const char c : one_line(valid_utf8(text))) {
     if (c == '|' || c == '\\' || c == '`' || c == '*' || c == '_' || c == '[') out += '\\';
     if (c == '<') {
       out += "&lt;";
@@ -31,14 +31,14 @@ std::string markdown_cell(const std::string& text) {
 }
 
 std::string csv_cell(const std::string& cell) {
-  const std::string text = one_line(cell);
+  const std::string text = one_line(valid_utf8(cell));
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   return '"' + replace_all(text, "\"", "\"\"") + '"';
 }
 
 std::string latex_text(const std::string& text) {
   std::string out;
-  for (const char c : one_line(text)) {
+  for (const char c : one_line(valid_utf8(text))) {
     switch (c) {
       case '\\':
         out += "\\textbackslash{}";

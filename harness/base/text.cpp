@@ -101,10 +101,27 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
   return near.empty() ? "" : fmt::format(", did you mean '{}'?", near);
 }
 
+namespace {
+
+/// Whether U+FFFE or U+FFFF begins at `at`: the characters of three bytes that XML 1.0 has not.
+bool is_noncharacter(std::string_view utf8, std::size_t at) {
+  const std::string_view three = utf8.substr(at, 3);
+  return three == "\xEF\xBF\xBE" || three == "\xEF\xBF\xBF";
+}
+
+}  // namespace
+
 std::string escape_html(std::string_view text) {
   std::string out;
   out.reserve(text.size() + text.size() / 8);
-  for (const char c : valid_utf8(text)) {
+  const std::string valid = valid_utf8(text);
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const char c = valid[i];
+    if (is_noncharacter(valid, i)) {
+      out += kReplacement;
+      i += 2;
+      continue;
+    }
     switch (c) {
       case '&':
         out += "&amp;";

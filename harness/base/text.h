@@ -28,8 +28,9 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 /// ", did you mean 'x'?" or "".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
-/// Escapes &, <, >, " and ' for HTML and SVG text and attributes; control characters other than
-/// newline and tab become U+FFFD.
+/// Escapes &, <, >, " and ' for text and attributes of HTML and XML (SVG, JUnit). What no XML 1.0
+/// document may hold, escaped or not, becomes U+FFFD: control characters other than newline and
+/// tab, U+FFFE, U+FFFF, and bytes that are not UTF-8.
 std::string escape_html(std::string_view text);
 
 }  // namespace niah

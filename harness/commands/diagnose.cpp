@@ -160,7 +160,9 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
   const fs::path out = arguments.out;
   reports::write_diagnosis(diagnosis, out);
   // A run's report links to the page that lies beside it.
-  if (fs::exists(out / "plan.json") && fs::exists(out / "journal.jsonl")) draw_again(out);
+  std::error_code ignored;
+  if (fs::exists(out / "plan.json", ignored) && fs::exists(out / "journal.jsonl", ignored))
+    draw_again(out);
   for (const std::string& sentence : reports::diagnosis_in_words(diagnosis))
     say("- {}\n", sentence);
   say("\nLayer by layer and head by head: {}\n", (out / reports::kDiagnosisPage).string());

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/commands/commands.h"
 #include "reports/gate.h"
 #include "reports/history.h"
@@ -30,43 +31,53 @@ reports::GateOptions gate_options(const RegressArguments& arguments) {
   return options;
 }
 
-/// A results.json, or a run folder that holds one and whose journal has not grown since.
+/// Whether there is something at `path`; false also where the system does not let one look.
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The results.json of a run folder, or the file itself.
+fs::path results_file(const std::string& place) {
+  std::error_code ignored;
+  return fs::is_directory(place, ignored) ? fs::path(place) / "results.json" : fs::path(place);
+}
+
+/// A results.json, or a run folder whose results.json is of all that its journal holds.
 reports::Results read_side(const std::string& option, const std::string& place) {
-  const fs::path path = place;
-  if (!fs::exists(path))
+  if (!is_there(place))
     throw DataError(fmt::format(
         "{} {}: there is no such file or run folder{}", option, place,
         option == "--baseline"
             ? "; a first baseline is the results.json of a run that you trust, copied there"
             : ""));
-  if (!fs::is_directory(path)) return reports::read_results(path);
-  const fs::path results = path / "results.json", journal = path / "journal.jsonl";
-  if (!fs::exists(results))
+  const fs::path file = results_file(place);
+  if (!is_there(file))
     throw DataError(
         fmt::format("{} {}: the run has no results.json, so it did not end; run the same "
                     "`niah run` again, or draw what there is with `niah report {}`",
                     option, place, place));
-  if (fs::exists(journal) && fs::last_write_time(journal) > fs::last_write_time(results))
-    throw DataError(
-        fmt::format("{} {}: its journal is newer than its results.json, so the run did "
-                    "not end; run the same `niah run` again, or `niah report {}`",
-                    option, place, place));
-  return reports::read_results(path);
+  const reports::Results results = reports::read_results(file);
+  const fs::path journal = fs::path(place) / "journal.jsonl";
+  if (is_there(journal) && !reports::is_drawn_from(results, journal))
+    throw DataError(fmt::format(
+        "{} {}: its journal does not hold the records that its results.json was drawn "
+        "from{}, so the run went on and did not end; run the same `niah run` again, or "
+        "`niah report {}`",
+        option, place,
+        results.journal_records ? fmt::format(" ({} then)", *results.journal_records) : "", place));
+  return results;
 }
 
 void update_baseline(const RegressArguments& arguments, ExitCode verdict) {
   if (verdict != ExitCode::kOk) {
-    fmt::print(stderr, "The baseline stays as it is: only a night that passes replaces it.\n");
+    say("The baseline stays as it is: only a night that passes replaces it.\n");
     return;
   }
-  const fs::path current = fs::is_directory(arguments.current)
-                               ? fs::path(arguments.current) / "results.json"
-                               : fs::path(arguments.current);
-  const fs::path baseline = fs::is_directory(arguments.baseline)
-                                ? fs::path(arguments.baseline) / "results.json"
-                                : fs::path(arguments.baseline);
+  const fs::path current = results_file(arguments.current);
+  const fs::path baseline = results_file(arguments.baseline);
   write_file(baseline, read_file(current, "updating the baseline"));
-  fmt::print(stderr, "The baseline is now this run: {}\n", baseline.string());
+  say("The baseline is now this run: {}\n", baseline.string());
 }
 
 ExitCode run_regress(const RegressArguments& arguments) {
@@ -75,7 +86,7 @@ ExitCode run_regress(const RegressArguments& arguments) {
   const reports::Results current = read_side("--current", arguments.current);
   const reports::Verdict verdict = reports::gate(baseline, current, options);
   const ExitCode code = verdict.exit_code();
-  fmt::print("{}", reports::gate_lines(verdict));
+  write_stdout(reports::gate_lines(verdict));
   if (!arguments.junit.empty())
     write_file(arguments.junit, reports::junit_xml(verdict, current.run.name));
   if (!arguments.summary.empty()) write_file(arguments.summary, reports::gate_markdown(verdict));
@@ -108,7 +119,8 @@ void add_regress_command(CLI::App& program, Command& chosen) {
   add_number(*command, "--alpha", arguments->alpha, {0, 1, /*open_low=*/true, /*open_high=*/true},
              "Chance of a false alarm, over all cells and bands");
   add_number(*command, "--detectable", arguments->detectable, {0, 100},
-             "A cell that would miss a drop of so many points is inconclusive");
+             "A cell that would not show a drop of so many points four times in five, by all of "
+             "the gate's rules, is inconclusive");
   command->add_flag("--allow-fewer-samples", arguments->allow_fewer_samples,
                     "The run may have only some of the baseline's samples");
   command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell");

@@ -15,7 +15,7 @@
 #include "harness/base/files.h"
 #include "harness/base/memory.h"
 #include "harness/base/progress.h"
-#include "harness/run/pricing.h"
+#include "harness/run/planned.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
@@ -231,6 +231,7 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   info.tokenizer =
       fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
   info.machine = machine.description;
+  info.planned = planned_cells(work);
   info.caveats = sweep.caveats;
   if (sweep.samples.half_width > 0)
     info.caveats.push_back(
@@ -243,9 +244,6 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   info.started = utc_now();
   info.config_json = sweep_to_json(sweep);
   info.arithmetic = describe_arithmetic(sweep.runtime, machine);
-  for (const Assignment& cell : work.assignments())
-    info.planned.push_back({cell.cell != nullptr ? "recall" : "reasoning", cell.task(), cell.length,
-                            cell.samples, ends_early(cell, sweep)});
   return info;
 }
 
@@ -260,7 +258,16 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
 }
 
 reports::RunInfo read_plan(const std::filesystem::path& folder) {
-  return models::parse_json_file(folder / "plan.json", "reading the run").get<reports::RunInfo>();
+  const std::filesystem::path path = folder / "plan.json";
+  try {
+    auto info = models::parse_json_file(path, "reading the run").get<reports::RunInfo>();
+    if (info.planned.empty()) info.planned = planned_by_config(info);
+    return info;
+  } catch (const DataError& error) {
+    const std::string_view message = error.what();
+    if (message.find(path.string()) != std::string_view::npos) throw;
+    throw DataError(fmt::format("{}: {}", path.string(), message));
+  }
 }
 
 std::vector<std::string> run_differences(const reports::RunInfo& old,

@@ -178,7 +178,7 @@ void Run::load() {
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
   info_ = describe_run(work_, variants, machine_);
-  if (options_.shards > 1) info_.shard = {options_.shard, options_.shards};
+  if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
 }
 

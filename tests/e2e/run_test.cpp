@@ -142,6 +142,13 @@ TEST_F(Run, ShardsMergedAreTheWholeRun) {
     for (const char c : runs) folders += path(std::string(1, c)).string() + " ";
     return niah("merge " + folders + "--out " + path("merged").string());
   };
+  const Outcome lost = merge("12");
+  EXPECT_EQ(lost.code, 3) << "a shard is missing";
+  EXPECT_THAT(lost.output, HasSubstr("not among the merged runs: 3"));
+  EXPECT_THAT(read_file(path("merged") / "report.html", "test"), HasSubstr("have no record"));
+  EXPECT_EQ(niah("report " + path("merged").string()).code, 3);
+  EXPECT_EQ(niah("report --allow-missing " + path("merged").string()).code, 0);
+  EXPECT_EQ(niah("report " + path("1").string()).code, 0) << "one shard is not the whole";
   const Outcome merged = merge("123");
   ASSERT_EQ(merged.code, 0) << merged.output;
   EXPECT_EQ(records("merged", false), records("whole", false));
@@ -152,7 +159,9 @@ TEST_F(Run, ShardsMergedAreTheWholeRun) {
   for (std::size_t i = 0; i < cells("whole").size(); ++i)
     EXPECT_EQ(cells("merged")[i]["hits"], cells("whole")[i]["hits"]);
 
-  EXPECT_EQ(merge("12").code, 2) << "never over a run";
+  EXPECT_EQ(merge("12").code, 2) << "a record would be lost";
+  EXPECT_EQ(niah("merge " + path("1").string() + " --out " + path("whole").string()).code, 2)
+      << "never over a run";
   EXPECT_EQ(run("--shard 4/3", "x").code, 2);
   ASSERT_EQ(run("--set seed=9", "9").code, 0);
   fs::remove_all(path("merged"));

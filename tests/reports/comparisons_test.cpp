@@ -57,7 +57,8 @@ TEST(Analysis, ComparesWithTheBaseAndRestorationsWithTheFineTuneToo) {
   EXPECT_GE(analysis.find(qk, "f-base")->adjusted, analysis.find(qk, "f-base")->p);
   EXPECT_EQ(analysis.find(qk, "f-qk"), nullptr);
   // One cell a family: the drop that 50 pairs show, two-sided at 0.05.
-  EXPECT_EQ(analysis.find(qk, "f-sft")->detectable, minimum_detectable_drop(50, 0.025, 0.8));
+  EXPECT_EQ(analysis.find(qk, "f-sft")->detectable,
+            DropPower(50, {.factor = 2}).smallest_drop(0.8, 0));
   EXPECT_FALSE(analysis.find(qk, "f-sft")->log_prob) << "these records have no log-probability";
 }
 
@@ -106,6 +107,30 @@ TEST(Analysis, TellsNoLossFromTooFewSamples) {
   EXPECT_EQ(verdict(5, 5), Recovery::Verdict::kTooFew);
   EXPECT_EQ(verdict(30, 25), Recovery::Verdict::kTooFew);  // 17 points, p = 0.06
   EXPECT_EQ(verdict(50, 40), Recovery::Verdict::kRecovered);
+}
+
+TEST(Analysis, RecoveryIsJudgedByTheAdjustmentOfItsCells) {
+  // 7 losses of 60 in each of 21 cells: p = 0.016 in one, 0.33 after Holm over all.
+  const RunInfo info = synthetic_info();
+  const auto recoveries = [&](std::size_t tasks, std::size_t lengths) {
+    Collector collector(info);
+    for (std::size_t t = 0; t < tasks; ++t)
+      for (std::size_t l = 0; l < lengths; ++l)
+        for (const char* variant : {"f-base", "f-sft", "f-qk"})
+          for (std::int64_t i = 0; i < 60; ++i) {
+            const Record record = synthetic_record(variant, info.tasks[t], info.lengths[l], i);
+            const bool lost = i < 7 && t == 0 && l == 0 && std::string(variant) == "f-sft";
+            collector.add(lost ? missed(record) : record);
+          }
+    return analyse(std::move(collector).finish()).recoveries;
+  };
+  const Recovery alone = recoveries(1, 1).at(0);
+  EXPECT_EQ(alone.verdict, Recovery::Verdict::kRecovered);
+  const Recovery one_of_many = recoveries(3, 7).at(0);
+  EXPECT_NEAR(one_of_many.p, 2.0 / 128, 1e-12);
+  EXPECT_NEAR(one_of_many.adjusted, 21 * 2.0 / 128, 1e-12);
+  EXPECT_EQ(one_of_many.verdict, Recovery::Verdict::kTooFew);
+  EXPECT_FALSE(one_of_many.recovered);
 }
 
 TEST(Analysis, TestsTrendsByLengthAndDepth) {

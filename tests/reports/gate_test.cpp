@@ -55,7 +55,7 @@ TEST(Gate, PassesWhatDidNotChange) {
   ASSERT_EQ(verdict.cells.size(), 2U);
   EXPECT_LT(*verdict.cells[0].detectable, 0.2);
   EXPECT_THAT(gate_lines(verdict),
-              HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 5 points)"));
+              HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 6.8 points)"));
 }
 
 TEST(Gate, MatchesVariantsByNameBecauseTheWeightsAreOthers) {
@@ -211,6 +211,146 @@ TEST(Gate, FindsADropOfTwentyPointsAtAHundredSamples) {
   const int found = alarms(1000, 100, 0.95, 0.2, {});
   RecordProperty("drops_of_20_points_found_of_1000", found);
   EXPECT_GE(found, 950);
+}
+
+/// A sweep of `cells` cells of `n` samples, in which a sample that changes for no reason is lost or
+/// gained, each with probability `noise`.
+struct SweepShape {
+  std::int64_t n;
+  std::size_t cells;
+  double noise;
+};
+
+/// A night on that sweep; the first cell's recall fell by `drop`.
+Verdict night_of(const SweepShape& shape, double drop, std::mt19937& random) {
+  RunInfo info = nightly_info();
+  info.lengths.clear();
+  for (std::size_t i = 0; i < shape.cells; ++i) info.lengths.push_back(1024 * (1 + i));
+  std::uniform_real_distribution<double> uniform;
+  std::vector<Results> nights(2);
+  for (Results& results : nights) {
+    results.run = info;
+    results.cells.resize(shape.cells);
+  }
+  for (std::size_t c = 0; c < shape.cells; ++c)
+    for (std::int64_t i = 0; i < shape.n; ++i) {
+      const double loss = shape.noise + (c == 0 ? drop : 0);
+      const double draw = uniform(random);
+      const bool lost = draw < loss, gained = !lost && draw < loss + shape.noise;
+      for (Results& results : nights) {
+        Cell& cell = results.cells[c];
+        cell.kind = "recall";
+        cell.variant = info.variants[0].fingerprint;
+        cell.task = "s2";
+        cell.length = info.lengths[c];
+        const bool hit = &results == &nights[0] ? !gained : !lost;
+        cell.samples.push_back({.index = i,
+                                .depth = static_cast<double>(i % 40) * 2.5,
+                                .prompt = static_cast<std::uint64_t>(i) + 1,
+                                .scored = true,
+                                .hit = hit,
+                                .log_prob = std::nullopt});
+        ++cell.n;
+        cell.hits += hit ? 1 : 0;
+      }
+    }
+  return gate(nights[0], nights[1]);
+}
+
+/// In how many of 1,000 nights the drop in the first cell is found.
+int nights_found(const SweepShape& shape, double drop) {
+  std::mt19937 random(20261127);
+  int found = 0;
+  for (int night = 0; night < 1000; ++night)
+    found += night_of(shape, drop, random).cells[0].outcome == GateOutcome::kRegression ? 1 : 0;
+  return found;
+}
+
+/// What a night without a change says of its first cell, with exactly the noise of the shape.
+double quoted_drop(const SweepShape& shape) {
+  const auto changed = static_cast<std::int64_t>(shape.noise * static_cast<double>(shape.n));
+  RunInfo info = nightly_info();
+  info.lengths.clear();
+  for (std::size_t i = 0; i < shape.cells; ++i) info.lengths.push_back(1024 * (1 + i));
+  const Results baseline = nightly(
+      shape.n, [&](std::int64_t, std::int64_t i) { return i >= changed; }, info);
+  const Results current = nightly(
+      shape.n, [&](std::int64_t, std::int64_t i) { return i < changed || i >= 2 * changed; }, info);
+  return gate(baseline, current).cells[0].detectable.value();
+}
+
+/// The promise of every page and log: a drop of the size that is named is found four times in five.
+TEST(Gate, FindsTheDropThatItNamesFourTimesInFive) {
+  for (const SweepShape& shape :
+       {SweepShape{200, 2, 0}, SweepShape{40, 21, 0}, SweepShape{120, 10, 0.05}}) {
+    const double drop = quoted_drop(shape);
+    const int found = nights_found(shape, drop);
+    SCOPED_TRACE(testing::Message() << shape.n << " samples, " << shape.cells << " cells, drop "
+                                    << drop << ": found " << found);
+    EXPECT_GE(found, 750);
+    EXPECT_LE(found, 850);
+    RecordProperty("found_of_1000_at_n_" + std::to_string(shape.n), found);
+  }
+}
+
+/// The night's own noise in the dropped cell says hardly anything else.
+TEST(Gate, NamesNearlyTheSameDropOnANightThatFell) {
+  const SweepShape shape{120, 10, 0.05};
+  std::mt19937 random(1);
+  double sum = 0;
+  for (int night = 0; night < 100; ++night)
+    sum += night_of(shape, 0.1, random).cells[0].detectable.value() / 100;
+  EXPECT_NEAR(sum, quoted_drop(shape), 0.02);
+}
+
+TEST(Gate, ABetterNightIsNotInconclusiveForItsGains) {
+  const auto half = [](std::int64_t, std::int64_t i) { return i % 2 == 0; };
+  EXPECT_EQ(gate(nightly(200, half), nightly(200, always)).exit_code(), ExitCode::kOk);
+}
+
+TEST(Gate, TheCountsOfTheNightlySweepSuffice) {
+  // configs/nightly.yaml: 9 cells of 120 samples and a reasoning set of 100.
+  const DropRule rule{.alpha = 0.05, .tests = 10, .factor = 2, .max_drop = 0.05};
+  EXPECT_LT(DropPower(120, rule).smallest_drop(0.8, 0.03).value(), GateOptions().detectable);
+  EXPECT_LT(DropPower(100, rule).smallest_drop(0.8, 0.02).value(), GateOptions().detectable);
+}
+
+TEST(Gate, NamesWhatWasComputedOtherwiseAndDoesNotRefuseIt) {
+  RunInfo info = nightly_info();
+  info.arithmetic = {{"device", "cpu"}, {"dtype", "fp32"}, {"processor", "Xeon <A>"}};
+  const Results baseline = nightly(200, always, info);
+  EXPECT_THAT(gate_lines(gate(baseline, baseline)), testing::Not(HasSubstr("note")));
+  info.arithmetic = {{"device", "cuda"}, {"dtype", "bf16"}, {"processor", "Xeon <A>"}};
+  const Verdict verdict = gate(baseline, nightly(200, always, info));
+  EXPECT_EQ(verdict.exit_code(), ExitCode::kOk);
+  const std::string words = "device (cpu against cuda), dtype (fp32 against bf16)";
+  EXPECT_THAT(gate_lines(verdict), HasSubstr(words));
+  EXPECT_THAT(gate_markdown(verdict), HasSubstr(words));
+  EXPECT_THAT(junit_xml(verdict, "n"),
+              AllOf(HasSubstr("<system-out>"), HasSubstr(words), HasSubstr("</system-out>")));
+}
+
+TEST(Gate, ComparesACellThatEndedEarlyOnTheCommonSamples) {
+  RunInfo info = nightly_info();
+  const Results baseline = nightly(200, always, info);
+  // By its plan a cell may end early: the first samples are there, later ones are not.
+  for (const std::int64_t length : info.lengths)
+    info.planned.push_back({"recall", "s2", length, 200, true});
+  const Verdict early = gate(baseline, nightly(100, always, info));
+  EXPECT_EQ(early.exit_code(), ExitCode::kOk);
+  EXPECT_EQ(early.cells[0].pairs.n(), 100);
+  EXPECT_THAT(gate_lines(early),
+              HasSubstr("base S2 at 4K (100 of 200), base S2 at 64K (100 of 200)"));
+  // A gap in the middle is not how a cell ends.
+  Results gap = nightly(200, always, info);
+  auto& samples = gap.cells[0].samples;
+  samples.erase(samples.begin() + 50);
+  --gap.cells[0].n;
+  --gap.cells[0].hits;
+  EXPECT_EQ(gate(baseline, gap).exit_code(), ExitCode::kNotMeasured);
+  // And a run with a fixed number of samples has to have them all.
+  info.planned.clear();
+  EXPECT_EQ(gate(baseline, nightly(100, always, info)).exit_code(), ExitCode::kNotMeasured);
 }
 
 TEST(Junit, IsNeverGreenerThanTheVerdict) {

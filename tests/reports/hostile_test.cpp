@@ -36,7 +36,8 @@ const std::vector<std::string>& hostile_texts() {
       "\\end{tabular} \\input{/etc/passwd}",
       "=HYPERLINK(\"x\")",
       "</svg><image href=\"x\"/>",
-      ""};
+      "",
+      "no characters of XML: \xEF\xBF\xBE \xEF\xBF\xBF"};
   return texts;
 }
 
@@ -63,9 +64,9 @@ RunInfo hostile_info() {
   info.tasks = {text[0], text[1]};
   info.name = info.title = text[0] + text[8];
   info.variants[0].model = info.variants[1].model = info.variants[2].model = text[1] + text[3];
-  info.variants[1].name = text[4] + text[5];
+  info.variants[1].name = text[4] + text[5] + text.back();
   info.variants[1].description = text[9] + ": " + text[11];
-  info.variants[2].name = text[2];
+  info.variants[2].name = text[2] + text[6];
   info.haystack = info.tokenizer = info.machine = text[2] + text[0];
   info.caveats = {text[0], text[3]};
   info.published[0].model = info.published[0].source = text[9];
@@ -147,6 +148,37 @@ TEST_F(Hostile, EveryTextFileIsUtf8WithoutControlCharacters) {
         return c >= 0 && c < 0x20 && c != '\n' && c != '\r' && c != '\t';
       })) << name;
     });
+}
+
+/// XML 1.0 has no escape for these: a document that holds one is no XML.
+bool has_no_xml_character(const std::string& text) {
+  for (const char* character : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"})
+    if (text.find(character) != std::string::npos) return true;
+  return std::any_of(
+             text.begin(), text.end(),
+             [](char c) { return c >= 0 && c < 0x20 && c != '\n' && c != '\r' && c != '\t'; }) ||
+         text != valid_utf8(text);
+}
+
+TEST_F(Hostile, XmlHoldsOnlyCharactersOfXml) {
+  for_each(".svg", [](const std::string& name, const std::string& text) {
+    EXPECT_FALSE(has_no_xml_character(text)) << name;
+  });
+  const Verdict verdict = gate(report_.results, report_.results);
+  std::string suite;
+  for (const std::string& text : hostile_texts()) suite += text.substr(0, 100);
+  EXPECT_FALSE(has_no_xml_character(junit_xml(verdict, suite)));
+}
+
+TEST(EscapeHtml, LeavesNoCharacterThatXmlForbids) {
+  EXPECT_EQ(escape_html("a\xEF\xBF\xBE"
+                        "b\xEF\xBF\xBF"),
+            "a\uFFFD"
+            "b\uFFFD");
+  EXPECT_EQ(escape_html("\xEF\xBF\xBD \xEF\xBF\xBC"), "\xEF\xBF\xBD \xEF\xBF\xBC");
+  EXPECT_EQ(escape_html("\xF0\x9F\xBF\xBE"), "\xF0\x9F\xBF\xBE") << "U+1FFFE is one of XML's";
+  EXPECT_EQ(escape_html("\x01\x0B\x1F"), "\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(escape_html("\xED\xA0\x80").find('\xED'), std::string::npos) << "a surrogate";
 }
 
 TEST_F(Hostile, PagesAndDrawingsHaveNoForeignElements) {

@@ -106,6 +106,40 @@ TEST(Answer, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
       << "two misses say nothing of the others";
 }
 
+TEST(Answer, SaysWhatIsMissingOfThePlanAndWhatIsNotOfIt) {
+  Results results = one_cell(6, 6, 6, 6);
+  EXPECT_THAT(answer_of(results).warnings, Not(Contains(HasSubstr("no record"))));
+  results.run.planned = {{"recall", "s3", 65536, 8, false}};
+  results.ignored = 3;
+  results.left_out = {{"S3 at 256K", 2}, {"protocol ruler", 1}};
+  results.torn = true;
+  const Answer answer = answer_of(results);
+  EXPECT_THAT(
+      answer.warnings,
+      AllOf(Contains(HasSubstr("6 samples that the plan asks for have no record: base S3 at "
+                               "64K (6 of 8)")),
+            Contains(HasSubstr("3 records of the journal are not of this run's plan and "
+                               "were left out: S3 at 256K (2), protocol ruler (1).")),
+            Contains(HasSubstr("last line has no end"))));
+  EXPECT_THAT(page_of(results), AllOf(HasSubstr("(6 of 8)"), HasSubstr("protocol ruler (1)")));
+  results.run.shard = Shard{2, 3};
+  EXPECT_THAT(answer_of(results).warnings, Contains(HasSubstr("This run is shard 2 of 3 alone")));
+}
+
+TEST(Answer, QuotesALossOnlyAtThePowerOfAllCells) {
+  // 21 cells of 40 samples: one cell alone would show 16 points, one of 21 shows 30.
+  const RunInfo info = synthetic_info();
+  std::vector<Record> records;
+  for (const char* variant : {"f-base", "f-sft"})
+    for (const std::string& task : info.tasks)
+      for (const std::int64_t length : info.lengths)
+        for (std::int64_t i = 0; i < 40; ++i)
+          records.push_back(synthetic_record(variant, task, length, i));
+  EXPECT_THAT(answer_of(collect(info, records)).headlines.at(0),
+              HasSubstr("no measurable loss in 21 cells (n from 40: a drop of 29.9 points in one "
+                        "cell would show four times in five)"));
+}
+
 TEST(Answer, WarnsOfCellsMuchShorterThanTheirColumnSays) {
   std::vector<Record> records = {synthetic_record("f-base", "s1", 4096, 0),
                                  synthetic_record("f-base", "s2", 4096, 0)};
@@ -276,10 +310,12 @@ TEST_F(WriteReport, WritesAllFilesAndTheSameOnesForAnyOrderOfRecords) {
   std::vector<Record> records = synthetic_records(info, 8);
   const fs::path first = folder_.path() / "first";
   const fs::path second = folder_.path() / "second";
-  const Report report = write_report(info, std::vector{journal(records, "{\"torn")}, first);
-  EXPECT_TRUE(report.journal.torn);
+  const fs::path torn = folder_.path() / "torn";
+  EXPECT_TRUE(write_report(info, std::vector{journal(records, "{\"torn")}, torn).journal.torn);
+  EXPECT_THAT(read_file(torn / "report.html", "test"), HasSubstr("last line has no end"));
+  const Report report = write_report(info, std::vector{journal(records, "")}, first);
   std::reverse(records.begin(), records.end());
-  write_report(info, records, second);
+  write_report(info, std::vector{journal(records, "")}, second);
 
   const std::vector<std::string> files = files_in(first);
   EXPECT_EQ(files, files_in(second));

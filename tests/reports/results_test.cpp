@@ -4,11 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "reports/report.h"
 #include "reports/results_json.h"
 #include "tests/reports/synthetic_run.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::reports {
 namespace {
@@ -72,6 +77,45 @@ TEST(Collector, LeavesOutRecordsOfOtherRuns) {
   EXPECT_EQ(results.ignored, 2);
 }
 
+TEST(Collector, NamesWhatItLeavesOut) {
+  RunInfo info = synthetic_info();
+  Record long_one = s1(1);
+  long_one.length = 524288;  // the plan was longer once
+  Record other_protocol = s1(2);
+  other_protocol.protocol = "ruler";
+  const Results results = collect(info, {s1(0), long_one, other_protocol});
+  EXPECT_EQ(results.cells[0].n, 1);
+  EXPECT_EQ(results.left_out,
+            (std::map<std::string, std::int64_t>{{"S1 at 512K", 1}, {"protocol ruler", 1}}));
+  EXPECT_EQ(parse_results(results_json(results, analyse(results)), "test").left_out,
+            results.left_out);
+}
+
+TEST(MissingSamples, AreThoseOfThePlanWithoutARecord) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(1);
+  info.planned = {{"recall", "s1", 4096, 6, false},
+                  {"recall", "s1", 8192, 6, true},
+                  {"recall", "s2", 4096, 6, true},
+                  {"recall", "s3", 4096, 0, false}};
+  Record early = s1(0);
+  early.length = 8192;
+  const auto missing = missing_samples(collect(info, {s1(0), s1(1), unmeasured(s1(2)), early}));
+  ASSERT_EQ(missing.size(), 2U);
+  EXPECT_EQ(missing[0].cell.task, "s1");
+  EXPECT_EQ(missing[0].found, 3);
+  EXPECT_EQ(missing[1].cell.task, "s2") << "a cell that may end early has at least one";
+  info.planned.clear();
+  EXPECT_TRUE(missing_samples(collect(info, {s1(0)})).empty());
+}
+
+TEST(OtherPrompts, AreCountedOnceASampleOfALaterVariant) {
+  Record sft = synthetic_record("f-sft", "s1", 4096, 0);
+  EXPECT_EQ(count_other_prompts(collect(synthetic_info(), {s1(0), sft})), 0);
+  sft.prompt_sha256 = std::string(64, 'a');
+  EXPECT_EQ(count_other_prompts(collect(synthetic_info(), {s1(0), sft})), 1);
+}
+
 TEST(Collector, CountsASampleOnceAndPrefersTheScoredRecord) {
   const Results results = collect(synthetic_info(), {unmeasured(s1(0)), s1(0), s1(0), s1(1)});
   EXPECT_EQ(results.cells[0].n, 2);
@@ -106,6 +150,36 @@ TEST(ResultsJson, RoundTripsAllButExamples) {
   const Results second = parse_results(text, "test");
   EXPECT_EQ(first.cells, second.cells);
   EXPECT_EQ(results_json(second, analyse(second)), text);
+}
+
+/// What a job downloads has other times: only records say whether a run went on.
+TEST(ResultsJson, AreOfAJournalByItsRecordsNotByTimes) {
+  const TemporaryFolder folder;
+  const auto journal = folder.path() / "journal.jsonl";
+  const auto lines = [](const std::vector<Record>& records) {
+    std::string text;
+    for (const Record& record : records) text += nlohmann::json(record).dump() + "\n";
+    return text;
+  };
+  const RunInfo info = synthetic_info();
+  write_file(journal, lines({s1(0), unmeasured(s1(1))}));
+  write_report(info, {journal}, folder.path());
+  const Results results = read_results(folder.path());
+  EXPECT_EQ(results.journal_records, 2);
+  Results of_earlier_version = results;
+  of_earlier_version.journal_records.reset();
+
+  std::filesystem::last_write_time(
+      journal,
+      std::filesystem::last_write_time(folder.path() / "results.json") + std::chrono::hours(1));
+  EXPECT_TRUE(is_drawn_from(results, journal));
+  EXPECT_TRUE(is_drawn_from(of_earlier_version, journal));
+  write_file(journal, lines({s1(0), unmeasured(s1(1)), s1(1)}));
+  EXPECT_FALSE(is_drawn_from(results, journal)) << "a sample was asked again";
+  EXPECT_FALSE(is_drawn_from(of_earlier_version, journal));
+  write_file(journal, lines({s1(0)}));
+  EXPECT_FALSE(is_drawn_from(results, journal));
+  EXPECT_FALSE(is_drawn_from(of_earlier_version, journal));
 }
 
 TEST(ResultsJson, KeepsTimeApart) {
@@ -150,7 +224,13 @@ TEST(ResultsJson, RefusesWhatIsDamaged) {
   bad = good;
   bad["cells"][0].erase("n");
   EXPECT_THAT(refusal(bad), HasSubstr("'n' is missing"));
-  EXPECT_THROW(parse_results("[", "x"), DataError);
+  try {
+    parse_results("{\n\"schema\" 1}", "x.json");
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(),
+                testing::StartsWith("reading x.json: not valid JSON, line 2, column"));
+  }
 }
 
 }  // namespace

@@ -63,13 +63,14 @@ TEST_F(Reference, CochranArmitage) {
 
 TEST_F(Reference, PowerOfMcNemar) {
   for (const json& row : rows("power"))
-    EXPECT_NEAR(mcnemar_power(row[0], row[1], row[2], row[3]), row[4].get<double>(), kTolerance)
+    EXPECT_NEAR(DropPower(row[0], {.alpha = row[3]}).at(row[1], row[2]), row[4].get<double>(),
+                kTolerance)
         << row;
 }
 
 TEST_F(Reference, MinimumDetectableDrop) {
   for (const json& row : rows("detectable")) {
-    const auto drop = minimum_detectable_drop(row[0], row[1], row[2], row[3]);
+    const auto drop = DropPower(row[0], {.alpha = row[1]}).smallest_drop(row[2], row[3]);
     ASSERT_EQ(drop.has_value(), !row[4].is_null()) << row;
     if (!drop) continue;
     EXPECT_NEAR(*drop, row[4].get<double>(), kTolerance) << row;
@@ -103,6 +104,31 @@ TEST(Statistics, NothingDiffersIsNoEvidence) {
   EXPECT_EQ(mcnemar_two_sided(0, 0), 1);
   EXPECT_EQ(mcnemar_one_sided(0, 0), 1);
   EXPECT_TRUE(holm({}).empty());
+}
+
+/// What is to be right of the gate's own rule, by hand: 200 samples, one of 2 cells, gate at 0.05.
+TEST(Statistics, TheWholeRuleDecidesWhatNShows) {
+  const DropRule gate{.alpha = 0.05, .tests = 2, .factor = 2, .max_drop = 0.05};
+  const DropPower power(200, gate);
+  EXPECT_NEAR(power.at(0.05, 0), 0.42, 0.005) << "11 losses are more than 5 points, 10 are not";
+  const double drop = power.smallest_drop(0.8, 0).value();
+  EXPECT_NEAR(power.at(drop, 0), 0.8, 1e-9);
+  EXPECT_GT(drop, 0.06);
+  EXPECT_GT(power.smallest_drop(0.8, 0.05).value(), drop) << "gains hide losses";
+  // A two-sided comparison of 40 pairs in one of 21 cells.
+  EXPECT_NEAR(
+      DropPower(40, {.alpha = 0.05, .tests = 21, .factor = 2}).smallest_drop(0.8, 0).value(), 0.30,
+      0.005);
+}
+
+TEST(Statistics, ARuleThatNothingMeetsShowsNoDrop) {
+  EXPECT_FALSE(DropPower(2, {}).smallest_drop(0.8, 0));
+  EXPECT_FALSE(DropPower(0, {}).smallest_drop(0.8, 0));
+  EXPECT_FALSE(DropPower(100, {.max_drop = 1}).smallest_drop(0.8, 0));
+  EXPECT_FALSE(DropPower(100, {}).smallest_drop(0.8, 0.5)) << "no room for losses";
+  DetectableDrops drops({}, 0.8);
+  EXPECT_FALSE(drops.at(0, 0));
+  EXPECT_EQ(drops.at(100, 2), DropPower(100, {}).smallest_drop(0.8, 0.02));
 }
 
 TEST(Statistics, RecoveredFractionNeedsALoss) {
