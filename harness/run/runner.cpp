@@ -161,8 +161,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     load();
     write_plan(options_.out, info_);
   } catch (...) {
-    if (is_new && journal_->resumed() == 0)
-      std::filesystem::remove(options_.out / "journal.jsonl");
+    if (is_new && journal_->resumed() == 0) std::filesystem::remove(options_.out / "journal.jsonl");
     throw;
   }
   // Until this run ends nobody may take an earlier one's results for its own.
@@ -177,7 +176,7 @@ void Run::load() {
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
   info_ = describe_run(work_, variants, machine_);
   if (options_.shards > 1) info_.shard = {options_.shard, options_.shards};
-  for (const std::string& warning : model_warnings(variants)) print_warning(warning);
+  for (const std::string& warning : model_warnings(variants, work_)) print_warning(warning);
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {
