@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,12 @@ struct ModelInfo {
   std::vector<MixerCost> mixers;  ///< one a layer
   /// What a user should know before trusting the results: one line each.
   std::vector<std::string> warnings;
+  /// All else of the config that changes what is computed, resolved: defaults filled in, whatever
+  /// spelling it had. Two configs that are equal in this, architecture, sizes and layers compute
+  /// the same.
+  std::map<std::string, std::string> settings{};
+  /// Whether the rotary embedding is scaled for contexts longer than the trained ones.
+  bool scales_positions = false;
 };
 
 /// One letter a layer: A softmax, W sliding window, L lightning, J JetBlock.

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -93,8 +94,53 @@ void resolve_tied_head(const nlohmann::json& config, const std::string& label, W
   weights.erase(head);
 }
 
+void require_same_model(const std::string& first_name, const ModelInfo& first,
+                        const std::string& other_name, const ModelInfo& other) {
+  const auto described = [](const ModelInfo& info) {
+    std::map<std::string, std::string> all = info.settings;
+    all["model_type"] = info.architecture;
+    all["vocab_size"] = fmt::to_string(info.vocab_size);
+    all["hidden_size"] = fmt::to_string(info.hidden_size);
+    all["layers"] = fmt::format("{} ({})", info.layers.size(), layer_pattern(info));
+    return all;
+  };
+  const auto a = described(first), b = described(other);
+  if (a == b) return;
+  const auto value = [](const auto& settings, const std::string& name) {
+    const auto found = settings.find(name);
+    return found == settings.end() ? "not used" : found->second;
+  };
+  std::set<std::string> names;
+  for (const auto* settings : {&a, &b})
+    for (const auto& [name, text] : *settings) names.insert(name);
+  std::string differences;
+  for (const std::string& name : names)
+    if (value(a, name) != value(b, name))
+      differences += fmt::format("\n  {}: {} and {}", name, value(a, name), value(b, name));
+  throw DataError(
+      fmt::format("{} and {} are not checkpoints of one model; what their config.json says differs "
+                  "in:{}",
+                  first_name, other_name, differences));
+}
+
+namespace {
+
+/// A config may not make anybody build layers that the checkpoint cannot have.
+void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& config) {
+  const auto layers = config.find("num_hidden_layers");
+  const std::size_t tensors = checkpoint.tensor_names().size();
+  if (layers == config.end() || !layers->is_number_unsigned()) return;
+  if (layers->get<std::uint64_t>() <= tensors) return;
+  throw DataError(fmt::format(
+      "loading {}: its config.json says num_hidden_layers: {}, but it holds {} tensors in all",
+      checkpoint.folder().string(), layers->dump(), tensors));
+}
+
+}  // namespace
+
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
                                         const nlohmann::json& config) {
+  check_layer_count(checkpoint, config);
   WeightMap headers;
   for (const std::string& name : checkpoint.tensor_names()) {
     require_floating(checkpoint, name);

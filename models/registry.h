@@ -26,6 +26,12 @@ std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::s
 /// the model without data (meta tensors), for what can be known beforehand.
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint, const nlohmann::json& config);
 
+/// Throws DataError, listing what differs, unless the two compute the same with the same tensors.
+/// How a config spells it, what it leaves to defaults, and fields that change nothing that is
+/// computed (ids that end a text, use_cache, ...) may differ.
+void require_same_model(const std::string& first_name, const ModelInfo& first,
+                        const std::string& other_name, const ModelInfo& other);
+
 /// `config` with the fields of `override` (an object, or null) put in place of its own.
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override);
 

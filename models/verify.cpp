@@ -83,11 +83,16 @@ Golden read_golden(const std::filesystem::path& path) {
   const std::int64_t total = golden.input_ids.size(1);
   const bool fits = golden.logits.size(1) == total && golden.prefill_length >= 1 &&
                     golden.prefill_length <= total &&
-                    golden.decode_logits.size(1) == total - golden.prefill_length + 1;
+                    golden.decode_logits.size(1) == total - golden.prefill_length + 1 &&
+                    golden.decode_logits.size(2) == golden.logits.size(2) &&
+                    golden.greedy_ids.defined() == golden.greedy_margin.defined() &&
+                    (!golden.greedy_ids.defined() ||
+                     golden.greedy_ids.sizes() == golden.greedy_margin.sizes());
   if (!fits)
     throw DataError(
-        fmt::format("reading the golden file {}: the lengths of input_ids, logits, "
-                    "decode_logits and prefill_length do not fit together",
+        fmt::format("reading the golden file {}: the sizes of input_ids, logits, "
+                    "decode_logits, prefill_length, greedy_ids and greedy_margin do not fit "
+                    "together",
                     path.string()));
   return golden;
 }

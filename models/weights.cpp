@@ -13,6 +13,7 @@ namespace niah::models {
 namespace {
 
 constexpr std::size_t kMaxListed = 10;
+constexpr std::size_t kMaxCompared = 1000;
 
 DType file_type(at::ScalarType type) {
   switch (type) {
@@ -46,6 +47,19 @@ std::string list_problem(const std::string& title, const std::vector<std::string
       items.begin(), items.begin() + static_cast<long>(std::min(items.size(), kMaxListed)));
   return fmt::format("\n  {} ({}): {}{}", title, items.size(), fmt::join(shown, ", "),
                      items.size() > kMaxListed ? ", ..." : "");
+}
+
+/// A tensor without data. Sizes of a config are bounded one by one, but not their product.
+at::Tensor stand_in(const std::string& label, const std::string& name, at::IntArrayRef shape) {
+  constexpr double kMost = 1e15;
+  double elements = 1;
+  for (const std::int64_t size : shape) elements *= static_cast<double>(size);
+  if (elements > kMost)
+    throw DataError(
+        fmt::format("loading {}: its config.json asks for the tensor {} {}, which no "
+                    "machine holds; one of its sizes is wrong",
+                    label, name, format_shape(shape)));
+  return at::empty(shape, at::TensorOptions().device(at::kMeta));
 }
 
 }  // namespace
@@ -84,27 +98,30 @@ at::Tensor MapSource::tensor(const std::string& name, at::IntArrayRef shape) {
   const auto found = weights_.find(name);
   // A stand-in lets the architecture go on, so that finish() can list all problems at once.
   if (found == weights_.end() || found->second.sizes() != shape)
-    return at::empty(shape, at::TensorOptions().device(at::kMeta));
+    return stand_in(label_, name, shape);
   return found->second;
 }
 
 void MapSource::finish() const {
   std::vector<std::string> missing, unexpected, misshaped, names;
   for (const auto& [name, shape] : asked_) {
-    names.push_back(name);
     const auto found = weights_.find(name);
-    if (found == weights_.end())
+    if (found == weights_.end()) {
       missing.push_back(fmt::format("{} {}", name, format_shape(shape)));
-    else if (found->second.sizes() != at::IntArrayRef(shape))
+      if (names.size() < kMaxCompared) names.push_back(name);
+    } else if (found->second.sizes() != at::IntArrayRef(shape)) {
       misshaped.push_back(fmt::format("{} is {}, expected {}", name,
                                       format_shape(found->second.sizes().vec()),
                                       format_shape(shape)));
+    }
   }
-  for (const auto& [name, tensor] : weights_)
-    if (!asked_.contains(name))
-      unexpected.push_back(
-          fmt::format("{} {}{}", valid_utf8(name), format_shape(tensor.sizes().vec()),
-                      did_you_mean(name, missing.empty() ? std::vector<std::string>{} : names)));
+  for (const auto& [name, tensor] : weights_) {
+    if (asked_.contains(name)) continue;
+    // Names are compared only for what is shown: there may be millions on either side.
+    const std::string hint = unexpected.size() < kMaxListed ? did_you_mean(name, names) : "";
+    unexpected.push_back(
+        fmt::format("{} {}{}", valid_utf8(name), format_shape(tensor.sizes().vec()), hint));
+  }
   if (missing.empty() && unexpected.empty() && misshaped.empty()) return;
   throw DataError(fmt::format("loading {}: the tensors do not fit its config.json:{}{}{}", label_,
                               list_problem("missing", missing),
@@ -114,7 +131,7 @@ void MapSource::finish() const {
 
 at::Tensor ShapeSource::tensor(const std::string& name, at::IntArrayRef shape) {
   shapes_[name] = shape.vec();
-  return at::empty(shape, at::TensorOptions().device(at::kMeta));
+  return stand_in("the model", name, shape);
 }
 
 std::int64_t ShapeSource::parameters() const {

@@ -104,7 +104,7 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
   const Workload work(sweep_of(arguments));
   const Machine machine = prepare_machine(work.sweep().runtime);
   const std::vector<LoadedVariant> variants = load_all(work, machine);
-  for (const std::string& warning : model_warnings(variants)) say("! {}\n", warning);
+  for (const std::string& warning : model_warnings(variants, work)) say("! {}\n", warning);
   const tasks::Cell& cell = *work.assignments().front().cell;
   Progress progress("diagnose",
                     static_cast<double>(arguments.samples) * static_cast<double>(variants.size()),

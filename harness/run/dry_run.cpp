@@ -63,7 +63,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   const std::vector<VariantGroup> groups = group_variants(variants);
   price.weights = weight_bytes(variants);
   price.workers = count_workers(groups, machine);
-  price.warnings = model_warnings(variants);
+  price.warnings = model_warnings(variants, work);
 
   const auto begin = std::chrono::steady_clock::now();
   constexpr std::int64_t kFar = 32768;

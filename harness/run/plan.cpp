@@ -9,6 +9,7 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "harness/base/error.h"
@@ -19,6 +20,7 @@
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
+#include "models/registry.h"
 #include "reports/published.h"
 #include "reports/variants.h"
 
@@ -152,7 +154,36 @@ std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine)
   return machine.device.is_cpu() ? kForCaches : kForManyCores;
 }
 
+namespace {
+
+/// The checkpoints that a model of the sweep reads, each once.
+std::set<std::filesystem::path> checkpoints_of(const ModelConfig& model) {
+  std::set<std::filesystem::path> folders = {model.base};
+  if (!model.sft.empty()) folders.insert(model.sft);
+  for (const VariantConfig& variant : model.variants)
+    if (variant.kind == VariantKind::kCheckpoint) folders.insert(variant.checkpoint);
+  return folders;
+}
+
+/// What is put around every prompt has an embedding, and so has what its text may become.
+void require_vocabularies(const Workload& work) {
+  const models::Tokenizer& tokenizer = work.tokenizer();
+  const std::string name = work.sweep().tokenizer.string();
+  const auto framed =
+      work.format().with_bos_policy(tokenizer.encode_prompt(work.format().frame("A", "B")));
+  for (const ModelConfig& model : work.sweep().models)
+    for (const std::filesystem::path& folder : checkpoints_of(model)) {
+      const models::Checkpoint checkpoint(folder);
+      const auto meta = models::check_tensors(
+          checkpoint, models::override_config(checkpoint.config(), model.override));
+      require_vocabulary(tokenizer, name, framed, meta->info().vocab_size, folder.string());
+    }
+}
+
+}  // namespace
+
 std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine) {
+  require_vocabularies(work);
   const GenerationConfig& generation = work.sweep().generation;
   const std::string format = work.format().description();
   const FingerprintBasis basis{
@@ -178,15 +209,23 @@ std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machin
   return count_workers(largest, machine);
 }
 
-std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants) {
+std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
+                                        const Workload& work) {
+  std::int64_t longest = 0;
+  for (const Assignment& assignment : work.assignments())
+    longest = std::max(longest, assignment.length);
   std::vector<std::string> warnings;
-  for (const LoadedVariant& variant : variants)
-    for (const std::string& warning : variant.model->info().warnings) {
+  for (const LoadedVariant& variant : variants) {
+    std::vector<std::string> all = variant.model->info().warnings;
+    const std::string too_long = length_warning(variant.model->info(), longest);
+    if (!too_long.empty()) all.push_back(too_long);
+    for (const std::string& warning : all) {
       // Variants of one model share their config, and what is to be said of it.
       std::string line = fmt::format("{}: {}", variant.info.model, warning);
       if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
         warnings.push_back(std::move(line));
     }
+  }
   return warnings;
 }
 
@@ -252,7 +291,7 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   reports::RunInfo info = describe_sweep(work, machine);
   info.variants.clear();
   for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
-  const std::vector<std::string> warnings = model_warnings(order);
+  const std::vector<std::string> warnings = model_warnings(order, work);
   info.caveats.insert(info.caveats.end(), warnings.begin(), warnings.end());
   return info;
 }

@@ -28,7 +28,8 @@ Machine prepare_machine(const RuntimeConfig& runtime);
 /// Tokens of one prefill pass.
 std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine);
 
-/// Loads every variant of the sweep, in its order. Throws what load_variants throws.
+/// Loads every variant of the sweep, in its order. Throws what load_variants throws, and before
+/// anything is loaded what require_vocabulary throws.
 std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine);
 
 /// How many cells are read at once. A small model's layers are too little work to share between
@@ -36,8 +37,10 @@ std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine
 std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine);
 std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine);
 
-/// What a user should know of the models before trusting their results: "model variant: …".
-std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants);
+/// What a user should know of the models before trusting their results: "model: …". Also where
+/// `work` asks for longer texts than a model's config claims.
+std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
+                                        const Workload& work);
 
 /// The run's description before any weights are read: variants have no fingerprints yet.
 reports::RunInfo describe_sweep(const Workload& work, const Machine& machine);
@@ -46,8 +49,8 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine);
 reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
                               const Machine& machine);
 
-/// Throws UsageError naming what differs when `folder` holds the plan of another run. Tasks, lengths
-/// and counts may grow. Variants without fingerprints are compared by name.
+/// Throws UsageError naming what differs when `folder` holds the plan of another run. Tasks,
+/// lengths and counts may grow. Variants without fingerprints are compared by name.
 void check_plan(const std::filesystem::path& folder, const reports::RunInfo& info);
 
 /// Writes plan.json. What stays of the plan that is there goes into `info`: its start, and on which

@@ -179,7 +179,7 @@ void Run::load() {
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
   info_ = describe_run(work_, variants, machine_);
   if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
-  for (const std::string& warning : model_warnings(variants)) print_warning(warning);
+  for (const std::string& warning : model_warnings(variants, work_)) print_warning(warning);
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {

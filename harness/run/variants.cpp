@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -23,6 +24,7 @@ namespace {
 struct Source {
   std::filesystem::path folder;
   nlohmann::json config;
+  models::ModelInfo info;
   models::WeightMap weights;
   std::string sha256;
 };
@@ -31,8 +33,8 @@ Source load_source(const std::filesystem::path& folder, const ModelConfig& model
                    at::ScalarType dtype) {
   const auto checkpoint = std::make_shared<models::Checkpoint>(folder);
   const nlohmann::json config = models::override_config(checkpoint->config(), model.override);
-  models::check_tensors(*checkpoint, config);
-  Source source{folder, config, models::load_weights(checkpoint, dtype),
+  const models::ModelInfo info = models::check_tensors(*checkpoint, config)->info();
+  Source source{folder, config, info, models::load_weights(checkpoint, dtype),
                 checkpoint->weights_sha256()};
   models::resolve_tied_head(source.config, folder.string(), source.weights);
   return source;
@@ -50,14 +52,13 @@ void share_equal_tensors(const models::WeightMap& base, models::WeightMap& other
 
 /// Variants are views on each other's tensors: that needs one architecture.
 void require_same_architecture(const Source& first, const Source& other) {
-  models::require_same_model(first.folder.string(), first.config, other.folder.string(),
-                             other.config);
+  models::require_same_model(first.folder.string(), first.info, other.folder.string(), other.info);
 }
 
 std::string fingerprint(const Source& weights, const std::string& surgery,
                         const FingerprintBasis& basis) {
   return sha256_hex(fmt::format("niah {}\n{}\n{}\n{}\n{}\n{}\n{}", kVersion, weights.sha256,
-                                models::comparable_config(weights.config).dump(), surgery,
+                                models::config_identity(weights.config).dump(), surgery,
                                 basis.tokenizer_sha256, basis.arithmetic, basis.decoding))
       .substr(0, 16);
 }
@@ -138,6 +139,30 @@ void require_distinct(const std::vector<LoadedVariant>& variants) {
         first->second->model, first->second->name, variant.info.model, variant.info.name,
         variant.info.fingerprint));
   }
+}
+
+void require_vocabulary(const models::Tokenizer& tokenizer, const std::string& tokenizer_name,
+                        const std::vector<models::TokenId>& framed, std::int64_t rows,
+                        const std::string& model) {
+  std::int64_t largest = tokenizer.largest_text_id();
+  for (const models::TokenId id : framed) largest = std::max<std::int64_t>(largest, id);
+  if (largest < rows) return;
+  throw DataError(
+      fmt::format("the tokenizer {} makes ids up to {}, but the embedding of {} has {} rows (ids "
+                  "up to {}): they "
+                  "do not belong together; give the checkpoint's own tokenizer",
+                  tokenizer_name, largest, model, rows, rows - 1));
+}
+
+std::string length_warning(const models::ModelInfo& info, std::int64_t length) {
+  if (info.max_positions == 0 || length <= info.max_positions || info.scales_positions) return "";
+  return fmt::format(
+      "lengths go up to {} tokens, but its config.json claims {} (max_position_embeddings) and "
+      "does "
+      "not scale the rotary embedding: beyond that a low recall is no finding about the "
+      "checkpoint. "
+      "Scale it (rope_scaling, by `override`) or leave the longer lengths out.",
+      length, info.max_positions);
 }
 
 std::vector<std::shared_ptr<models::CausalLM>> models_of(const VariantGroup& group) {

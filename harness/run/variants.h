@@ -9,6 +9,7 @@
 
 #include "harness/config/sweep.h"
 #include "models/causal_lm.h"
+#include "models/tokenizer/tokenizer.h"
 #include "reports/record.h"
 
 namespace niah {
@@ -46,6 +47,18 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
 /// Throws UsageError naming both, when two variants compute the same: one fingerprint is all that
 /// tells records apart, so no report could be drawn of such a run.
 void require_distinct(const std::vector<LoadedVariant>& variants);
+
+/// Throws DataError, naming the sizes, when an id that prompts may hold has no row among the
+/// `rows` of the embedding of `model`: one of the tokenizer's own vocabulary, or one of `framed`, a
+/// prompt with all that is put around it. Added tokens beyond the embedding are no reason: nothing
+/// becomes them but their own text. Fewer ids than rows are usual.
+void require_vocabulary(const models::Tokenizer& tokenizer, const std::string& tokenizer_name,
+                        const std::vector<models::TokenId>& framed, std::int64_t rows,
+                        const std::string& model);
+
+/// A warning when texts of `length` tokens are longer than the positions that the config of a model
+/// claims and its rotary embedding is not scaled for that; empty when not.
+std::string length_warning(const models::ModelInfo& info, std::int64_t length);
 
 /// Puts variants of one model together that share at least the embedding and the first layer,
 /// keeping their order. Different models stay apart whatever their tensors are: equal ones may be

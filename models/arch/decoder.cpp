@@ -4,7 +4,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "harness/base/error.h"
 #include "models/ops/projection.h"
 
 namespace niah::models {
@@ -50,6 +52,19 @@ DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSourc
 }
 
 at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
+  // Ids come from files and tokenizers; those that a model chose itself may be on its device, where
+  // to look at them would be to wait for it.
+  if (ids.device().is_cpu() && ids.numel() > 0) {
+    const auto [least, most] = at::aminmax(ids);
+    const std::int64_t rows = embed_tokens_->weight.size(0);
+    const std::int64_t id =
+        least.item<std::int64_t>() < 0 ? least.item<std::int64_t>() : most.item<std::int64_t>();
+    if (id < 0 || id >= rows)
+      throw DataError(
+          fmt::format("reading a text: the token id {} is none of the {} that the model "
+                      "has; is this its tokenizer?",
+                      id, rows));
+  }
   return (*embed_tokens_)(ids.to(device()));
 }
 
@@ -98,22 +113,57 @@ MixerCost linear_cost(std::int64_t heads, std::int64_t key_dim, std::int64_t val
   return cost;
 }
 
-std::vector<std::int64_t> read_eos_ids(ConfigReader& reader) {
-  const nlohmann::json& value = reader.raw("eos_token_id");
+std::vector<std::int64_t> read_eos_ids(ConfigReader& reader, std::int64_t vocab) {
+  constexpr const char* kField = "eos_token_id";
+  const nlohmann::json& value = reader.raw(kField);
   if (value.is_null()) return {};
-  if (value.is_number_integer()) return {value.get<std::int64_t>()};
-  const bool list = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& id) {
-                      return id.is_number_integer();
-                    });
-  if (!list) reader.refuse("eos_token_id", "an integer or a list of integers was expected");
-  return value.get<std::vector<std::int64_t>>();
+  std::vector<std::int64_t> ids;
+  for (const nlohmann::json& id : value.is_array() ? value : nlohmann::json::array({value})) {
+    if (!id.is_number_integer()) reader.refuse(kField, "a token id or a list of them was expected");
+    const bool fits = id.is_number_unsigned()
+                          ? id.get<std::uint64_t>() < static_cast<std::uint64_t>(vocab)
+                          : id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() < vocab;
+    if (!fits)
+      reader.refuse(kField, fmt::format("a token id below vocab_size ({}) was expected, found {}",
+                                        vocab, id.dump()));
+    ids.push_back(id.get<std::int64_t>());
+  }
+  return ids;
+}
+
+double read_plain_rope(ConfigReader& reader, const std::string& label, double fallback) {
+  constexpr double kNotSaid = -1;
+  const auto theta_of = [](ConfigReader& fields, double otherwise) {
+    return fields.is_null("rope_theta") ? otherwise
+                                        : fields.number("rope_theta", 0, kMinTheta, kMaxTheta);
+  };
+  double theta = theta_of(reader, kNotSaid);
+  for (const char* field : {"rope_scaling", "rope_parameters"}) {
+    if (reader.is_null(field)) continue;
+    ConfigReader rope(reader.raw(field), label + ": " + field);
+    rope.one_of("rope_type", "default", {"default"});
+    rope.one_of("type", "default", {"default"});
+    rope.must_be("partial_rotary_factor", 1.0, "all of a head is rotated");
+    const double own = theta_of(rope, theta);
+    if (theta != kNotSaid && own != theta)
+      rope.refuse("rope_theta", fmt::format("{} contradicts the other rope_theta, {}", own, theta));
+    theta = own;
+    rope.finish();
+  }
+  return theta == kNotSaid ? fallback : theta;
 }
 
 void ignore_bookkeeping(ConfigReader& reader) {
   reader.without_effect({"model_type", "architectures", "auto_map", "torch_dtype", "dtype",
-                         "transformers_version", "use_cache", "_name_or_path", "bos_token_id",
-                         "pad_token_id", "initializer_range", "attention_dropout",
-                         "_attn_implementation", "_attn_implementation_autoset"});
+                         "transformers_version", "use_cache", "_name_or_path", "initializer_range",
+                         "attention_dropout", "_attn_implementation",
+                         "_attn_implementation_autoset", "output_attentions",
+                         "output_hidden_states", "return_dict", "tokenizer_class",
+                         "unsloth_version", "unsloth_fixed"});
+  // No effect here, but a number that is no token id is a sign of a damaged file. -1 says "none".
+  for (const char* field : {"bos_token_id", "pad_token_id"})
+    if (!reader.raw(field).is_array())
+      reader.integer(field, 0, -1, std::numeric_limits<std::int32_t>::max());
 }
 
 void check_heads(const ConfigReader& reader, const char* kv_field, std::int64_t heads,

@@ -79,8 +79,15 @@ MixerCost softmax_cost(std::int64_t heads, std::int64_t kv_heads, std::int64_t h
 MixerCost linear_cost(std::int64_t heads, std::int64_t key_dim, std::int64_t value_dim,
                       std::int64_t tail_values = 0);
 
-/// eos_token_id: null, an integer or a list of integers.
-std::vector<std::int64_t> read_eos_ids(ConfigReader& reader);
+/// eos_token_id: null, a token id or a list of them, each one of the `vocab` that the model has.
+std::vector<std::int64_t> read_eos_ids(ConfigReader& reader, std::int64_t vocab);
+
+/// What a base of rotary frequencies may be.
+constexpr double kMinTheta = 1.0001, kMaxTheta = 1e15;
+
+/// rope_theta of an architecture whose rotary embedding is never scaled: as a field of its own, or
+/// in rope_parameters, where transformers 5 writes it. Refuses scaling, and two that differ.
+double read_plain_rope(ConfigReader& reader, const std::string& label, double fallback);
 
 /// Declares the fields that say how a checkpoint was made or is to be served, but not what it
 /// computes.

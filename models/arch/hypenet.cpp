@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -45,37 +47,43 @@ struct HypeNetConfig {
 
 LogitsScaling read_scaling(ConfigReader& reader) {
   constexpr const char* kField = "attn_logits_scaling";
+  constexpr double kLargest = 1e9;
   const nlohmann::json& value = reader.raw(kField);
   if (value.is_null()) return {};
-  if (value.is_number_float()) return {value.get<double>(), std::nullopt};
+  if (value.is_number_float())
+    return {reader.number(kField, 0, 1e-9, kLargest), std::nullopt};
   if (!value.is_string())
     reader.refuse(kField, fmt::format("null, a number with a decimal point, or a string such as "
                                       "\"hype 500\" was expected, found {}",
                                       value.dump()));
-  // The reference looks at the second word only, and takes 362 when there is none.
+  // The reference takes any first word for "hype", and 362 where there is no second one.
   std::istringstream words(value.get<std::string>());
-  std::string method, base;
-  words >> method >> base;
+  std::string method, base, more;
+  words >> method >> base >> more;
+  if (method != "hype" || !more.empty())
+    reader.refuse(kField, fmt::format("'hype' and one number were expected, such as \"hype 500\", "
+                                      "found {}",
+                                      value.dump()));
   double a = 362;
   if (!base.empty()) {
     std::istringstream number(base);
     if (!(number >> a) || !number.eof())
       reader.refuse(kField, fmt::format("'{}' is not a number", base));
   }
-  if (!(std::trunc(a) >= 2))
-    reader.refuse(kField, fmt::format("the base must be at least 2, found {}", a));
+  if (!(std::trunc(a) >= 2 && a <= kLargest))
+    reader.refuse(kField, fmt::format("the base must be from 2 to {}, found {}", kLargest, a));
   return {std::nullopt, a};
 }
 
 double read_lightning_scale(ConfigReader& reader, std::int64_t head_dim) {
-  const std::string rule = reader.text("lightning_scale", "1/sqrt(d)");
+  const std::string rule = reader.one_of("lightning_scale", "1/sqrt(d)", {"1/sqrt(d)", "1/d", "1"});
   if (rule == "1/sqrt(d)") return 1 / std::sqrt(static_cast<double>(head_dim));
   if (rule == "1/d") return 1 / static_cast<double>(head_dim);
   return 1;
 }
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
-  const std::int64_t count = reader.positive("num_hidden_layers", 32);
+  const std::int64_t count = reader.count("num_hidden_layers", 32);
   std::vector<LayerKind> layers;
   for (const std::string& type : reader.text_list("mixer_types")) {
     if (type == "attn")
@@ -100,31 +108,30 @@ HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) 
   c.d = reader.positive("hidden_size", 4096);
   c.ff = reader.positive("intermediate_size", 22016);
   c.layers = read_layers(reader);
-  c.heads = reader.positive("num_attention_heads", 32);
-  c.kv_heads = reader.positive(
+  c.heads = reader.count("num_attention_heads", 32);
+  c.kv_heads = reader.count(
       "num_key_value_heads",
       reader.is_null("num_key_value_heads") && reader.has("num_key_value_heads") ? c.heads : 32);
-  c.head_dim = reader.positive("head_dim", reader.has("head_dim") ? c.d / c.heads : 128);
+  c.head_dim = reader.count("head_dim", reader.has("head_dim") ? c.d / c.heads : 128);
   c.softmax_rope = reader.boolean("attn_use_rope", true);
   c.softmax_gate = reader.boolean("attn_use_output_gate", false);
   c.scaling = read_scaling(reader);
   c.bias = reader.boolean("attention_bias", false);
-  c.lightning_heads = reader.positive("lightning_nh", c.heads);
-  c.lightning_kv_heads = reader.positive("lightning_nkv", c.kv_heads);
-  c.lightning_dim = reader.positive("lightning_head_dim", c.head_dim);
+  c.lightning_heads = reader.count("lightning_nh", c.heads);
+  c.lightning_kv_heads = reader.count("lightning_nkv", c.kv_heads);
+  c.lightning_dim = reader.count("lightning_head_dim", c.head_dim);
   c.lightning_scale = read_lightning_scale(reader, c.lightning_dim);
   c.lightning_rope = reader.boolean("lightning_use_rope", true);
   c.lightning_qk_norm = reader.boolean("lightning_use_qk_norm", false);
   c.lightning_out_norm = reader.boolean("lightning_use_output_norm", false);
   c.lightning_gate = reader.boolean("lightning_use_output_gate", false);
-  c.eps = reader.number("rms_norm_eps", 1e-6);
-  c.theta = reader.number("rope_theta", 10000);
+  c.eps = reader.number("rms_norm_eps", 1e-6, 0, 1);
+  c.theta = read_plain_rope(reader, label, 10000);
   c.tied = reader.boolean("tie_word_embeddings", false);
-  c.max_positions = reader.integer("max_position_embeddings", 0);
-  c.eos_ids = read_eos_ids(reader);
+  c.max_positions = reader.positions("max_position_embeddings", 0);
+  c.eos_ids = read_eos_ids(reader, c.vocab);
 
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
-  reader.must_be("rope_scaling", nullptr, "no released HypeNet scales its rotary embedding");
   reader.must_be("lightning_use_short_conv", false, "the reference's own module cannot run it");
   ignore_bookkeeping(reader);
   reader.without_effect({"lightning_rope_scaling", "lightning_conv_size", "expand_kv_proj",
@@ -140,6 +147,43 @@ HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) 
   if (c.lightning_rope && c.lightning_dim != c.head_dim)
     reader.refuse("lightning_head_dim", "must equal head_dim when lightning_use_rope is on");
   return c;
+}
+
+/// See ModelInfo::settings.
+std::map<std::string, std::string> settings_of(const HypeNetConfig& c) {
+  std::map<std::string, std::string> settings = {{"rms_norm_eps", fmt::to_string(c.eps)},
+                                                 {"tie_word_embeddings", fmt::to_string(c.tied)},
+                                                 {"intermediate_size", fmt::to_string(c.ff)},
+                                                 {"attention_bias", fmt::to_string(c.bias)}};
+  const auto has = [&](LayerKind kind) {
+    return std::find(c.layers.begin(), c.layers.end(), kind) != c.layers.end();
+  };
+  bool rotary = false;
+  if (has(LayerKind::kSoftmax)) {
+    rotary = c.softmax_rope;
+    settings["num_attention_heads"] = fmt::to_string(c.heads);
+    settings["num_key_value_heads"] = fmt::to_string(c.kv_heads);
+    settings["head_dim"] = fmt::to_string(c.head_dim);
+    settings["attn_use_rope"] = fmt::to_string(c.softmax_rope);
+    settings["attn_use_output_gate"] = fmt::to_string(c.softmax_gate);
+    settings["attn_logits_scaling"] = c.scaling.constant ? fmt::to_string(*c.scaling.constant)
+                                      : c.scaling.log_base
+                                          ? fmt::format("hype {}", *c.scaling.log_base)
+                                          : "none";
+  }
+  if (has(LayerKind::kLightning)) {
+    rotary = rotary || c.lightning_rope;
+    settings["lightning_nh"] = fmt::to_string(c.lightning_heads);
+    settings["lightning_nkv"] = fmt::to_string(c.lightning_kv_heads);
+    settings["lightning_head_dim"] = fmt::to_string(c.lightning_dim);
+    settings["lightning_scale"] = fmt::to_string(c.lightning_scale);
+    settings["lightning_use_rope"] = fmt::to_string(c.lightning_rope);
+    settings["lightning_use_qk_norm"] = fmt::to_string(c.lightning_qk_norm);
+    settings["lightning_use_output_norm"] = fmt::to_string(c.lightning_out_norm);
+    settings["lightning_use_output_gate"] = fmt::to_string(c.lightning_gate);
+  }
+  if (rotary) settings["rope_theta"] = fmt::to_string(c.theta);
+  return settings;
 }
 
 // ----------------------------------------------------------------------------------- softmax mixer
@@ -284,6 +328,7 @@ class HypeNet : public DecoderLM {
         c_(config),
         frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
     info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, warnings()};
+    info_.settings = settings_of(c_);
     for (const LayerKind kind : c_.layers)
       info_.mixers.push_back(
           kind == LayerKind::kSoftmax

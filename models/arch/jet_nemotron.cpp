@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/numbers.h"
+#include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 #include "models/arch/decoder.h"
 #include "models/ops/delta_rule.h"
@@ -43,16 +45,15 @@ std::vector<std::string> read_layer_types(ConfigReader& reader) {
   if (!value.is_string()) return reader.text_list(kField);
   auto text = value.get<std::string>();
   std::replace(text.begin(), text.end(), '\'', '"');
-  const auto list = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  const bool texts = list.is_array() && std::all_of(list.begin(), list.end(), [](const auto& item) {
-                       return item.is_string();
-                     });
-  if (!texts) reader.refuse(kField, "the string does not hold a list of names");
-  return list.get<std::vector<std::string>>();
+  try {
+    return parse_strict_json(text).get<std::vector<std::string>>();
+  } catch (const std::exception&) {  // no JSON, or no list of names
+    reader.refuse(kField, "the string does not hold a list of names");
+  }
 }
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
-  const std::int64_t count = reader.positive("num_hidden_layers", 28);
+  const std::int64_t count = reader.count("num_hidden_layers", 28);
   std::vector<LayerKind> layers;
   for (const std::string& type : read_layer_types(reader)) {
     if (type == "attn")
@@ -72,13 +73,14 @@ std::vector<LayerKind> read_layers(ConfigReader& reader) {
   return layers;
 }
 
-/// A number that the released configs write as a string ("1e-5").
-double number_or_text(ConfigReader& reader, const char* field, double fallback) {
+/// An epsilon, which the released configs write as a string ("1e-5").
+double read_eps(ConfigReader& reader, const char* field, double fallback) {
   const nlohmann::json& value = reader.raw(field);
-  if (!value.is_string()) return reader.number(field, fallback);
+  if (!value.is_string()) return reader.number(field, fallback, 0, 1);
   const auto text = value.get<std::string>();
-  const auto number = parse_number(text);
-  if (!number) reader.refuse(field, fmt::format("'{}' is no number", valid_utf8(text)));
+  const auto number = parse_number(text, {0, 1});
+  if (!number)
+    reader.refuse(field, fmt::format("'{}' is no number from 0 to 1", valid_utf8(text)));
   return *number;
 }
 
@@ -94,9 +96,10 @@ std::int64_t whole_product(const ConfigReader& reader, std::int64_t base, double
 
 void read_jet(const nlohmann::json& json, const std::string& label, JetNemotronConfig& c) {
   ConfigReader reader(json, label + ": efficient_attention_config.jet");
-  c.jet_heads = reader.positive("num_heads", 6);
-  c.key_dim = reader.positive("head_dim", 256);
-  const double expand = reader.number("expand_v", 2.0);
+  c.jet_heads = reader.count("num_heads", 6);
+  c.key_dim = reader.count("head_dim", 256);
+  constexpr double kMostExpansion = 1024;
+  const double expand = reader.number("expand_v", 2.0, 0, kMostExpansion);
   c.value_dim = whole_product(reader, c.key_dim, expand);
   whole_product(reader, c.jet_heads * c.key_dim, expand);
   c.taps = reader.positive("conv_size", 4);
@@ -108,8 +111,10 @@ void read_jet(const nlohmann::json& json, const std::string& label, JetNemotronC
           : reader.positive("dconv_generator_reduction", 8);
   c.generator_dim = c.jet_heads * c.value_dim / reduction;
   if (c.generator_dim < 1) reader.refuse("dconv_generator_reduction", "leaves no generator");
-  c.jet_eps = number_or_text(reader, "norm_eps", 1e-5);
-  reader.without_effect({"mode", "dconv_implementation"});  // which kernel; the same result
+  c.jet_eps = read_eps(reader, "norm_eps", 1e-5);
+  // Which kernel; the same result.
+  reader.one_of("mode", "chunk", {"chunk", "fused_recurrent"});
+  reader.one_of("dconv_implementation", "triton", {"triton", "naive"});
   reader.finish();
 }
 
@@ -128,7 +133,7 @@ void read_mixers(ConfigReader& reader, const std::string& label, JetNemotronConf
     const nlohmann::json swa = part("swa");
     ConfigReader own(swa, label + ": efficient_attention_config.swa");
     if (!own.has("window_size")) own.refuse("window_size", "it is missing");
-    c.window = own.positive("window_size", 0);
+    c.window = own.positive("window_size", 0, ConfigReader::kMaxPositions);
     own.finish();
   }
   if (!mixers.is_object()) return;
@@ -145,17 +150,16 @@ JetNemotronConfig read_config(const nlohmann::json& json, const std::string& lab
   c.d = reader.positive("hidden_size", 1536);
   c.ff = reader.positive("intermediate_size", 8960);
   c.layers = read_layers(reader);
-  c.heads = reader.positive("num_attention_heads", 12);
-  c.kv_heads = reader.positive("num_key_value_heads", 2);
-  c.head_dim = reader.positive("head_dim", c.d / c.heads);
+  c.heads = reader.count("num_attention_heads", 12);
+  c.kv_heads = reader.count("num_key_value_heads", 2);
+  c.head_dim = reader.count("head_dim", c.d / c.heads);
   read_mixers(reader, label, c);
-  c.eps = reader.number("rms_norm_eps", 1e-6);
-  c.theta = reader.number("rope_theta", 1e6);
+  c.eps = reader.number("rms_norm_eps", 1e-6, 0, 1);
+  c.theta = read_plain_rope(reader, label, 1e6);
   c.tied = reader.boolean("tie_word_embeddings", true);
-  c.max_positions = reader.integer("max_position_embeddings", 0);
-  c.eos_ids = read_eos_ids(reader);
+  c.max_positions = reader.positions("max_position_embeddings", 0);
+  c.eos_ids = read_eos_ids(reader, c.vocab);
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
-  reader.must_be("rope_scaling", nullptr, "no released Jet-Nemotron scales its rotary embedding");
   reader.must_be("use_mrope", false, "it belongs to a multimodal model");
   reader.must_be("use_sliding_window", false, "layer_types says which layers have a window");
   ignore_bookkeeping(reader);
@@ -164,6 +168,32 @@ JetNemotronConfig read_config(const nlohmann::json& json, const std::string& lab
   check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
   if (c.head_dim % 2 != 0) reader.refuse("head_dim", "must be even for rotary embedding");
   return c;
+}
+
+/// See ModelInfo::settings.
+std::map<std::string, std::string> settings_of(const JetNemotronConfig& c) {
+  std::map<std::string, std::string> settings = {{"rms_norm_eps", fmt::to_string(c.eps)},
+                                                 {"tie_word_embeddings", fmt::to_string(c.tied)},
+                                                 {"intermediate_size", fmt::to_string(c.ff)}};
+  const auto count = [&](LayerKind kind) {
+    return std::count(c.layers.begin(), c.layers.end(), kind);
+  };
+  if (count(LayerKind::kSoftmax) + count(LayerKind::kSlidingWindow) > 0) {
+    settings["num_attention_heads"] = fmt::to_string(c.heads);
+    settings["num_key_value_heads"] = fmt::to_string(c.kv_heads);
+    settings["head_dim"] = fmt::to_string(c.head_dim);
+    settings["rope_theta"] = fmt::to_string(c.theta);
+    settings["window_size"] = fmt::to_string(c.window);
+  }
+  if (count(LayerKind::kJet) > 0) {
+    settings["jet: num_heads"] = fmt::to_string(c.jet_heads);
+    settings["jet: head_dim"] = fmt::to_string(c.key_dim);
+    settings["jet: value size"] = fmt::to_string(c.value_dim);
+    settings["jet: conv_size"] = fmt::to_string(c.taps);
+    settings["jet: generator size"] = fmt::to_string(c.generator_dim);
+    settings["jet: norm_eps"] = fmt::to_string(c.jet_eps);
+  }
+  return settings;
 }
 
 // ----------------------------------------------------------------------------------- softmax mixer
@@ -353,6 +383,7 @@ class JetNemotron : public DecoderLM {
         c_(config),
         frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
     info_ = {"jet_nemotron", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, {}};
+    info_.settings = settings_of(c_);
     for (const LayerKind kind : c_.layers)
       info_.mixers.push_back(kind == LayerKind::kJet
                                  ? linear_cost(c_.jet_heads, c_.key_dim, c_.value_dim,

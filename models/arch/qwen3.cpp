@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -34,12 +36,16 @@ struct QwenConfig {
 };
 
 /// The layers whose attention has a window: `layer_types` where it is given, else those from
-/// `max_window_layers` on, and only if `use_sliding_window` is set.
+/// `max_window_layers` on, and only if `use_sliding_window` is set and there is a window.
 void read_layers(ConfigReader& reader, QwenConfig& c) {
-  const auto count = reader.positive("num_hidden_layers", 32);
+  const auto count = reader.count("num_hidden_layers", 32);
   const bool windows = reader.boolean("use_sliding_window", false);
-  const std::int64_t window = reader.integer("sliding_window", 4096);
-  const std::int64_t first_window = reader.integer("max_window_layers", 28);
+  // null says that there is none; left out, it is 4096.
+  const bool is_null = reader.has("sliding_window") && reader.is_null("sliding_window");
+  const std::int64_t window =
+      reader.integer("sliding_window", is_null ? 0 : 4096, 0, ConfigReader::kMaxPositions);
+  const std::int64_t first_window =
+      reader.integer("max_window_layers", 28, 0, ConfigReader::kMaxPositions);
   for (const std::string& type : reader.text_list("layer_types")) {
     if (type == "full_attention")
       c.layers.push_back(LayerKind::kSoftmax);
@@ -52,8 +58,8 @@ void read_layers(ConfigReader& reader, QwenConfig& c) {
   }
   if (c.layers.empty())
     for (std::int64_t i = 0; i < count; ++i)
-      c.layers.push_back(windows && i >= first_window ? LayerKind::kSlidingWindow
-                                                      : LayerKind::kSoftmax);
+      c.layers.push_back(windows && !is_null && i >= first_window ? LayerKind::kSlidingWindow
+                                                                  : LayerKind::kSoftmax);
   if (static_cast<std::int64_t>(c.layers.size()) != count)
     reader.refuse("layer_types",
                   fmt::format("{} entries for num_hidden_layers = {}", c.layers.size(), count));
@@ -66,46 +72,77 @@ void read_layers(ConfigReader& reader, QwenConfig& c) {
   c.window = window;
 }
 
-/// How transformers reads `rope_scaling` (`rope_parameters` since its version 5) of type yarn.
+/// What a config says of the rotary embedding.
+struct Rope {
+  std::optional<double> theta;
+  std::optional<YarnScaling> yarn;
+  double linear_factor = 1;
+
+  bool operator==(const Rope&) const = default;
+};
+
+constexpr double kMostScaling = 1e6;
+
+/// How transformers reads scaling of type yarn.
 YarnScaling read_yarn(ConfigReader& rope, std::int64_t max_positions) {
   YarnScaling yarn;
   yarn.original_positions =
-      static_cast<double>(rope.positive("original_max_position_embeddings", max_positions));
-  yarn.factor = rope.number("factor", static_cast<double>(max_positions) / yarn.original_positions);
-  if (!(yarn.factor >= 1)) rope.refuse("factor", "a number of at least 1 was expected");
-  yarn.beta_fast = rope.number("beta_fast", 32);
-  yarn.beta_slow = rope.number("beta_slow", 1);
+      static_cast<double>(rope.positions("original_max_position_embeddings", max_positions));
+  yarn.factor = rope.number("factor", static_cast<double>(max_positions) / yarn.original_positions,
+                            1, kMostScaling);
+  yarn.beta_fast = rope.number("beta_fast", 32, 1e-6, kMostScaling);
+  yarn.beta_slow = rope.number("beta_slow", 1, 1e-6, kMostScaling);
   yarn.truncate = rope.boolean("truncate", true);
   const auto scale_of = [&](double mscale) {
     return yarn.factor <= 1 ? 1.0 : 0.1 * mscale * std::log(yarn.factor) + 1;
   };
-  const double mscale = rope.number("mscale", 0), mscale_all = rope.number("mscale_all_dim", 0);
+  const double mscale = rope.number("mscale", 0, 0, kMostScaling);
+  const double mscale_all = rope.number("mscale_all_dim", 0, 0, kMostScaling);
   const double usual =
       mscale != 0 && mscale_all != 0 ? scale_of(mscale) / scale_of(mscale_all) : scale_of(1);
-  yarn.attention_factor = rope.number("attention_factor", usual);
+  yarn.attention_factor = rope.number("attention_factor", usual, 1e-6, kMostScaling);
   return yarn;
 }
 
+/// `rope_scaling`, or `rope_parameters`, as it is called since transformers 5.
+Rope read_rope_object(ConfigReader& rope, std::int64_t max_positions) {
+  Rope found;
+  if (!rope.is_null("rope_theta")) found.theta = rope.number("rope_theta", 0, kMinTheta, kMaxTheta);
+  const std::string older = rope.text("type", "default");
+  const std::string type = rope.text("rope_type", older);
+  rope.must_be("partial_rotary_factor", 1.0, "all of a head is rotated");
+  if (type == "yarn")
+    found.yarn = read_yarn(rope, max_positions);
+  else if (type == "linear")
+    found.linear_factor = rope.number("factor", 1, 1, kMostScaling);
+  else if (type != "default")
+    rope.refuse("rope_type",
+                fmt::format("'{}' is not supported; default, linear and yarn are", type));
+  rope.finish();
+  return found;
+}
+
 void read_rope(ConfigReader& reader, const std::string& label, QwenConfig& c) {
-  c.theta = reader.number("rope_theta", 10000);
+  std::optional<Rope> rope;
   for (const char* field : {"rope_scaling", "rope_parameters"}) {
     if (reader.is_null(field)) continue;
-    ConfigReader rope(reader.raw(field), label + ": " + field);
-    c.theta = rope.number("rope_theta", c.theta);
-    const std::string type = rope.text("rope_type", rope.text("type", "default"));
-    rope.without_effect({"type"});
-    rope.must_be("partial_rotary_factor", 1.0, "all of a head is rotated");
-    if (type == "yarn")
-      c.yarn = read_yarn(rope, c.max_positions);
-    else if (type == "linear")
-      c.linear_factor = rope.number("factor", 1);
-    else if (type != "default")
-      rope.refuse("rope_type",
-                  fmt::format("'{}' is not supported; default, linear and yarn are", type));
-    rope.finish();
+    ConfigReader fields(reader.raw(field), label + ": " + field);
+    const Rope found = read_rope_object(fields, c.max_positions);
+    if (rope && found != *rope) reader.refuse(field, "it contradicts rope_scaling; remove one");
+    rope = found;
   }
-  if (!(c.theta > 1)) reader.refuse("rope_theta", "a number above 1 was expected");
-  if (!(c.linear_factor >= 1)) reader.refuse("rope_scaling", "factor must be at least 1");
+  if (!rope) rope.emplace();
+  if (!reader.is_null("rope_theta")) {
+    const double own = reader.number("rope_theta", 0, kMinTheta, kMaxTheta);
+    if (rope->theta && *rope->theta != own)
+      reader.refuse("rope_theta", fmt::format("{} contradicts the {} beside the rotary scaling; "
+                                              "set both, or remove one",
+                                              own, *rope->theta));
+    rope->theta = own;
+  }
+  c.theta = rope->theta.value_or(10000);
+  c.yarn = rope->yarn;
+  c.linear_factor = rope->linear_factor;
 }
 
 QwenConfig read_config(const nlohmann::json& json, const std::string& label, bool is_qwen3) {
@@ -115,21 +152,20 @@ QwenConfig read_config(const nlohmann::json& json, const std::string& label, boo
   c.vocab = reader.positive("vocab_size", 151936);
   c.d = reader.positive("hidden_size", 4096);
   c.ff = reader.positive("intermediate_size", 22016);
-  c.heads = reader.positive("num_attention_heads", 32);
+  c.heads = reader.count("num_attention_heads", 32);
   c.kv_heads =
-      reader.positive("num_key_value_heads", reader.has("num_key_value_heads") ? c.heads : 32);
-  c.head_dim =
-      reader.positive("head_dim", is_qwen3 && !reader.has("head_dim") ? 128 : c.d / c.heads);
+      reader.count("num_key_value_heads", reader.has("num_key_value_heads") ? c.heads : 32);
+  c.head_dim = reader.count("head_dim", is_qwen3 && !reader.has("head_dim") ? 128 : c.d / c.heads);
   read_layers(reader, c);
   c.qk_norm = is_qwen3;
   const bool bias = is_qwen3 && reader.boolean("attention_bias", false);
   c.qkv_bias = !is_qwen3 || bias;
   c.o_bias = bias;
-  c.eps = reader.number("rms_norm_eps", 1e-6);
+  c.eps = reader.number("rms_norm_eps", 1e-6, 0, 1);
   c.tied = reader.boolean("tie_word_embeddings", false);
-  c.max_positions = reader.integer("max_position_embeddings", 32768);
+  c.max_positions = reader.positions("max_position_embeddings", 32768);
   read_rope(reader, label, c);
-  c.eos_ids = read_eos_ids(reader);
+  c.eos_ids = read_eos_ids(reader, c.vocab);
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
   reader.must_be("use_mrope", false, "it belongs to a multimodal model");
   reader.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
@@ -138,6 +174,28 @@ QwenConfig read_config(const nlohmann::json& json, const std::string& label, boo
   check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
   if (c.head_dim % 2 != 0) reader.refuse("head_dim", "must be even for rotary embedding");
   return c;
+}
+
+/// See ModelInfo::settings.
+std::map<std::string, std::string> settings_of(const QwenConfig& c) {
+  std::string scaling = "none";
+  if (c.yarn)
+    scaling =
+        fmt::format("yarn {} of {} positions, beta {} to {}, attention factor {}, truncate {}",
+                    c.yarn->factor, c.yarn->original_positions, c.yarn->beta_slow,
+                    c.yarn->beta_fast, c.yarn->attention_factor, c.yarn->truncate);
+  else if (c.linear_factor != 1)
+    scaling = fmt::format("linear {}", c.linear_factor);
+  return {{"intermediate_size", fmt::to_string(c.ff)},
+          {"num_attention_heads", fmt::to_string(c.heads)},
+          {"num_key_value_heads", fmt::to_string(c.kv_heads)},
+          {"head_dim", fmt::to_string(c.head_dim)},
+          {"attention_bias", fmt::to_string(c.o_bias)},
+          {"tie_word_embeddings", fmt::to_string(c.tied)},
+          {"rms_norm_eps", fmt::to_string(c.eps)},
+          {"sliding_window", fmt::to_string(c.window)},
+          {"rope_theta", fmt::to_string(c.theta)},
+          {"rope scaling", scaling}};
 }
 
 // ----------------------------------------------------------------------------------- softmax mixer
@@ -208,6 +266,8 @@ class Qwen : public DecoderLM {
                               : rotary_frequencies(c_.theta, c_.head_dim) / c_.linear_factor)
                          .to(device())) {
     info_ = {c_.architecture, c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, {}};
+    info_.settings = settings_of(c_);
+    info_.scales_positions = c_.yarn || c_.linear_factor > 1;
     for (const LayerKind kind : c_.layers)
       info_.mixers.push_back(softmax_cost(c_.heads, c_.kv_heads, c_.head_dim,
                                           kind == LayerKind::kSlidingWindow ? c_.window : 0));

@@ -11,6 +11,7 @@
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
 #include "harness/base/sha256.h"
+#include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 
 namespace niah::models {
@@ -21,6 +22,12 @@ using nlohmann::json;
 
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
+constexpr const char* kGeneration = "generation_config.json";
+
+std::string shown(const json& value) {
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return text.size() > 80 ? valid_utf8(text.substr(0, 80)) + "..." : text;
+}
 
 /// A shard's name must be a plain file name: an index may not reach outside its folder.
 void check_shard_name(const fs::path& index, const std::string& shard) {
@@ -90,10 +97,13 @@ std::vector<std::string> find_shards(const fs::path& folder) {
 
 json parse_json_file(const fs::path& path, std::string_view doing) {
   const std::string text = read_file(path, doing);
+  refuse_lfs_pointer(text, path, doing);
   try {
-    return json::parse(text);
-  } catch (const json::parse_error& error) {
-    const std::size_t at = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
+    return parse_strict_json(text);
+  } catch (const JsonError& error) {
+    if (error.byte() == 0)
+      throw DataError(fmt::format("{}: {}: {}", doing, path.string(), error.what()));
+    const std::size_t at = std::min(error.byte() - 1, text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(at), '\n');
     const std::size_t line_start = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
     const std::size_t column = line_start == std::string::npos ? at + 1 : at - line_start;
@@ -115,11 +125,33 @@ Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
   config_ = parse_json_file(config, "reading the model config");
   if (!config_.is_object())
     throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
+  if (fs::exists(folder / kGeneration)) add_end_of_text(folder / kGeneration);
 
   if (!fs::exists(folder / kSingle) && fs::exists(folder / kIndex))
     open_shards(read_index(folder / kIndex));
   else
     open_files(find_shards(folder));
+}
+
+/// Generation ends at the ids of either file. config_ stays as it is where nothing is added.
+void Checkpoint::add_end_of_text(const fs::path& file) {
+  const json generation = parse_json_file(file, "reading the generation config");
+  if (!generation.is_object())
+    throw DataError(fmt::format("reading {}: a JSON object was expected", file.string()));
+  const auto more = generation.find("eos_token_id");
+  if (more == generation.end() || more->is_null()) return;
+  const json own = config_.value("eos_token_id", json());
+  json all = own.is_array() ? own : own.is_null() ? json::array() : json::array({own});
+  const std::size_t before = all.size();
+  for (const json& id : more->is_array() ? *more : json::array({*more})) {
+    constexpr std::uint64_t kLimit = std::uint64_t{1} << 31;
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kLimit)
+      throw DataError(fmt::format(
+          "reading {}: eos_token_id: a token id or a list of them was expected, found {}",
+          file.string(), shown(id)));
+    if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
+  }
+  if (all.size() > before) config_["eos_token_id"] = all;
 }
 
 void Checkpoint::open_files(const std::vector<std::string>& names) {
@@ -235,26 +267,10 @@ std::string Checkpoint::weights_sha256() const {
   return hash.hex();
 }
 
-json comparable_config(json config) {
+json config_identity(json config) {
   for (const char* field : {"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
     config.erase(field);
   return config;
-}
-
-void require_same_model(const std::string& first_name, const json& first,
-                        const std::string& other_name, const json& other) {
-  const json a = comparable_config(first), b = comparable_config(other);
-  if (a == b) return;
-  std::string differences;
-  for (const auto& [field, value] : a.items())
-    if (!b.contains(field) || b[field] != value)
-      differences += fmt::format("\n  {}: {} and {}", field, value.dump(),
-                                 b.contains(field) ? b[field].dump() : "absent");
-  for (const auto& [field, value] : b.items())
-    if (!a.contains(field))
-      differences += fmt::format("\n  {}: absent and {}", field, value.dump());
-  throw DataError(fmt::format("{} and {} are not checkpoints of one model; config.json differs:{}",
-                              first_name, other_name, differences));
 }
 
 }  // namespace niah::models

@@ -23,7 +23,8 @@ class Checkpoint {
   explicit Checkpoint(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
-  /// config.json as it is.
+  /// config.json as it is, but for eos_token_id: where generation_config.json names further tokens
+  /// that end a text it lists those as well, as generation in transformers takes them.
   const nlohmann::json& config() const { return config_; }
   /// "hypenet", "jet_nemotron", ...; throws DataError when config.json names none.
   std::string model_type() const;
@@ -46,6 +47,7 @@ class Checkpoint {
   std::string weights_sha256() const;
 
  private:
+  void add_end_of_text(const std::filesystem::path& generation_config);
   void open_files(const std::vector<std::string>& names);
   const SafetensorsFile& holder(const TensorInfo& tensor) const;
   void open_shards(const std::map<std::string, std::string>& weight_map);
@@ -56,14 +58,14 @@ class Checkpoint {
   std::map<std::string, std::pair<const SafetensorsFile*, const TensorInfo*>, std::less<>> tensors_;
 };
 
-/// Throws DataError, listing the fields of config.json that differ, unless the two are checkpoints
-/// of one model. Fields that only say how or when a checkpoint was made may differ.
-void require_same_model(const std::string& first_name, const nlohmann::json& first,
-                        const std::string& other_name, const nlohmann::json& other);
-/// A config without those fields.
-nlohmann::json comparable_config(nlohmann::json config);
+/// What of a config counts for the identity of results: all but the fields that only say how or
+/// when a checkpoint was made. Fingerprints of runs on disk are made of it. Two configs that
+/// compute the same may differ in it: see require_same_model.
+nlohmann::json config_identity(nlohmann::json config);
 
-/// Parses JSON for the user: DataError with file, line and column where it is not JSON.
+/// Parses JSON for the user: DataError with the file, and with line and column where it is not
+/// JSON; also for a key that is there twice, nesting too deep to be followed, and a Git LFS
+/// pointer.
 nlohmann::json parse_json_file(const std::filesystem::path& path, std::string_view doing);
 
 }  // namespace niah::models

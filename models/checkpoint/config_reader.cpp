@@ -1,6 +1,10 @@
 #include "models/checkpoint/config_reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -38,20 +42,32 @@ const nlohmann::json& ConfigReader::raw(const std::string& field) {
 
 bool ConfigReader::is_null(const std::string& field) { return raw(field).is_null(); }
 
-std::int64_t ConfigReader::integer(const std::string& field, std::int64_t fallback) {
+std::int64_t ConfigReader::integer(const std::string& field, std::int64_t fallback,
+                                   std::int64_t low, std::int64_t high) {
   const auto& value = raw(field);
   if (value.is_null()) return fallback;
   if (!value.is_number_integer())
     refuse(field, fmt::format("an integer was expected, found {}", shown(value)));
-  return value.get<std::int64_t>();
+  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  const bool wraps = value.is_number_unsigned() && value.get<std::uint64_t>() > kLargest;
+  const auto number = value.get<std::int64_t>();
+  if (wraps || number < low || number > high)
+    refuse(field,
+           fmt::format("an integer from {} to {} was expected, found {}", low, high, shown(value)));
+  return number;
 }
 
-std::int64_t ConfigReader::positive(const std::string& field, std::int64_t fallback) {
-  const std::int64_t value = integer(field, fallback);
-  constexpr std::int64_t kLimit = std::int64_t{1} << 32;
-  if (value <= 0 || value > kLimit)
-    refuse(field, fmt::format("a positive integer was expected, found {}", value));
+std::int64_t ConfigReader::positive(const std::string& field, std::int64_t fallback,
+                                    std::int64_t limit) {
+  const std::int64_t value = integer(field, fallback, std::numeric_limits<std::int64_t>::min(),
+                                     std::numeric_limits<std::int64_t>::max());
+  if (value <= 0 || value > limit)
+    refuse(field, fmt::format("a positive integer up to {} was expected, found {}", limit, value));
   return value;
+}
+
+std::int64_t ConfigReader::positions(const std::string& field, std::int64_t fallback) {
+  return integer(field, fallback, 1, kMaxPositions);
 }
 
 double ConfigReader::number(const std::string& field, double fallback) {
@@ -60,6 +76,13 @@ double ConfigReader::number(const std::string& field, double fallback) {
   if (!value.is_number())
     refuse(field, fmt::format("a number was expected, found {}", shown(value)));
   return value.get<double>();
+}
+
+double ConfigReader::number(const std::string& field, double fallback, double low, double high) {
+  const double value = number(field, fallback);
+  if (!(value >= low && value <= high))
+    refuse(field, fmt::format("a number from {} to {} was expected, found {}", low, high, value));
+  return value;
 }
 
 bool ConfigReader::boolean(const std::string& field, bool fallback) {
@@ -76,6 +99,16 @@ std::string ConfigReader::text(const std::string& field, const std::string& fall
   if (!value.is_string())
     refuse(field, fmt::format("a string was expected, found {}", shown(value)));
   return value.get<std::string>();
+}
+
+std::string ConfigReader::one_of(const std::string& field, const std::string& fallback,
+                                 std::initializer_list<const char*> known) {
+  const std::string value = text(field, fallback);
+  const std::vector<std::string> names(known.begin(), known.end());
+  if (std::find(names.begin(), names.end(), value) == names.end())
+    refuse(field, fmt::format("'{}' is not known; {} are{}", valid_utf8(value),
+                              fmt::join(names, ", "), did_you_mean(value, names)));
+  return value;
 }
 
 std::vector<std::string> ConfigReader::text_list(const std::string& field) {

@@ -15,6 +15,10 @@ namespace niah::models {
 /// All throw DataError with file, field, found and expected.
 class ConfigReader {
  public:
+  static constexpr std::int64_t kMaxSize = std::int64_t{1} << 24;
+  static constexpr std::int64_t kMaxCount = std::int64_t{1} << 16;
+  static constexpr std::int64_t kMaxPositions = std::int64_t{1} << 31;
+
   /// `label` names the file (and object) in errors. `config` must outlive the reader.
   ConfigReader(const nlohmann::json& config, std::string label);
 
@@ -22,12 +26,28 @@ class ConfigReader {
   /// Absent or null.
   bool is_null(const std::string& field);
 
-  std::int64_t integer(const std::string& field, std::int64_t fallback);
-  /// An integer that must be there and be positive.
-  std::int64_t positive(const std::string& field, std::int64_t fallback);
+  /// An integer of [low, high].
+  std::int64_t integer(const std::string& field, std::int64_t fallback, std::int64_t low,
+                       std::int64_t high);
+  /// A size: an integer that must be there and be positive. Bounded, so that no config makes
+  /// anybody allocate what no model has, and products of three sizes do not wrap.
+  std::int64_t positive(const std::string& field, std::int64_t fallback,
+                        std::int64_t limit = kMaxSize);
+  /// A number of heads, layers, or other things that are made one by one.
+  std::int64_t count(const std::string& field, std::int64_t fallback) {
+    return positive(field, fallback, kMaxCount);
+  }
+  /// A number of token positions; `fallback` may be 0.
+  std::int64_t positions(const std::string& field, std::int64_t fallback);
   double number(const std::string& field, double fallback);
+  /// A number of [low, high].
+  double number(const std::string& field, double fallback, double low, double high);
   bool boolean(const std::string& field, bool fallback);
   std::string text(const std::string& field, const std::string& fallback);
+  /// One of the strings of `known`, or `fallback` where there is none. Anything else is refused:
+  /// what a value that nobody knows would count as is a guess.
+  std::string one_of(const std::string& field, const std::string& fallback,
+                     std::initializer_list<const char*> known);
   std::vector<std::string> text_list(const std::string& field);
   /// The raw value (null when absent), for fields with several forms.
   const nlohmann::json& raw(const std::string& field);

@@ -10,9 +10,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "harness/base/error.h"
+#include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 
 namespace niah::models {
@@ -50,24 +50,6 @@ std::uint64_t read_u64(std::string_view bytes) {
   return value;
 }
 
-/// Parses the header, refusing duplicate tensor names (a plain parse would keep the last).
-json parse_header_json(std::string_view text, const std::string& label) {
-  std::set<std::string> names;
-  std::string duplicate;
-  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth == 1 && event == json::parse_event_t::key &&
-        !names.insert(value.get<std::string>()).second)
-      duplicate = value.get<std::string>();
-    return true;
-  };
-  json header = json::parse(text, watch, /*allow_exceptions=*/false);
-  if (header.is_discarded() || !header.is_object())
-    refuse(label, "the header is not a JSON object; the file is damaged or not safetensors");
-  if (!duplicate.empty())
-    refuse(label, fmt::format("the header names tensor '{}' twice", shown(duplicate)));
-  return header;
-}
-
 std::optional<std::uint64_t> as_unsigned(const json& value) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   return std::nullopt;
@@ -90,16 +72,18 @@ std::uint64_t parse_shape(const json& entry, TensorInfo& tensor, const std::stri
   const auto found = entry.find("shape");
   if (found == entry.end() || !found->is_array() || found->size() > 16)
     refuse(label, fmt::format("tensor '{}' has no valid shape", shown(tensor.name)));
-  std::uint64_t bytes = dtype_size(tensor.dtype);
+  std::uint64_t extent = dtype_size(tensor.dtype);  // zeros left out: strides multiply the others
+  bool is_empty = false;
   for (const json& dimension : *found) {
     const auto size = as_unsigned(dimension);
     constexpr std::uint64_t kLimit = std::uint64_t{1} << 60;
-    if (!size || *size > kLimit || (*size != 0 && bytes > kLimit / *size))
+    if (!size || *size > kLimit || (*size != 0 && extent > kLimit / *size))
       refuse(label, fmt::format("tensor '{}' has an impossible shape", shown(tensor.name)));
-    bytes *= *size;
+    is_empty = is_empty || *size == 0;
+    extent *= std::max<std::uint64_t>(1, *size);
     tensor.shape.push_back(static_cast<std::int64_t>(*size));
   }
-  return bytes;
+  return is_empty ? 0 : extent;
 }
 
 TensorInfo parse_tensor(const std::string& name, const json& entry, std::uint64_t data_size,
@@ -129,6 +113,16 @@ TensorInfo parse_tensor(const std::string& name, const json& entry, std::uint64_
   tensor.begin = *begin;
   tensor.end = *end;
   return tensor;
+}
+
+std::map<std::string, std::string> parse_metadata(const json& entry, const std::string& label) {
+  if (!entry.is_object()) refuse(label, "__metadata__ is not an object");
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : entry.items()) {
+    if (!value.is_string()) refuse(label, "__metadata__ holds something other than strings");
+    metadata.emplace(key, value.get<std::string>());
+  }
+  return metadata;
 }
 
 /// Sorts by position and makes sure that the tensors tile the data without overlap or hole.
@@ -170,6 +164,7 @@ std::string format_shape(std::span<const std::int64_t> shape) {
 }
 
 SafetensorsHeader parse_safetensors(std::string_view file, const std::string& label) {
+  refuse_lfs_pointer(file, label, "reading the weights");
   if (file.size() < 8)
     refuse(label, fmt::format("{} bytes are too few for a safetensors file", file.size()));
   const std::uint64_t header_size = read_u64(file);
@@ -184,17 +179,18 @@ SafetensorsHeader parse_safetensors(std::string_view file, const std::string& la
   SafetensorsHeader header;
   header.data_begin = 8 + header_size;
   const std::uint64_t data_size = file.size() - header.data_begin;
-  const json parsed = parse_header_json(file.substr(8, header_size), label);
-  for (const auto& [name, entry] : parsed.items()) {
-    if (name != "__metadata__") {
+  const auto take = [&](const std::string& name, const json& entry) {
+    if (name == "__metadata__")
+      header.metadata = parse_metadata(entry, label);
+    else
       header.tensors.push_back(parse_tensor(name, entry, data_size, label));
-      continue;
-    }
-    if (!entry.is_object()) refuse(label, "__metadata__ is not an object");
-    for (const auto& [key, value] : entry.items()) {
-      if (!value.is_string()) refuse(label, "__metadata__ holds something other than strings");
-      header.metadata.emplace(key, value.get<std::string>());
-    }
+  };
+  try {
+    parse_json_members(file.substr(8, header_size), take);
+  } catch (const JsonError& error) {
+    refuse(label, fmt::format("the header is not what safetensors writes ({}); the file is damaged "
+                              "or not safetensors",
+                              error.what()));
   }
   check_tiling(header, data_size, label);
   return header;
@@ -217,16 +213,20 @@ std::span<const std::byte> SafetensorsFile::bytes(const TensorInfo& tensor) cons
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header;
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  // Put together as text: an object that keeps its order searches all its names for every new one.
+  std::string text = "{";
+  const auto add = [&](const std::string& name, const nlohmann::ordered_json& value) {
+    text += (text.size() > 1 ? "," : "") + json(name).dump() + ":" + value.dump();
+  };
+  if (!metadata.empty()) add("__metadata__", metadata);
   std::uint64_t at = 0;
   for (const TensorBytes& tensor : tensors) {
-    header[tensor.name] = {{"dtype", dtype_name(tensor.dtype)},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {at, at + tensor.bytes.size()}}};
+    add(tensor.name, {{"dtype", dtype_name(tensor.dtype)},
+                      {"shape", tensor.shape},
+                      {"data_offsets", {at, at + tensor.bytes.size()}}});
     at += tensor.bytes.size();
   }
-  std::string text = header.dump();
+  text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts aligned, as the reference writer does
   std::string content(8, '\0');
   const std::uint64_t header_size = text.size();

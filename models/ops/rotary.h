@@ -21,6 +21,8 @@ struct YarnScaling {
   double beta_fast = 32, beta_slow = 1;
   double attention_factor = 1;  ///< on cos and sin
   bool truncate = true;         ///< the ramp's ends are whole numbers
+
+  bool operator==(const YarnScaling&) const = default;
 };
 at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScaling& scaling);
 

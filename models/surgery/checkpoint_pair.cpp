@@ -7,6 +7,7 @@
 #include "harness/base/files.h"
 #include "harness/base/memory.h"
 #include "models/registry.h"
+#include "models/tokenizer/tokenizer.h"
 #include "models/weights.h"
 
 namespace niah::models {
@@ -21,24 +22,43 @@ OpenCheckpoint open(const fs::path& folder) {
   return opened;
 }
 
-/// Files that say how text becomes ids; where both have one, it must be the same.
-void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"}) {
-    if (!fs::exists(pre / name) || !fs::exists(post / name)) continue;
-    if (MappedFile(pre / name).view() == MappedFile(post / name).view()) continue;
-    throw DataError(
-        fmt::format("comparing checkpoints: {} and {} differ: W_Q and W_K of one tokenizer's model "
-                    "mean nothing in another's",
-                    (pre / name).string(), (post / name).string()));
+bool are_same_bytes(const fs::path& a, const fs::path& b) {
+  return MappedFile(a).view() == MappedFile(b).view();
+}
+
+/// The tokenizer of a checkpoint, where it has one that can be read.
+std::shared_ptr<const Tokenizer> try_tokenizer(const fs::path& folder, std::string& why_not) {
+  try {
+    return open_tokenizer(folder);
+  } catch (const DataError& error) {
+    why_not = error.what();
+    return nullptr;
   }
+}
+
+/// Checkpoints that both bring files that say how text becomes ids must make the same ids.
+void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
+  std::string different;  // a file whose bytes differ; how it is spelt may still not matter
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"})
+    if (fs::exists(pre / name) && fs::exists(post / name) &&
+        !are_same_bytes(pre / name, post / name))
+      different = name;
+  if (different.empty()) return;
+  std::string why_not;
+  const auto before = try_tokenizer(pre, why_not), after = try_tokenizer(post, why_not);
+  if (before && after && make_same_ids(*before, *after)) return;
+  throw DataError(
+      fmt::format("comparing checkpoints: {} and {} differ{}: W_Q and W_K of one tokenizer's model "
+                  "mean nothing in another's",
+                  (pre / different).string(), (post / different).string(),
+                  why_not.empty() ? " in the ids that they make" : fmt::format(" ({})", why_not)));
 }
 
 }  // namespace
 
 CheckpointPair open_pair(const fs::path& pre, const fs::path& post) {
   CheckpointPair pair{open(pre), open(post)};
-  require_same_model(pre.string(), pair.pre.checkpoint->config(), post.string(),
-                     pair.post.checkpoint->config());
+  require_same_model(pre.string(), pair.pre.meta->info(), post.string(), pair.post.meta->info());
   require_same_tokenizer(pre, post);
   return pair;
 }
@@ -46,7 +66,8 @@ CheckpointPair open_pair(const fs::path& pre, const fs::path& post) {
 at::Tensor read_values(const OpenCheckpoint& from, const std::string& name) {
   const TensorInfo& info = *from.checkpoint->find(name);
   const auto bytes = from.checkpoint->bytes(info);
-  at::Tensor values = view_tensor(info, bytes, from.checkpoint).to(at::kFloat, false, true);
+  at::Tensor values = view_tensor(info, bytes, from.checkpoint)
+                          .to(info.dtype == DType::kF64 ? at::kDouble : at::kFloat, false, true);
   release_pages(bytes.data(), bytes.size());
   return values;
 }

@@ -20,11 +20,12 @@ struct CheckpointPair {
   OpenCheckpoint pre, post;
 };
 
-/// Opens both and checks that they are of one model and one tokenizer. Throws DataError with the
-/// differences.
+/// Opens both and checks that they are of one model and one tokenizer, by what is computed: how
+/// their files spell it does not count. Throws DataError with the differences.
 CheckpointPair open_pair(const std::filesystem::path& pre, const std::filesystem::path& post);
 
-/// A tensor's values in fp32; the file's pages are given back to the system afterwards.
+/// A tensor's values, in fp64 where the file has that, else in fp32: exact in either case. The
+/// file's pages are given back to the system afterwards.
 at::Tensor read_values(const OpenCheckpoint& from, const std::string& name);
 
 }  // namespace niah::models

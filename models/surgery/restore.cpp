@@ -205,8 +205,10 @@ std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
 
 at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha) {
   if (alpha == 1) return restored;
-  const at::Tensor start = after.to(at::kFloat);
-  return (start + alpha * (restored.to(at::kFloat) - start)).to(after.scalar_type());
+  const bool wide = after.scalar_type() == at::kDouble || restored.scalar_type() == at::kDouble;
+  const at::ScalarType type = wide ? at::kDouble : at::kFloat;
+  const at::Tensor start = after.to(type);
+  return (start + alpha * (restored.to(type) - start)).to(after.scalar_type());
 }
 
 std::vector<std::string> restored_names(const SoftmaxLayer& layer, RestoreMethod method) {
@@ -241,10 +243,11 @@ std::vector<std::string> restored_names(const SoftmaxLayer& layer, RestoreMethod
 
 void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
                    const RestoreOptions& options) {
-  const WeightMap post = into;
   const std::string& query = layer.query[0];
   const std::string& key = layer.key[0];
   const std::vector<std::string> names = restored_names(layer, options.method);
+  WeightMap post;
+  for (const std::string& name : names) post.emplace(name, find(into, name));
   take(pre, into, names);
   if (options.method == RestoreMethod::kQkPro)
     into[query] = procrustes_query(find(pre, query), find(post, query), find(pre, key), layer,

@@ -19,6 +19,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/pending.h"
 #include "harness/base/sha256.h"
 #include "harness/version.h"
 #include "models/surgery/checkpoint_pair.h"
@@ -28,33 +29,6 @@ namespace niah::models {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that is made beside its final place and goes away unless it gets there.
-class PendingFolder {
- public:
-  explicit PendingFolder(const fs::path& final_place)
-      : final_(final_place), path_(final_place.string() + fmt::format(".tmp{}", ::getpid())) {
-    ensure_writable_folder(path_);
-  }
-  ~PendingFolder() {
-    std::error_code ignored;
-    if (!done_) fs::remove_all(path_, ignored);
-  }
-  PendingFolder(const PendingFolder&) = delete;
-  PendingFolder& operator=(const PendingFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void put_in_place() {
-    std::error_code error;
-    fs::rename(path_, final_, error);
-    if (error) throw DataError(fmt::format("writing {}: {}", final_.string(), error.message()));
-    done_ = true;
-  }
-
- private:
-  fs::path final_, path_;
-  bool done_ = false;
-};
 
 /// A file that exists, to change in places.
 class Patch {
@@ -78,9 +52,6 @@ class Patch {
       size -= static_cast<std::size_t>(count);
     }
   }
-  void sync() {
-    if (::fsync(fd_) != 0) fail();
-  }
 
  private:
   [[noreturn]] void fail() const {
@@ -90,7 +61,9 @@ class Patch {
   int fd_;
 };
 
-/// A tensor in fp32, and what its bytes hash to.
+constexpr const char* kManifest = "restore.json";
+
+/// A tensor's values, and what its bytes hash to.
 struct Stored {
   at::Tensor values;
   std::string sha256;
@@ -189,6 +162,31 @@ std::pair<double, double> routing_change(const WeightMap& restored, const Weight
   return {std::max(0.0, change), size};
 }
 
+/// Everything below `from` by its path from there, sub-folders and dot files included; the folders
+/// are made in `to`, and the files in their full length, without their bytes.
+std::vector<std::string> prepare_copies(const fs::path& from, const fs::path& to) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(from)) {
+    const fs::path name = entry.path().lexically_relative(from);
+    if (name == kManifest) continue;  // written anew
+    if (entry.is_symlink() && entry.is_directory()) {
+      // Followed, it could lead round in a circle.
+      fs::create_directory_symlink(fs::canonical(entry.path()), to / name);
+    } else if (entry.is_directory()) {
+      fs::create_directory(to / name);
+    } else if (entry.is_regular_file()) {
+      create_file(to / name, entry.file_size());
+      names.push_back(name.string());
+    } else {
+      throw DataError(fmt::format(
+          "restoring: {} is neither a file nor a folder, so it cannot be copied; remove "
+          "it first",
+          entry.path().string()));
+    }
+  }
+  return names;
+}
+
 /// Copies a checkpoint's files but for the bytes that will be written anew, beside the caller.
 class Copying {
  public:
@@ -196,13 +194,7 @@ class Copying {
   /// when this returns.
   Copying(const fs::path& from, const fs::path& to,
           std::map<std::string, std::vector<ByteRange>> written) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(from)) {
-      const std::string name = entry.path().filename().string();
-      if (!entry.is_regular_file() || name.starts_with('.') || name == "restore.json") continue;
-      create_file(to / name, entry.file_size());
-      names.push_back(name);
-    }
+    const std::vector<std::string> names = prepare_copies(from, to);
     thread_ = std::jthread([this, from, to, names, written = std::move(written)]() mutable {
       try {
         for (const std::string& name : names) {
@@ -251,7 +243,6 @@ class Restoration {
   }
 
   RestoreSummary finish() {
-    for (auto& [file, patch] : patches_) patch.sync();
     if (routing_size_ > 0) summary_.residual = std::sqrt(routing_change_ / routing_size_);
     return std::move(summary_);
   }
@@ -286,12 +277,17 @@ class Restoration {
     const at::Tensor& post = now.values;
     const TensorInfo& info = *post_.checkpoint->find(name);
     const at::Tensor stored = restored.to(scalar_type(info.dtype)).contiguous();
+    if (at::isfinite(restored).all().item<bool>() && !at::isfinite(stored).all().item<bool>())
+      throw DataError(fmt::format(
+          "restoring: tensor '{}' has numbers that are too large for the {} in which {} stores it; "
+          "convert that checkpoint to bf16 or fp32 first",
+          name, dtype_name(info.dtype), post_.checkpoint->file_of(name).string()));
     const std::string file = post_.checkpoint->file_of(name).filename().string();
     patches_.try_emplace(file, folder_ / file)
         .first->second.write(post_.checkpoint->offset(info),
                              static_cast<const char*>(stored.const_data_ptr()), stored.nbytes());
     const double size = norm_of(post);
-    const double change = norm_of(stored.to(at::kFloat) - post);
+    const double change = norm_of(stored.to(post.scalar_type()) - post);
     summary_.tensors.push_back(
         {name, file, size > 0 ? change / size : change, old.sha256, now.sha256});
   }
@@ -310,8 +306,8 @@ std::string describe_restoration(const fs::path& pre, const fs::path& post,
                                  const RestoreSummary& summary) {
   nlohmann::ordered_json json = {{"niah_version", kVersion},
                                  {"method", restore_method_name(options.restore.method)},
-                                 {"pre", fs::absolute(pre).filename().string()},
-                                 {"post", fs::absolute(post).filename().string()},
+                                 {"pre", normal_path(pre).filename().string()},
+                                 {"post", normal_path(post).filename().string()},
                                  {"linear", options.linear},
                                  {"alpha", options.restore.alpha},
                                  {"biases", options.biases},
@@ -328,14 +324,23 @@ std::string describe_restoration(const fs::path& pre, const fs::path& post,
   return json.dump(2) + "\n";
 }
 
+/// A folder inside of a checkpoint would be copied into itself.
+void require_outside(const fs::path& out, const fs::path& checkpoint) {
+  const std::string inside = fs::weakly_canonical(normal_path(out)).string() + "/";
+  const std::string around = fs::weakly_canonical(normal_path(checkpoint)).string() + "/";
+  if (inside.starts_with(around))
+    throw UsageError(fmt::format("restoring: {} lies in the checkpoint {}; choose another --out",
+                                 out.string(), checkpoint.string()));
+}
+
 }  // namespace
 
 RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, const fs::path& out,
                                   const RestoreCheckpointOptions& options) {
-  if (fs::exists(out))
-    throw UsageError(fmt::format(
-        "restoring: {} is there already; choose another --out, or remove it", out.string()));
-  if (options.restore.alpha < 0 || options.restore.alpha > 1)
+  require_own_folder(normal_path(out), {}, "restoring");
+  require_outside(out, pre);
+  require_outside(out, post);
+  if (!(options.restore.alpha >= 0 && options.restore.alpha <= 1))
     throw UsageError(
         fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.restore.alpha));
   const auto [before, after] = open_pair(pre, post);
@@ -350,9 +355,7 @@ RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, con
     }
   }
 
-  // A trailing slash would put the temporary folder inside of `out`.
-  const fs::path place = out.has_filename() ? out : out.parent_path();
-  PendingFolder pending(place);
+  PendingFolder pending(out);
   Copying copying(post, pending.path(), std::move(written));
   Restoration restoration(before, after, pending.path(), options);
   for (const SoftmaxLayer& layer : layers) {
@@ -361,10 +364,10 @@ RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, con
   }
   copying.finish();
   RestoreSummary summary = restoration.finish();
-  write_file(pending.path() / "restore.json", describe_restoration(pre, post, options, summary));
-  for (const auto& entry : fs::directory_iterator(pending.path()))
-    summary.bytes += static_cast<std::int64_t>(entry.file_size());
-  pending.put_in_place();
+  write_file(pending.path() / kManifest, describe_restoration(pre, post, options, summary));
+  for (const auto& entry : fs::recursive_directory_iterator(pending.path()))
+    if (entry.is_regular_file()) summary.bytes += static_cast<std::int64_t>(entry.file_size());
+  pending.commit(stop_if_interrupted);
   return summary;
 }
 

@@ -43,7 +43,8 @@ std::size_t skip_spaces_right(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens, bool splits_special)
+    : tokens_(std::move(tokens)), splits_special_(splits_special) {
   std::stable_sort(tokens_.begin(), tokens_.end(), [](const auto& a, const auto& b) {
     return a.content.size() > b.content.size();
   });
@@ -84,6 +85,7 @@ std::vector<AddedTokenMatcher::Part> AddedTokenMatcher::split(std::string_view t
     }
     std::size_t begin = at, end = at + token->content.size();
     at = end;
+    if (splits_special_ && token->special) continue;
     if (token->single_word && !is_single_word(text, begin, end)) continue;
     if (token->lstrip) begin = skip_spaces_left(text, begin, done);
     if (token->rstrip) end = skip_spaces_right(text, end);

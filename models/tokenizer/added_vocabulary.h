@@ -21,7 +21,9 @@ class AddedTokenMatcher {
   };
 
   AddedTokenMatcher() = default;
-  explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
+  /// With `splits_special`, special tokens stay text, as with the reference's
+  /// encode_special_tokens: what they cover is not searched for others.
+  explicit AddedTokenMatcher(std::vector<AddedToken> tokens, bool splits_special = false);
   AddedTokenMatcher(AddedTokenMatcher&&) = default;
   AddedTokenMatcher& operator=(AddedTokenMatcher&&) = default;
 
@@ -46,7 +48,8 @@ class AddedTokenMatcher {
   std::unordered_map<char, std::vector<std::uint32_t>> by_first_byte_;
   std::bitset<256> first_bytes_;
   std::bitset<65536> inner_pairs_;  ///< neighbouring bytes inside tokens, left one first
-  bool looks_around_ = false;       ///< some token has single_word, lstrip or rstrip
+  bool splits_special_ = false;
+  bool looks_around_ = false;  ///< some token has single_word, lstrip or rstrip
 };
 
 }  // namespace niah::models

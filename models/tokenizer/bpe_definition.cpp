@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "harness/base/error.h"
 #include "models/tokenizer/utf8.h"
@@ -130,6 +131,25 @@ std::vector<AddedToken> join_added_tokens(const BpeDefinition& definition,
         file.string(), one_line(token.content), token.id, expected));
   }
   return tokens;
+}
+
+std::vector<AddedToken> number_special_tokens(const BpeDefinition& definition,
+                                              const std::vector<AddedToken>& tokens,
+                                              const TokenizerConfig& config) {
+  std::set<std::string_view> known;
+  auto next = static_cast<TokenId>(definition.vocab.size());
+  for (const AddedToken& token : tokens) {
+    known.insert(token.content);
+    if (!definition.vocab.contains(token.content)) ++next;
+  }
+  std::vector<AddedToken> added;
+  for (AddedToken token : config.special_tokens) {
+    if (known.contains(token.content)) continue;
+    const auto own = definition.vocab.find(token.content);
+    token.id = own != definition.vocab.end() ? own->second : next++;
+    added.push_back(std::move(token));
+  }
+  return added;
 }
 
 std::optional<TokenId> find_named_id(const std::optional<std::string>& name,

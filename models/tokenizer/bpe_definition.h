@@ -28,6 +28,13 @@ std::vector<AddedToken> join_added_tokens(const BpeDefinition& definition,
                                           const TokenizerConfig& config,
                                           const std::filesystem::path& file);
 
+/// The tokens that are special by the config alone: those of config.special_tokens that `tokens`
+/// lack, with the ids that transformers gives them: their own in the vocabulary, else the next ones
+/// behind everything.
+std::vector<AddedToken> number_special_tokens(const BpeDefinition& definition,
+                                              const std::vector<AddedToken>& tokens,
+                                              const TokenizerConfig& config);
+
 /// The id of a token that the config names; nullopt for no name or an unknown one.
 std::optional<TokenId> find_named_id(const std::optional<std::string>& name,
                                      const BpeDefinition& definition,

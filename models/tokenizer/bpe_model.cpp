@@ -6,6 +6,7 @@
 #include <queue>
 
 #include "harness/base/error.h"
+#include "harness/base/sha256.h"
 #include "models/tokenizer/byte_alphabet.h"
 #include "models/tokenizer/utf8.h"
 
@@ -58,6 +59,9 @@ void BpeModel::add_whole_words(const BpeDefinition& definition) {
 }
 
 void BpeModel::add_merges(const BpeDefinition& definition) {
+  Sha256 rules;
+  rules.update(fmt::format("unknown {} fused {}, whole words {}\n", unk_id_.value_or(-1), fuse_unk_,
+                           definition.ignore_merges));
   std::int32_t rank = 0;
   for (const auto& [left, right] : definition.merges) {
     const auto id_of = [&](const std::string& token) {
@@ -70,8 +74,10 @@ void BpeModel::add_merges(const BpeDefinition& definition) {
     };
     const TokenId left_id = id_of(left), right_id = id_of(right);
     merges_.set(left_id, right_id, {rank, id_of(left + right)});
+    rules.update(fmt::format("{} {}\n", left_id, right_id));
     ++rank;
   }
+  rules_sha256_ = rules.hex();
 }
 
 std::vector<TokenId> BpeModel::symbols(std::string_view word) const {

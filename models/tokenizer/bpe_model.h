@@ -39,6 +39,10 @@ class BpeModel {
   /// token and there is no unk_token: the reference would drop it without a word.
   void encode(std::string_view word, std::vector<TokenId>& ids) const;
 
+  /// SHA-256 over what decides besides the tokens: merges in their order, unknown bytes, whole
+  /// words.
+  const std::string& rules_sha256() const { return rules_sha256_; }
+
   /// The bytes that every id stands for, by id; nullopt for ids that are not in use.
   const std::vector<std::optional<std::string>>& token_bytes() const { return token_bytes_; }
 
@@ -54,6 +58,7 @@ class BpeModel {
   void merge_long(std::vector<TokenId>& symbols) const;
 
   std::filesystem::path file_;
+  std::string rules_sha256_;
   std::vector<std::optional<std::string>> token_bytes_;
   std::array<TokenId, 256> byte_ids_;  ///< -1: the byte has no token
   std::optional<TokenId> unk_id_;

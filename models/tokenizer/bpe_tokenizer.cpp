@@ -1,11 +1,13 @@
 #include "models/tokenizer/bpe_tokenizer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <span>
 
 #include "harness/base/error.h"
+#include "harness/base/sha256.h"
 #include "models/tokenizer/byte_alphabet.h"
 #include "models/tokenizer/utf8.h"
 #include "models/tokenizer/word_cache.h"
@@ -18,7 +20,9 @@ class BpeTokenizer final : public Tokenizer {
   explicit BpeTokenizer(BpeParts parts)
       : parts_(std::move(parts)), token_bytes_(parts_.model.token_bytes()) {
     for (const auto& bytes : token_bytes_) vocab_size_ += bytes.has_value() ? 1 : 0;
+    largest_text_id_ = static_cast<TokenId>(token_bytes_.size()) - 1;
     for (const AddedToken& token : parts_.added_tokens) enter(token);
+    tables_sha256_ = hash_tables();
     build_matchers();
     require_known(parts_.prefix_ids);
     require_known(parts_.suffix_ids);
@@ -70,6 +74,8 @@ class BpeTokenizer final : public Tokenizer {
   const std::vector<TokenId>& suffix_ids() const override { return parts_.suffix_ids; }
   std::optional<TokenId> eos_id() const override { return parts_.eos_id; }
   std::string sha256() const override { return parts_.sha256; }
+  std::string tables_sha256() const override { return tables_sha256_; }
+  TokenId largest_text_id() const override { return largest_text_id_; }
 
   std::string description() const override {
     return fmt::format("byte-level BPE, {} tokens, {} in front of a prompt", vocab_size_,
@@ -77,6 +83,29 @@ class BpeTokenizer final : public Tokenizer {
   }
 
  private:
+  std::string hash_tables() const {
+    Sha256 hash;
+    for (std::size_t id = 0; id < token_bytes_.size(); ++id) {
+      if (!token_bytes_[id]) continue;
+      hash.update(fmt::format("{} {}\n", id, token_bytes_[id]->size())).update(*token_bytes_[id]);
+    }
+    std::vector<const AddedToken*> added;
+    for (const AddedToken& token : parts_.added_tokens) added.push_back(&token);
+    std::sort(added.begin(), added.end(), [](auto a, auto b) { return a->id < b->id; });
+    for (const AddedToken* token : added) {
+      hash.update(fmt::format("added {} {} {} {} {} {}\n", token->id, token->single_word,
+                              token->lstrip, token->rstrip, token->normalized, token->special));
+    }
+    for (const auto* ids : {&parts_.prefix_ids, &parts_.suffix_ids}) {
+      hash.update(fmt::format("around [{}]\n", fmt::join(*ids, ",")));
+    }
+    hash.update(
+        fmt::format("normalization {}, prefix space {}, split special tokens {}, model {}\n",
+                    static_cast<int>(parts_.normalization), parts_.pre_tokenizer.add_prefix_space(),
+                    parts_.split_special_tokens, parts_.model.rules_sha256()));
+    return hash.hex();
+  }
+
   void require_known(const std::vector<TokenId>& ids) const {
     for (const TokenId id : ids) {
       if (knows(id)) continue;
@@ -112,8 +141,8 @@ class BpeTokenizer final : public Tokenizer {
       token.content = std::string(normalize(parts_.normalization, token.content, buffer));
       normalized.push_back(std::move(token));
     }
-    raw_ = AddedTokenMatcher(std::move(raw));
-    normalized_ = AddedTokenMatcher(std::move(normalized));
+    raw_ = AddedTokenMatcher(std::move(raw), parts_.split_special_tokens);
+    normalized_ = AddedTokenMatcher(std::move(normalized), parts_.split_special_tokens);
   }
 
   /// Calls `visit` with the ids of every word and added token, in order.
@@ -165,6 +194,8 @@ class BpeTokenizer final : public Tokenizer {
   BpeParts parts_;
   std::vector<std::optional<std::string>> token_bytes_;  ///< by id, added tokens included
   std::int64_t vocab_size_ = 0;
+  TokenId largest_text_id_ = 0;
+  std::string tables_sha256_;
   AddedTokenMatcher raw_, normalized_;  ///< looked for before and after normalisation
   mutable WordCache cache_;
 };

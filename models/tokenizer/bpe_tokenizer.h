@@ -21,6 +21,7 @@ struct BpeParts {
   PreTokenizer pre_tokenizer;
   Normalization normalization = Normalization::kNone;
   std::vector<AddedToken> added_tokens;  ///< with their ids
+  bool split_special_tokens = false;     ///< special ones are not looked for in texts
   std::vector<TokenId> prefix_ids, suffix_ids;
   std::optional<TokenId> eos_id;
   std::string sha256;

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include "harness/base/error.h"
+#include "harness/base/strict_json.h"
 #include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
 
 constexpr std::size_t kMaxShown = 60;
-/// Readers follow nested steps by recursion; a path as long as this is an attack on their stack.
-constexpr std::size_t kMaxPathBytes = 4096;
 
 }  // namespace
 
@@ -23,14 +22,16 @@ std::string shown_json(const nlohmann::json& node) {
 }
 
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file) {
+  refuse_lfs_pointer(text, file, "reading the tokenizer");
   try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
+    return parse_strict_json(text);
+  } catch (const JsonError& error) {
+    if (error.byte() == 0) {
+      throw DataError(fmt::format("reading {}: {}", file.string(), one_line(error.what())));
+    }
     throw DataError(
         fmt::format("reading {}: not JSON: {} (at byte {} of {}); is the download whole?",
-                    file.string(), one_line(error.what()), error.byte, text.size()));
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("reading {}: {}", file.string(), one_line(error.what())));
+                    file.string(), one_line(error.what()), error.byte(), text.size()));
   }
 }
 
@@ -49,10 +50,6 @@ std::optional<JsonView> JsonView::find(std::string_view key) const {
 }
 
 std::vector<JsonView> JsonView::elements() const {
-  if (path_.size() > kMaxPathBytes) {
-    throw DataError(fmt::format("reading {}: {}... is nested too deeply", file_->string(),
-                                path_.substr(0, kMaxShown)));
-  }
   std::vector<JsonView> out;
   for (const auto& element : array()) {
     out.emplace_back(element, *file_, fmt::format("{}[{}]", path_, out.size()));

@@ -12,7 +12,8 @@
 namespace niah::models {
 
 /// Parses a JSON text that nobody vouches for. Throws DataError naming the file and the byte where
-/// it stops being JSON.
+/// it stops being JSON, or the key that is there twice; also for a Git LFS pointer and for what is
+/// nested too deeply to be followed by recursion.
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file);
 
 /// A value as it may stand in an error message: one short line.

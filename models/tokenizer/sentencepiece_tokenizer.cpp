@@ -1,11 +1,13 @@
 #include "models/tokenizer/sentencepiece_tokenizer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sentencepiece_processor.h>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
+#include "harness/base/strict_json.h"
 #include "models/tokenizer/sentencepiece_model.h"
 #include "models/tokenizer/tokenizer_config.h"
 #include "models/tokenizer/utf8.h"
@@ -45,6 +47,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   SentencePieceTokenizer(const std::filesystem::path& file, WordCaching caching)
       : file_(file), config_(read_tokenizer_config(file.parent_path())) {
     const std::string bytes = read_file(file, "reading the SentencePiece model");
+    refuse_lfs_pointer(bytes, file, "reading the SentencePiece model");
     const SentencePieceModel model = parse_sentencepiece_model(bytes, file);
     text_processor_ = load(bytes, file);
     word_mode_ = caching == WordCaching::kWhereExact && model.splits_at_spaces();
@@ -53,6 +56,11 @@ class SentencePieceTokenizer final : public Tokenizer {
     sha256_ = Sha256().update(bytes).update(config_.source).hex();
     refuse_added_tokens();
     set_ends();
+    tables_sha256_ = Sha256()
+                         .update(bytes)
+                         .update(fmt::format("around [{}] [{}]", fmt::join(prefix_, ","),
+                                             fmt::join(suffix_, ",")))
+                         .hex();
   }
 
   std::vector<TokenId> encode(std::string_view text) const override {
@@ -102,6 +110,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   const std::vector<TokenId>& suffix_ids() const override { return suffix_; }
   std::optional<TokenId> eos_id() const override { return eos_; }
   std::string sha256() const override { return sha256_; }
+  std::string tables_sha256() const override { return tables_sha256_; }
 
   std::string description() const override {
     return fmt::format("SentencePiece, {} pieces, {} BOS", vocab_size(),
@@ -143,13 +152,22 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
   void refuse_added_tokens() const {
-    for (const AddedToken& token : config_.added_tokens) {
-      if (token.id < text_processor_->GetPieceSize()) continue;
+    const auto refuse = [&](const AddedToken& token, const std::string& id) {
       throw DataError(fmt::format(
-          "reading {}: tokenizer_config.json adds the token \"{}\" (id {}) beyond the model's {} "
+          "reading {}: by tokenizer_config.json there is the token \"{}\"{} beside the model's {} "
           "pieces, which SentencePiece cannot encode; put the checkpoint's tokenizer.json beside "
           "it",
-          file_.string(), token.content, token.id, text_processor_->GetPieceSize()));
+          file_.string(), one_line(token.content), id, text_processor_->GetPieceSize()));
+    };
+    for (const AddedToken& token : config_.added_tokens) {
+      if (token.id >= text_processor_->GetPieceSize())
+        refuse(token, fmt::format(" (id {})", token.id));
+    }
+    for (const AddedToken& token : config_.special_tokens) {
+      const bool is_piece =
+          !text_processor_->IsUnknown(text_processor_->PieceToId(token.content)) ||
+          token.content == text_processor_->IdToPiece(text_processor_->unk_id());
+      if (!is_piece) refuse(token, "");
     }
   }
 
@@ -186,7 +204,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   bool dummy_prefix_ = false;
   std::vector<TokenId> prefix_, suffix_;
   std::optional<TokenId> eos_;
-  std::string sha256_;
+  std::string sha256_, tables_sha256_;
   mutable WordCache cache_;
 };
 

@@ -72,6 +72,18 @@ bool Tokenizer::counts_add_at_spaces() const {
   return true;
 }
 
+bool make_same_ids(const Tokenizer& a, const Tokenizer& b) {
+  // Contractions in both cases, digits, punctuation, runs of white space, line ends, scripts with
+  // and without spaces, letters that are composed, decomposed or have marks, emoji.
+  constexpr std::string_view kText =
+      "It's HE'LL we\u2019re 1234567 3.14 \u0663\u0664 x86_64 foo(bar)!?...\r\n\r\n  \n \t a   b\n"
+      "\u00a0caf\u00e9 cafe\u0301 \u1e9b\u0323 na\u00efve \u0939\u093f\u0928\u094d\u0926\u0940 "
+      "\u4f60\u597d\uff0c\u4e16\u754c \u0645\u0631\u062d\u0628\u0627 "
+      "\u0440\u0443\u0441\u0441\u043a\u0438\u0439 "
+      "\U0001F468\u200d\U0001F469 camelCaseHTTPServer <b>--</b> don\u2019T\u3000end ";
+  return a.tables_sha256() == b.tables_sha256() && a.encode_prompt(kText) == b.encode_prompt(kText);
+}
+
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
   if (fs::is_directory(path)) return open_folder(path);
   if (!fs::exists(path)) {

@@ -57,6 +57,12 @@ class Tokenizer {
   virtual std::string description() const = 0;
   /// SHA-256 over the content of the files it was read from.
   virtual std::string sha256() const = 0;
+  /// SHA-256 over the tables that make the ids: tokens, merges, added tokens, what is put around a
+  /// prompt. The same however its files spell them (key order, merges as pairs or as strings).
+  virtual std::string tables_sha256() const { return sha256(); }
+  /// The largest id of the vocabulary itself, which any text may become; added tokens, for which it
+  /// takes their own text, are left out.
+  virtual TokenId largest_text_id() const { return static_cast<TokenId>(vocab_size() - 1); }
 
   /// Text of what a model said: like decode, but ids that the tokenizer does not have become
   /// U+FFFD. Models have such ids where their vocabulary is padded, and a broken one says them.
@@ -71,6 +77,10 @@ class Tokenizer {
   /// an ASCII letter, so that the counts of the parts add up to the count of the whole.
   bool counts_add_at_spaces() const;
 };
+
+/// Whether two tokenizers make the same ids: their tables, and the ids of a text of many kinds of
+/// characters, which shows how texts are normalised and cut.
+bool make_same_ids(const Tokenizer& a, const Tokenizer& b);
 
 /// Opens the tokenizer at `path`: a checkpoint folder (tokenizer.json, or vocab.json + merges.txt,
 /// or tokenizer.model, with tokenizer_config.json beside it), or one of those files itself. Throws

@@ -20,12 +20,20 @@ struct TokenizerConfig {
   std::optional<std::string> bos_token;
   std::optional<std::string> eos_token;
   std::vector<AddedToken> added_tokens;  ///< of added_tokens_decoder, by ascending id
-  std::string source;                    ///< the file's bytes, for content hashes
+  /// Tokens that are special because a field names them (bos_token, ..., then
+  /// additional_special_tokens), or the tokenizer_class does where the field is left out. Without
+  /// ids, each once, in the order in which transformers adds those that the tokenizer lacks.
+  std::vector<AddedToken> special_tokens;
+  /// Special tokens that stand in a text are encoded like any other text.
+  bool split_special_tokens = false;
+  std::string source;  ///< the file's bytes, for content hashes
 
   /// Whether a BOS (EOS) token is put around a prompt: as said in the file, else as the
   /// tokenizer_class does by default in transformers (Llama and Gemma: BOS yes, EOS no).
-  bool puts_bos() const;
+  bool puts_bos() const { return bos_rule().value_or(false); }
   bool puts_eos() const { return add_eos_token.value_or(false); }
+  /// The same for BOS, nullopt where neither the file nor the class says anything.
+  std::optional<bool> bos_rule() const;
 };
 
 /// Reads `folder`/tokenizer_config.json; a default one when the file does not exist. Throws

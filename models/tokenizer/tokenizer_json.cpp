@@ -8,8 +8,10 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
+#include "harness/base/strict_json.h"
 #include "models/tokenizer/bpe_definition.h"
 #include "models/tokenizer/bpe_tokenizer.h"
+#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
@@ -116,8 +118,46 @@ std::vector<AddedToken> read_added_tokens(const JsonView& json) {
   return tokens;
 }
 
-void refuse_if_set(const JsonView& json, std::string_view key, std::string_view reason) {
-  if (const auto value = json.find(key)) value->fail(fmt::format("is set: {}", reason));
+bool contains(const std::vector<TokenId>& ids, TokenId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+/// Which of the two files counts differs between versions of transformers, so they must agree.
+void check_end(std::string_view field, std::optional<bool> wanted, std::optional<TokenId> token,
+               const std::vector<TokenId>& ids, const TokenizerConfig& config,
+               const std::filesystem::path& file) {
+  if (!wanted || !token || contains(ids, *token) == *wanted) return;
+  throw DataError(fmt::format(
+      "reading {}: its post_processor {} the token of id {} around a prompt, but "
+      "tokenizer_config.json {} (tokenizer_class \"{}\", {}: {}); set {} to what is meant",
+      file.string(), *wanted ? "does not put" : "puts", *token,
+      *wanted ? "asks for it" : "does not", one_line(config.tokenizer_class), field,
+      *wanted ? "true" : "false", field));
+}
+
+/// Truncation and padding say how transformers was last called; it sets them anew for every call.
+void check_call_settings(const JsonView& json) {
+  for (const char* key : {"truncation", "padding"}) {
+    if (const auto value = json.find(key)) value->object();
+  }
+}
+
+/// The tokens of both files, and what enters the content hash beside their bytes: rules that the
+/// hash of an earlier version of this program did not have to tell apart.
+struct JoinedTokens {
+  std::vector<AddedToken> tokens;
+  std::string rules;
+};
+
+JoinedTokens join_tokens(const BpeDefinition& definition, std::vector<AddedToken> tokens,
+                         const TokenizerConfig& config, const std::filesystem::path& file) {
+  JoinedTokens joined{join_added_tokens(definition, std::move(tokens), config, file), ""};
+  for (AddedToken& token : number_special_tokens(definition, joined.tokens, config)) {
+    joined.rules += fmt::format("\nspecial {} {}", token.id, token.content);
+    joined.tokens.push_back(std::move(token));
+  }
+  if (config.split_special_tokens) joined.rules += "\nsplit special tokens";
+  return joined;
 }
 
 }  // namespace
@@ -127,25 +167,28 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
                                                       const std::filesystem::path& file) {
   const nlohmann::json document = parse_json(text, file);
   const JsonView json(document, file);
-  refuse_if_set(json, "truncation", "it would cut prompts; set it to null");
-  refuse_if_set(json, "padding", "it would pad prompts; set it to null");
+  check_call_settings(json);
   require_byte_level_decoder(json.at("decoder"));
   const auto normalizer = json.find("normalizer");
   const auto processor = json.find("post_processor");
   const Ends ends = processor ? read_post_processor(*processor) : Ends{};
   const BpeDefinition definition = read_bpe_model(json.at("model"));
-  auto added = join_added_tokens(definition, read_added_tokens(json), config, file);
+  auto [added, rules] = join_tokens(definition, read_added_tokens(json), config, file);
   const auto eos = find_named_id(config.eos_token, definition, added);
+  check_end("add_bos_token", config.bos_rule(), find_named_id(config.bos_token, definition, added),
+            ends.prefix, config, file);
+  check_end("add_eos_token", config.add_eos_token, eos, ends.suffix, config, file);
   return make_bpe_tokenizer(
       {.file = file,
        .model = BpeModel(definition, file),
        .pre_tokenizer = PreTokenizer(json.at("pre_tokenizer")),
        .normalization = normalizer ? read_normalizer(*normalizer) : Normalization::kNone,
        .added_tokens = std::move(added),
+       .split_special_tokens = config.split_special_tokens,
        .prefix_ids = ends.prefix,
        .suffix_ids = ends.suffix,
        .eos_id = eos,
-       .sha256 = Sha256().update(text).update(config.source).hex()});
+       .sha256 = Sha256().update(text).update(config.source).update(rules).hex()});
 }
 
 std::shared_ptr<const Tokenizer> read_vocab_and_merges(const std::filesystem::path& folder,
@@ -160,23 +203,29 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const std::filesystem::pa
   const auto vocab_file = folder / "vocab.json", merges_file = folder / "merges.txt";
   const std::string vocab_text = read_file(vocab_file, "reading the vocabulary");
   const std::string merges_text = read_file(merges_file, "reading the merges");
+  refuse_lfs_pointer(merges_text, merges_file, "reading the merges");
   const nlohmann::json document = parse_json(vocab_text, vocab_file);
   BpeDefinition definition;
   definition.vocab = read_vocab(JsonView(document, vocab_file));
   definition.merges = read_merges(merges_text, merges_file);
-  auto added = join_added_tokens(definition, {}, config, vocab_file);
+  auto [added, rules] = join_tokens(definition, {}, config, vocab_file);
   const auto eos = find_named_id(config.eos_token, definition, added);
   const WordPattern pattern = qwen ? WordPattern{WordPattern::Family::kCl100k, 1} : kGpt2Pattern;
-  return make_bpe_tokenizer(
-      {.file = vocab_file,
-       .model = BpeModel(definition, vocab_file),
-       .pre_tokenizer = PreTokenizer(pattern, config.add_prefix_space),
-       .normalization = qwen ? Normalization::kNfc : Normalization::kNone,
-       .added_tokens = std::move(added),
-       .prefix_ids = {},
-       .suffix_ids = {},
-       .eos_id = eos,
-       .sha256 = Sha256().update(vocab_text).update(merges_text).update(config.source).hex()});
+  return make_bpe_tokenizer({.file = vocab_file,
+                             .model = BpeModel(definition, vocab_file),
+                             .pre_tokenizer = PreTokenizer(pattern, config.add_prefix_space),
+                             .normalization = qwen ? Normalization::kNfc : Normalization::kNone,
+                             .added_tokens = std::move(added),
+                             .split_special_tokens = config.split_special_tokens,
+                             .prefix_ids = {},
+                             .suffix_ids = {},
+                             .eos_id = eos,
+                             .sha256 = Sha256()
+                                           .update(vocab_text)
+                                           .update(merges_text)
+                                           .update(config.source)
+                                           .update(rules)
+                                           .hex()});
 }
 
 }  // namespace niah::models

@@ -1,10 +1,20 @@
 #include "harness/run/variants.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <functional>
+#include <nlohmann/json.hpp>
+
 #include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/sha256.h"
+#include "harness/version.h"
+#include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "tests/temporary_folder.h"
 
 namespace niah {
 namespace {
@@ -44,15 +54,130 @@ TEST(GroupVariants, OneModelsVariantsReadTogether) {
 }
 
 TEST(GroupVariants, EqualTensorsThatAreComputedWithDifferentlyStayApart) {
-  EXPECT_EQ(sizes({variant("a", "base", "qwen3-tiny"),
-                   variant("b", "base", "qwen3-tiny", {{"rope_theta", 5e5}})}),
-            (std::vector<std::size_t>{1, 1}));
+  EXPECT_EQ(
+      sizes({variant("a", "base", "qwen3-tiny"),
+             variant("b", "base", "qwen3-tiny", {{"rope_parameters", {{"rope_theta", 5e5}}}})}),
+      (std::vector<std::size_t>{1, 1}));
 }
 
 TEST(GroupVariants, ModelsOfDifferentLayersStayApart) {
   EXPECT_EQ(sizes({variant("a", "base", "qwen3-tiny"), variant("b", "base", "hypenet-flags"),
                    variant("c", "base", "jet-tiny-bf16")}),
             (std::vector<std::size_t>{1, 1, 1}));
+}
+
+/// A tokenizer of so many ids, those from `added` on being added tokens.
+class Ids : public models::Tokenizer {
+ public:
+  Ids(models::TokenId count, models::TokenId added) : count_(count), added_(added) {}
+  std::vector<models::TokenId> encode(std::string_view) const override { return {0}; }
+  bool is_seam_exact(std::string_view, std::string_view) const override { return false; }
+  std::string decode(const std::vector<models::TokenId>&) const override { return ""; }
+  bool knows(models::TokenId id) const override { return id >= 0 && id < count_; }
+  std::int64_t vocab_size() const override { return count_; }
+  const std::vector<models::TokenId>& prefix_ids() const override { return none_; }
+  const std::vector<models::TokenId>& suffix_ids() const override { return none_; }
+  std::optional<models::TokenId> eos_id() const override { return std::nullopt; }
+  std::string description() const override { return "ids"; }
+  std::string sha256() const override { return ""; }
+  models::TokenId largest_text_id() const override { return added_ - 1; }
+
+ private:
+  models::TokenId count_, added_;
+  std::vector<models::TokenId> none_;
+};
+
+std::string vocabulary_refusal(const Ids& tokenizer, const std::vector<models::TokenId>& framed,
+                               std::int64_t rows) {
+  try {
+    require_vocabulary(tokenizer, "t.json", framed, rows, "checkpoints/small");
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(RequireVocabulary, IdsWithoutAnEmbeddingAreRefusedWithBothSizes) {
+  EXPECT_THAT(
+      vocabulary_refusal(Ids(703, 700), {0}, 128),
+      testing::AllOf(testing::HasSubstr("ids up to 699"), testing::HasSubstr("128 rows"),
+                     testing::HasSubstr("t.json"), testing::HasSubstr("checkpoints/small")));
+  EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0}, 703), "accepted");
+  EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0}, 1024), "accepted");  // padded, as is usual
+  // Added tokens beyond the embedding only count where a prompt has them.
+  EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0, 5}, 700), "accepted");
+  EXPECT_THAT(vocabulary_refusal(Ids(703, 700), {0, 702}, 700),
+              testing::HasSubstr("ids up to 702"));
+}
+
+TEST(LengthWarning, NamesBothLengths) {
+  models::ModelInfo info;
+  EXPECT_EQ(length_warning(info, 1 << 20), "");
+  info.max_positions = 16384;
+  EXPECT_EQ(length_warning(info, 16384), "");
+  EXPECT_THAT(length_warning(info, 32768),
+              testing::AllOf(testing::HasSubstr("32768"), testing::HasSubstr("16384"),
+                             testing::HasSubstr("max_position_embeddings")));
+  info.scales_positions = true;
+  EXPECT_EQ(length_warning(info, 32768), "");
+}
+
+class LoadVariants : public testing::Test {
+ protected:
+  LoadVariants() {
+    const auto tiny = std::filesystem::path(NIAH_TEST_DATA) / "models/qwen3-tiny";
+    std::filesystem::copy(tiny, base_);
+    std::filesystem::copy(tiny, sft_);
+  }
+  void write_config(const std::filesystem::path& folder,
+                    const std::function<void(nlohmann::json&)>& change) const {
+    auto config = models::parse_json_file(base_ / "config.json", "test");
+    change(config);
+    write_file(folder / "config.json", config.dump());
+  }
+  std::vector<std::string> fingerprints() const {
+    ModelConfig model;
+    model.name = "pair";
+    model.base = base_;
+    model.sft = sft_;
+    model.variants.resize(2);
+    model.variants[0].name = "base";
+    model.variants[1].name = "sft";
+    model.variants[1].kind = VariantKind::kSft;
+    std::vector<std::string> all;
+    for (const LoadedVariant& variant :
+         load_variants(model, at::kFloat, at::kCPU, {"tokenizer", "fp32", "greedy"}))
+      all.push_back(variant.info.fingerprint);
+    return all;
+  }
+  TemporaryFolder temporary_;
+  std::filesystem::path base_ = temporary_.path() / "base", sft_ = temporary_.path() / "sft";
+};
+
+TEST_F(LoadVariants, PairsWhatComputesTheSameAndKeepsFingerprints) {
+  const std::vector<std::string> before = fingerprints();
+  EXPECT_EQ(before[0], before[1]);
+  // The formula of run folders on disk: see FingerprintBasis.
+  const models::Checkpoint checkpoint(base_);
+  auto config = checkpoint.config();
+  config.erase("dtype");
+  config.erase("transformers_version");
+  EXPECT_EQ(before[0], sha256_hex(fmt::format("niah {}\n{}\n{}\n\ntokenizer\nfp32\ngreedy",
+                                              kVersion, checkpoint.weights_sha256(), config.dump()))
+                           .substr(0, 16));
+  write_config(sft_, [](auto& fields) { fields["use_cache"] = false; });
+  EXPECT_EQ(fingerprints()[0], before[0]);
+  write_config(sft_, [](auto& fields) { fields["rms_norm_eps"] = 1e-3; });
+  EXPECT_THROW(fingerprints(), DataError);
+}
+
+TEST_F(LoadVariants, FurtherEndsOfTextAreAnotherVariant) {
+  const std::vector<std::string> before = fingerprints();
+  write_file(sft_ / "generation_config.json", R"({"eos_token_id": 1, "do_sample": true})");
+  EXPECT_EQ(fingerprints(), before);
+  write_file(sft_ / "generation_config.json", R"({"eos_token_id": [1, 2]})");
+  EXPECT_EQ(fingerprints()[0], before[0]);
+  EXPECT_NE(fingerprints()[1], before[1]);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <fstream>
+#include <functional>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -105,6 +106,86 @@ TEST_F(DamagedCheckpoint, HeadThatContradictsTheConfigIsRefused) {
   EXPECT_THAT(error(), AllOf(HasSubstr("missing (1)"), HasSubstr("lm_head.weight [256, 64]")));
 }
 
+/// The differences that require_same_model names between a checkpoint's config and `changed`.
+std::string differences(const Checkpoint& checkpoint, const nlohmann::json& changed) {
+  const auto info = [&](const nlohmann::json& config) {
+    return check_tensors(checkpoint, config)->info();
+  };
+  try {
+    require_same_model("one", info(checkpoint.config()), "other", info(changed));
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "same";
+}
+
+TEST(SameModel, WhateverTheSpellingOfItsConfig) {
+  const Checkpoint checkpoint(test_data() / "models/qwen3-tiny");
+  const auto same = [&](const std::function<void(nlohmann::json&)>& change) {
+    nlohmann::json config = checkpoint.config();
+    change(config);
+    EXPECT_EQ(differences(checkpoint, config), "same") << config;
+  };
+  same([](auto& config) { config["use_cache"] = false; });
+  same([](auto& config) { config["eos_token_id"] = 2; });
+  same([](auto& config) { config["eos_token_id"] = {1, 2}; });
+  same([](auto& config) { config["pad_token_id"] = 0; });
+  same([](auto& config) { config["max_position_embeddings"] = 131072; });
+  same([](auto& config) { config.erase("sliding_window"); });
+  same([](auto& config) {  // as transformers 4 writes it
+    config.erase("rope_parameters");
+    config.erase("layer_types");
+    config.erase("dtype");
+    config["torch_dtype"] = "bfloat16";
+    config["rope_theta"] = 10000;
+    config["rope_scaling"] = nullptr;
+  });
+  same([](auto& config) {
+    config["rope_parameters"] = {{"rope_theta", 10000}, {"type", "default"}};
+  });
+  same([](auto& config) { config.erase("attention_bias"); });
+}
+
+TEST(SameModel, NotWhereSomethingIsComputedInAnotherWay) {
+  const Checkpoint checkpoint(test_data() / "models/qwen3-tiny");
+  nlohmann::json config = checkpoint.config();
+  config["rope_parameters"]["rope_theta"] = 500000.0;
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("rope_theta: 10000 and 500000"));
+  config["rope_parameters"] = {{"rope_theta", 10000.0}, {"rope_type", "linear"}, {"factor", 2.0}};
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("rope scaling: none and linear 2"));
+  config = checkpoint.config();
+  config["rms_norm_eps"] = 1e-5;
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("rms_norm_eps: 1e-06 and 1e-05"));
+  config = checkpoint.config();
+  config["use_sliding_window"] = true;
+  config["sliding_window"] = 64;
+  config["layer_types"][1] = "sliding_attention";
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("AWAA"));
+  config["layer_types"] = nullptr;
+  config["sliding_window"] = nullptr;  // no window, as in transformers, not one of 4096
+  config["max_window_layers"] = 1;
+  EXPECT_EQ(differences(checkpoint, config), "same");
+}
+
+TEST(SameModel, HybridsInBothSpellings) {
+  const Checkpoint hypenet(test_data() / "models/hypenet-tiny-sharded");
+  nlohmann::json config = hypenet.config();
+  config["rope_parameters"] = {{"rope_theta", config["rope_theta"]}, {"rope_type", "default"}};
+  config.erase("rope_theta");
+  config.erase("rope_scaling");
+  config["eos_token_id"] = nullptr;
+  EXPECT_EQ(differences(hypenet, config), "same");
+  config["lightning_scale"] = "1/d";
+  EXPECT_THAT(differences(hypenet, config), HasSubstr("lightning_scale"));
+  const Checkpoint jet(test_data() / "models/jet-tiny-bf16");
+  config = jet.config();
+  config["rope_parameters"] = {{"rope_theta", 1000000}};
+  config.erase("rope_theta");
+  EXPECT_EQ(differences(jet, config), "same");
+  config["efficient_attention_config"]["jet"]["norm_eps"] = "1e-3";
+  EXPECT_THAT(differences(jet, config), HasSubstr("norm_eps"));
+}
+
 TEST(TiedHead, PresentAndEqualIsDroppedPresentAndDifferentIsRefused) {
   const nlohmann::json tied = {{"tie_word_embeddings", true}};
   const at::Tensor embedding = torch::randn({4, 2});
@@ -138,6 +219,115 @@ TEST_F(DamagedCheckpoint, ConfigFieldsAreHonouredOrRefused) {
     EXPECT_THAT(error(), HasSubstr(expected)) << field;
     write("config.json", original);
   }
+}
+
+TEST_F(DamagedCheckpoint, NoValueIsTakenForAnother) {
+  const std::vector<std::tuple<const char*, nlohmann::json, const char*>> cases = {
+      {"lightning_scale", "sqrt", "'sqrt' is not known"},
+      {"lightning_scale", "1/sqrt(D)", "did you mean '1/sqrt(d)'"},
+      {"attn_logits_scaling", "log 500", "'hype' and one number"},
+      {"attn_logits_scaling", "hype 500 1000", "'hype' and one number"},
+      {"attn_logits_scaling", -1.5, "attn_logits_scaling"},
+      {"lightning_nh", 4294967296, "lightning_nh"},
+      {"num_attention_heads", 1 << 20, "num_attention_heads"},
+      {"num_hidden_layers", 4294967296, "num_hidden_layers"},
+      {"num_hidden_layers", 60000, "num_hidden_layers: 60000"},
+      {"hidden_size", std::uint64_t{1} << 63, "hidden_size"},
+      {"vocab_size", 18446744073709551615U, "vocab_size"},
+      {"intermediate_size", 1 << 24, "wrong shape"},
+      {"rms_norm_eps", -1e-6, "rms_norm_eps"},
+      {"rms_norm_eps", 2.5, "rms_norm_eps"},
+      {"rope_theta", 0, "rope_theta"},
+      {"rope_theta", 1e300, "rope_theta"},
+      {"rope_parameters", {{"rope_theta", 77.0}}, "contradicts"},
+      {"rope_parameters", {{"rope_type", "yarn"}}, "rope_parameters"},
+      {"max_position_embeddings", -1, "max_position_embeddings"},
+      {"max_position_embeddings", 18446744073709551615U, "max_position_embeddings"},
+      {"eos_token_id", 256, "below vocab_size (256)"},
+      {"eos_token_id", -1, "eos_token_id"},
+      {"eos_token_id", {1, 18446744073709551615U}, "eos_token_id"},
+      {"bos_token_id", 18446744073709551615U, "bos_token_id"},
+  };
+  const auto original = json("config.json");
+  for (const auto& [field, value, expected] : cases) {
+    set_config(field, value);
+    EXPECT_THAT(error(), HasSubstr(expected)) << field << " " << value;
+    write("config.json", original);
+  }
+}
+
+TEST_F(DamagedCheckpoint, JsonOfAModelIsBoundedAndUnambiguous) {
+  const std::string config = read_file(folder_ / "config.json", "test");
+  std::string twice = config;
+  twice.replace(twice.find('{'), 1, "{\"hidden_size\": 64,");
+  write_file(folder_ / "config.json", twice);
+  EXPECT_THAT(error(), AllOf(HasSubstr("config.json"), HasSubstr("'hidden_size' is there twice")));
+  constexpr std::size_t kDepth = 100'000;
+  std::string nested = config;
+  nested.replace(nested.find('{'), 1,
+                 "{\"extra\": " + std::string(kDepth, '[') + std::string(kDepth, ']') + ",");
+  write_file(folder_ / "config.json", nested);
+  EXPECT_THAT(error(), AllOf(HasSubstr("config.json"), HasSubstr("nested more than")));
+  write_file(folder_ / "config.json", config);
+  std::string index = read_file(folder_ / kIndex, "test");
+  index.replace(index.find("\"weight_map\""), 0, "\"weight_map\": {}, ");
+  write_file(folder_ / kIndex, index);
+  EXPECT_THAT(error(), HasSubstr("'weight_map' is there twice"));
+}
+
+TEST_F(DamagedCheckpoint, GitLfsPointersAreCalledByTheirName) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4932712\n";
+  for (const char* file : {"model-00002-of-00003.safetensors", kIndex, "config.json"}) {
+    const std::string before = read_file(folder_ / file, "test");
+    write_file(folder_ / file, pointer);
+    EXPECT_THAT(error(),
+                AllOf(HasSubstr(file), HasSubstr("Git LFS pointer"), HasSubstr("git lfs pull")));
+    write_file(folder_ / file, before);
+  }
+}
+
+TEST_F(DamagedCheckpoint, TextsEndAtTheIdsOfEitherConfig) {
+  const auto config = json("config.json");
+  const auto ids = [&](const nlohmann::json& generation) {
+    write("generation_config.json", generation);
+    return load_model(folder_, at::kFloat)->info().eos_ids;
+  };
+  using Ids = std::vector<std::int64_t>;
+  set_config("eos_token_id", 7);
+  EXPECT_EQ(ids({{"do_sample", false}}), Ids({7}));
+  EXPECT_EQ(ids({{"eos_token_id", 7}}), Ids({7}));
+  EXPECT_EQ(ids({{"eos_token_id", {9, 7}}}), Ids({7, 9}));
+  EXPECT_EQ(load_model(folder_, at::kFloat, {{"eos_token_id", 3}})->info().eos_ids, Ids({3}));
+  set_config("eos_token_id", nullptr);
+  EXPECT_EQ(ids({{"eos_token_id", 9}}), Ids({9}));
+  // What adds nothing leaves the config, and with it fingerprints, as they are.
+  write("config.json", config);
+  write("generation_config.json", {{"eos_token_id", config["eos_token_id"]}});
+  EXPECT_EQ(Checkpoint(folder_).config(), config);
+
+  for (const nlohmann::json& bad :
+       {nlohmann::json({{"eos_token_id", "</s>"}}), nlohmann::json({{"eos_token_id", -1}}),
+        nlohmann::json({{"eos_token_id", {1, 2.5}}}), nlohmann::json::array()}) {
+    write("generation_config.json", bad);
+    EXPECT_THAT(error(), HasSubstr("generation_config.json")) << bad;
+  }
+  write("generation_config.json", {{"eos_token_id", 300}});
+  EXPECT_THAT(error(), HasSubstr("below vocab_size (256) was expected, found 300"));
+  write_file(folder_ / "generation_config.json", "{");
+  EXPECT_THAT(error(), HasSubstr("generation_config.json:1:2"));
+}
+
+TEST_F(DamagedCheckpoint, TensorsThatNobodyAskedForAreListedWithoutComparingAll) {
+  const auto checkpoint = std::make_shared<Checkpoint>(folder_);
+  WeightMap weights = load_weights(checkpoint, at::kBFloat16);
+  const at::Tensor small = at::zeros({1}, at::kBFloat16);
+  for (int i = 0; i < 40'000; ++i)
+    weights.emplace("model.layers." + std::to_string(i) + ".mixture.experts.7.up", small);
+  const TemporaryFolder folder;
+  fs::copy(folder_ / "config.json", folder.path() / "config.json");
+  save_weights(folder.path() / "model.safetensors", weights, {});
+  EXPECT_THROW(load_model(folder.path(), at::kFloat), DataError);  // took 8 s, now a fraction
 }
 
 TEST_F(DamagedCheckpoint, TensorsThatAreNoNumbersToComputeWithAreRefusedWithTheirType) {

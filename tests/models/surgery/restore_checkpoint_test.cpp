@@ -229,7 +229,119 @@ TEST_F(RestoreCheckpoint, WhatIsNotOneModelIsRefusedWithTheDifferences) {
   expect_nothing_left();
   make_post(at::kFloat);
   fs::create_directories(out_);
-  EXPECT_THAT(refusal(), HasSubstr("is there already"));
+  write_file(out_ / "notes.txt", "mine");
+  EXPECT_THAT(refusal(), HasSubstr("holds other things (notes.txt)"));
+  EXPECT_EQ(bytes(out_ / "notes.txt"), "mine");
+}
+
+TEST_F(RestoreCheckpoint, AnEmptyFolderAndASlashAtTheEndAreFine) {
+  fs::create_directories(out_);
+  restore_checkpoint(pre_, post_, out_ / "", {});
+  EXPECT_FALSE(changed_names().empty());
+  fs::remove_all(out_);
+  expect_nothing_left();
+}
+
+TEST_F(RestoreCheckpoint, WhatAKilledOneLeftIsSwept) {
+  const fs::path left = temporary_.path() / ".out.niah-partial";
+  fs::create_directories(left / "sub");
+  write_file(left / "model.safetensors", "half");
+  restore_checkpoint(pre_, post_, out_, {});
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_FALSE(fs::exists(out_ / "sub"));
+  EXPECT_FALSE(changed_names().empty());
+}
+
+TEST_F(RestoreCheckpoint, NeverIntoOneOfItsCheckpoints) {
+  for (const fs::path& out : {post_ / "qk", pre_ / "a" / "b", post_ / ".." / "post" / "qk"}) {
+    try {
+      restore_checkpoint(pre_, post_, out, {});
+      ADD_FAILURE() << out;
+    } catch (const UsageError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("lies in the checkpoint"));
+    }
+    EXPECT_FALSE(fs::exists(out));
+  }
+}
+
+TEST_F(RestoreCheckpoint, SubFoldersAndDotFilesAreCarriedOver) {
+  fs::create_directories(post_ / "templates/deep");
+  fs::create_directories(post_ / "empty");
+  write_file(post_ / "templates/deep/tool_use.jinja", "{{ tools }}");
+  write_file(post_ / ".gitattributes", "*.safetensors filter=lfs");
+  write_file(temporary_.path() / "pre/blob", "shared");
+  fs::create_symlink("../pre/blob", post_ / "linked.txt");
+  restore_checkpoint(pre_, post_, out_, {});
+  fs::remove(pre_ / "blob");
+  EXPECT_EQ(bytes(out_ / "templates/deep/tool_use.jinja"), "{{ tools }}");
+  EXPECT_EQ(bytes(out_ / ".gitattributes"), "*.safetensors filter=lfs");
+  EXPECT_EQ(bytes(out_ / "linked.txt"), "shared");
+  EXPECT_TRUE(fs::is_directory(out_ / "empty"));
+  fs::remove_all(out_);
+  fs::remove(post_ / "linked.txt");
+  fs::create_symlink("nowhere", post_ / "broken");
+  EXPECT_THAT(refusal(), HasSubstr("broken is neither a file nor a folder"));
+  fs::remove(post_ / "broken");
+  expect_nothing_left();
+}
+
+TEST_F(RestoreCheckpoint, Fp64IsExact) {
+  make_post(at::kDouble);
+  const auto original = std::make_shared<Checkpoint>(pre_);
+  WeightMap wide;
+  for (const auto& [name, tensor] : load_weights(original, at::kDouble))
+    wide.emplace(name, tensor + 1e-12 * torch::rand_like(tensor));
+  fs::remove_all(pre_);
+  fs::create_directories(pre_);
+  fs::copy(post_ / "config.json", pre_ / "config.json");
+  save_weights(pre_ / "model.safetensors", wide, {});
+  for (const bool half_way : {false, true}) {
+    RestoreCheckpointOptions options;
+    options.restore.alpha = half_way ? 0.5 : 1;
+    restore_checkpoint(pre_, post_, out_, options);
+    const auto read_wide = [](const fs::path& folder) {
+      return load_weights(std::make_shared<Checkpoint>(folder), at::kDouble);
+    };
+    const WeightMap out = read_wide(out_), post = read_wide(post_);
+    for (const std::string& name : changed_names()) {
+      const at::Tensor& after = post.at(name);
+      const at::Tensor expected = half_way ? after + 0.5 * (wide.at(name) - after) : wide.at(name);
+      EXPECT_TRUE(at::equal(out.at(name), expected)) << name;
+    }
+    fs::remove_all(out_);
+  }
+}
+
+TEST_F(RestoreCheckpoint, NumbersThatTheTypeCannotHoldAreRefused) {
+  make_post(at::kHalf);
+  const auto original = std::make_shared<Checkpoint>(pre_);
+  WeightMap large;
+  for (const auto& [name, tensor] : load_weights(original, at::kFloat))
+    large.emplace(name, tensor * 1e8);
+  fs::remove_all(pre_);
+  fs::create_directories(pre_);
+  fs::copy(post_ / "config.json", pre_ / "config.json");
+  save_weights(pre_ / "model.safetensors", large, {});
+  EXPECT_THAT(refusal(), testing::AllOf(HasSubstr("too large for the F16"), HasSubstr("_proj")));
+  expect_nothing_left();
+}
+
+TEST_F(RestoreCheckpoint, HowConfigAndTokenizerAreSpeltDoesNotMatter) {
+  auto config = parse_json_file(post_ / "config.json", "test");
+  config["use_cache"] = !config.value("use_cache", true);
+  config["eos_token_id"] = nullptr;
+  config["rope_parameters"] = {{"rope_theta", config["rope_theta"]}, {"rope_type", "default"}};
+  config.erase("rope_theta");
+  write_file(post_ / "config.json", config.dump());
+  auto tokenizer = parse_json_file(test_data() / "tokenizer/qwen/tokenizer.json", "test");
+  write_file(pre_ / "tokenizer.json", tokenizer.dump());
+  tokenizer["truncation"] = {{"max_length", 512}};
+  write_file(post_ / "tokenizer.json", tokenizer.dump(2));
+  EXPECT_EQ(refusal(), "restored");
+  fs::remove_all(out_);
+  std::swap(tokenizer["model"]["merges"][0], tokenizer["model"]["merges"][1]);
+  write_file(post_ / "tokenizer.json", tokenizer.dump(2));
+  EXPECT_THAT(refusal(), HasSubstr("differ in the ids that they make"));
 }
 
 }  // namespace

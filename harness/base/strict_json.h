@@ -1,0 +1,43 @@
+// JSON of files that nobody vouches for: bounded in depth, no key twice, and what Git LFS leaves in
+// place of a file is called by its name.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace niah {
+
+/// Why a text is not accepted as JSON, in one line, and the byte that it was seen at (from 1; 0
+/// where that is not known).
+class JsonError : public std::runtime_error {
+ public:
+  JsonError(const std::string& what, std::size_t byte) : std::runtime_error(what), byte_(byte) {}
+  std::size_t byte() const { return byte_; }
+
+ private:
+  std::size_t byte_;
+};
+
+/// Parses a text. Throws JsonError where it is not JSON, where an object has a key twice (a plain
+/// parser keeps one of the two without a word), and where it is nested more than 128 deep (code
+/// that follows a document by recursion would overrun its stack).
+nlohmann::json parse_strict_json(std::string_view text);
+
+/// Parses a text that must be one object, and hands over its members one by one, in their order: a
+/// large one is never in memory as a whole. Throws like parse_strict_json, and JsonError where the
+/// text is no object.
+void parse_json_members(
+    std::string_view text,
+    const std::function<void(const std::string& key, nlohmann::json value)>& take);
+
+/// Throws DataError where `content`, the content of `path`, is the pointer that Git LFS leaves in
+/// place of a file. `doing` names the purpose ("reading the weights").
+void refuse_lfs_pointer(std::string_view content, const std::filesystem::path& path,
+                        std::string_view doing);
+
+}  // namespace niah
