@@ -152,7 +152,8 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
-  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
+  // Several that work side by side have one core each.
+  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_), [] { at::set_num_threads(1); });
 
   info_ = describe_run(work_, variants, machine_);
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
