@@ -1,11 +1,12 @@
 // niah: does this model still find what it read?
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 
 #include "harness/base/interrupt.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/commands/commands.h"
 #include "harness/version.h"
@@ -32,7 +33,7 @@ void add_device_option(CLI::App& command, std::string& device) {
 namespace {
 
 int fail(ExitCode code, const char* message) {
-  fmt::print(stderr, "niah: {}\n", message);
+  say("niah: {}\n", message);
   return static_cast<int>(code);
 }
 
@@ -67,7 +68,10 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error, in
   const std::string explained =
       error.get_exit_code() == 0 ? "" : explain_wrong_word(program, argc, argv);
   if (!explained.empty()) return fail(ExitCode::kUsage, explained.c_str());
-  const int code = program.exit(error, std::cout, std::cerr);
+  std::ostringstream out, err;
+  const int code = program.exit(error, out, err);
+  write_stderr(err.str());
+  write_stdout(out.str());
   return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
 }
 
@@ -99,8 +103,15 @@ int run(int argc, char** argv) {
     return report_parse_error(program, error, argc, argv);
   }
   install_interrupt_handler();
+  return static_cast<int>(chosen());
+}
+
+/// Runs the program; every error becomes a line and an exit code, a lost byte of data too.
+int guarded_run(int argc, char** argv) {
   try {
-    return static_cast<int>(chosen());
+    const int code = run(argc, argv);
+    flush_stdout();
+    return code;
   } catch (const Error& error) {
     return fail(error.code(), error.what());
   } catch (const std::bad_alloc&) {
@@ -113,4 +124,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace niah
 
-int main(int argc, char** argv) { return niah::run(argc, argv); }
+int main(int argc, char** argv) {
+  niah::prepare_process();
+  return niah::guarded_run(argc, argv);
+}

@@ -157,6 +157,23 @@ const json& FieldReader::array(const char* name) {
   return value;
 }
 
+bool FieldReader::optional_flag(const char* name) {
+  const json* value = find(name);
+  if (value == nullptr) return false;
+  if (!value->is_boolean()) fail(name, *value, "true or false");
+  return value->get<bool>();
+}
+
+std::map<std::string, std::string> FieldReader::optional_text_map(const char* name) {
+  std::map<std::string, std::string> out;
+  if (find(name) == nullptr) return out;
+  for (const auto& [key, value] : object(name).items()) {
+    if (!value.is_string()) fail(name, value, "an object of strings");
+    out.emplace(key, value.get<std::string>());
+  }
+  return out;
+}
+
 std::vector<std::pair<std::string, std::int64_t>> FieldReader::counts(const char* name) {
   std::vector<std::pair<std::string, std::int64_t>> out;
   for (const auto& [key, value] : object(name).items()) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ class FieldReader {
   /// The field as it is.
   const nlohmann::json& object(const char* name);
   const nlohmann::json& array(const char* name);
+  /// false for a field that is absent.
+  bool optional_flag(const char* name);
+  /// Field names and texts: {"dtype": "fp32"}; empty for a field that is absent.
+  std::map<std::string, std::string> optional_text_map(const char* name);
   /// Field names and counts: {"wrong_value": 3}.
   std::vector<std::pair<std::string, std::int64_t>> counts(const char* name);
 

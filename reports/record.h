@@ -2,10 +2,13 @@
 // is a function of records and of the run's description.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace niah::reports {
@@ -55,6 +58,23 @@ struct VariantInfo {
   std::string description;
 };
 
+/// What a run's plan asks of every variant in one cell.
+struct PlannedCell {
+  std::string kind = "recall";  ///< as in records
+  std::string task;
+  std::int64_t length = 0;
+  std::int64_t samples = 0;
+  bool may_end_early = false;  ///< adaptive sampling: `samples` is the most
+  bool operator==(const PlannedCell&) const = default;
+};
+
+/// Which part of a sweep a run is: 2 of 3. Counted from 1.
+struct Shard {
+  std::int64_t number = 1;
+  std::int64_t of = 1;
+  bool operator==(const Shard&) const = default;
+};
+
 /// A published figure to show beside ours. Percent; empty where none is known.
 struct PublishedFigure {
   std::string model;
@@ -91,12 +111,42 @@ struct RunInfo {
   std::string tokenizer;               ///< name and hash
   std::vector<std::string> reasoning;  ///< name and hash of each reasoning set
   std::string machine;                 ///< processor, cores, dtype, threads
+  /// What decides the last bits of every result, by name: kArithmeticNames. Empty in descriptions
+  /// of earlier versions, as is a name that they did not know.
+  std::map<std::string, std::string> arithmetic;
+  std::vector<PlannedCell> planned;    ///< empty in descriptions of earlier versions
+  std::optional<Shard> shard;          ///< nullopt: the whole sweep, or not known
+  /// The run folders that these records were put together from; empty for what was run here.
+  std::vector<std::string> merged_from;
   std::vector<std::string> caveats;    ///< said at the top of the report, in full
   std::vector<PublishedFigure> published;
   std::vector<GradientCurve> gradients;  ///< of its fine-tunes, where known
   std::string started, finished;         ///< ISO 8601 UTC; not part of any comparison
   std::string config_json;               ///< resolved config, as JSON text
 };
+
+/// Names in RunInfo::arithmetic, in the order to show. Other names are kept and compared as well.
+inline constexpr std::array<std::string_view, 5> kArithmeticNames = {
+    "device", "dtype", "prefill_chunk", "processor", "cpu_capability"};
+
+/// One name of RunInfo::arithmetic that two runs do not have in common.
+struct ArithmeticDifference {
+  std::string name;  ///< "dtype"; "machine" where a run says no more than its machine in one line
+  std::string first;
+  std::string second;
+
+  /// Whether records on both sides may not stand in one journal: the numbers that were computed
+  /// with are not the same (device, dtype, prefill_chunk), or may be the same to the last bit
+  /// (processor).
+  bool separates() const;
+  /// "dtype (fp32 against bf16)".
+  std::string words() const;
+};
+
+/// What was computed otherwise: every name that both runs give and give differently. Where one of
+/// them is of an earlier version and has no such names, their machines as a whole.
+std::vector<ArithmeticDifference> arithmetic_differences(const RunInfo& first,
+                                                         const RunInfo& second);
 
 void to_json(nlohmann::json& json, const RunInfo& info);
 /// Throws DataError naming the missing or ill-typed field. Fields it does not know are left to

@@ -159,26 +159,27 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
   return std::move(gathering).draw({}, out);
 }
 
-void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,
-                   bool colour) {
+std::string summary_text(const Results& results, const Analysis& analysis, bool colour) {
   const Answer answer = answer_in_words(results, analysis);
   constexpr std::size_t kColumns = 100;
-  const auto print = [&](const std::vector<std::string>& lines, const std::string& bullet) {
+  std::string text;
+  const auto add = [&](const std::vector<std::string>& lines, const std::string& bullet) {
     for (const std::string& line : lines)
-      fmt::print(
-          stream, "{}\n",
-          wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), kColumns, "  "));
+      text +=
+          wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), kColumns, "  ") +
+          "\n";
   };
-  print(answer.headlines, "");
-  print(answer.points, "- ");
-  print(results.run.caveats, "! ");
-  print(answer.warnings, "! ");
+  add(answer.headlines, "");
+  add(answer.points, "- ");
+  add(results.run.caveats, "! ");
+  add(answer.warnings, "! ");
   const Table table = compact_summary_table(results);
   if (!table.rows.empty())
-    fmt::print(stream, "\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));
+    text += fmt::format("\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));
   Table effective = effective_table(results, analysis);
   effective.columns[0].title = "effective length";
-  if (!effective.rows.empty()) fmt::print(stream, "\n{}", terminal(effective, kColumns, 1, colour));
+  if (!effective.rows.empty()) text += "\n" + terminal(effective, kColumns, 1, colour);
+  return text;
 }
 
 }  // namespace niah::reports

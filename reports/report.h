@@ -1,7 +1,6 @@
 // Draws all of a run's reports from its records.
 #pragma once
 
-#include <cstdio>
 #include <filesystem>
 #include <vector>
 
@@ -30,7 +29,6 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records,
                     const std::filesystem::path& out);
 
 /// The answer in words and the summary table, for a terminal of 100 columns.
-void print_summary(const Results& results, const Analysis& analysis, std::FILE* stream,
-                   bool colour);
+std::string summary_text(const Results& results, const Analysis& analysis, bool colour);
 
 }  // namespace niah::reports

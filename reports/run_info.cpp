@@ -26,6 +26,34 @@ VariantInfo to_variant(const json& json) {
           read.text("description")};
 }
 
+json to_json_planned(const PlannedCell& cell) {
+  json out = {{"kind", cell.kind},
+              {"task", cell.task},
+              {"length", cell.length},
+              {"samples", cell.samples}};
+  if (cell.may_end_early) out["may_end_early"] = true;
+  return out;
+}
+
+PlannedCell to_planned(const json& json) {
+  FieldReader read(json, "a planned cell of the run's description");
+  PlannedCell cell;
+  cell.kind = read.text("kind");
+  cell.task = read.text("task");
+  cell.length = read.integer("length");
+  cell.samples = read.integer("samples");
+  cell.may_end_early = read.optional_flag("may_end_early");
+  return cell;
+}
+
+Shard to_shard(const json& json) {
+  FieldReader read(json, "the shard of the run's description");
+  Shard shard;
+  shard.of = read.integer("of", 1);
+  shard.number = read.integer("number", 1, shard.of);
+  return shard;
+}
+
 json to_json_figure(const PublishedFigure& figure) {
   json out = {{"model", figure.model}, {"cell", figure.cell}, {"source", figure.source}};
   if (figure.base) out["base"] = *figure.base;
@@ -86,6 +114,38 @@ void from_json(const json& json, GradientCurve& curve) {
                     curve.pairs.size(), curve.query.size(), curve.key.size()));
 }
 
+bool ArithmeticDifference::separates() const {
+  return name == "device" || name == "dtype" || name == "prefill_chunk";
+}
+
+std::string ArithmeticDifference::words() const {
+  const std::string label = name == "cpu_capability" ? "CPU capability"
+                            : name == "prefill_chunk" ? "prefill chunk"
+                                                      : name;
+  return fmt::format("{} ({} against {})", label, first, second);
+}
+
+std::vector<ArithmeticDifference> arithmetic_differences(const RunInfo& first,
+                                                         const RunInfo& second) {
+  std::vector<ArithmeticDifference> differences;
+  if (first.arithmetic.empty() || second.arithmetic.empty()) {
+    if (first.machine != second.machine)
+      differences.push_back({"machine", first.machine, second.machine});
+    return differences;
+  }
+  const auto compare = [&](const std::string& name) {
+    const auto a = first.arithmetic.find(name), b = second.arithmetic.find(name);
+    if (a == first.arithmetic.end() || b == second.arithmetic.end() || a->second == b->second)
+      return;
+    differences.push_back({name, a->second, b->second});
+  };
+  for (const std::string_view name : kArithmeticNames) compare(std::string(name));
+  for (const auto& [name, value] : first.arithmetic)
+    if (std::find(kArithmeticNames.begin(), kArithmeticNames.end(), name) == kArithmeticNames.end())
+      compare(name);
+  return differences;
+}
+
 void to_json(json& json, const RunInfo& info) {
   json = {{"name", info.name},
           {"title", info.title},
@@ -98,12 +158,16 @@ void to_json(json& json, const RunInfo& info) {
           {"tokenizer", info.tokenizer},
           {"reasoning", info.reasoning},
           {"machine", info.machine},
+          {"arithmetic", info.arithmetic},
           {"caveats", info.caveats},
           {"started", info.started},
           {"finished", info.finished},
           {"config_json", info.config_json},
           {"variants", json::array()},
           {"published", json::array()}};
+  for (const PlannedCell& cell : info.planned) json["planned"].push_back(to_json_planned(cell));
+  if (info.shard) json["shard"] = {{"number", info.shard->number}, {"of", info.shard->of}};
+  if (!info.merged_from.empty()) json["merged_from"] = info.merged_from;
   for (const GradientCurve& curve : info.gradients)
     json["gradients"].push_back(to_json_curve(curve));
   for (const VariantInfo& variant : info.variants)
@@ -127,6 +191,7 @@ void from_json(const json& json, RunInfo& info) {
   info.reasoning =
       json.contains("reasoning") ? read.texts("reasoning") : std::vector<std::string>();
   info.machine = read.text("machine");
+  info.arithmetic = read.optional_text_map("arithmetic");
   info.caveats = read.texts("caveats");
   info.started = read.text("started");
   info.finished = read.text("finished");
@@ -134,6 +199,13 @@ void from_json(const json& json, RunInfo& info) {
   info.variants.clear();
   for (const auto& item : read.array("variants")) info.variants.push_back(to_variant(item));
   refuse_repeated_fingerprints(info.variants);
+  info.planned.clear();
+  if (json.contains("planned"))
+    for (const auto& item : read.array("planned")) info.planned.push_back(to_planned(item));
+  info.shard.reset();
+  if (json.contains("shard")) info.shard = to_shard(read.object("shard"));
+  info.merged_from =
+      json.contains("merged_from") ? read.texts("merged_from") : std::vector<std::string>();
   info.gradients.clear();
   if (json.contains("gradients"))
     for (const auto& item : read.array("gradients"))

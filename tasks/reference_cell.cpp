@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "harness/base/interrupt.h"
 #include "tasks/wording.h"
 
 namespace niah::tasks {
@@ -76,6 +77,7 @@ SamplePlan plan_sample(const ReferenceRun& run, const CellRequest& request, cons
   const std::int64_t step = size_step(task, request.length);
   std::int64_t shortest = 0;
   for (int tries = 0; tries < kMostTriesAtLeastSize;) {
+    stop_if_interrupted();
     SamplePlan plan{random, units, 0};
     plan.length = run.length(run.make(task, units, random));
     if (plan.length <= request.length) return plan;

@@ -10,46 +10,43 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <system_error>
 
+#include "harness/base/descriptor.h"
 #include "harness/base/error.h"
+#include "harness/base/pending.h"
+#include "harness/base/units.h"
 
 namespace niah {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string reason() { return std::strerror(errno); }
-
-/// A file descriptor that is closed on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-void write_all(int fd, std::string_view bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw DataError(fmt::format("writing {}: {}", path.string(), reason()));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+/// Opens a regular file to read. A pipe is refused before it is opened: that would wait for a
+/// writer.
+Descriptor open_regular(const fs::path& path, std::string_view doing, struct stat& info) {
+  require_regular_file(path, doing);
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.is_open() || ::fstat(fd.get(), &info) != 0)
+    throw DataError(fmt::format("{}: cannot open {}: {}", doing, path.string(), system_reason()));
+  return fd;
 }
 
-void sync_folder(const fs::path& folder) {
-  const Descriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
-  if (fd.get() >= 0) ::fsync(fd.get());
+const char* kind_of_file(const fs::file_status& status) {
+  switch (status.type()) {
+    case fs::file_type::directory:
+      return "a folder";
+    case fs::file_type::fifo:
+      return "a named pipe";
+    case fs::file_type::socket:
+      return "a socket";
+    case fs::file_type::block:
+    case fs::file_type::character:
+      return "a device";
+    default:
+      return "not a regular file";
+  }
 }
 
 /// Between two file systems, or on one that cannot copy by itself: through a buffer.
@@ -102,18 +99,14 @@ bool copy_range(int in, int out, std::uint64_t at, std::uint64_t end,
 }  // namespace
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) throw DataError(fmt::format("opening {}: {}", path.string(), reason()));
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0)
-    throw DataError(fmt::format("opening {}: {}", path.string(), reason()));
-  if (!S_ISREG(info.st_mode))
-    throw DataError(fmt::format("opening {}: not a regular file", path.string()));
+  const Descriptor fd = open_regular(path, "opening a file", info);
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (mapped == MAP_FAILED)
-    throw DataError(fmt::format("mapping {} ({} bytes): {}", path.string(), size_, reason()));
+    throw DataError(
+        fmt::format("mapping {} ({} bytes): {}", path.string(), size_, system_reason()));
   data_ = static_cast<const std::byte*>(mapped);
 }
 
@@ -121,58 +114,127 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-std::string read_file(const fs::path& path, std::string_view doing) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored))
-    throw DataError(fmt::format("{}: {} is a folder, a file was expected", doing, path.string()));
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(fmt::format("{}: cannot open {}: {}", doing, path.string(), reason()));
-  std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (in.bad()) throw DataError(fmt::format("{}: cannot read {}", doing, path.string()));
+void require_regular_file(const fs::path& path, std::string_view doing) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status))
+    throw DataError(fmt::format("{}: cannot open {}: {}", doing, path.string(),
+                                error ? error.message() : "there is no such file"));
+  if (!fs::is_regular_file(status))
+    throw DataError(fmt::format("{}: {} is {}, a file was expected", doing, path.string(),
+                                kind_of_file(status)));
+}
+
+std::string read_file(const fs::path& path, std::string_view doing, std::uint64_t most) {
+  struct stat info {};
+  const Descriptor fd = open_regular(path, doing, info);
+  const auto refuse_size = [&](const std::string& size) {
+    return DataError(fmt::format("{}: {} has {}, at most {} were expected", doing, path.string(),
+                                 size, format_bytes(static_cast<double>(most))));
+  };
+  const auto expected = static_cast<std::uint64_t>(info.st_size);
+  if (expected > most) throw refuse_size(format_bytes(static_cast<double>(expected)));
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  std::string content;
+  content.reserve(expected + 1);
+  for (;;) {
+    const std::size_t before = content.size();
+    // One byte more than there should be, so that the usual file takes one read and its end.
+    content.resize(std::max<std::size_t>(expected + 1, before + (before > expected ? kPiece : 1)));
+    const ssize_t count = ::read(fd.get(), content.data() + before, content.size() - before);
+    if (count < 0 && errno != EINTR)
+      throw DataError(fmt::format("{}: cannot read {}: {}", doing, path.string(), system_reason()));
+    content.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (content.size() > most) throw refuse_size("no end");
+    if (count == 0) break;
+  }
+  if (content.size() < expected)
+    throw DataError(fmt::format("{}: {} ended after {} of its {} bytes: is it being written?",
+                                doing, path.string(), content.size(), expected));
   return content;
 }
 
 void write_file(const fs::path& path, std::string_view content) {
-  const fs::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
-  {
-    const Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (fd.get() < 0) throw DataError(fmt::format("writing {}: {}", path.string(), reason()));
-    try {
-      write_all(fd.get(), content, path);
-      if (::fsync(fd.get()) != 0)
-        throw DataError(fmt::format("writing {}: {}", path.string(), reason()));
-    } catch (...) {
-      ::unlink(temporary.c_str());
-      throw;
-    }
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string why = reason();
-    ::unlink(temporary.c_str());
-    throw DataError(fmt::format("writing {}: {}", path.string(), why));
-  }
-  sync_folder(path.parent_path());
+  PendingFile file(path);
+  file.write(content);
+  file.commit();
 }
+
+void sync_folder(const fs::path& folder) {
+  const Descriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
+  if (fd.is_open()) ::fsync(fd.get());
+}
+
+namespace {
+
+/// Creates a folder and its parents, each one's name on the disk before the next.
+void create_folders(const fs::path& folder, std::error_code& error) {
+  if (folder.empty() || fs::is_directory(folder, error)) return;
+  create_folders(folder.parent_path(), error);
+  if (!fs::create_directory(folder, error)) return;
+  sync_folder(folder.parent_path());
+}
+
+/// Whether a file can be created in the folder; errno says why not. Leaves nothing, also when the
+/// process is killed, where the file system can do that.
+bool can_create_in(const fs::path& folder) {
+  if (Descriptor(::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644)).is_open())
+    return true;
+  const bool unsupported = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
+  if (!unsupported) return false;
+  const fs::path probe = folder / fmt::format(".niah-probe{}", ::getpid());
+  const Descriptor fd(::open(probe.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.is_open()) ::unlink(probe.c_str());
+  return fd.is_open();
+}
+
+}  // namespace
 
 void ensure_writable_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
-  if (error || !fs::is_directory(folder))
+  // Without a slash at its end: that would name the folder twice.
+  create_folders(folder.has_filename() ? folder : folder.parent_path(), error);
+  if (!fs::is_directory(folder))
     throw DataError(fmt::format("creating the output folder {}: {}", folder.string(),
                                 error ? error.message() : "it exists and is not a folder"));
-  const fs::path probe = folder / fmt::format(".probe{}", ::getpid());
-  const Descriptor fd(::open(probe.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (fd.get() < 0)
+  if (!can_create_in(folder))
     throw DataError(
-        fmt::format("the output folder {} is not writable: {}", folder.string(), reason()));
-  ::unlink(probe.c_str());
+        fmt::format("the output folder {} is not writable: {}", folder.string(), system_reason()));
+}
+
+void require_own_folder(const fs::path& folder, const std::vector<std::string>& markers,
+                        std::string_view doing) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (!fs::exists(status)) return;
+  if (!fs::is_directory(status))
+    throw UsageError(
+        fmt::format("{}: {} is there already and is not a folder", doing, folder.string()));
+  for (const std::string& marker : markers)
+    if (fs::exists(folder / marker, error)) return;
+  const fs::directory_iterator entries(folder, error);
+  if (error) throw DataError(fmt::format("{}: {}: {}", doing, folder.string(), error.message()));
+  for (const auto& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") && name.find(".niah-") != std::string::npos) continue;  // a kill's
+    throw UsageError(fmt::format("{}: {} holds other things ({}{}); choose a new or empty folder",
+                                 doing, folder.string(), name,
+                                 entry.is_directory(error) ? "/" : ""));
+  }
 }
 
 AppendFile::AppendFile(const fs::path& path) : path_(path) {
+  const bool is_new = !fs::exists(path);
+  if (!is_new) require_regular_file(path, "opening a file to append");
   fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd_ < 0) throw DataError(fmt::format("opening {} to append: {}", path.string(), reason()));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-  const std::string why = errno == EWOULDBLOCK ? "another process is writing it" : reason();
+  if (fd_ < 0)
+    throw DataError(fmt::format("opening {} to append: {}", path.string(), system_reason()));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
+    // Else a power loss could take the name away with every line that was synced under it.
+    if (is_new) sync_folder(path.parent_path());
+    return;
+  }
+  const std::string why = errno == EWOULDBLOCK ? "another process is writing it" : system_reason();
   ::close(fd_);
   throw DataError(fmt::format("opening {} to append: {}", path.string(), why));
 }
@@ -184,10 +246,11 @@ void AppendFile::append(std::string_view bytes) {
     throw DataError(fmt::format("writing {}: an earlier write did not end", path_.string()));
   struct stat before {};
   if (::fstat(fd_, &before) != 0)
-    throw DataError(fmt::format("writing {}: {}", path_.string(), reason()));
+    throw DataError(fmt::format("writing {}: {}", path_.string(), system_reason()));
   try {
     write_all(fd_, bytes, path_);
-    if (::fsync(fd_) != 0) throw DataError(fmt::format("writing {}: {}", path_.string(), reason()));
+    if (::fsync(fd_) != 0)
+      throw DataError(fmt::format("writing {}: {}", path_.string(), system_reason()));
   } catch (...) {
     // Half a line in the middle would spoil the file for good.
     is_torn_ = ::ftruncate(fd_, before.st_size) != 0;
@@ -197,7 +260,7 @@ void AppendFile::append(std::string_view bytes) {
 
 void AppendFile::truncate(std::size_t size) {
   if (::ftruncate(fd_, static_cast<off_t>(size)) != 0)
-    throw DataError(fmt::format("repairing {}: {}", path_.string(), reason()));
+    throw DataError(fmt::format("repairing {}: {}", path_.string(), system_reason()));
 }
 
 fs::path executable_folder() {
@@ -209,13 +272,14 @@ fs::path executable_folder() {
 void create_file(const fs::path& path, std::uint64_t size) {
   const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0 || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
-    throw DataError(fmt::format("writing {}: {}", path.string(), reason()));
+    throw DataError(fmt::format("writing {}: {}", path.string(), system_reason()));
 }
 
 void copy_bytes(const fs::path& from, const fs::path& to, const std::vector<ByteRange>& skip,
                 const std::function<void()>& between) {
   const auto refuse = [&] {
-    return DataError(fmt::format("copying {} to {}: {}", from.string(), to.string(), reason()));
+    return DataError(
+        fmt::format("copying {} to {}: {}", from.string(), to.string(), system_reason()));
   };
   const Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (in.get() < 0) throw refuse();

@@ -1,4 +1,5 @@
-// Files: reading, mapping, writing so that a crash leaves the old or the new content, never half.
+// Files: reading, mapping, appending so that nothing is lost or hangs, whatever lies under a name.
+// Files that are written piece by piece, and whole folders, are in pending.h.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +12,13 @@
 
 namespace niah {
 
+/// The most bytes that read_file takes unless it is told otherwise.
+inline constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 30;
+
 /// A file mapped read-only into memory; pages are read when touched.
 class MappedFile {
  public:
-  /// Throws DataError when the file cannot be opened or mapped.
+  /// Throws DataError when the file cannot be opened or mapped, or is not a regular file.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -31,24 +35,40 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// The whole file. `doing` names the purpose for the error ("reading the config"). Throws DataError
-/// when the file cannot be read.
-std::string read_file(const std::filesystem::path& path, std::string_view doing);
+/// Throws DataError when `path` cannot be looked at or is not a regular file (after symbolic
+/// links): opening a named pipe would wait for ever, reading a device would never end. `doing`
+/// names the purpose for the error ("reading the config").
+void require_regular_file(const std::filesystem::path& path, std::string_view doing);
+
+/// The whole file. Throws DataError when it cannot be read, is not a regular file, or has more than
+/// `most` bytes.
+std::string read_file(const std::filesystem::path& path, std::string_view doing,
+                      std::uint64_t most = kMostFileBytes);
 
 /// Replaces `path` by `content`: written beside it, fsynced, renamed. Throws DataError; a crash at
-/// any moment leaves the old file or the new one.
+/// any moment leaves the old file or the new one. A device or pipe (/dev/stdout) is written to
+/// instead of being replaced.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
-/// Creates the folder and proves that files can be written in it, before any work is spent. Throws
-/// DataError (exit 3) with the reason.
+/// Creates the folder, parents too, so that its name survives a power loss, and proves that files
+/// can be written in it, before any work is spent. Throws DataError (exit 3) with the reason.
 void ensure_writable_folder(const std::filesystem::path& folder);
+
+/// Throws UsageError when `folder` is there and holds anything, unless one of `markers` is among
+/// it: the files by which a folder that this command may add to is known. `doing` names the purpose
+/// ("running the sweep").
+void require_own_folder(const std::filesystem::path& folder,
+                        const std::vector<std::string>& markers, std::string_view doing);
+
+/// Waits until the folder's list of names is on the disk.
+void sync_folder(const std::filesystem::path& folder);
 
 /// A file that only grows: each append is one write and one fsync, so a line that append() returned
 /// from survives kill -9 and power loss. One writer at a time (advisory lock).
 class AppendFile {
  public:
-  /// Opens or creates `path`. Throws DataError when another process writes it or it cannot be
-  /// opened.
+  /// Opens or creates `path`. Throws DataError when another process writes it, it cannot be opened,
+  /// or it is not a regular file.
   explicit AppendFile(const std::filesystem::path& path);
   ~AppendFile();
   AppendFile(const AppendFile&) = delete;

@@ -1,14 +1,19 @@
 #include "harness/base/memory.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace niah {
 namespace {
@@ -34,7 +39,7 @@ std::optional<std::int64_t> read_number(const fs::path& path) {
   return std::nullopt;
 }
 
-/// The value behind `name` in a file of "name value" lines.
+/// The value after `name` in a file of "name value" lines.
 std::int64_t read_stat(const fs::path& path, std::string_view name) {
   std::ifstream file(path);
   std::string word;
@@ -51,16 +56,54 @@ std::optional<std::int64_t> group_leaves(const fs::path& limit, const fs::path& 
   return std::max<std::int64_t>(0, *most - *now + read_stat(stat, cached));
 }
 
-/// The path of this process' group below the mount: "0::/user.slice/…" in version 2.
-std::string own_group(const fs::path& proc) {
+/// The path of this process' group below a mount: that of a controller in version 1
+/// ("4:memory:/a/b"), or the only one in version 2 ("0::/a/b", `controller` empty).
+fs::path own_group(const fs::path& proc, std::string_view controller) {
   std::ifstream file(proc / "self" / "cgroup");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("0::/")) return line.substr(4);
-  return "";
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string list = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool is_it =
+        controller.empty() ? list == ",," : list.find(fmt::format(",{},", controller)) != list.npos;
+    if (is_it) return fs::path(line.substr(second + 1)).relative_path();
+  }
+  return {};
+}
+
+/// Calls `look` with the group's folder and with each above it, up to the mount: a limit anywhere
+/// on the way holds. Inside of a container the path may be the host's: what is not there says
+/// nothing.
+template <typename Look>
+void for_each_group(const fs::path& mount, const fs::path& group, const Look& look) {
+  for (fs::path at = group; !at.empty(); at = at.parent_path()) look(mount / at);
+  look(mount);
 }
 
 void take_smaller(std::optional<std::int64_t>& least, std::optional<std::int64_t> other) {
   if (other) least = least ? std::min(*least, *other) : *other;
+}
+
+/// What one of the process's own limits leaves, of which it uses `used` bytes.
+std::optional<std::int64_t> limit_leaves(int resource, std::optional<std::int64_t> used) {
+  rlimit limit{};
+  if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY || !used)
+    return std::nullopt;
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(limit.rlim_cur) - *used);
+}
+
+/// Processors that a group's quota of time comes to: "50000 100000" is a half, so one.
+std::optional<std::int64_t> processors_of(double quota, double period) {
+  if (quota <= 0 || period <= 0) return std::nullopt;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(quota / period)));
+}
+
+/// A group's quota in version 2: "max 100000" or "50000 100000".
+std::optional<std::int64_t> quota_of(const fs::path& file) {
+  std::ifstream in(file);
+  double quota = 0, period = 0;
+  return in >> quota >> period ? processors_of(quota, period) : std::nullopt;
 }
 
 }  // namespace
@@ -69,15 +112,35 @@ std::int64_t resident_memory() { return read_field("/proc/self/status", "VmRSS:"
 
 std::optional<std::int64_t> available_memory(const fs::path& proc, const fs::path& cgroup) {
   std::optional<std::int64_t> least = read_field(proc / "meminfo", "MemAvailable:");
-  for (fs::path group = cgroup / own_group(proc);; group = group.parent_path()) {
+  for_each_group(cgroup, own_group(proc, ""), [&](const fs::path& group) {
     take_smaller(least, group_leaves(group / "memory.max", group / "memory.current",
                                      group / "memory.stat", "inactive_file"));
-    if (group == cgroup || group.string().size() <= cgroup.string().size()) break;
-  }
-  const fs::path v1 = cgroup / "memory";
-  take_smaller(least, group_leaves(v1 / "memory.limit_in_bytes", v1 / "memory.usage_in_bytes",
-                                   v1 / "memory.stat", "total_inactive_file"));
+  });
+  for_each_group(cgroup / "memory", own_group(proc, "memory"), [&](const fs::path& group) {
+    take_smaller(least,
+                 group_leaves(group / "memory.limit_in_bytes", group / "memory.usage_in_bytes",
+                              group / "memory.stat", "total_inactive_file"));
+  });
+  const fs::path status = proc / "self" / "status";
+  take_smaller(least, limit_leaves(RLIMIT_AS, read_field(status, "VmSize:")));
+  take_smaller(least, limit_leaves(RLIMIT_DATA, read_field(status, "VmData:")));
   return least;
+}
+
+std::int64_t available_processors(const fs::path& proc, const fs::path& cgroup) {
+  std::optional<std::int64_t> least = std::max(1U, std::thread::hardware_concurrency());
+  cpu_set_t may_run_on;
+  if (::sched_getaffinity(0, sizeof may_run_on, &may_run_on) == 0)
+    take_smaller(least, CPU_COUNT(&may_run_on));
+  for_each_group(cgroup, own_group(proc, ""),
+                 [&](const fs::path& group) { take_smaller(least, quota_of(group / "cpu.max")); });
+  for_each_group(cgroup / "cpu", own_group(proc, "cpu"), [&](const fs::path& group) {
+    const auto quota = read_number(group / "cpu.cfs_quota_us");
+    const auto period = read_number(group / "cpu.cfs_period_us");
+    if (quota && period)
+      take_smaller(least, processors_of(static_cast<double>(*quota), static_cast<double>(*period)));
+  });
+  return std::max<std::int64_t>(1, *least);
 }
 
 void release_pages(const void* data, std::size_t bytes) {

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <cstdint>
+
+#include "harness/base/output.h"
 
 namespace niah {
 namespace {
@@ -31,7 +33,7 @@ std::string format_duration(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
-void print_warning(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+void print_warning(const std::string& text) { say("warning: {}\n", text); }
 
 Progress::Progress(std::string title, double total, bool quiet)
     : title_(std::move(title)),
@@ -75,19 +77,17 @@ void Progress::show(const std::string& note) {
     left = "about " + format_duration(spent / part * (1 - part)) + " left";
   std::string line = fmt::format("{} {:3.0f} %  {}  {}", title_, part * 100, left, note);
   if (!terminal_) {
-    fmt::print(stderr, "{}\n", line);
+    say("{}\n", line);
     return;
   }
   if (const std::size_t width = terminal_width(); line.size() >= width) line.resize(width - 1);
-  fmt::print(stderr, "\r\x1b[K{}", line);
-  std::fflush(stderr);
+  say("\r\x1b[K{}", line);
   shown_ = true;
 }
 
 void Progress::clear() {
   if (!shown_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  std::fflush(stderr);
+  say("\r\x1b[K");
   shown_ = false;
 }
 

@@ -1,6 +1,7 @@
 // niah diagnose: what a fine-tune did inside the model.
 #include <fmt/format.h>
 
+#include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
@@ -102,7 +103,7 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
   const Workload work(sweep_of(arguments));
   const Machine machine = prepare_machine(work.sweep().runtime);
   const std::vector<LoadedVariant> variants = load_all(work, machine);
-  for (const std::string& warning : model_warnings(variants)) fmt::print(stderr, "! {}\n", warning);
+  for (const std::string& warning : model_warnings(variants)) say("! {}\n", warning);
   const tasks::Cell& cell = *work.assignments().front().cell;
   Progress progress("diagnose",
                     static_cast<double>(arguments.samples) * static_cast<double>(variants.size()),
@@ -159,9 +160,8 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
   // A run's report links to the page that lies beside it.
   if (fs::exists(out / "plan.json") && fs::exists(out / "journal.jsonl")) draw_again(out);
   for (const std::string& sentence : reports::diagnosis_in_words(diagnosis))
-    fmt::print(stderr, "- {}\n", sentence);
-  fmt::print(stderr, "\nLayer by layer and head by head: {}\n",
-             (out / reports::kDiagnosisPage).string());
+    say("- {}\n", sentence);
+  say("\nLayer by layer and head by head: {}\n", (out / reports::kDiagnosisPage).string());
   return ExitCode::kOk;
 }
 

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/output.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "harness/config/sweep.h"
@@ -72,11 +72,11 @@ void print_state_sizes(const models::ModelInfo& info) {
     state += 4 * mixer.state_values;
     bounded += mixer.tail_values;
   }
-  fmt::print("  KV cache       {} a token in bf16, {} in fp32\n",
-             format_bytes(static_cast<double>(2 * growing)),
-             format_bytes(static_cast<double>(4 * growing)));
+  print_out("  KV cache       {} a token in bf16, {} in fp32\n",
+            format_bytes(static_cast<double>(2 * growing)),
+            format_bytes(static_cast<double>(4 * growing)));
   if (state + bounded > 0)
-    fmt::print(
+    print_out(
         "  fixed state    {} whatever the length (recurrent matrices in fp32, the rest bf16)\n",
         format_bytes(static_cast<double>(state + 2 * bounded)));
 }
@@ -99,29 +99,29 @@ ExitCode run_info(const ModelArguments& arguments) {
     bytes += static_cast<double>(checkpoint.bytes(*checkpoint.find(name)).size());
   }
 
-  fmt::print("{}\n", arguments.folder);
-  fmt::print("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
-             info.hidden_size, format_count(info.vocab_size));
-  fmt::print("  layers         {}  {}  (A softmax, L lightning, W sliding window, J JetBlock)\n",
-             info.layers.size(), models::layer_pattern(info));
-  fmt::print("  parameters     {}\n", format_count(parameters));
+  print_out("{}\n", arguments.folder);
+  print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
+            info.hidden_size, format_count(info.vocab_size));
+  print_out("  layers         {}  {}  (A softmax, L lightning, W sliding window, J JetBlock)\n",
+            info.layers.size(), models::layer_pattern(info));
+  print_out("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
-    fmt::print("    {:22} {:>14}\n", part, format_count(count));
-  fmt::print("  stored as      ");
-  for (const auto& [dtype, count] : dtypes) fmt::print("{} tensors in {}, ", count, dtype);
-  fmt::print("{} in {} file{}\n", format_bytes(bytes), checkpoint.weight_files().size(),
-             checkpoint.weight_files().size() == 1 ? "" : "s");
-  fmt::print("  context        {}\n",
-             info.max_positions > 0 ? format_length(info.max_positions) : "not stated");
+    print_out("    {:22} {:>14}\n", part, format_count(count));
+  print_out("  stored as      ");
+  for (const auto& [dtype, count] : dtypes) print_out("{} tensors in {}, ", count, dtype);
+  print_out("{} in {} file{}\n", format_bytes(bytes), checkpoint.weight_files().size(),
+            checkpoint.weight_files().size() == 1 ? "" : "s");
+  print_out("  context        {}\n",
+            info.max_positions > 0 ? format_length(info.max_positions) : "not stated");
   print_state_sizes(info);
   try {
-    fmt::print("  tokenizer      {}\n", models::open_tokenizer(arguments.folder)->description());
+    print_out("  tokenizer      {}\n", models::open_tokenizer(arguments.folder)->description());
   } catch (const DataError& error) {
-    fmt::print("  tokenizer      none ({})\n", error.what());
+    print_out("  tokenizer      none ({})\n", error.what());
   }
-  for (const std::string& warning : info.warnings) fmt::print("  warning        {}\n", warning);
-  std::fflush(stdout);  // hashing a large checkpoint takes a while
-  fmt::print("  weights sha256 {}\n", checkpoint.weights_sha256());
+  for (const std::string& warning : info.warnings) print_out("  warning        {}\n", warning);
+  flush_stdout();  // hashing a large checkpoint takes a while
+  print_out("  weights sha256 {}\n", checkpoint.weights_sha256());
   return ExitCode::kOk;
 }
 
@@ -145,7 +145,7 @@ ExitCode run_verify(const VerifyArguments& arguments) {
                                        {"positions", result.positions},
                                        {"greedy_equal", result.greedy_equal},
                                        {"greedy_compared", result.greedy_compared}};
-  std::cout << json.dump() << std::endl;
+  print_out("{}\n", json.dump());
   // In bf16 only positions with a clear margin can be asked to agree.
   const bool good = fp32 ? std::max(result.prefill_max_abs_diff, result.decode_max_abs_diff) <=
                                    arguments.tolerance &&
@@ -164,7 +164,7 @@ ExitCode run_selftest(const SelftestArguments& arguments) {
   const auto model = arguments.model.load();
   bool good = true;
   for (const models::SelftestCheck& check : models::selftest(*model, arguments.options)) {
-    fmt::print("{}\n", describe(check));
+    print_out("{}\n", describe(check));
     good = good && check.passed;
   }
   return good ? ExitCode::kOk : ExitCode::kCheckFailed;

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "harness/base/memory.h"
+#include "harness/base/output.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "models/surgery/restore_checkpoint.h"
@@ -29,13 +30,13 @@ ExitCode run_restore(RestoreArguments arguments) {
   double most = 0;
   for (const models::RestoredTensor& tensor : summary.tensors)
     most = std::max(most, tensor.relative_change);
-  fmt::print("{}: {} tensors of layers {} from {}, everything else from {} ({})\n", arguments.out,
-             summary.tensors.size(), fmt::join(summary.layers, ", "), arguments.pre, arguments.post,
-             format_bytes(static_cast<double>(summary.bytes)));
-  fmt::print("largest change of a tensor: {:.2g} of its norm\n", most);
+  print_out("{}: {} tensors of layers {} from {}, everything else from {} ({})\n", arguments.out,
+            summary.tensors.size(), fmt::join(summary.layers, ", "), arguments.pre, arguments.post,
+            format_bytes(static_cast<double>(summary.bytes)));
+  print_out("largest change of a tensor: {:.2g} of its norm\n", most);
   if (summary.residual)
-    fmt::print("W_Q^T W_K is {:.2g} of its norm away from what it was before the fine-tune\n",
-               *summary.residual);
+    print_out("W_Q^T W_K is {:.2g} of its norm away from what it was before the fine-tune\n",
+              *summary.residual);
   return ExitCode::kOk;
 }
 

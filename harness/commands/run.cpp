@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/commands/commands.h"
 #include "harness/config/sweep.h"
@@ -25,13 +25,14 @@ namespace fs = std::filesystem;
 
 /// Says what came out, and whether every cell holds at least one sample that could be measured.
 ExitCode print_report(const reports::Report& report, const fs::path& out) {
-  reports::print_summary(report.results, report.analysis, stderr, ::isatty(STDERR_FILENO) != 0);
-  fmt::print(stderr, "\nThe whole story: {}\n", (out / "report.html").string());
+  write_stderr(
+      reports::summary_text(report.results, report.analysis, ::isatty(STDERR_FILENO) != 0));
+  say("\nThe whole story: {}\n", (out / "report.html").string());
   const auto& cells = report.results.cells;
   const auto empty = std::count_if(cells.begin(), cells.end(),
                                    [](const reports::Cell& cell) { return cell.n == 0; });
   if (empty == 0 && !cells.empty()) return ExitCode::kOk;
-  fmt::print(stderr, "niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
+  say("niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
   return ExitCode::kNotMeasured;
 }
 
@@ -54,7 +55,7 @@ Overrides parse_overrides(const std::vector<std::string>& texts) {
 ExitCode run_config(RunArguments arguments) {
   const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
   if (arguments.dry_run) {
-    print_price(price_sweep(sweep), sweep, stdout);
+    write_stdout(describe_price(price_sweep(sweep), sweep));
     return ExitCode::kOk;
   }
   if (!arguments.shard.empty())
@@ -134,7 +135,7 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
   const Progress clock("", 1, /*quiet=*/true);
   const reports::Report report = run_sweep(sweep, arguments.options);
   const ExitCode code = print_report(report, arguments.options.out);
-  fmt::print(stderr, "Took {}.\n", format_duration(clock.elapsed()));
+  say("Took {}.\n", format_duration(clock.elapsed()));
   return code;
 }
 

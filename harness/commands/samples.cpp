@@ -2,14 +2,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <future>
 #include <iostream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "harness/base/interrupt.h"
+#include "harness/base/output.h"
+#include "harness/base/pending.h"
+#include "harness/base/progress.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "harness/run/sizing.h"
@@ -94,27 +97,20 @@ class Writers {
 
 void write_samples(const GenerateArguments& arguments, const tasks::Cell& cell,
                    const models::Tokenizer& tokenizer) {
-  std::ofstream file;
-  const std::filesystem::path partial = arguments.out + ".partial";
-  if (arguments.out != "-") {
-    file.open(partial);
-    if (!file) throw DataError(fmt::format("writing {}: cannot create it", arguments.out));
-  }
-  std::ostream& out = arguments.out == "-" ? std::cout : file;
+  std::optional<PendingFile> file;
+  if (arguments.out != "-") file.emplace(arguments.out);
   std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
   Writers writers(cell, tokenizer, arguments.token_ids);
-  for (std::int64_t i = 0; i < arguments.samples && out;) {
+  for (std::int64_t i = 0; i < arguments.samples;) {
     for (const WrittenSample& written : writers.write(i)) {
       shortest = std::min(shortest, written.length);
-      out.write(written.line.data(), static_cast<std::streamsize>(written.line.size()));
+      file ? file->write(written.line) : write_stdout(written.line);
       ++i;
     }
   }
-  out.flush();
-  if (!out) throw DataError(fmt::format("writing {}: is the disk full?", arguments.out));
-  if (arguments.out != "-") std::filesystem::rename(partial, arguments.out);
+  if (file) file->commit();
   const std::string warning = short_cell_warning(cell.request(), arguments.protocol, shortest);
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  if (!warning.empty()) print_warning(warning);
 }
 
 ExitCode run_generate(const GenerateArguments& arguments) {
@@ -171,7 +167,7 @@ void add_tokenize_command(CLI::App& program, Command& chosen) {
   command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")->required();
   command->callback([tokenizer, &chosen] {
     chosen = [tokenizer] {
-      models::tokenize_lines(std::cin, std::cout, *models::open_tokenizer(*tokenizer));
+      models::tokenize_lines(std::cin, write_stdout, *models::open_tokenizer(*tokenizer));
       return ExitCode::kOk;
     };
   });

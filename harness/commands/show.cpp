@@ -4,8 +4,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cstdio>
 
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
@@ -51,24 +51,24 @@ void print_sample(const SampleId& id, const StoredSample& stored,
                   const models::Tokenizer& tokenizer) {
   const reports::Record& blank = stored.question.blank;
   const std::string& prompt = stored.prompt;
-  fmt::print("{}\n", id.text());
-  fmt::print("  prompt    {} tokens, sha256 {}\n", format_count(blank.prompt_tokens),
-             blank.prompt_sha256);
+  print_out("{}\n", id.text());
+  print_out("  prompt    {} tokens, sha256 {}\n", format_count(blank.prompt_tokens),
+            blank.prompt_sha256);
   if (const auto& sample = stored.sample) {
     // Not every sweep keeps what the tokenizer puts in front.
     const std::int64_t dropped = tokenizer.count_prompt(prompt) - blank.prompt_tokens;
     const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
-    fmt::print("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",
-               sample->real_depth, sample->depth, format_count(needle.begin - dropped),
-               format_count(needle.end - dropped));
-    fmt::print("            {}\n", quoted(needle_text(*sample)));
-    fmt::print("  begins    {}\n", quoted(sample->input, 120));
+    print_out("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",
+              sample->real_depth, sample->depth, format_count(needle.begin - dropped),
+              format_count(needle.end - dropped));
+    print_out("            {}\n", quoted(needle_text(*sample)));
+    print_out("  begins    {}\n", quoted(sample->input, 120));
   }
   constexpr std::size_t kEnd = 160;
-  fmt::print(
+  print_out(
       "  ends      {}\n",
       quoted(valid_utf8(prompt.size() > kEnd ? prompt.substr(prompt.size() - kEnd) : prompt)));
-  fmt::print("  expected  {}\n", fmt::join(blank.expected, ", "));
+  print_out("  expected  {}\n", fmt::join(blank.expected, ", "));
 }
 
 ExitCode run_show(const ShowArguments& arguments) {
@@ -76,19 +76,19 @@ ExitCode run_show(const ShowArguments& arguments) {
   const SampleId id = parse_sample_id(arguments.sample);
   const StoredSample stored = run.sample(id);
   if (arguments.prompt) {
-    std::fwrite(stored.prompt.data(), 1, stored.prompt.size(), stdout);
+    write_stdout(stored.prompt);
     return ExitCode::kOk;
   }
   print_sample(id, stored, run.work().tokenizer());
   const auto records = run.records(id);
-  fmt::print("\n");
-  if (records.empty()) fmt::print("  not asked yet\n");
+  print_out("\n");
+  if (records.empty()) print_out("  not asked yet\n");
   for (const reports::VariantInfo& variant : run.info().variants)
     for (const reports::Record& record : records) {
       if (record.variant != variant.fingerprint) continue;
-      fmt::print("  {:14}  {}\n", reports::label_of(run.info(), variant), outcome_of(record));
+      print_out("  {:14}  {}\n", reports::label_of(run.info(), variant), outcome_of(record));
       if (record.prompt_sha256 != stored.question.blank.prompt_sha256)
-        fmt::print("  {:14}  ! the prompt was another then: sha256 {}\n", "", record.prompt_sha256);
+        print_out("  {:14}  ! the prompt was another then: sha256 {}\n", "", record.prompt_sha256);
     }
   return ExitCode::kOk;
 }
@@ -100,9 +100,9 @@ void print_likeliest(const at::Tensor& logits, std::int64_t top,
   const auto [values, ids] = probabilities.topk(std::min(top, probabilities.size(0)));
   for (std::int64_t i = 0; i < values.size(0); ++i) {
     const auto token = ids[i].item<std::int64_t>();
-    fmt::print("    {:7.3f} %  logit {:9.3f}  token {:>7}  {}\n", 100 * values[i].item<double>(),
-               logits[0][token].item<double>(), token,
-               quoted(tokenizer.decode_output({static_cast<models::TokenId>(token)})));
+    print_out("    {:7.3f} %  logit {:9.3f}  token {:>7}  {}\n", 100 * values[i].item<double>(),
+              logits[0][token].item<double>(), token,
+              quoted(tokenizer.decode_output({static_cast<models::TokenId>(token)})));
   }
 }
 
@@ -119,9 +119,9 @@ bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& 
   const TokenIds prompt(question.ids.begin(), question.ids.end());
   models::Reader reader({variant.model}, question.longest());
   read_prompt(reader, question.ids, 0, chunk, [](std::int64_t) {});
-  fmt::print("\n{}\n", reports::label_of(run.info(), known_variant(run.info(), variant)));
+  print_out("\n{}\n", reports::label_of(run.info(), known_variant(run.info(), variant)));
   const models::Reader::Point before = reader.mark();
-  fmt::print("  first token of the answer:\n");
+  print_out("  first token of the answer:\n");
   print_likeliest(reader.read_one(0, {prompt.back()}, 1), top, run.work().tokenizer());
   reader.rewind(before);
   Asking asking(question, variant.info.fingerprint,
@@ -130,16 +130,16 @@ bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& 
   while (asking.pass(reader, 0)) {
   }
   const reports::Record record = asking.record();
-  fmt::print("  {}\n  ids       {}\n", outcome_of(record), fmt::join(record.ids, " "));
+  print_out("  {}\n  ids       {}\n", outcome_of(record), fmt::join(record.ids, " "));
   const auto stored = std::find_if(records.begin(), records.end(),
                                    [&](const auto& one) { return one.variant == record.variant; });
   if (stored == records.end()) {
-    fmt::print("  the run has no record of it\n");
+    print_out("  the run has no record of it\n");
     return true;
   }
   const bool same = stored->ids == record.ids && stored->score == record.score &&
                     stored->outcome == record.outcome;
-  fmt::print("  {}\n", same ? "as recorded" : "! the run recorded: " + outcome_of(*stored));
+  print_out("  {}\n", same ? "as recorded" : "! the run recorded: " + outcome_of(*stored));
   return same;
 }
 

@@ -1,9 +1,29 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
+#include "harness/base/error.h"
+#include "harness/base/pending.h"
+#include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/config/sweep.h"
 
 namespace niah {
+
+namespace {
+
+/// As the plan keeps it: a run folder is looked at from anywhere. Throws UsageError for a name that
+/// JSON cannot hold.
+std::string plan_path(const std::filesystem::path& path) {
+  const std::string text = normal_path(path).string();
+  if (valid_utf8(text) == text) return text;
+  throw UsageError(fmt::format(
+      "the path {} is not UTF-8, so plan.json cannot keep it; rename it, or make a link "
+      "of another name",
+      valid_utf8(text)));
+}
+
+}  // namespace
 
 std::string sweep_to_json(const SweepConfig& sweep) {
   const auto or_auto = [](std::int64_t value) {
@@ -15,7 +35,7 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     json["protocol"] = sweep.protocol;
     json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
                         {"repeat", sweep.haystack.repeat}};
-    if (!sweep.haystack.path.empty()) json["haystack"]["path"] = sweep.haystack.path.string();
+    if (!sweep.haystack.path.empty()) json["haystack"]["path"] = plan_path(sweep.haystack.path);
     json["tasks"] = sweep.tasks;
     json["lengths"] = sweep.lengths;
     for (const std::int64_t length : sweep.lengths)
@@ -26,7 +46,7 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     json["seed"] = sweep.seed;
   } else {
     for (const tasks::SampleFile& file : sweep.sample_files) {
-      nlohmann::ordered_json one = {{"path", file.path.string()}};
+      nlohmann::ordered_json one = {{"path", plan_path(file.path)}};
       if (!file.task.empty()) one["task"] = file.task;
       if (file.length) one["length"] = *file.length;
       json["samples_from"].push_back(one);
@@ -34,8 +54,8 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
   }
   for (const ModelConfig& model : sweep.models) {
-    nlohmann::ordered_json entry = {{"name", model.name}, {"base", model.base.string()}};
-    if (!model.sft.empty()) entry["sft"] = model.sft.string();
+    nlohmann::ordered_json entry = {{"name", model.name}, {"base", plan_path(model.base)}};
+    if (!model.sft.empty()) entry["sft"] = plan_path(model.sft);
     if (!model.override.is_null()) entry["override"] = model.override;
     for (const VariantConfig& variant : model.variants) {
       if (variant.kind == VariantKind::kBase || variant.kind == VariantKind::kSft) {
@@ -50,12 +70,13 @@ std::string sweep_to_json(const SweepConfig& sweep) {
         if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
         if (variant.restore.layers) one["layers"] = *variant.restore.layers;
       }
-      if (variant.kind == VariantKind::kCheckpoint) one["checkpoint"] = variant.checkpoint.string();
+      if (variant.kind == VariantKind::kCheckpoint)
+        one["checkpoint"] = plan_path(variant.checkpoint);
       entry["variants"].push_back(one);
     }
     json["models"].push_back(entry);
   }
-  json["tokenizer"] = sweep.tokenizer.string();
+  json["tokenizer"] = plan_path(sweep.tokenizer);
   json["generation"] = {{"max_new_tokens", sweep.generation.max_new_tokens},
                         {"stop_when_decided", sweep.generation.stop_when_decided}};
   if (sweep.generation.max_thinking_tokens > 0)
@@ -73,7 +94,7 @@ std::string sweep_to_json(const SweepConfig& sweep) {
   for (const ReasoningConfig& set : sweep.reasoning) {
     nlohmann::ordered_json one = {
         {"kind", set.kind}, {"samples", set.samples}, {"max_new_tokens", set.max_new_tokens}};
-    if (!set.path.empty()) one["path"] = set.path.string();
+    if (!set.path.empty()) one["path"] = plan_path(set.path);
     json["reasoning"].push_back(one);
   }
   json["runtime"] = {{"device", sweep.runtime.device},

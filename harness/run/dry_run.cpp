@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <set>
 
 #include "harness/base/memory.h"
@@ -110,53 +111,57 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   return price;
 }
 
-void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* stream) {
+std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
+  std::string text;
+  const auto out = std::back_inserter(text);
   std::size_t names = 8;
   for (const CellPrice& cell : price.cells) names = std::max(names, cell.variants.size());
-  fmt::print(stream,
-             "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n", "",
-             "", names, "", "prompt", "computed", "", "KV", "", "one", "memory", "");
-  fmt::print(stream,
-             "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
-             "cell", "variants", names, "samples", "tokens", "tokens", "work", "cache", "states",
-             "chunk", "in all", "time");
+  fmt::format_to(out,
+                 "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+                 "", "", names, "", "prompt", "computed", "", "KV", "", "one", "memory", "");
+  fmt::format_to(out,
+                 "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+                 "cell", "variants", names, "samples", "tokens", "tokens", "work", "cache",
+                 "states", "chunk", "in all", "time");
   double flops = 0;
   std::int64_t prompt_tokens = 0, computed_tokens = 0;
   const CellPrice* most = nullptr;
   for (const CellPrice& cell : price.cells) {
-    fmt::print(stream,
-               "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
-               cell.label, cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
-               format_count(cell.computed_tokens), format_flops(cell.flops),
-               format_bytes(cell.memory.cache), format_bytes(cell.memory.states),
-               format_bytes(cell.memory.chunk), format_bytes(cell.memory.total()),
-               format_range(cell.seconds_low, cell.seconds_high));
+    fmt::format_to(out,
+                   "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+                   cell.label, cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
+                   format_count(cell.computed_tokens), format_flops(cell.flops),
+                   format_bytes(cell.memory.cache), format_bytes(cell.memory.states),
+                   format_bytes(cell.memory.chunk), format_bytes(cell.memory.total()),
+                   format_range(cell.seconds_low, cell.seconds_high));
     flops += cell.flops;
     prompt_tokens += cell.prompt_tokens;
     computed_tokens += cell.computed_tokens;
     if (most == nullptr || cell.memory.total() > most->memory.total()) most = &cell;
   }
-  fmt::print(stream, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
-             format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
-  fmt::print(stream, "Time   {}{}\n", format_range(price.seconds_low, price.seconds_high),
-             price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "");
-  fmt::print(stream,
-             "       The first figure holds if every answer is found at once, the second if all of "
-             "the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
-             sweep.generation.max_new_tokens, price.measured);
+  fmt::format_to(out, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
+                 format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
+  fmt::format_to(out, "Time   {}{}\n", format_range(price.seconds_low, price.seconds_high),
+                 price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "");
+  fmt::format_to(
+      out,
+      "       The first figure holds if every answer is found at once, the second if all of "
+      "the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
+      sweep.generation.max_new_tokens, price.measured);
   if (most != nullptr) {
     const MemoryPrice& memory = most->memory;
-    fmt::print(
-        stream,
+    fmt::format_to(
+        out,
         "Memory {} at the peak ({}, {}):\n       weights {}, KV cache {}, states {}, chunk {}, "
         "samples {}, long answers {}, the program itself {}",
         format_bytes(memory.total()), most->label, most->variants, format_bytes(memory.weights),
         format_bytes(memory.cache), format_bytes(memory.states), format_bytes(memory.chunk),
         format_bytes(memory.samples), format_bytes(memory.answers), format_bytes(memory.program));
-    if (price.limit) fmt::print(stream, "; {} may be used", format_bytes(*price.limit));
-    fmt::print(stream, "\n");
+    if (price.limit) fmt::format_to(out, "; {} may be used", format_bytes(*price.limit));
+    fmt::format_to(out, "\n");
   }
-  for (const std::string& warning : price.warnings) fmt::print(stream, "warning: {}\n", warning);
+  for (const std::string& warning : price.warnings) fmt::format_to(out, "warning: {}\n", warning);
+  return text;
 }
 
 }  // namespace niah

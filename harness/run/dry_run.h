@@ -1,8 +1,8 @@
 // What a sweep will cost, said before it runs.
 #pragma once
 
-#include <cstdio>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "harness/config/sweep.h"
@@ -28,6 +28,6 @@ struct SweepPrice {
 SweepPrice price_sweep(const SweepConfig& sweep);
 
 /// A table for people: one line a cell and group of variants, then what it comes to.
-void print_price(const SweepPrice& price, const SweepConfig& sweep, std::FILE* stream);
+std::string describe_price(const SweepPrice& price, const SweepConfig& sweep);
 
 }  // namespace niah

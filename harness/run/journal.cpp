@@ -8,7 +8,10 @@ namespace niah {
 
 Journal::Journal(const std::filesystem::path& path) : file_(path) {
   const reports::JournalEnd end =
-      reports::read_records(path, [&](const reports::Record& record) { remember(record); });
+      reports::read_records(path, [&](const reports::Record& record) {
+        // There may be memory now: what had none is asked again, once a run.
+        if (record.outcome != "oom") remember(record);
+      });
   resumed_ = end.records;
   torn_ = end.torn;
   if (end.torn) file_.truncate(end.valid_bytes);

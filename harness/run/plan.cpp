@@ -13,6 +13,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/memory.h"
+#include "harness/base/progress.h"
+#include "harness/run/pricing.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
@@ -67,12 +70,59 @@ void compare_reasoning(std::vector<std::string>& differences, const std::vector<
       if (name(before) == name(after)) compare(differences, "reasoning set", before, after);
 }
 
-std::string variant_list(const reports::RunInfo& info) {
+std::string variant_list(const reports::RunInfo& info, bool with_fingerprints) {
   std::string list;
   for (const auto& variant : info.variants)
-    list += fmt::format("{}{} {} {}", list.empty() ? "" : ", ", variant.model, variant.name,
-                        variant.fingerprint);
+    list += fmt::format("{}{} {}{}{}", list.empty() ? "" : ", ", variant.model, variant.name,
+                        with_fingerprints ? " " : "", with_fingerprints ? variant.fingerprint : "");
   return list;
+}
+
+/// Whether the weights of its variants have been read yet.
+bool has_fingerprints(const reports::RunInfo& info) {
+  return std::none_of(info.variants.begin(), info.variants.end(),
+                      [](const auto& variant) { return variant.fingerprint.empty(); });
+}
+
+/// What decides the last bits of results; reports::kArithmeticNames.
+std::map<std::string, std::string> describe_arithmetic(const RuntimeConfig& runtime,
+                                                       const Machine& machine) {
+  return {{"device", c10::DeviceTypeName(machine.device.type(), true)},
+          {"dtype", machine.dtype == at::kBFloat16 ? "bf16" : "fp32"},
+          {"prefill_chunk", std::to_string(prefill_chunk(runtime, machine))},
+          {"processor", processor_name()},
+          {"cpu_capability", at::get_cpu_capability()}};
+}
+
+/// Adds `now` to a list "A and B" unless it is in it.
+std::string with_also(const std::string& list, const std::string& now) {
+  constexpr std::string_view kAnd = " and ";
+  for (std::string_view rest = list;;) {
+    const std::size_t end = rest.find(kAnd);
+    if (rest.substr(0, end) == now) return list;
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + kAnd.size());
+  }
+  return list + std::string(kAnd) + now;
+}
+
+/// What may differ within a run, but has to be said: it can change the last bits of results.
+void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
+  for (auto& [name, value] : info.arithmetic) {
+    const auto before = old.arithmetic.find(name);
+    if (before == old.arithmetic.end() || before->second == value) continue;
+    const std::string all = with_also(before->second, value);
+    if (all != before->second)
+      print_warning(
+          fmt::format("this run was begun with {} {}, goes on with {}: the last bits of "
+                      "results may differ",
+                      name, before->second, value));
+    value = all;
+    info.caveats.push_back(fmt::format(
+        "Parts of this run were computed with different {} ({}): the last bits of results may "
+        "differ.",
+        name, all));
+  }
 }
 
 }  // namespace
@@ -86,7 +136,9 @@ Machine prepare_machine(const RuntimeConfig& runtime) {
   machine.device = models::find_device(runtime.device);
   machine.dtype = resolve_dtype(runtime.dtype, machine.device);
   const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  machine.threads = runtime.threads > 0 ? runtime.threads : at::get_num_threads();
+  machine.threads = runtime.threads > 0
+                        ? runtime.threads
+                        : std::min<std::int64_t>(at::get_num_threads(), available_processors());
   at::set_num_threads(static_cast<int>(machine.threads));
   machine.description = fmt::format("{}, {} cores, {} threads, {}", processor_name(), cores,
                                     machine.threads, arithmetic(machine));
@@ -158,8 +210,7 @@ std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep) {
 
 }  // namespace
 
-reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
-                              const Machine& machine) {
+reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   const SweepConfig& sweep = work.sweep();
   reports::RunInfo info;
   info.name = sweep.name;
@@ -169,14 +220,15 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   info.seed = sweep.seed;
   info.tasks = sweep.tasks;
   info.lengths = sweep.lengths;
-  for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
+  for (const ModelConfig& model : sweep.models)
+    for (const VariantConfig& variant : model.variants)
+      info.variants.push_back({"", model.name, variant.name, variant.description});
   info.haystack = work.haystack_id();
   info.reasoning = work.reasoning_ids();
   info.tokenizer =
       fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
   info.machine = machine.description;
   info.caveats = sweep.caveats;
-  for (const std::string& warning : model_warnings(order)) info.caveats.push_back(warning);
   if (sweep.samples.half_width > 0)
     info.caveats.push_back(
         fmt::format("Sampling was adaptive: a cell ends at up to {} samples, as soon as every "
@@ -187,6 +239,20 @@ reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVari
   if (sweep.published) info.published = reports::paper_figures();
   info.started = utc_now();
   info.config_json = sweep_to_json(sweep);
+  info.arithmetic = describe_arithmetic(sweep.runtime, machine);
+  for (const Assignment& cell : work.assignments())
+    info.planned.push_back({cell.cell != nullptr ? "recall" : "reasoning", cell.task(), cell.length,
+                            cell.samples, ends_early(cell, sweep)});
+  return info;
+}
+
+reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
+                              const Machine& machine) {
+  reports::RunInfo info = describe_sweep(work, machine);
+  info.variants.clear();
+  for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
+  const std::vector<std::string> warnings = model_warnings(order);
+  info.caveats.insert(info.caveats.end(), warnings.begin(), warnings.end());
   return info;
 }
 
@@ -203,19 +269,29 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
   compare(differences, "haystack", old.haystack, info.haystack);
   compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
   compare_reasoning(differences, old.reasoning, info.reasoning);
-  compare(differences, "variants", variant_list(old), variant_list(info));
+  const bool known = has_fingerprints(old) && has_fingerprints(info);
+  compare(differences, "variants", variant_list(old, known), variant_list(info, known));
+  for (const reports::ArithmeticDifference& difference : reports::arithmetic_differences(old, info))
+    if (difference.separates())
+      compare(differences, difference.name.c_str(), difference.first, difference.second);
   return differences;
 }
 
-void write_or_check_plan(const std::filesystem::path& folder, reports::RunInfo& info) {
+void check_plan(const std::filesystem::path& folder, const reports::RunInfo& info) {
+  if (!std::filesystem::exists(folder / "plan.json")) return;
+  const std::vector<std::string> differences = run_differences(read_plan(folder), info);
+  if (!differences.empty())
+    throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",
+                                 folder.string(), fmt::join(differences, "; ")));
+}
+
+void write_plan(const std::filesystem::path& folder, reports::RunInfo& info) {
+  check_plan(folder, info);
   const std::filesystem::path path = folder / "plan.json";
   if (std::filesystem::exists(path)) {
-    const auto old = models::parse_json_file(path, "resuming").get<reports::RunInfo>();
-    const std::vector<std::string> differences = run_differences(old, info);
-    if (!differences.empty())
-      throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",
-                                   folder.string(), fmt::join(differences, "; ")));
+    const reports::RunInfo old = read_plan(folder);
     info.started = old.started;
+    keep_arithmetic(old, info);
   }
   write_file(path, nlohmann::json(info).dump(2) + "\n");
 }

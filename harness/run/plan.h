@@ -39,13 +39,20 @@ std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machin
 /// What a user should know of the models before trusting their results: "model variant: …".
 std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants);
 
+/// The run's description before any weights are read: variants have no fingerprints yet.
+reports::RunInfo describe_sweep(const Workload& work, const Machine& machine);
+
 /// The run's description for reports.
 reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
                               const Machine& machine);
 
-/// Writes plan.json, or checks that the one there is of the same run (variants, protocol, haystack,
-/// tokenizer, seed; tasks, lengths and counts may grow). Throws UsageError naming what differs.
-void write_or_check_plan(const std::filesystem::path& folder, reports::RunInfo& info);
+/// Throws UsageError naming what differs when `folder` holds the plan of another run. Tasks, lengths
+/// and counts may grow. Variants without fingerprints are compared by name.
+void check_plan(const std::filesystem::path& folder, const reports::RunInfo& info);
+
+/// Writes plan.json. What stays of the plan that is there goes into `info`: its start, and on which
+/// processors its records were computed. Throws what check_plan throws, and DataError.
+void write_plan(const std::filesystem::path& folder, reports::RunInfo& info);
 
 /// The description of the run in `folder`. Throws DataError.
 reports::RunInfo read_plan(const std::filesystem::path& folder);

@@ -14,6 +14,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
@@ -29,6 +30,7 @@
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "models/selftest.h"
+#include "reports/diagnosis.h"
 #include "reports/statistics.h"
 
 namespace niah {
@@ -110,6 +112,7 @@ class Run {
   const GroupShape& shape_of(const VariantGroup& group) const {
     return shapes_[static_cast<std::size_t>(&group - groups_.data())];
   }
+  void load();
   std::vector<Job> plan_jobs() const;
   void test_models() const;
   Part part_of(const Job& job, const VariantGroup& group) const;
@@ -118,6 +121,8 @@ class Run {
   bool run_job(const Job& job, Progress& progress);
   bool run_part(const Part& part, std::int64_t from, Progress& progress);
   bool is_known(const Job& job, std::int64_t samples) const;
+  bool read_visits(Reading& reading, std::size_t hand, std::optional<Visit> visit,
+                   Progress& progress);
   void read_along(Reading& reading, Progress& progress);
   Shared read_shared(models::Reader& reader, Marks& marks, const Visit& visit,
                      const PromptIds& ids) const;
@@ -147,21 +152,34 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     throw UsageError(
         "--shard: with samples.half_width a cell ends by what all of its samples say, which no "
         "shard knows; give a fixed number of samples");
+  require_own_folder(options_.out, {"plan.json", "journal.jsonl", reports::kDiagnosisPage},
+                     "running a sweep");
   ensure_writable_folder(options_.out);
+  // Loading takes minutes: before it, the folder is this run's, and known to be of the same one.
+  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
+  const bool is_new = !std::filesystem::exists(options_.out / "plan.json");
+  try {
+    check_plan(options_.out, describe_sweep(work_, machine_));
+    load();
+    write_plan(options_.out, info_);
+  } catch (...) {
+    if (is_new && journal_->resumed() == 0) std::filesystem::remove(options_.out / "journal.jsonl");
+    throw;
+  }
+  // Until this run ends nobody may take an earlier one's results for its own.
+  std::filesystem::remove(options_.out / "results.json");
+}
+
+void Run::load() {
   answer_memory_ = require_memory(work_, machine_);
   const std::vector<LoadedVariant> variants = load_all(work_, machine_);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
   // Several that work side by side have one core each.
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_), [] { at::set_num_threads(1); });
-
   info_ = describe_run(work_, variants, machine_);
+  if (options_.shards > 1) info_.shard = {options_.shard, options_.shards};
   for (const std::string& warning : model_warnings(variants)) print_warning(warning);
-  // First, so that whoever writes there now keeps the folder.
-  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
-  write_or_check_plan(options_.out, info_);
-  // Until this run ends nobody may take an earlier one's results for its own.
-  std::filesystem::remove(options_.out / "results.json");
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {
@@ -205,8 +223,7 @@ void Run::test_models() const {
                       "into passes, so nothing was measured:{}",
                       shape.name, failed));
     if (!options_.quiet)
-      fmt::print(stderr, "selftest of {}: one answer in chunks, whole and token by token\n",
-                 shape.name);
+      say("selftest of {}: one answer in chunks, whole and token by token\n", shape.name);
   }
 }
 
@@ -288,12 +305,9 @@ Run::Shared Run::read_shared(models::Reader& reader, Marks& marks, const Visit& 
   return {reader.position() - start, seconds_since(begin)};
 }
 
-/// One thread's part of a reading. A thread for which memory does not suffice beside the others
-/// leaves its samples to them.
-void Run::read_along(Reading& reading, Progress& progress) {
-  const std::size_t hand = reading.schedule->join();
-  std::optional<Visit> visit = reading.schedule->next(hand);
-  if (!visit) return;
+/// Reads what the schedule gives from `visit` on; false when memory did not suffice for some.
+bool Run::read_visits(Reading& reading, std::size_t hand, std::optional<Visit> visit,
+                      Progress& progress) {
   const Part& part = reading.part;
   const auto models = models_of(*part.group);
   const std::string names = names_of(*part.group);
@@ -313,7 +327,19 @@ void Run::read_along(Reading& reading, Progress& progress) {
     }
   });
   branches.finish_all();
-  if (!fits) reading.schedule->give_up(hand);
+  return fits;
+}
+
+/// One thread's part of a reading. A thread for which memory does not suffice beside the others, be
+/// it for a first empty cache, leaves its samples to them.
+void Run::read_along(Reading& reading, Progress& progress) {
+  const std::size_t hand = reading.schedule->join();
+  const std::optional<Visit> visit = reading.schedule->next(hand);
+  if (!visit) return;
+  bool fits = false;
+  const bool has_begun =
+      fits_in_memory([&] { fits = read_visits(reading, hand, visit, progress); });
+  if (!has_begun || !fits) reading.schedule->give_up(hand);
 }
 
 /// Records what did not fit in memory.
@@ -405,8 +431,8 @@ bool Run::run_job(const Job& job, Progress& progress) {
 
 void Run::measure() {
   if (journal_->resumed() > 0)
-    fmt::print(stderr, "continuing: {} records are there already{}\n", journal_->resumed(),
-               journal_->torn() ? ", one torn line was dropped" : "");
+    say("continuing: {} records are there already{}\n", journal_->resumed(),
+        journal_->torn() ? ", one torn line was dropped" : "");
   test_models();
   const std::vector<Job> jobs = plan_jobs();
   double total = 0;
@@ -427,7 +453,7 @@ void Run::measure() {
 
 reports::Report Run::finish() {
   info_.finished = utc_now();
-  write_or_check_plan(options_.out, info_);
+  write_plan(options_.out, info_);
   return reports::write_report(info_, {options_.out / "journal.jsonl"}, options_.out);
 }
 

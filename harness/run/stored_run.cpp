@@ -19,7 +19,9 @@ SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& 
                      const std::string& variant) {
   SweepConfig sweep;
   try {
-    sweep = parse_sweep(info.config_json, (folder / "plan.json").string() + " (config)", "/", {});
+    // Plans of earlier versions may hold paths that count from where the run was started.
+    sweep = parse_sweep(info.config_json, (folder / "plan.json").string() + " (config)",
+                        std::filesystem::current_path(), {});
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{} (a plan of an earlier version? Run it again)", error.what()));
   }
@@ -91,8 +93,7 @@ StoredRun::StoredRun(const std::filesystem::path& folder, const std::string& var
 std::pair<const Assignment*, std::int64_t> StoredRun::find(const SampleId& id) const {
   std::vector<std::string> all;
   for (const Assignment& work : assignments_) {
-    const std::string task =
-        work.cell != nullptr ? work.cell->request().task : work.reasoning->set->name();
+    const std::string task = work.task();
     if (task == id.task && work.length == id.length) {
       for (std::int64_t i = 0; i < work.samples; ++i)
         if ((work.cell != nullptr ? work.cell->index(i) : i) == id.index) return {&work, i};

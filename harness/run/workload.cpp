@@ -30,6 +30,10 @@ void count_anew(reports::Record& record, const PromptFormat& format,
 
 }  // namespace
 
+std::string Assignment::task() const {
+  return cell != nullptr ? cell->request().task : reasoning->set->name();
+}
+
 Workload::Workload(const SweepConfig& sweep)
     : sweep_(sweep),
       tokenizer_(models::open_tokenizer(sweep.tokenizer)),

@@ -28,6 +28,8 @@ struct Assignment {
   const OpenedReasoning* reasoning = nullptr;  ///< null: a cell
   std::int64_t samples = 0;
   std::int64_t length = 0;  ///< nominal tokens; 0: those of a reasoning set, which are short
+  /// "s2", or the reasoning set's name: as records have it.
+  std::string task() const;
 };
 
 /// Opens the tokenizer and makes the cells of a sweep. Throws what those throw.

@@ -4,7 +4,7 @@
 
 #include <istream>
 #include <nlohmann/json.hpp>
-#include <ostream>
+#include <streambuf>
 #include <string>
 
 #include "harness/base/error.h"
@@ -21,6 +21,22 @@ std::string parse_text(const std::string& line) {
   }
 }
 
+/// The next line, without its end, or of a longer one the first `most` + 1 bytes.
+bool read_line(std::istream& in, std::string& line, std::size_t most) {
+  line.clear();
+  std::streambuf& bytes = *in.rdbuf();
+  for (;;) {
+    const int byte = bytes.sbumpc();
+    if (byte == std::char_traits<char>::eof()) {
+      in.setstate(std::ios::eofbit);
+      return !line.empty();
+    }
+    if (byte == '\n') return true;
+    line += static_cast<char>(byte);
+    if (line.size() > most) return true;
+  }
+}
+
 std::string tokenize_line(const std::string& line, const Tokenizer& tokenizer) {
   // ASCII only: U+2028 and the like in the text must not look like line ends to a reader.
   constexpr bool kAscii = true;
@@ -31,18 +47,20 @@ std::string tokenize_line(const std::string& line, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-void tokenize_lines(std::istream& in, std::ostream& out, const Tokenizer& tokenizer) {
-  std::int64_t number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
+void tokenize_lines(std::istream& in, const std::function<void(std::string_view)>& write,
+                    const Tokenizer& tokenizer, std::size_t most_line_bytes) {
+  std::string line;
+  for (std::int64_t number = 1; read_line(in, line, most_line_bytes); ++number) {
     if (line.empty()) continue;
     try {
-      out << tokenize_line(line, tokenizer);
+      if (line.size() > most_line_bytes)
+        throw DataError(fmt::format("it has more than {} bytes", most_line_bytes));
+      write(tokenize_line(line, tokenizer));
     } catch (const DataError& error) {
       throw DataError(fmt::format("tokenizing line {} of the input: {}", number, error.what()));
     }
   }
-  out.flush();
+  if (in.bad()) throw DataError("tokenizing: the input cannot be read");
 }
 
 }  // namespace niah::models

@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "harness/base/memory.h"
 #include "models/reader.h"
 #include "models/registry.h"
-#include "tests/temporary_folder.h"
 
 namespace niah {
 namespace {
@@ -83,36 +81,6 @@ TEST(Pricing, TimeGrowsWithThePosition) {
   EXPECT_DOUBLE_EQ(line.at(50), 2);
   EXPECT_DOUBLE_EQ(line.at(200), 5);
   EXPECT_DOUBLE_EQ((SpeedLine{3, 1, 100}).at(200), 3) << "noise never makes a text cheaper";
-}
-
-/// A pretend /proc and /sys/fs/cgroup.
-class PretendMachine : public testing::Test {
- protected:
-  void write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories((root_.path() / path).parent_path());
-    root_.write(path, text);
-  }
-  std::optional<std::int64_t> available() {
-    return available_memory(root_.path() / "proc", root_.path() / "cgroup");
-  }
-  TemporaryFolder root_;
-};
-
-TEST_F(PretendMachine, TheSmallestOfMachineAndGroupsCounts) {
-  EXPECT_EQ(available(), std::nullopt);
-  write("proc/meminfo", "MemTotal: 2000 kB\nMemAvailable:    1000 kB\n");
-  EXPECT_EQ(available(), 1000 * 1024);
-  write("proc/self/cgroup", "0::/slice/job\n");
-  write("cgroup/slice/job/memory.max", "max\n");
-  write("cgroup/slice/job/memory.current", "5\n");
-  EXPECT_EQ(available(), 1000 * 1024);
-  write("cgroup/slice/memory.max", "10000\n");
-  write("cgroup/slice/memory.current", "4000\n");
-  write("cgroup/slice/memory.stat", "anon 3000\ninactive_file 500\n");
-  EXPECT_EQ(available(), 6500);
-  write("cgroup/memory/memory.limit_in_bytes", "3000\n");
-  write("cgroup/memory/memory.usage_in_bytes", "2000\n");
-  EXPECT_EQ(available(), 1000);
 }
 
 }  // namespace

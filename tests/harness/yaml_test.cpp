@@ -97,7 +97,12 @@ TEST(Yaml, SurvivesAnyBytes) {
       YamlMap map = parse(text);
       map.text("name", "");
       map.lengths("lengths");
-      map.maps("list");
+      for (YamlMap& one : map.maps("list")) one.integer("a", 1);
+      if (auto runtime = map.optional_map("runtime")) {
+        runtime->text("dtype", "");
+        runtime->integer("threads", 1);
+        runtime->finish();
+      }
       map.finish();
       ++accepted;
     } catch (const UsageError&) {

@@ -89,11 +89,48 @@ TEST(Record, WritesHostileTextAndNonFiniteNumbersAsValidJson) {
 TEST(RunInfo, RoundTripsAndToleratesOtherReadersFields) {
   RunInfo info = synthetic_info();
   info.published = {{"HypeNet-9B", "S2@256K", 67.2, 9.4, std::nullopt, "paper"}};
+  info.arithmetic = {{"device", "cpu"}, {"dtype", "fp32"}, {"prefill_chunk", "512"}};
+  info.planned = {{"recall", "s2", 4096, 40, true}, {"reasoning", "gsm8k", 0, 100, false}};
+  info.shard = {2, 3};
+  info.merged_from = {"runs/a"};
   json first = info;
   first["resolved"] = "kept for the runner";
   const json second = first.get<RunInfo>();
   first.erase("resolved");
   EXPECT_EQ(first, second);
+}
+
+TEST(RunInfo, ReadsDescriptionsOfEarlierVersionsThatDoNotSayHowTheyComputed) {
+  json old = synthetic_info();
+  for (const char* field : {"arithmetic", "planned", "shard", "merged_from"}) old.erase(field);
+  EXPECT_TRUE(old.get<RunInfo>().arithmetic.empty());
+  EXPECT_TRUE(old.get<RunInfo>().planned.empty());
+  EXPECT_FALSE(old.get<RunInfo>().shard);
+  old["arithmetic"] = {{"dtype", 16}};
+  EXPECT_THROW((void)old.get<RunInfo>(), DataError);
+  old.erase("arithmetic");
+  old["shard"] = {{"number", 4}, {"of", 3}};
+  EXPECT_THROW((void)old.get<RunInfo>(), DataError);
+}
+
+TEST(RunInfo, NamesWhatWasComputedOtherwise) {
+  RunInfo first = synthetic_info();
+  first.arithmetic = {{"device", "cpu"}, {"dtype", "fp32"}, {"processor", "A"}, {"only", "here"}};
+  RunInfo second = first;
+  EXPECT_TRUE(arithmetic_differences(first, second).empty());
+  second.arithmetic = {{"device", "cpu"}, {"dtype", "bf16"}, {"processor", "B"}};
+  const auto differences = arithmetic_differences(first, second);
+  ASSERT_EQ(differences.size(), 2U) << "a name that one of them does not know is not compared";
+  EXPECT_EQ(differences[0].words(), "dtype (fp32 against bf16)");
+  EXPECT_TRUE(differences[0].separates());
+  EXPECT_EQ(differences[1].words(), "processor (A against B)");
+  EXPECT_FALSE(differences[1].separates()) << "the same numbers, up to the last bits";
+
+  second.arithmetic.clear();
+  EXPECT_TRUE(arithmetic_differences(first, second).empty());
+  second.machine = "64 cores, bf16";
+  ASSERT_EQ(arithmetic_differences(first, second).size(), 1U);
+  EXPECT_EQ(arithmetic_differences(first, second)[0].name, "machine");
 }
 
 TEST(RunInfo, RefusesTwoVariantsWithOneFingerprint) {

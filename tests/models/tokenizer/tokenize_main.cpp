@@ -12,7 +12,9 @@ int main(int argc, char** argv) {
   }
   try {
     std::ios::sync_with_stdio(false);
-    niah::models::tokenize_lines(std::cin, std::cout, *niah::models::open_tokenizer(argv[1]));
+    niah::models::tokenize_lines(
+        std::cin, [](std::string_view text) { std::cout << text; },
+        *niah::models::open_tokenizer(argv[1]));
   } catch (const niah::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return static_cast<int>(error.code());

@@ -146,27 +146,42 @@ TEST(Tokenizer, ThreadsShareOneTokenizer) {
 TEST(TokenizeLines, WritesOneObjectALine) {
   const auto tokenizer = open_tokenizer(data_folder("gpt2"));
   std::istringstream in("\"a\\u2028\"\n\n\"\"\n");
-  std::ostringstream out;
-  tokenize_lines(in, out, *tokenizer);
+  std::string out;
+  tokenize_lines(
+      in, [&](std::string_view text) { out += text; }, *tokenizer);
   const auto ids = tokenizer->encode("a\u2028");
   ASSERT_EQ(ids.size(), 4u);
-  EXPECT_EQ(out.str(), "{\"ids\":[" + std::to_string(ids[0]) + "," + std::to_string(ids[1]) + "," +
-                           std::to_string(ids[2]) + "," + std::to_string(ids[3]) +
-                           "],\"text\":\"a\\u2028\"}\n{\"ids\":[],\"text\":\"\"}\n");
+  EXPECT_EQ(out, "{\"ids\":[" + std::to_string(ids[0]) + "," + std::to_string(ids[1]) + "," +
+                     std::to_string(ids[2]) + "," + std::to_string(ids[3]) +
+                     "],\"text\":\"a\\u2028\"}\n{\"ids\":[],\"text\":\"\"}\n");
 }
 
 TEST(TokenizeLines, NamesTheBadLine) {
   const auto tokenizer = open_tokenizer(data_folder("gpt2"));
   for (const std::string bad : {"plain", "7", "\"\\ud800\"", "\"a"}) {
     std::istringstream in("\"good\"\n" + bad + "\n");
-    std::ostringstream out;
     try {
-      tokenize_lines(in, out, *tokenizer);
+      tokenize_lines(
+          in, [](std::string_view) {}, *tokenizer);
       ADD_FAILURE() << bad;
     } catch (const DataError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("line 2"));
     }
   }
+}
+
+TEST(TokenizeLines, LinesHaveABoundAndTheLastNeedsNoEnd) {
+  const auto tokenizer = open_tokenizer(data_folder("gpt2"));
+  const auto ids_of = [&](const std::string& text) {
+    std::istringstream in(text);
+    std::string out;
+    tokenize_lines(
+        in, [&](std::string_view line) { out += line; }, *tokenizer, 8);
+    return out;
+  };
+  EXPECT_EQ(ids_of("\"aaaaaa\""), ids_of("\"aaaaaa\"\n"));
+  EXPECT_THROW(ids_of("\"aaaaaaa\"\n"), DataError);
+  EXPECT_THROW(ids_of(std::string(1000, 'a')), DataError) << "no line ends at all";
 }
 
 }  // namespace

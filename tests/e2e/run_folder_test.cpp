@@ -1,0 +1,139 @@
+// A run's folder: whose it is, what may be added to it, and that it can be carried elsewhere.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/base/files.h"
+#include "reports/journal.h"
+#include "tests/e2e/program.h"
+#include "tests/temporary_folder.h"
+
+namespace niah::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+class RunFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directory_symlink(NIAH_SOURCE_DIR "/models/zoo", path("zoo"));
+    write_file(
+        path("sweep.yaml"),
+        "name: small\nhaystack: {kind: prose}\ntasks: [s1]\nlengths: [1K]\nsamples: 2\n"
+        "models: [{name: zoo, base: zoo/base, sft: zoo/cot-sft, variants: [base, sft]}]\n"
+        "tokenizer: zoo/tokenizer\nruntime: {dtype: fp32, prefill_chunk: 128, threads: 1}\n");
+  }
+  fs::path path(const std::string& name) const { return temporary_.path() / name; }
+  /// `niah ARGUMENTS`, in the folder where the config is.
+  Outcome here(const std::string& arguments, const std::string& environment = "") const {
+    return niah(arguments, "cd " + temporary_.path().string() + " && " + environment);
+  }
+  std::vector<reports::Record> records() const {
+    std::vector<reports::Record> all;
+    reports::read_records(path("run") / "journal.jsonl",
+                          [&](const reports::Record& record) { all.push_back(record); });
+    return all;
+  }
+  json plan() const { return json::parse(read_file(path("run") / "plan.json", "test")); }
+
+  TemporaryFolder temporary_;
+};
+
+TEST_F(RunFolder, OfARelativeConfigIsLookedAtAndCarriedAnywhere) {
+  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
+  // From another folder: nothing of it counts from where it was started.
+  for (const char* command : {"show", "replay"}) {
+    const Outcome outcome =
+        niah(std::string(command) + " " + path("run").string() + " s1@1K#1", "cd / && ");
+    EXPECT_EQ(outcome.code, 0) << outcome.output;
+  }
+  fs::rename(path("run"), path("elsewhere"));
+  const std::string moved = path("elsewhere").string();
+  EXPECT_EQ(niah("report " + moved, "cd / && ").code, 0);
+  EXPECT_EQ(niah("merge " + moved + " --out " + path("merged").string(), "cd / && ").code, 0);
+  const Outcome same = niah("regress --allow-fewer-samples --detectable 100 --baseline " + moved +
+                                "/results.json --current " + path("merged").string(),
+                            "cd / && ");
+  EXPECT_NE(same.code, 3) << same.output;
+}
+
+TEST_F(RunFolder, ThatHoldsOtherThingsIsNotWrittenTo) {
+  fs::create_directory(path("mine"));
+  write_file(path("mine") / "thesis.txt", "years of work");
+  for (const char* command :
+       {"run sweep.yaml --out mine", "run sweep.yaml --out mine/",
+        "diagnose --pre zoo/base --post zoo/cot-sft --weights-only --out mine"}) {
+    const Outcome outcome = here(command);
+    EXPECT_EQ(outcome.code, 2) << command << "\n" << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("holds other things (thesis.txt)"));
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(path("mine")), {}), 1);
+  EXPECT_EQ(read_file(path("mine") / "thesis.txt", "test"), "years of work");
+}
+
+TEST_F(RunFolder, IsComparedBeforeAnyCheckpointIsRead) {
+  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
+  // What would be read for minutes is not even there.
+  const Outcome seed = here("run sweep.yaml --out run --set seed=9 --set models.0.base=/none");
+  EXPECT_EQ(seed.code, 2);
+  EXPECT_THAT(seed.output, HasSubstr("seed was 0, is now 9"));
+  AppendFile held(path("run") / "journal.jsonl");
+  const Outcome locked = here("run sweep.yaml --out run --set models.0.base=/none");
+  EXPECT_EQ(locked.code, 3);
+  EXPECT_THAT(locked.output, HasSubstr("another process is writing it"));
+}
+
+TEST_F(RunFolder, OfARefusedRunStaysEmpty) {
+  EXPECT_EQ(here("run sweep.yaml --out run --set models.0.base=/none").code, 3);
+  EXPECT_TRUE(fs::is_empty(path("run")));
+}
+
+TEST_F(RunFolder, DoesNotMixWhatIsComputedInAnotherWay) {
+  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
+  const auto before = records().size();
+  const Outcome chunk =
+      here("run sweep.yaml --out run --set samples=3 --set runtime.prefill_chunk=64");
+  EXPECT_EQ(chunk.code, 2) << chunk.output;
+  EXPECT_THAT(chunk.output, HasSubstr("prefill_chunk was 128, is now 64"));
+  EXPECT_EQ(records().size(), before);
+
+  // Another machine of a cluster may go on with it; that is said, there and in the report.
+  const Outcome other =
+      here("run sweep.yaml --out run --set samples=3", "ATEN_CPU_CAPABILITY=default ");
+  EXPECT_EQ(other.code, 0) << other.output;
+  const std::string capability = plan()["arithmetic"]["cpu_capability"];
+  if (capability == "DEFAULT") return;  // a processor that has nothing beyond it
+  EXPECT_THAT(other.output, HasSubstr("the last bits of results may differ"));
+  EXPECT_THAT(capability, HasSubstr(" and "));
+  EXPECT_THAT(read_file(path("run") / "report.html", "test"),
+              HasSubstr("computed with different cpu_capability"));
+  // Back on the first one: said once, kept in the plan.
+  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
+  EXPECT_EQ(plan()["arithmetic"]["cpu_capability"], capability);
+}
+
+TEST_F(RunFolder, AsksAgainWhatHadNoMemory) {
+  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
+  const auto whole = records();
+  std::string journal;
+  for (reports::Record record : whole) {
+    if (record.index == 1) {
+      record.outcome = "oom";
+      record.detail = "out of memory while reading the prompt";
+    }
+    journal += json(record).dump() + "\n";
+  }
+  write_file(path("run") / "journal.jsonl", journal);
+  const Outcome again = here("run sweep.yaml --out run");
+  EXPECT_EQ(again.code, 0) << again.output;
+  EXPECT_EQ(records().size(), whole.size() + 2) << "one more of each variant";
+  const json results = json::parse(read_file(path("run") / "results.json", "test"));
+  for (const json& cell : results["cells"]) EXPECT_EQ(cell["n"], 2) << cell;
+}
+
+}  // namespace
+}  // namespace niah::e2e
