@@ -3,6 +3,8 @@
 # not done twice.
 #   bash docker/bootstrap.sh reproduce [options]   install, build, run the paper's story (niah reproduce)
 #   bash docker/bootstrap.sh test                  install, build, run all tests
+#   bash docker/bootstrap.sh check                 what CI does: fuzz targets, sanitizers, then all tests of a
+#                                                  build whose warnings are errors. NIAH_FUZZ_SECONDS=10 a target
 #   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
 #   bash docker/bootstrap.sh build                 install and build only
 #   bash docker/bootstrap.sh deps                  install only
@@ -13,12 +15,18 @@ readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly torch_version=2.13.0
 readonly deps=$root/.deps
 readonly libtorch=$deps/libtorch-$torch_version
-readonly build=$root/build/release
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 die() { say "$*"; exit 3; }
 
-packages() { grep -vE '^(#|$)' "$root/docker/apt.txt"; }
+job=${1:-}
+
+# What only `check` needs is not asked of anybody else.
+packages() {
+  local lists=("$root/docker/apt.txt")
+  [ "$job" = check ] && lists+=("$root/docker/apt-check.txt")
+  grep -hvE '^(#|$)' "${lists[@]}"
+}
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; return; fi
@@ -71,37 +79,82 @@ install_libtorch() {
   touch "$libtorch/.complete"
 }
 
-# Builds the given targets, or everything.
-build_release() {
+# build PRESET [TARGET...]: configures and builds the targets, or all of the preset's.
+build() {
+  local preset=$1 log=$root/build.log jobs by_memory
+  shift
   export CCACHE_DIR=${CCACHE_DIR:-$root/.ccache}
-  cmake --preset release -S "$root" > "$root/build.log" 2>&1 || { tail -n 20 "$root/build.log" >&2; die "cmake failed; log: $root/build.log"; }
+  cmake --preset "$preset" -S "$root" > "$log" 2>&1 || { tail -n 20 "$log" >&2; die "cmake --preset $preset failed; log: $log"; }
   # Two jobs per core would swap on small machines: a torch translation unit takes about 1.5 GB.
-  local jobs by_memory
   jobs=$(nproc)
   by_memory=$(($(awk '/MemAvailable/ {print $2}' /proc/meminfo) / 2000000))
   [ "$by_memory" -lt "$jobs" ] && jobs=$((by_memory > 0 ? by_memory : 1))
-  cmake --build "$build" --parallel "$jobs" ${1:+--target "$@"} -- --quiet >> "$root/build.log" 2>&1 || { grep -E 'error|FAILED' "$root/build.log" | head -n 20 >&2; die "the build failed; log: $root/build.log"; }
-  rm -f "$root/build.log"
+  cmake --build --preset "$preset" --parallel "$jobs" ${1:+--target "$@"} -- --quiet >> "$log" 2>&1 \
+    || { grep -E 'error|FAILED' "$log" | head -n 20 >&2; die "the build of preset $preset failed; log: $log"; }
+  rm -f "$log"
+}
+
+# Runs a command where addresses are not random: the sanitizers' shadow memory needs its own places, which
+# newer kernels may give away. Where that is forbidden (some containers), as it is.
+at_fixed_addresses() {
+  if setarch -R true 2> /dev/null; then setarch -R "$@"; else "$@"; fi
+}
+
+# Lets one fuzz target look for new inputs for a while; says something only when it finds one.
+fuzz_one() {
+  local target=$1 name seeds work
+  name=$(basename "$target" _fuzz)
+  seeds=$root/tests/fuzz/corpus/$name
+  [ -d "$seeds" ] || die "fuzz target ${name}_fuzz has no seeds in $seeds"
+  work=$(mktemp -d)
+  if ! at_fixed_addresses "$target" -max_total_time="${NIAH_FUZZ_SECONDS:-10}" -timeout=20 -rss_limit_mb=2500 \
+      -artifact_prefix="$root/build/fuzz/$name-" "$work" "$seeds" > "$work.log" 2>&1; then
+    tail -n 40 "$work.log" >&2
+    rm -rf "$work" "$work.log"
+    die "fuzz target ${name}_fuzz found an input; it is in $root/build/fuzz"
+  fi
+  rm -rf "$work" "$work.log"
+}
+
+# Builds a preset and runs its tests under its sanitizer; shows them only when one fails.
+sanitized_tests() {
+  local preset=$1 log=$root/build/$1/ctest.log
+  build "$preset"
+  say "running tests of preset $preset"
+  at_fixed_addresses ctest --preset "$preset" > "$log" 2>&1 || { grep -vE ' Passed | Start ' "$log" | tail -n 200 >&2; die "tests of preset $preset failed; log: $log"; }
+}
+
+check() {
+  build fuzz
+  export -f fuzz_one at_fixed_addresses say die
+  export root
+  say "fuzzing $(ls "$root"/build/fuzz/tests/fuzz/*_fuzz | wc -l) targets for ${NIAH_FUZZ_SECONDS:-10} s each"
+  ls "$root"/build/fuzz/tests/fuzz/*_fuzz | xargs -P "$(nproc)" -I '{}' bash -c 'fuzz_one "$1"' _ '{}'
+  sanitized_tests tsan
+  sanitized_tests asan
+  # Last, so that the last line is the verdict of all tests.
+  build check
+  ctest --preset check "$@"
 }
 
 main() {
-  local job=${1:-}
   [ $# -gt 0 ] && shift
   case $job in
-    deps | build | test | bench | reproduce) ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    deps | build | test | check | bench | reproduce) ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
   cd "$root"
   [ "$(uname -s)" = Linux ] && command -v dpkg-query > /dev/null || die "this script is for Debian 12; elsewhere install the packages of docker/apt.txt by hand and build with cmake --preset release"
   install_packages
   install_libtorch
   [ "$job" = deps ] && return
-  # A reader of the story need not wait for the tests to compile.
-  if [ "$job" = reproduce ]; then build_release niah; else build_release; fi
   case $job in
-    test) ctest --preset release "$@" ;;
-    bench) for b in "$build"/tests/bench/*_bench; do "$b" "$@"; done ;;
-    reproduce) "$build/niah" reproduce "$@" ;;
+    build) build release ;;
+    test) build release && ctest --preset release "$@" ;;
+    check) check "$@" ;;
+    bench) build release && for b in "$root"/build/release/tests/bench/*_bench; do "$b" "$@"; done ;;
+    # A reader of the story need not wait for the tests to compile.
+    reproduce) build release niah && "$root/build/release/niah" reproduce "$@" ;;
   esac
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "tasks/counter_rng.h"
 #include "tasks/filler.h"
 #include "tasks/prompt_parts.h"
@@ -249,8 +250,10 @@ class NiahCell final : public Cell {
   /// Tokens that every sample of a cell of this length needs at least, with one unit of haystack.
   std::int64_t least_tokens(std::int64_t length) const {
     std::int64_t least = 0;
-    for (std::int64_t index = 0; index < request_.samples; ++index)
+    for (std::int64_t index = 0; index < request_.samples; ++index) {
+      stop_if_interrupted();  // a large cell takes seconds
       least = std::max(least, tokens(ask_at(length, index), 1) + kGenerationTokens);
+    }
     return least;
   }
 

@@ -1,7 +1,5 @@
 #include "harness/run/crew.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <exception>
 #include <thread>
@@ -69,7 +67,7 @@ void Crew::help() {
 }
 
 void Crew::work(std::size_t jobs, const std::function<void(std::size_t)>& job) {
-  if (workers_ > 1) at::set_num_threads(1);
+  if (workers_ > 1 && prepare_) prepare_();
   while (true) {
     std::size_t mine = 0;
     {

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "harness/run/shared_schedule.h"
@@ -16,8 +17,10 @@ namespace niah {
 /// their own read along.
 class Crew {
  public:
-  /// With one worker everything happens in the calling thread.
-  explicit Crew(std::int64_t workers) : workers_(workers) {}
+  /// With one worker everything happens in the calling thread. With more, each thread calls
+  /// `prepare` before its first job, the calling one included.
+  explicit Crew(std::int64_t workers, std::function<void()> prepare = {})
+      : workers_(workers), prepare_(std::move(prepare)) {}
   std::int64_t workers() const { return workers_; }
 
   /// Does `job(0)` to `job(jobs - 1)`, in this order but several at once, and returns when all are
@@ -41,6 +44,7 @@ class Crew {
   void fail(std::exception_ptr error);
 
   std::int64_t workers_;
+  std::function<void()> prepare_;
   std::mutex lock_;
   std::condition_variable changed_;
   std::size_t next_ = 0;      ///< job to be taken

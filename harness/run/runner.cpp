@@ -176,7 +176,8 @@ void Run::load() {
   require_distinct(variants);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
-  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_));
+  // Several that work side by side have one core each.
+  crew_ = std::make_unique<Crew>(count_workers(groups_, machine_), [] { at::set_num_threads(1); });
   info_ = describe_run(work_, variants, machine_);
   if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
   for (const std::string& warning : model_warnings(variants, work_)) print_warning(warning);

@@ -1,11 +1,17 @@
 // Runs the built program as a person does.
 #pragma once
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace niah::e2e {
 
@@ -27,5 +33,53 @@ inline Outcome niah(const std::string& arguments, const std::string& environment
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return outcome;
 }
+
+/// `niah ARGUMENTS...` that goes on while the test does something else. Killed at the latest when
+/// this is destroyed.
+class Background {
+ public:
+  explicit Background(std::vector<std::string> arguments) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    const int null = ::open("/dev/null", O_WRONLY);
+    ::dup2(null, STDOUT_FILENO);
+    ::dup2(null, STDERR_FILENO);
+    std::vector<char*> words = {const_cast<char*>("niah")};
+    for (std::string& argument : arguments) words.push_back(argument.data());
+    words.push_back(nullptr);
+    ::execv(NIAH_PROGRAM, words.data());
+    ::_exit(127);
+  }
+  ~Background() { end_with(SIGKILL); }
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  /// Whether `happened` came true before the program ended, and before five minutes were over.
+  template <typename Happened>
+  bool wait_until(const Happened& happened) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+    while (!happened() && is_running() && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return happened();
+  }
+  /// Sends the signal and waits; what wait() says of the program (WIFSIGNALED, WEXITSTATUS).
+  int end_with(int signal) {
+    if (is_running()) {
+      ::kill(pid_, signal);
+      ::waitpid(pid_, &status_, 0);
+      has_ended_ = true;
+    }
+    return status_;
+  }
+
+ private:
+  bool is_running() {
+    if (!has_ended_) has_ended_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;
+    return !has_ended_;
+  }
+
+  pid_t pid_;
+  int status_ = 0;
+  bool has_ended_ = false;
+};
 
 }  // namespace niah::e2e

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/e2e/program.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::e2e {
 namespace {
@@ -41,7 +42,9 @@ TEST(Program, WrongWordsAreNamedWithWhatTheyMayMean) {
 
 TEST(Program, ARepeatedOptionTakesOneValueAtATime) {
   // The config is not taken for a second value of --set, and is not there.
-  const Outcome outcome = niah("run --set samples=3 --set seed=1 no-such.yaml --out /tmp/x");
+  const TemporaryFolder folder;
+  const std::string out = (folder.path() / "run").string();
+  const Outcome outcome = niah("run --set samples=3 --set seed=1 no-such.yaml --out " + out);
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.output, HasSubstr("no-such.yaml"));
 }

@@ -131,6 +131,19 @@ TEST_F(Regress, WrongCommandLinesAreExitTwo) {
 }
 
 TEST_F(Regress, ARunThatGoesOnHasNoOldResults) {
+  const fs::path folder = path("goes-on");
+  fs::copy(path("base"), folder, fs::copy_options::recursive);
+  const auto size = fs::file_size(folder / "journal.jsonl");
+  Background more({"run", path("sweep.yaml").string(), "--set",
+                   "models.0.base=" + kZoo + "/base", "--set", "samples=200", "--out",
+                   folder.string()});
+  ASSERT_TRUE(more.wait_until([&] { return fs::file_size(folder / "journal.jsonl") > size; }));
+  EXPECT_TRUE(WIFSIGNALED(more.end_with(SIGKILL)));
+  EXPECT_FALSE(fs::exists(folder / "results.json")) << "of fewer samples than there are";
+  EXPECT_EQ(regress("base", "goes-on").code, 3);
+}
+
+TEST_F(Regress, AWrongCommandLeavesTheResults) {
   const fs::path folder = path("again");
   fs::copy(path("base"), folder, fs::copy_options::recursive);
   const Outcome stopped =

@@ -1,16 +1,10 @@
 // A sweep from YAML to report: killed, resumed, shared, refused.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
@@ -59,6 +53,13 @@ class Run : public testing::Test {
       EXPECT_TRUE(all.emplace(key, line).second) << "doubled: " << key;
     });
     return all;
+  }
+
+  /// Bytes of a run's journal, of none: 0.
+  std::uintmax_t journal_size(const std::string& run) const {
+    std::error_code none;
+    const auto bytes = fs::file_size(path(run) / "journal.jsonl", none);
+    return none ? 0 : bytes;
   }
 
   TemporaryFolder temporary_;
@@ -439,23 +440,11 @@ TEST_F(Run, KilledAnywhereItResumesToTheSameRecords) {
   const std::string sweep = config(small_sweep());
   ASSERT_EQ(niah("run " + sweep + " --out " + path("whole").string()).code, 0);
   for (int kill = 0; kill < 4; ++kill) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      std::freopen("/dev/null", "w", stderr);
-      ::execl(NIAH_PROGRAM, "niah", "run", sweep.c_str(), "--out", path("killed").c_str(), nullptr);
-      ::_exit(127);
-    }
     // Until a few more records are there, whatever the machine's speed.
-    const auto size = [&] {
-      std::error_code error;
-      const auto bytes = fs::file_size(path("killed") / "journal.jsonl", error);
-      return error ? 0 : bytes;
-    };
-    const auto before = size();
-    for (int i = 0; i < 3000 && size() < before + 4000; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
+    const auto before = journal_size("killed");
+    Background run({"run", sweep, "--out", path("killed").string()});
+    EXPECT_TRUE(run.wait_until([&] { return journal_size("killed") >= before + 3000; }));
+    EXPECT_TRUE(WIFSIGNALED(run.end_with(SIGKILL))) << "it had ended before kill " << kill;
   }
   const Outcome last = niah("run " + sweep + " --out " + path("killed").string());
   ASSERT_EQ(last.code, 0) << last.output;
@@ -468,19 +457,28 @@ TEST_F(Run, KilledAnywhereItResumesToTheSameRecords) {
 
 TEST_F(Run, InterruptSavesAndExits130) {
   const std::string sweep = config(small_sweep());
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::freopen("/dev/null", "w", stderr);
-    ::execl(NIAH_PROGRAM, "niah", "run", sweep.c_str(), "--out", path("run").c_str(), nullptr);
-    ::_exit(127);
+  ASSERT_EQ(niah("run " + sweep + " --out " + path("whole").string()).code, 0);
+  const auto whole = records("whole", false);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string name = "run" + std::to_string(signal);
+    Background run({"run", sweep, "--out", path(name).string()});
+    ASSERT_TRUE(run.wait_until([&] { return journal_size(name) > 0; }));
+    const int status = run.end_with(signal);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 130);
+    // What was asked is there, in whole lines, and is not asked again.
+    const auto journal = read_file(path(name) / "journal.jsonl", "test");
+    EXPECT_TRUE(journal.ends_with('\n'));
+    const auto saved = records(name, false);
+    EXPECT_GT(saved.size(), 0U);
+    EXPECT_LT(saved.size(), whole.size()) << "it had ended before the signal";
+    const Outcome rest = niah("run " + sweep + " --out " + path(name).string());
+    EXPECT_EQ(rest.code, 0) << rest.output;
+    EXPECT_THAT(rest.output,
+                HasSubstr("continuing: " + std::to_string(saved.size()) + " records"));
+    EXPECT_TRUE(read_file(path(name) / "journal.jsonl", "test").starts_with(journal));
+    EXPECT_EQ(records(name, false), whole);
   }
-  for (int i = 0; i < 3000 && !fs::exists(path("run") / "journal.jsonl"); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  ::kill(child, SIGINT);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 130);
 }
 
 TEST_F(Run, AFolderHoldsOneRun) {

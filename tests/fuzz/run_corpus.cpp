@@ -1,22 +1,70 @@
-// Runs a fuzz target over a corpus folder, for compilers without libFuzzer.
+// Runs a fuzz target over a corpus folder, for compilers without libFuzzer: every file, and so many
+// changed copies of each (`run FOLDER [CHANGES]`), the same every time.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
 
 #include "harness/base/files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-int main(int argc, char** argv) {
-  int files = 0;
-  for (int i = 1; i < argc; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) {
-      const std::string bytes = niah::read_file(entry.path(), "reading the corpus");
-      LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-      ++files;
+namespace {
+
+void run(const std::string& bytes) {
+  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
+
+/// A few bytes put in, taken out, changed or repeated.
+std::string changed(std::string bytes, std::mt19937& random) {
+  for (auto edits = 1 + random() % 4; edits > 0; --edits) {
+    const std::size_t at = bytes.empty() ? 0 : random() % bytes.size();
+    switch (bytes.empty() ? 0 : random() % 5) {
+      case 0:
+        bytes.insert(at, 1, "{}[]\",:0\\\n-\0\xFF"[random() % 13]);
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(random());
+        break;
+      case 2:
+        bytes.erase(at, 1 + random() % 16);
+        break;
+      case 3:
+        bytes.insert(at, bytes.substr(random() % bytes.size(), random() % 64));
+        break;
+      default:
+        bytes.insert(at, "99999999999999999999");
+        break;
     }
   }
-  std::printf("%d files\n", files);
-  return files > 0 ? 0 : 1;
+  return bytes;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 2;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(argv[1]))
+    files.push_back(entry.path());
+  const int changes = argc > 2 ? std::atoi(argv[2]) : 0;
+  std::mt19937 random(1);
+  // Where to write each input before it is run: the one that ends the program stays there.
+  const char* keep = std::getenv("NIAH_FUZZ_KEEP");
+  for (const auto& file : files) {
+    const std::string bytes = niah::read_file(file, "reading the corpus");
+    run(bytes);
+    for (int i = 0; i < changes; ++i) {
+      const std::string copy = changed(bytes, random);
+      if (keep != nullptr) std::ofstream(keep, std::ios::binary) << copy;
+      run(copy);
+    }
+  }
+  std::printf("%zu files, %d changed copies of each\n", files.size(), changes);
+  return files.empty() ? 1 : 0;
 }

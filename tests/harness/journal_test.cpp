@@ -8,10 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
-#include "harness/run/probe.h"
-#include "harness/run/runner.h"
 #include "reports/journal.h"
-#include "tests/models/support.h"
+#include "tests/temporary_folder.h"
 
 namespace niah {
 namespace {
@@ -93,11 +91,21 @@ TEST(Journal, WhatCouldNotBeWrittenWholeIsTakenBack) {
 TEST(Journal, RefusesDamageInTheMiddle) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "journal.jsonl";
-  {
-    std::ofstream file(path);
-    file << "{\"kind\":\n";
+  { Journal(path).append(record(0)); }
+  std::ofstream(path, std::ios::app) << "{\"kind\":\n";
+  const auto size = std::filesystem::file_size(path);
+  for (int rows = 0; rows < 2; ++rows) {  // at the end, though whole, and in the middle
+    try {
+      const Journal journal(path);
+      FAIL() << "opened";
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find("line 2"), std::string::npos) << error.what();
+    }
+    if (rows == 0) {
+      EXPECT_EQ(std::filesystem::file_size(path), size) << "a refused file was changed";
+    }
+    std::ofstream(path, std::ios::app) << nlohmann::json(record(1)).dump() << "\n";
   }
-  EXPECT_THROW(Journal{path}, DataError);
 }
 
 TEST(Journal, HasOneWriter) {
@@ -105,21 +113,6 @@ TEST(Journal, HasOneWriter) {
   const auto path = folder.path() / "journal.jsonl";
   const Journal first(path);
   EXPECT_THROW(Journal{path}, DataError);
-}
-
-TEST(KeepOutput, OfALongThoughtIsALineThatJournalsTake) {
-  reports::Record record;
-  keep_output(record, std::string(1U << 20U, 'x'), std::vector<std::int64_t>(100'000, 151'000));
-  EXPECT_LT(nlohmann::json(record).dump().size(), 8192U);
-  keep_output(record, "short", {1, 2, 3});
-  EXPECT_EQ(record.text, "short");
-  EXPECT_EQ(record.ids, (std::vector<std::int64_t>{1, 2, 3}));
-}
-
-TEST(Shard, IsReadAndRefused) {
-  EXPECT_EQ(parse_shard("2/4"), (std::pair<std::int64_t, std::int64_t>{2, 4}));
-  for (const char* bad : {"", "2", "0/4", "5/4", "2/", "/4", "a/b", "1/2/3", "1/9999999999"})
-    EXPECT_THROW(parse_shard(bad), UsageError) << bad;
 }
 
 }  // namespace

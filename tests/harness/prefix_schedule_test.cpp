@@ -57,7 +57,6 @@ TEST(PrefixSchedule, EqualPromptsShareAllButTheTail) {
 }
 
 TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
-  std::mt19937 random(2);
   std::vector<PromptIds> prompts;
   for (int i = 0; i < 40; ++i) {
     PromptIds prompt(4000);

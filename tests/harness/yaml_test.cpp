@@ -151,6 +151,7 @@ TEST(Yaml, SurvivesAnyBytes) {
   const std::string seed =
       "name: x\nlengths: [4K, 8K]\nruntime: {dtype: fp32, threads: 2}\nlist:\n  - a: 1\n";
   std::mt19937 random(1);
+  int accepted = 0, refused = 0;
   for (int i = 0; i < 3000; ++i) {
     std::string text = seed;
     for (int edits = 1 + static_cast<int>(random() % 4); edits > 0; --edits)
@@ -159,11 +160,20 @@ TEST(Yaml, SurvivesAnyBytes) {
       YamlMap map = parse(text);
       map.text("name", "");
       map.lengths("lengths");
-      map.maps("list");
+      for (YamlMap& one : map.maps("list")) one.integer("a", 1);
+      if (auto runtime = map.optional_map("runtime")) {
+        runtime->text("dtype", "");
+        runtime->integer("threads", 1);
+        runtime->finish();
+      }
       map.finish();
+      ++accepted;
     } catch (const UsageError&) {
+      ++refused;
     }
   }
+  EXPECT_GT(refused, 1000);
+  EXPECT_GT(accepted, 0);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "harness/base/files.h"
 #include "reports/report.h"
+#include "tests/machine.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"
 
@@ -86,7 +87,7 @@ class Browser : public testing::Test {
  protected:
   void SetUp() override {
     browser_ = find_browser();
-    if (browser_.empty()) GTEST_SKIP() << "no Chromium on this machine";
+    if (browser_.empty()) NIAH_CANNOT_RUN("no Chromium on this machine");
   }
 
   /// Runs the browser until `done` says of its output that it did what was asked. Headless Chromium

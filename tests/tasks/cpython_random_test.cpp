@@ -73,10 +73,11 @@ std::vector<std::uint32_t> parse_words(std::string_view decimal) {
 }
 
 TEST(CPythonRandom, EqualsTheFullRecording) {
-  const auto golden = test::golden_folder();
-  if (!golden) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
-  for (const auto& row : test::read_jsonl(*golden / "protocol" / "rng_cases.jsonl")) {
+  NIAH_NEEDS_GOLDENS();
+  int seeds = 0;
+  for (const auto& row : test::read_jsonl(*golden_folder() / "protocol" / "rng_cases.jsonl")) {
     if (!row.contains("seed")) continue;
+    ++seeds;
     SCOPED_TRACE(row["seed"].get<std::string>());
     CPythonRandom random(parse_words(row["seed"].get<std::string>()));
     if (row.contains("draws")) {
@@ -102,6 +103,7 @@ TEST(CPythonRandom, EqualsTheFullRecording) {
       EXPECT_EQ(random.below(6171620), index.get<std::uint64_t>());
     }
   }
+  EXPECT_GT(seeds, 3);
 }
 
 }  // namespace

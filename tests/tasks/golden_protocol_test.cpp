@@ -17,10 +17,8 @@ using nlohmann::json;
 class GoldenProtocol : public testing::Test {
  protected:
   void SetUp() override {
-    const auto folder = test::golden_folder();
-    if (!folder)
-      GTEST_SKIP() << "the full recordings are not here; set NIAH_GOLDEN_DIR to their folder";
-    folder_ = *folder;
+    NIAH_NEEDS_GOLDENS();
+    folder_ = *golden_folder();
     tokenizer_ = models::open_tokenizer(folder_ / "tokenizer");
     haystack_ = open_haystack({.kind = HaystackKind::kEssays, .path = folder_ / "protocol/essays"});
   }
@@ -36,6 +34,7 @@ class GoldenProtocol : public testing::Test {
 
   /// Every recorded sample of one cell.
   static void check_samples(const Cell& cell, const std::vector<json>& samples) {
+    ASSERT_FALSE(samples.empty()) << "nothing was recorded of this cell";
     for (const json& row : samples) {
       const Sample sample = cell.sample(row["index"].get<std::int64_t>());
       const std::string where = row["task"].get<std::string>() + "@" +

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::tasks {
 namespace {
@@ -18,18 +18,9 @@ using testing::HasSubstr;
 
 class SampleFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   fs::path write(const std::string& name, const std::string& text) const {
     fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name) << text;
-    return folder_ / name;
+    return temporary_.write(name, text);
   }
   static std::string refusal(const std::vector<SampleFile>& files) {
     try {
@@ -40,7 +31,8 @@ class SampleFiles : public testing::Test {
     return "accepted";
   }
 
-  fs::path folder_;
+  TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
 };
 
 /// Samples of ours, one a word counted as a token.

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tasks/haystack.h"
+#include "tests/machine.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::tasks::test {
@@ -28,13 +27,6 @@ inline std::vector<nlohmann::json> read_jsonl(const std::filesystem::path& path)
 
 inline std::filesystem::path data_file(std::string_view name) {
   return std::filesystem::path(NIAH_TEST_DATA) / "protocol" / name;
-}
-
-/// The folder of the full recordings, where there is one.
-inline std::optional<std::filesystem::path> golden_folder() {
-  const char* folder = std::getenv("NIAH_GOLDEN_DIR");
-  if (!folder) return std::nullopt;
-  return std::filesystem::path(folder);
 }
 
 /// A "tokenizer" whose tokens are the words between ASCII white space; its counts add.

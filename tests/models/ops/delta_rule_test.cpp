@@ -41,10 +41,11 @@ TEST_P(DeltaRuleLength, MatchesTheRecurrence) {
   }
 }
 
-TEST_P(DeltaRuleLength, GoesOnFromAState) {
+class DeltaRuleCut : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(DeltaRuleCut, GoesOnFromAState) {
   const Inputs in = random_inputs(GetParam());
-  const std::int64_t tokens = GetParam(), cut = tokens / 3;
-  if (cut == 0) return;
+  const std::int64_t tokens = GetParam(), cut = (tokens + 1) / 3;
   const auto part = [&](std::int64_t begin, std::int64_t count, const at::Tensor& state) {
     const auto piece = [&](const at::Tensor& x) { return x.narrow(2, begin, count); };
     return gated_delta_rule(piece(in.q), piece(in.k), piece(in.v), piece(in.g), piece(in.beta),
@@ -58,6 +59,8 @@ TEST_P(DeltaRuleLength, GoesOnFromAState) {
 
 INSTANTIATE_TEST_SUITE_P(AroundChunkBoundaries, DeltaRuleLength,
                          testing::Values(1, 2, 3, 63, 64, 65, 127, 128, 129, 130, 320));
+INSTANTIATE_TEST_SUITE_P(AroundChunkBoundaries, DeltaRuleCut,
+                         testing::Values(2, 3, 63, 64, 65, 127, 128, 129, 130, 320));
 
 }  // namespace
 }  // namespace niah::models

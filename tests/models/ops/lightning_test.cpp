@@ -34,9 +34,10 @@ TEST_P(LightningLength, MatchesTheRecurrence) {
   EXPECT_LT(max_diff(fast.state, slow.state), kTolerance);
 }
 
-TEST_P(LightningLength, PrefillIsPrefillOfAllButOnePlusDecode) {
+class LightningCut : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(LightningCut, PrefillIsPrefillOfAllButOnePlusDecode) {
   const std::int64_t tokens = GetParam();
-  if (tokens < 2) return;
   const Inputs in = random_inputs(tokens);
   const auto whole = lightning_attention(in.q, in.k, in.v, in.slopes, 1, {});
   const auto head =
@@ -51,6 +52,8 @@ TEST_P(LightningLength, PrefillIsPrefillOfAllButOnePlusDecode) {
 
 INSTANTIATE_TEST_SUITE_P(AroundChunkBoundaries, LightningLength,
                          testing::Values(1, 2, 3, 63, 64, 65, 127, 128, 129, 130, 200, 320));
+INSTANTIATE_TEST_SUITE_P(AroundChunkBoundaries, LightningCut,
+                         testing::Values(2, 3, 63, 64, 65, 127, 128, 129, 130, 200, 320));
 
 TEST(LightningSlopes, AreAlibisForPowersOfTwo) {
   const at::Tensor slopes = lightning_slopes(16);

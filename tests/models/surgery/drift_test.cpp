@@ -82,8 +82,10 @@ TEST_F(Drift, RoutingIsThatOfTheWholeProduct) {
     const std::int64_t share = softmax.heads / softmax.kv_heads;
     return at::matmul(part(softmax.query[0], head).t(), part(softmax.key[0], head / share));
   };
+  std::int64_t heads = 0;
   for (const RoutingDrift& head : drift.routing) {
     if (head.layer != softmax.index) continue;
+    ++heads;
     const at::Tensor before = routing(old, head.head), after = routing(now, head.head);
     EXPECT_NEAR(head.relative_change, ((after - before).norm() / before.norm()).item<double>(),
                 1e-6);
@@ -101,6 +103,7 @@ TEST_F(Drift, RoutingIsThatOfTheWholeProduct) {
     EXPECT_NEAR(head.query_angle_max, angles.max().item<double>(), 1e-3);
     EXPECT_GT(head.key_angle, 1);
   }
+  EXPECT_EQ(heads, softmax.heads);
 }
 
 TEST_F(Drift, RefusesCheckpointsOfDifferentModels) {

@@ -1,11 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "tests/machine.h"
 #include "tests/models/tokenizer/cases.h"
 
 namespace niah::models {
@@ -38,9 +38,8 @@ TEST(Bpe, VocabAndMergesAreTheSameTokenizer) {
 }
 
 TEST(Bpe, FullQwenGoldens) {
-  const char* goldens = std::getenv("NIAH_GOLDEN_DIR");
-  if (goldens == nullptr) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
-  const auto folder = std::filesystem::path(goldens) / "tokenizer";
+  NIAH_NEEDS_GOLDENS();
+  const auto folder = *golden_folder() / "tokenizer";
   const auto tokenizer = open_tokenizer(folder);
   expect_cases(*tokenizer, read_cases(folder / "cases.jsonl"));
   EXPECT_EQ(tokenizer->vocab_size(), 151669);

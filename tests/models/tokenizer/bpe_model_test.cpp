@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "models/tokenizer/byte_alphabet.h"
+#include "tests/growth.h"
 
 namespace niah::models {
 namespace {
@@ -76,11 +77,16 @@ TEST(BpeModel, MergesByRankWhateverTheLength) {
   }
 }
 
-TEST(BpeModel, VeryLongWordsTakeNoQuadraticTime) {
+TEST(BpeModelLong, LongWordsTakeTimeInProportion) {
   const BpeModel model(random_definition(1, 40), "test");
   std::string word;
   while (word.size() < 1'000'000) word += "abcab";
   EXPECT_GT(encode(model, word).size(), 50'000u);
+  EXPECT_LT(growth_times_four(word.size() / 4,
+                              [&](std::size_t size) {
+                                encode(model, std::string_view(word).substr(0, size));
+                              }),
+            kMostLinearGrowth);
 }
 
 TEST(BpeModel, IgnoreMergesTakesWholeWordsFirst) {

@@ -2,11 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "harness/base/error.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::tasks {
 namespace {
@@ -15,10 +13,8 @@ using testing::HasSubstr;
 
 class ReasoningFile : public testing::Test {
  protected:
-  ~ReasoningFile() override { std::filesystem::remove(path_); }
   std::shared_ptr<const ReasoningSet> open(const std::string& kind, const std::string& content) {
-    std::ofstream(path_) << content;
-    return open_reasoning_set(kind, path_, 1);
+    return open_reasoning_set(kind, folder_.write("problems.jsonl", content), 1);
   }
   std::string error(const std::string& kind, const std::string& content) {
     try {
@@ -28,8 +24,7 @@ class ReasoningFile : public testing::Test {
     }
     return "opened";
   }
-  std::filesystem::path path_ = std::filesystem::temp_directory_path() /
-                                ("niah-reasoning-" + std::to_string(::getpid()) + ".jsonl");
+  TemporaryFolder folder_;
 };
 
 TEST_F(ReasoningFile, Gsm8kAsksAsBaseModelsAreAskedAndReadsTheNumber) {

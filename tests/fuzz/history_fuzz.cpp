@@ -1,0 +1,13 @@
+// libFuzzer target: any bytes as the history file of the nightly gate.
+#include "reports/history.h"
+#include "tests/fuzz/support.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const niah::fuzz::MemoryFile file(niah::fuzz::as_text(data, size));
+  niah::fuzz::expect_result_or_error([&] {
+    const auto nights = niah::reports::read_history(file.path());
+    const std::string page = niah::reports::trend_page(nights, "fuzz");
+    niah::fuzz::require(page.find("<script") == std::string::npos);
+  });
+  return 0;
+}

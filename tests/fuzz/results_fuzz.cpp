@@ -1,0 +1,15 @@
+// libFuzzer target: any bytes as a results.json, which the gate then compares with itself.
+#include "reports/gate.h"
+#include "reports/results_json.h"
+#include "tests/fuzz/support.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  niah::fuzz::expect_result_or_error([&] {
+    const auto results =
+        niah::reports::parse_results(niah::fuzz::as_text(data, size), "fuzz/results.json");
+    const auto verdict = niah::reports::gate(results, results);
+    niah::fuzz::require(verdict.exit_code() != niah::ExitCode::kCheckFailed);
+    (void)niah::reports::gate_markdown(verdict);
+  });
+  return 0;
+}

@@ -1,0 +1,54 @@
+// What fuzz targets share.
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "harness/base/error.h"
+
+namespace niah::fuzz {
+
+inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+/// Ends the program, so that the input is kept, unless `holds`.
+inline void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+/// Calls `use`. The one way out besides the end is an error that a user can read.
+template <typename Use>
+void expect_result_or_error(const Use& use) {
+  try {
+    use();
+  } catch (const Error& error) {
+    require(*error.what() != '\0');
+  }
+}
+
+/// Bytes that can be read as a file, without a disk.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view bytes) : fd_(::memfd_create("niah-fuzz", MFD_CLOEXEC)) {
+    require(fd_ >= 0 && ::write(fd_, bytes.data(), bytes.size()) ==
+                            static_cast<ssize_t>(bytes.size()));
+  }
+  ~MemoryFile() { ::close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  int fd_;
+};
+
+}  // namespace niah::fuzz
