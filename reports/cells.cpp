@@ -7,14 +7,14 @@ namespace niah::reports {
 
 std::int64_t Cell::unmeasured_count() const {
   std::int64_t count = 0;
-  for (const auto& [reason, samples] : unmeasured) count += samples;
+  for (const auto& [reason, times] : unmeasured) count += times;
   return count;
 }
 
 std::int64_t Cell::format_misses() const {
   std::int64_t count = 0;
-  for (const auto& [miss, samples] : misses)
-    if (is_format_miss(miss)) count += samples;
+  for (const auto& [miss, times] : misses)
+    if (is_format_miss(miss)) count += times;
   return count;
 }
 

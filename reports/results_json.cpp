@@ -175,8 +175,8 @@ void refuse_contradictions(const Cell& cell) {
                   cell.task, cell.length, cell.hits, cell.n, hits, n));
 }
 
-Cell to_cell(const json& json) {
-  FieldReader read(json, "a cell");
+Cell to_cell(const json& object) {
+  FieldReader read(object, "a cell");
   Cell cell;
   cell.kind = read.text("kind");
   cell.variant = read.text("variant");

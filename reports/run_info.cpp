@@ -50,11 +50,11 @@ void take_role_from_name(VariantInfo& variant) {
   }
 }
 
-VariantInfo to_variant(const json& json) {
-  FieldReader read(json, "a variant of the run's description");
+VariantInfo to_variant(const json& object) {
+  FieldReader read(object, "a variant of the run's description");
   VariantInfo variant{read.text("fingerprint"), read.text("model"), read.text("name"),
                       read.text("description")};
-  if (!json.contains("role")) {
+  if (!object.contains("role")) {
     take_role_from_name(variant);
     return variant;
   }
@@ -82,8 +82,8 @@ json to_json_planned(const PlannedCell& cell) {
   return out;
 }
 
-PlannedCell to_planned(const json& json) {
-  FieldReader read(json, "a planned cell of the run's description");
+PlannedCell to_planned(const json& object) {
+  FieldReader read(object, "a planned cell of the run's description");
   PlannedCell cell;
   cell.kind = read.text("kind");
   cell.task = read.text("task");
@@ -93,8 +93,8 @@ PlannedCell to_planned(const json& json) {
   return cell;
 }
 
-Shard to_shard(const json& json) {
-  FieldReader read(json, "the shard of the run's description");
+Shard to_shard(const json& object) {
+  FieldReader read(object, "the shard of the run's description");
   Shard shard;
   shard.of = read.integer("of", 1);
   shard.number = read.integer("number", 1, shard.of);
@@ -109,8 +109,8 @@ json to_json_figure(const PublishedFigure& figure) {
   return out;
 }
 
-PublishedFigure to_figure(const json& json) {
-  FieldReader read(json, "a published figure of the run's description");
+PublishedFigure to_figure(const json& object) {
+  FieldReader read(object, "a published figure of the run's description");
   PublishedFigure figure;
   figure.model = read.text("model");
   figure.cell = read.text("cell");

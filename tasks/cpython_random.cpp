@@ -98,7 +98,7 @@ std::vector<std::uint32_t> CPythonRandom::long_bits(int bits) {
 
 std::uint64_t CPythonRandom::below(std::uint64_t n) {
   check(n >= 1, "below() needs a range");
-  const int width = std::bit_width(n);
+  const auto width = static_cast<int>(std::bit_width(n));
   std::uint64_t drawn = bits(width);
   while (drawn >= n) drawn = bits(width);
   return drawn;

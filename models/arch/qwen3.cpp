@@ -74,7 +74,7 @@ void read_layers(ConfigReader& reader, QwenConfig& c) {
 
 /// What a config says of the rotary embedding.
 struct Rope {
-  std::optional<double> theta;
+  double theta = 0;  ///< 0: not said
   std::optional<YarnScaling> yarn;
   double linear_factor = 1;
 
@@ -123,26 +123,27 @@ Rope read_rope_object(ConfigReader& rope, std::int64_t max_positions) {
 }
 
 void read_rope(ConfigReader& reader, const std::string& label, QwenConfig& c) {
-  std::optional<Rope> rope;
+  Rope rope;
+  bool is_given = false;
   for (const char* field : {"rope_scaling", "rope_parameters"}) {
     if (reader.is_null(field)) continue;
     ConfigReader fields(reader.raw(field), label + ": " + field);
     const Rope found = read_rope_object(fields, c.max_positions);
-    if (rope && found != *rope) reader.refuse(field, "it contradicts rope_scaling; remove one");
+    if (is_given && found != rope) reader.refuse(field, "it contradicts rope_scaling; remove one");
     rope = found;
+    is_given = true;
   }
-  if (!rope) rope.emplace();
   if (!reader.is_null("rope_theta")) {
     const double own = reader.number("rope_theta", 0, kMinTheta, kMaxTheta);
-    if (rope->theta && *rope->theta != own)
+    if (rope.theta != 0 && rope.theta != own)
       reader.refuse("rope_theta", fmt::format("{} contradicts the {} beside the rotary scaling; "
                                               "set both, or remove one",
-                                              own, *rope->theta));
-    rope->theta = own;
+                                              own, rope.theta));
+    rope.theta = own;
   }
-  c.theta = rope->theta.value_or(10000);
-  c.yarn = rope->yarn;
-  c.linear_factor = rope->linear_factor;
+  c.theta = rope.theta != 0 ? rope.theta : 10000;
+  c.yarn = rope.yarn;
+  c.linear_factor = rope.linear_factor;
 }
 
 QwenConfig read_config(const nlohmann::json& json, const std::string& label, bool is_qwen3) {
