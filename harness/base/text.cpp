@@ -68,6 +68,22 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+std::string single_line(std::string_view text) {
+  std::string out;
+  for (const char c : valid_utf8(text)) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else if (byte < 0x20 || byte == 0x7F)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
 namespace {
 
 bool begins_code_point(char c) { return (static_cast<std::uint8_t>(c) & 0xC0) != 0x80; }

@@ -13,6 +13,9 @@ namespace niah {
 /// can stand in JSON and HTML.
 std::string valid_utf8(std::string_view text);
 
+/// The text as one line that a terminal can show: valid UTF-8, control characters as \n, \t, \x1b.
+std::string single_line(std::string_view text);
+
 /// Number of code points of well-formed UTF-8.
 std::size_t count_code_points(std::string_view utf8);
 

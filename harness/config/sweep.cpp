@@ -187,8 +187,8 @@ VariantConfig read_restoration(YamlMap& map) {
 }
 
 VariantConfig read_variant(YamlMap map, const fs::path& base) {
-  const int given = (map.has("of") ? 1 : 0) + (map.has("method") ? 1 : 0) +
-                    (map.has("checkpoint") ? 1 : 0);
+  const int given =
+      (map.has("of") ? 1 : 0) + (map.has("method") ? 1 : 0) + (map.has("checkpoint") ? 1 : 0);
   if (given != 1)
     map.refuse("method",
                "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder) "
@@ -222,9 +222,9 @@ void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& varian
     if (variant.role != reports::Role::kRestored) continue;
     for (const std::string& name : {variant.restored_from, variant.fine_tune})
       if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
-        map.refuse("variants", fmt::format("'{}': this model has no variant '{}'{}",
-                                           valid_utf8(variant.name), valid_utf8(name),
-                                           did_you_mean(name, names)));
+        map.refuse("variants",
+                   fmt::format("'{}': this model has no variant '{}'{}", valid_utf8(variant.name),
+                               valid_utf8(name), did_you_mean(name, names)));
     if (variant.restored_from.empty())
       variant.restored_from = name_of(variant, reports::Role::kBase, VariantKind::kBase);
     if (variant.fine_tune.empty())
@@ -592,13 +592,13 @@ std::int64_t SampleCounts::at(std::int64_t length) const {
 std::pair<std::string, std::string> parse_override(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw UsageError(fmt::format("--set '{}': expected key.path=value", valid_utf8(text)));
+    throw UsageError(fmt::format("--set '{}': expected key.path=value", single_line(text)));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 void add_config_override(nlohmann::json& override, const std::string& text) {
   const auto [field, value] = parse_override(text);
-  override[field] = yaml_to_json(parse_yaml_value(value, "--override " + field));
+  override[field] = yaml_to_json(parse_yaml_value(value, "--override " + single_line(field)));
 }
 
 void describe_plainly(ModelConfig& model) {
@@ -616,8 +616,10 @@ std::string restore_text(const models::RestoreOptions& options) {
   return text + parts_text(options, " ");
 }
 
-SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
-                        const Overrides& overrides) {
+namespace {
+
+SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, const fs::path& base,
+                            const Overrides& overrides) {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
     std::set<std::string> edited;
     for (const auto& [path, value] : overrides) edited.insert(apply_override(node, path, value));
@@ -649,6 +651,18 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
   read_report(root, sweep);
   root.finish();
   return sweep;
+}
+
+}  // namespace
+
+SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
+                        const Overrides& overrides) {
+  try {
+    return read_sweep_text(yaml, file, base, overrides);
+  } catch (const UsageError& error) {
+    // Keys and values may hold anything, line ends too.
+    throw UsageError(single_line(error.what()));
+  }
 }
 
 SweepConfig read_sweep(const fs::path& path, const Overrides& overrides) {

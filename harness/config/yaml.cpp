@@ -1,10 +1,12 @@
 #include "harness/config/yaml.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -59,21 +61,66 @@ std::string_view plain_text(std::string_view text, const std::string& file) {
       fmt::format("{}:{}: these bytes are not UTF-8; save the file as UTF-8", file, place));
 }
 
-/// The only document of `text`. Throws UsageError when another one follows, and YAML::Exception.
-YAML::Node only_document(const std::string& text, const std::string& file) {
-  const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-  for (std::size_t i = 1; i < documents.size(); ++i)
-    if (!documents[i].IsNull())
-      throw UsageError(fmt::format("{}:{}:{}: a second document begins here (after ---); a config "
-                                   "is one, put each into a file of its own",
-                                   file, documents[i].Mark().line + 1,
-                                   documents[i].Mark().column + 1));
-  return documents.empty() ? YAML::Node() : documents.front();
-}
-
 std::string place_of(const std::string& file, const YAML::Mark& mark) {
   if (mark.is_null()) return file;
   return fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
+}
+
+/// Where a document begins, and where the first thing in it.
+class DocumentProbe final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    start_ = mark;
+    content_.reset();
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { note(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    note(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    note(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    note(mark);
+  }
+  void OnMapEnd() override {}
+
+  const YAML::Mark& start() const { return start_; }
+  /// Nullopt: the document is empty.
+  const std::optional<YAML::Mark>& content() const { return content_; }
+
+ private:
+  void note(const YAML::Mark& mark) {
+    if (!content_) content_ = mark;
+  }
+
+  YAML::Mark start_;
+  std::optional<YAML::Mark> content_;
+};
+
+/// The only document of `text`. Throws UsageError when anything else follows, and YAML::Exception.
+/// Not by YAML::LoadAll: of a lone comma yaml-cpp makes empty documents without end.
+YAML::Node only_document(const std::string& text, const std::string& file) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentProbe probe;
+  for (int before = -1, index = 0; parser.HandleNextDocument(probe); ++index) {
+    if (probe.start().pos == before)
+      throw UsageError(fmt::format("{}: nothing can begin here", place_of(file, probe.start())));
+    before = probe.start().pos;
+    if (index > 0 && probe.content())
+      throw UsageError(
+          fmt::format("{}: a second document begins here (after ---); a config is "
+                      "one, put each into a file of its own",
+                      place_of(file, *probe.content())));
+  }
+  return YAML::Load(text);
 }
 
 /// Refuses what the same text could mean two things by.
@@ -176,8 +223,7 @@ YamlMap YamlMap::parse(const std::string& text, const std::string& file, const E
     check_tree(root, file);
     return map;
   } catch (const YAML::Exception& error) {
-    throw UsageError(
-        fmt::format("{}: not valid YAML: {}", place_of(file, error.mark), error.msg));
+    throw UsageError(fmt::format("{}: not valid YAML: {}", place_of(file, error.mark), error.msg));
   }
 }
 

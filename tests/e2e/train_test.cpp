@@ -61,7 +61,7 @@ TEST(Train, KilledAndContinuedItGivesWhatOneRunGives) {
   EXPECT_TRUE(fs::exists(twice / "model.safetensors"));
 }
 
-TEST(Train, WhatLibtorchRefusesIsOneLine) {
+TEST(Train, ATokenizerOfAnotherModelIsOneLine) {
   const TemporaryFolder folder;
   const fs::path recipe = folder.path() / "small.yaml";
   write_file(recipe, "name: small\ntokenizer: " + kZoo +
@@ -75,8 +75,7 @@ TEST(Train, WhatLibtorchRefusesIsOneLine) {
       niah("train " + recipe.string() + " --quiet --out " + (folder.path() / "out").string());
   EXPECT_EQ(outcome.code, 3) << outcome.output;
   EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
-  EXPECT_THAT(outcome.output, testing::HasSubstr("running `niah train " + recipe.string()));
-  EXPECT_THAT(outcome.output, testing::HasSubstr("libtorch: index out of range"));
+  EXPECT_THAT(outcome.output, testing::HasSubstr("none of the 64 that the model has"));
 }
 
 }  // namespace

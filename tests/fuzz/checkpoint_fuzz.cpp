@@ -22,9 +22,9 @@ void write_shard(const std::filesystem::path& folder) {
 void read_config(const nlohmann::json& config) {
   using niah::fuzz::expect_result_or_error;
   niah::models::ConfigReader reader(config, "fuzz/config.json");
-  expect_result_or_error([&] { (void)reader.positive("hidden_size", 64); });
-  expect_result_or_error([&] { (void)reader.integer("num_hidden_layers", 2); });
-  expect_result_or_error([&] { (void)reader.number("rope_theta", 1e4); });
+  expect_result_or_error([&] { (void)reader.positive("hidden_size", 64, 1 << 20); });
+  expect_result_or_error([&] { (void)reader.integer("num_hidden_layers", 2, 1, 1 << 10); });
+  expect_result_or_error([&] { (void)reader.number("rope_theta", 1e4, 1, 1e9); });
   expect_result_or_error([&] { (void)reader.boolean("tie_word_embeddings", true); });
   expect_result_or_error([&] { (void)reader.text("hidden_act", "silu"); });
   expect_result_or_error([&] { (void)reader.text_list("mixer_types"); });
@@ -51,7 +51,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         niah::models::parse_json_file(folder.path() / "config.json", "reading the model config");
     if (!config.is_object()) return;
     read_config(config);
-    niah::models::require_same_model("a", config, "b", {{"hidden_size", 64}});
   });
   niah::fuzz::expect_result_or_error([&] {
     const niah::models::Checkpoint checkpoint(folder.path());

@@ -70,6 +70,10 @@ TEST(Text, RepairsUtf8AndEscapes) {
   EXPECT_EQ(did_you_mean("zzzzzz", {"samples", "seed"}), "");
 }
 
+TEST(Text, ASingleLineShowsWhatWouldBreakIt) {
+  EXPECT_EQ(single_line("a\nb\tc\x1b[1m\xFFé"), "a\\nb\\tc\\x1b[1m\xEF\xBF\xBDé");
+}
+
 TEST(Files, WriteFileReplacesWholeAndLeavesNothingBeside) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "a.txt";

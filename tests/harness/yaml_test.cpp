@@ -105,6 +105,13 @@ TEST(Yaml, OneDocumentIsRead) {
       << "nothing is left out";
 }
 
+TEST(Yaml, WhatYamlCppNeverEndsWithEnds) {
+  // Of a comma where nothing can be listed it makes one empty document after the other.
+  for (const char* text : {",", ", 1", "a: 1\n---\n,"})
+    EXPECT_NE(refusal(text, [](YamlMap& map) { map.text("a"); }), "accepted") << text;
+  EXPECT_THROW(parse_yaml_value(", 1", "--set samples"), UsageError);
+}
+
 TEST(Yaml, MergeKeysAreRefusedByTheirName) {
   const std::string text = "base: &b {x: 1}\nmodels:\n  - <<: *b\n    name: m\n";
   EXPECT_THAT(refusal(text, [](YamlMap&) {}),
@@ -119,8 +126,8 @@ TEST(Yaml, DuplicatesAreFoundWhereNothingIsAskedByName) {
 TEST(Yaml, WhatIsNestedOrRepeatedBeyondUseIsOneLine) {
   const auto nothing = [](YamlMap&) {};
   const std::string deep(100'000, '[');
-  for (const std::string& text : {"a: " + deep, "a: " + deep + std::string(100'000, ']'),
-                                  "a: " + std::string(100'000, '{')})
+  for (const std::string& text :
+       {"a: " + deep, "a: " + deep + std::string(100'000, ']'), "a: " + std::string(100'000, '{')})
     EXPECT_THAT(refusal(text, nothing), HasSubstr("c.yaml:")) << text.substr(0, 10);
   std::string steps;
   for (std::size_t i = 0; i < 20'000; ++i) steps += std::string(i % 400, ' ') + "- \n";
@@ -138,11 +145,19 @@ TEST(Yaml, WhatIsNestedOrRepeatedBeyondUseIsOneLine) {
 
 TEST(Yaml, BytesThatAreNoTextAreOneLine) {
   const auto read = [](YamlMap& map) { map.text("a"); };
-  EXPECT_EQ(refusal("\xEF\xBB\xBF" "a: 1\n", read), "accepted") << "a byte order mark";
+  EXPECT_EQ(refusal("\xEF\xBB\xBF"
+                    "a: 1\n",
+                    read),
+            "accepted")
+      << "a byte order mark";
   EXPECT_THAT(refusal(std::string("a: 1\nb: \0 2\n", 12), read),
               HasSubstr("c.yaml:2:4: a NUL byte"));
   EXPECT_THAT(refusal("a: 1\nb: \xFF\n", read), HasSubstr("c.yaml:2:4: these bytes are not UTF-8"));
-  EXPECT_THAT(refusal(std::string("\xFF\xFE" "a\0:\0", 6), read), HasSubstr("c.yaml:1:"));
+  EXPECT_THAT(refusal(std::string("\xFF\xFE"
+                                  "a\0:\0",
+                                  6),
+                      read),
+              HasSubstr("c.yaml:1:"));
   EXPECT_THAT(refusal("a:\n\tb: 1\n", read), HasSubstr("c.yaml:2:"));
   EXPECT_THAT(refusal(std::string(std::size_t{5} << 20, '#'), read), HasSubstr("at most 4.0 MiB"));
 }
