@@ -145,7 +145,7 @@ TEST_F(Merge, RefusesWhatWasComputedInOtherNumbersAndNamesAnotherProcessor) {
   reports::RunInfo other = info_of(2);
   other.arithmetic["dtype"] = "bf16";
   write_run("2", other, {record(1), record(4)});
-  EXPECT_THAT(refusal("123"), HasSubstr("dtype (fp32 against bf16)"));
+  EXPECT_THAT(refusal("123"), HasSubstr("dtype was fp32, is now bf16"));
   other.arithmetic = {{"dtype", "fp32"}, {"processor", "B"}};
   write_run("2", other, {record(1), record(4)});
   const reports::Report report = merge("123");
