@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <system_error>
 
@@ -216,7 +215,7 @@ void require_own_folder(const fs::path& folder, const std::vector<std::string>& 
   if (error) throw DataError(fmt::format("{}: {}: {}", doing, folder.string(), error.message()));
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(".") && name.find(".niah-") != std::string::npos) continue;  // a kill's
+    if (is_temporary_name(name)) continue;
     throw UsageError(fmt::format("{}: {} holds other things ({}{}); choose a new or empty folder",
                                  doing, folder.string(), name,
                                  entry.is_directory(error) ? "/" : ""));

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
+#include "harness/base/descriptor.h"
 #include "harness/base/error.h"
 
 namespace niah {
@@ -14,7 +14,7 @@ namespace {
 
 DataError lost_output() {
   return DataError(fmt::format("writing to standard output: {}",
-                               errno != 0 ? std::strerror(errno) : "the stream is broken"));
+                               errno != 0 ? system_reason() : "the stream is broken"));
 }
 
 }  // namespace

@@ -24,13 +24,16 @@ DataError cannot_write(const fs::path& path, const std::string& why) {
   return DataError(fmt::format("writing {}: {}", path.string(), why));
 }
 
-std::string temporary_prefix(const fs::path& target) {
-  return "." + target.filename().string() + ".niah-tmp";
+constexpr std::string_view kMark = ".niah-";
+
+/// The name of a temporary of `target`, for `use`: ".results.json.niah-tmp".
+std::string temporary_name(const fs::path& target, std::string_view use) {
+  return fmt::format(".{}{}{}", target.filename().string(), kMark, use);
 }
 
 /// Removes temporaries of `target` that no process holds any more: a kill left them.
 void sweep_temporaries(const fs::path& target) {
-  const std::string prefix = temporary_prefix(target);
+  const std::string prefix = temporary_name(target, "tmp");
   std::error_code error;
   std::vector<fs::path> found;
   for (fs::directory_iterator it(target.parent_path(), error), end; !error && it != end;
@@ -55,7 +58,7 @@ Descriptor create_temporary(const fs::path& target, fs::path& temporary) {
   constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {
     temporary = target.parent_path() /
-                fmt::format("{}{}-{}", temporary_prefix(target), ::getpid(), count++);
+                fmt::format("{}{}-{}", temporary_name(target, "tmp"), ::getpid(), count++);
     Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd.is_open() && errno == EEXIST) continue;
     if (!fd.is_open()) return fd;
@@ -96,6 +99,10 @@ void sync_tree(const fs::path& folder, const std::function<void()>& between) {
 }
 
 }  // namespace
+
+bool is_temporary_name(std::string_view name) {
+  return name.starts_with('.') && name.find(kMark) != name.npos;
+}
 
 fs::path normal_path(const fs::path& path) {
   std::error_code error;
@@ -147,7 +154,7 @@ void PendingFile::commit() {
 PendingFolder::PendingFolder(const fs::path& target) : target_(normal_path(target)) {
   require_own_folder(target_, {}, "writing a new folder");
   ensure_writable_folder(target_.parent_path());
-  path_ = target_.parent_path() / ("." + target_.filename().string() + ".niah-partial");
+  path_ = target_.parent_path() / temporary_name(target_, "partial");
   if (::mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST)
     throw cannot_write(target, system_reason());
   lock_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

@@ -57,6 +57,10 @@ class PendingFolder {
   bool is_committed_ = false;
 };
 
+/// Whether a file or folder has a name that only writing under way, or a kill, leaves: the next
+/// writer of the same target removes it.
+bool is_temporary_name(std::string_view name);
+
 /// An absolute path without `.`, `..` and a slash at its end, so that "beside it" has a meaning.
 std::filesystem::path normal_path(const std::filesystem::path& path);
 

@@ -42,13 +42,6 @@ std::string format_range(double low, double high) {
   return from == to ? from : fmt::format("{} to {}", from, to);
 }
 
-std::int64_t longest_length(const Workload& work) {
-  std::int64_t longest = 0;
-  for (const Assignment& assignment : work.assignments())
-    longest = std::max(longest, assignment.length);
-  return longest;
-}
-
 }  // namespace
 
 SweepPrice price_sweep(const SweepConfig& sweep) {
@@ -68,7 +61,7 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   const auto begin = std::chrono::steady_clock::now();
   constexpr std::int64_t kFar = 32768;
   const std::int64_t chunk = prefill_chunk(sweep.runtime, machine);
-  const std::int64_t far = std::clamp(longest_length(work), chunk, kFar);
+  const std::int64_t far = std::clamp(work.longest_length(), chunk, kFar);
   std::vector<GroupShape> shapes;
   std::vector<Speed> speeds;
   for (const VariantGroup& group : groups) {

@@ -15,6 +15,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/pending.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/run/plan.h"
@@ -40,14 +41,6 @@ void refuse_unless_alike(const fs::path& first, const reports::RunInfo& all, con
   if (!differences.empty())
     throw UsageError(fmt::format("merging: {} and {} are not runs of one sweep: {}", first.string(),
                                  run.string(), fmt::join(differences, "; ")));
-  std::vector<std::string> apart;
-  for (const auto& difference : reports::arithmetic_differences(all, info))
-    if (difference.separates()) apart.push_back(difference.words());
-  if (!apart.empty())
-    throw UsageError(
-        fmt::format("merging: {} and {} were not computed alike, so their records do not belong "
-                    "into one run: {}. Run one of them again as the other was",
-                    first.string(), run.string(), fmt::join(apart, ", ")));
 }
 
 /// Takes over what `info` computed with where `all` has another value, and says so once.
@@ -133,18 +126,13 @@ constexpr const char* kJournal = "journal.jsonl";
 /// The journal until it is whole. A folder with nothing else is a merge that a crash cut off.
 constexpr const char* kPart = "journal.jsonl.part";
 
-/// Whether a kill may have left it; the next writer of the same file sweeps it.
-bool is_temporary(const std::string& name) {
-  return name.starts_with(".") && name.find(".niah-") != std::string::npos;
-}
-
 /// Whether files of this name may be in a merged run: a merge writes them, or diagnose adds them.
 bool is_of_merge(const std::string& name) {
   constexpr std::array kNames = {
       kPlan,    kJournal,   kPart,     "results.json",          "report.html",
       "tables", "heatmaps", "lm_eval", reports::kDiagnosisPage, "diagnosis"};
   return std::find(kNames.begin(), kNames.end(), std::string_view(name)) != kNames.end() ||
-         is_temporary(name);
+         is_temporary_name(name);
 }
 
 /// Throws UsageError when `out` holds anything but an earlier merge of the same sweep.
@@ -170,7 +158,7 @@ void refuse_what_is_not_a_merge(const fs::path& out, const reports::RunInfo& inf
     throw DataError(fmt::format("merging: looking into {}: {}", out.string(), error.message()));
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (!is_of_merge(name) || (!has_plan && !is_cut_off && !is_temporary(name)))
+    if (!is_of_merge(name) || (!has_plan && !is_cut_off && !is_temporary_name(name)))
       throw refuse(fmt::format("{}, which no merge has written there", name));
   }
 }

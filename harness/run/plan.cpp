@@ -211,9 +211,7 @@ std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machin
 
 std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
                                         const Workload& work) {
-  std::int64_t longest = 0;
-  for (const Assignment& assignment : work.assignments())
-    longest = std::max(longest, assignment.length);
+  const std::int64_t longest = work.longest_length();
   std::vector<std::string> warnings;
   for (const LoadedVariant& variant : variants) {
     std::vector<std::string> all = variant.model->info().warnings;
@@ -286,14 +284,11 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   return info;
 }
 
-reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
-                              const Machine& machine) {
-  reports::RunInfo info = describe_sweep(work, machine);
+void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
+                     const std::vector<std::string>& warnings) {
   info.variants.clear();
   for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
-  const std::vector<std::string> warnings = model_warnings(order, work);
   info.caveats.insert(info.caveats.end(), warnings.begin(), warnings.end());
-  return info;
 }
 
 reports::RunInfo read_plan(const std::filesystem::path& folder) {
@@ -326,25 +321,25 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
   return differences;
 }
 
-void check_plan(const std::filesystem::path& folder, const reports::RunInfo& info) {
-  if (!std::filesystem::exists(folder / "plan.json")) return;
-  const std::vector<std::string> differences = run_differences(read_plan(folder), info);
+std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
+                                           const reports::RunInfo& info) {
+  if (!std::filesystem::exists(folder / "plan.json")) return std::nullopt;
+  reports::RunInfo old = read_plan(folder);
+  const std::vector<std::string> differences = run_differences(old, info);
   if (!differences.empty())
     throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",
                                  folder.string(), fmt::join(differences, "; ")));
+  return old;
 }
 
 void write_plan(const std::filesystem::path& folder, reports::RunInfo& info) {
-  check_plan(folder, info);
-  const std::filesystem::path path = folder / "plan.json";
-  if (std::filesystem::exists(path)) {
-    const reports::RunInfo old = read_plan(folder);
-    info.started = old.started;
-    keep_arithmetic(old, info);
+  if (const auto old = check_plan(folder, info)) {
+    info.started = old->started;
+    keep_arithmetic(*old, info);
   }
   const nlohmann::json json = info;
   (void)json.get<reports::RunInfo>();  // what no report could read is refused here
-  write_file(path, json.dump(2) + "\n");
+  write_file(folder / "plan.json", json.dump(2) + "\n");
 }
 
 }  // namespace niah

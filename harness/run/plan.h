@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,13 +46,15 @@ std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& varian
 /// The run's description before any weights are read: variants have no fingerprints yet.
 reports::RunInfo describe_sweep(const Workload& work, const Machine& machine);
 
-/// The run's description for reports.
-reports::RunInfo describe_run(const Workload& work, const std::vector<LoadedVariant>& order,
-                              const Machine& machine);
+/// Adds what loading the variants tells: fingerprints, and `warnings` of the models.
+void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
+                     const std::vector<std::string>& warnings);
 
-/// Throws UsageError naming what differs when `folder` holds the plan of another run. Tasks,
-/// lengths and counts may grow. Variants without fingerprints are compared by name.
-void check_plan(const std::filesystem::path& folder, const reports::RunInfo& info);
+/// The plan that is in `folder`; nullopt where there is none. Throws UsageError naming what differs
+/// when it is that of another run. Tasks, lengths and counts may grow. Variants without
+/// fingerprints are compared by name.
+std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
+                                           const reports::RunInfo& info);
 
 /// Writes plan.json. What stays of the plan that is there goes into `info`: its start, and on which
 /// processors its records were computed. Throws what check_plan throws, and DataError.

@@ -159,7 +159,9 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
   const bool is_new = !std::filesystem::exists(options_.out / "plan.json");
   try {
-    check_plan(options_.out, describe_sweep(work_, machine_));
+    info_ = describe_sweep(work_, machine_);
+    if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
+    check_plan(options_.out, info_);
     load();
     write_plan(options_.out, info_);
   } catch (...) {
@@ -178,9 +180,9 @@ void Run::load() {
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));
   // Several that work side by side have one core each.
   crew_ = std::make_unique<Crew>(count_workers(groups_, machine_), [] { at::set_num_threads(1); });
-  info_ = describe_run(work_, variants, machine_);
-  if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
-  for (const std::string& warning : model_warnings(variants, work_)) print_warning(warning);
+  const std::vector<std::string> warnings = model_warnings(variants, work_);
+  describe_loaded(info_, variants, warnings);
+  for (const std::string& warning : warnings) print_warning(warning);
 }
 
 std::vector<Run::Job> Run::plan_jobs() const {

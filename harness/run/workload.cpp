@@ -113,6 +113,12 @@ std::vector<Assignment> Workload::assignments() const {
   return list;
 }
 
+std::int64_t Workload::longest_length() const {
+  std::int64_t longest = 0;
+  for (const auto& cell : cells_) longest = std::max(longest, nominal(*cell));
+  return longest;
+}
+
 std::vector<Question> Workload::questions(const Assignment& assignment,
                                           const Wanted& wanted) const {
   std::vector<Question> questions;

@@ -51,6 +51,9 @@ class Workload {
   /// The reasoning sets, then the cells, short ones first: they show soonest what a run is about.
   std::vector<Assignment> assignments() const;
 
+  /// Nominal tokens of the longest cell; 0 where there are only reasoning sets.
+  std::int64_t longest_length() const;
+
   /// Whether a sample is still to be asked.
   using Wanted = std::function<bool(const std::string& kind, const std::string& task,
                                     std::int64_t length, std::int64_t index)>;

@@ -10,12 +10,12 @@
 #include <atomic>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <exception>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "harness/base/descriptor.h"
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
@@ -34,17 +34,12 @@ namespace fs = std::filesystem;
 class Patch {
  public:
   explicit Patch(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_WRONLY)) {
-    if (fd_ < 0) fail();
+    if (!fd_.is_open()) fail();
   }
-  ~Patch() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Patch(const Patch&) = delete;
-  Patch& operator=(const Patch&) = delete;
 
   void write(std::uint64_t offset, const char* data, std::size_t size) {
     while (size > 0) {
-      const ssize_t count = ::pwrite(fd_, data, size, static_cast<off_t>(offset));
+      const ssize_t count = ::pwrite(fd_.get(), data, size, static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) fail();
       offset += static_cast<std::uint64_t>(count);
@@ -55,10 +50,10 @@ class Patch {
 
  private:
   [[noreturn]] void fail() const {
-    throw DataError(fmt::format("writing {}: {}", path_.string(), std::strerror(errno)));
+    throw DataError(fmt::format("writing {}: {}", path_.string(), system_reason()));
   }
   fs::path path_;
-  int fd_;
+  Descriptor fd_;
 };
 
 constexpr const char* kManifest = "restore.json";
