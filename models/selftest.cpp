@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "harness/base/interrupt.h"
 #include "models/verify.h"
 
 namespace niah::models {
@@ -58,6 +59,7 @@ at::Tensor logits_at(CausalLM& model, const at::Tensor& ids, const Cuts& cuts,
   std::vector<at::Tensor> rows;
   std::int64_t begin = 0;
   for (const std::int64_t end : cuts) {
+    stop_if_interrupted();
     const Pass pass = model.begin({begin}, end - begin);
     at::Tensor hidden = model.embed(ids.narrow(1, begin, end - begin));
     for (std::int64_t i = 0; i < model.num_layers(); ++i)
@@ -79,6 +81,7 @@ at::Tensor layer_output(CausalLM& model, std::int64_t index, const at::Tensor& i
   const std::int64_t from = ids.size(1) - kDecoded;
   std::int64_t begin = 0;
   for (const std::int64_t end : cuts) {
+    stop_if_interrupted();
     const Pass pass = model.begin({begin}, end - begin);
     const std::int64_t wanted = std::clamp<std::int64_t>(end - from, 0, end - begin);
     const at::Tensor out =

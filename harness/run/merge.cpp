@@ -211,23 +211,10 @@ void check_records(const fs::path& part, const reports::RunInfo& info, const fs:
                     out.string(), lost, out.string()));
 }
 
-}  // namespace
-
-reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
-  const reports::RunInfo info = describe_all(runs);
-  refuse_what_is_not_a_merge(out, info);
-  ensure_writable_folder(out);
-  const fs::path part = out / kPart;
-  gather_records(runs, part);
-  try {
-    check_records(part, info, out);  // before anything looks like a run
-  } catch (const Error&) {
-    std::error_code ignored;
-    fs::remove(part, ignored);
-    throw;
-  }
-  // Killed between any two of these, the folder is still a merge that the next one replaces: it has
-  // the unfinished journal, or a plan that says where it comes from.
+/// Makes a run of the gathered journal. Killed between any two steps, the folder is still a merge
+/// that the next one replaces: it has the unfinished journal, or a plan that says where it comes
+/// from.
+void put_in_place(const fs::path& part, const reports::RunInfo& info, const fs::path& out) {
   std::error_code error;
   fs::remove(out / "results.json", error);  // until this ends nobody may take old ones for its own
   write_file(out / kPlan, nlohmann::json(info).dump(2) + "\n");
@@ -235,6 +222,24 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
   if (error)
     throw DataError(
         fmt::format("merging: writing {}: {}", (out / kJournal).string(), error.message()));
+}
+
+}  // namespace
+
+reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
+  const reports::RunInfo info = describe_all(runs);
+  refuse_what_is_not_a_merge(out, info);
+  ensure_writable_folder(out);
+  const fs::path part = out / kPart;
+  try {
+    gather_records(runs, part);
+    check_records(part, info, out);  // before anything looks like a run
+    put_in_place(part, info, out);
+  } catch (const Error&) {
+    std::error_code ignored;
+    fs::remove(part, ignored);
+    throw;
+  }
   return reports::write_report(info, {out / kJournal}, out);
 }
 

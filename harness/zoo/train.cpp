@@ -161,25 +161,38 @@ class WorkFolder {
  public:
   /// `out` has a name. Throws UsageError for a folder that is not a training's, DataError when
   /// another process trains in it or it cannot be written.
-  explicit WorkFolder(const fs::path& out)
-      : folder_(out.parent_path() / (out.filename().string() + ".work")) {
+  explicit WorkFolder(const fs::path& out) : folder_(place_for(out)) {
     require_own_folder(folder_, {kMarker}, "keeping the state of a training");
     ensure_writable_folder(folder_);
     lock_ = std::make_unique<AppendFile>(folder_ / kMarker);
   }
 
+  /// Whether a training to `out` was killed after its result appeared: all but this folder is done.
+  static bool is_all_that_is_left(const fs::path& out) {
+    const fs::path folder = place_for(out);
+    return fs::exists(out) && fs::exists(folder / kMarker) && fs::exists(folder / kFinished);
+  }
+
   fs::path state() const { return folder_ / "state.safetensors"; }
+  /// To be called before the result appears.
+  void set_finished() { write_file(folder_ / kFinished, ""); }
 
   /// Takes away what training wrote, and the folder when nothing else is in it.
   void remove() {
     std::error_code ignored;
     fs::remove(state(), ignored);
+    fs::remove(folder_ / kFinished, ignored);
     fs::remove(folder_ / kMarker, ignored);
     fs::remove(folder_, ignored);
   }
 
  private:
   static constexpr const char* kMarker = ".niah-training";
+  static constexpr const char* kFinished = "finished";
+  static fs::path place_for(const fs::path& out) {
+    return out.parent_path() / (out.filename().string() + ".work");
+  }
+
   fs::path folder_;
   std::unique_ptr<AppendFile> lock_;
 };
@@ -210,8 +223,14 @@ std::optional<double> answer_loss(const models::Batch& batch, const models::Step
 }  // namespace
 
 void train(const Recipe& recipe, const TrainRun& run) {
-  PendingFolder result(run.out);
-  WorkFolder work(normal_path(run.out));
+  const fs::path out = normal_path(run.out);
+  if (WorkFolder::is_all_that_is_left(out)) {
+    WorkFolder(out).remove();
+    say("{}: the checkpoint was whole already, in {}\n", recipe.name, run.out.string());
+    return;
+  }
+  PendingFolder result(out);
+  WorkFolder work(out);
   const fs::path state = work.state();
 
   const Start start = make_start(recipe);
@@ -260,6 +279,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
   }
   rescale_qk(*start.model, recipe.rescale_qk);
   write_checkpoint(recipe, start, probe, result.path());
+  work.set_finished();
   result.commit();
   work.remove();
   progress.clear();
