@@ -265,14 +265,12 @@ void add_journal_warnings(const Results& results, std::vector<std::string>& warn
 void add_missing_warning(const Results& results, std::vector<std::string>& warnings) {
   const std::vector<MissingSamples> missing = missing_samples(results);
   if (missing.empty()) return;
-  std::int64_t samples = 0;
+  const std::int64_t samples = count_missing(missing);
   std::vector<std::string> list;
-  for (const MissingSamples& one : missing) {
-    samples += one.cell.samples - one.found;
+  for (const MissingSamples& one : missing)
     list.push_back(fmt::format("{} {} ({} of {}{})", label(results.run, one.variant),
                                cell_label(one.cell.task, one.cell.length), one.found,
                                one.cell.may_end_early ? "up to " : "", one.cell.samples));
-  }
   const std::optional<Shard>& shard = results.run.shard;
   const std::string why =
       shard && shard->of > 1

@@ -248,9 +248,7 @@ std::vector<std::string> notes_on(const Results& baseline, const Results& curren
                                 baseline.run.program_version, current.run.program_version));
   const std::string arithmetic = arithmetic_note(baseline.run, current.run);
   if (!arithmetic.empty()) notes.push_back(arithmetic);
-  std::int64_t missing = 0;
-  for (const MissingSamples& one : missing_samples(current))
-    missing += one.cell.samples - one.found;
+  const std::int64_t missing = count_missing(missing_samples(current));
   if (missing > 0)
     notes.push_back(fmt::format("{} that this run's plan asks for {} no record.",
                                 counted(missing, "sample"), missing == 1 ? "has" : "have"));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -66,6 +67,13 @@ std::vector<MissingSamples> missing_samples(const Results& results) {
         missing.push_back({planned, variant.fingerprint, found});
     }
   return missing;
+}
+
+std::int64_t count_missing(const std::vector<MissingSamples>& missing) {
+  return std::accumulate(missing.begin(), missing.end(), std::int64_t{0},
+                         [](std::int64_t sum, const MissingSamples& one) {
+                           return sum + one.cell.samples - one.found;
+                         });
 }
 
 std::int64_t count_other_prompts(const Results& results) {

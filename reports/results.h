@@ -67,6 +67,8 @@ struct MissingSamples {
 /// What is missing of the run's plan. A cell that may end early is missing only as a whole; nothing
 /// is known to be missing of a run whose description has no plan.
 std::vector<MissingSamples> missing_samples(const Results& results);
+/// How many samples that is.
+std::int64_t count_missing(const std::vector<MissingSamples>& missing);
 
 /// Samples that some variants were asked with another prompt than the first: their text, tokenizer
 /// or format was not the same, and they are paired with nothing.

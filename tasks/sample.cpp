@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
-#include "tasks/json_integer.h"
+#include "harness/base/json_integer.h"
 
 namespace niah::tasks {
 namespace {

@@ -10,13 +10,13 @@
 #include <utility>
 
 #include "harness/base/error.h"
+#include "harness/base/json_integer.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/numbers.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
-#include "tasks/json_integer.h"
 #include "tasks/protocols.h"
 #include "tasks/task.h"
 #include "tasks/unicode.h"

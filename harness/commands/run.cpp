@@ -42,9 +42,7 @@ ExitCode print_whole_report(const reports::Report& report, const fs::path& out,
                             bool allow_missing) {
   const ExitCode code = print_report(report, out);
   if (allow_missing || report.results.run.shard) return code;
-  std::int64_t missing = 0;
-  for (const reports::MissingSamples& one : reports::missing_samples(report.results))
-    missing += one.cell.samples - one.found;
+  const std::int64_t missing = reports::count_missing(reports::missing_samples(report.results));
   if (missing == 0) return code;
   say("niah: {} samples that the plan asks for have no record; --allow-missing takes the run "
       "as it is\n",

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "harness/base/error.h"
+#include "harness/base/json_integer.h"
 #include "models/ops/projection.h"
 
 namespace niah::models {
@@ -120,9 +121,8 @@ std::vector<std::int64_t> read_eos_ids(ConfigReader& reader, std::int64_t vocab)
   std::vector<std::int64_t> ids;
   for (const nlohmann::json& id : value.is_array() ? value : nlohmann::json::array({value})) {
     if (!id.is_number_integer()) reader.refuse(kField, "a token id or a list of them was expected");
-    const bool fits = id.is_number_unsigned()
-                          ? id.get<std::uint64_t>() < static_cast<std::uint64_t>(vocab)
-                          : id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() < vocab;
+    const bool fits = is_integer_of<std::int64_t>(id) && id.get<std::int64_t>() >= 0 &&
+                      id.get<std::int64_t>() < vocab;
     if (!fits)
       reader.refuse(kField, fmt::format("a token id below vocab_size ({}) was expected, found {}",
                                         vocab, id.dump()));

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "harness/base/error.h"
+#include "harness/base/json_integer.h"
 #include "harness/base/text.h"
 
 namespace niah::models {
@@ -48,10 +49,8 @@ std::int64_t ConfigReader::integer(const std::string& field, std::int64_t fallba
   if (value.is_null()) return fallback;
   if (!value.is_number_integer())
     refuse(field, fmt::format("an integer was expected, found {}", shown(value)));
-  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
-  const bool wraps = value.is_number_unsigned() && value.get<std::uint64_t>() > kLargest;
   const auto number = value.get<std::int64_t>();
-  if (wraps || number < low || number > high)
+  if (!is_integer_of<std::int64_t>(value) || number < low || number > high)
     refuse(field,
            fmt::format("an integer from {} to {} was expected, found {}", low, high, shown(value)));
   return number;

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-namespace niah::tasks {
+namespace niah {
 
 /// Whether a value is an integer that a T can hold. The JSON library's own conversion wraps: it
 /// makes 2^64 - 1 of -1.
@@ -15,4 +15,4 @@ bool is_integer_of(const nlohmann::json& value) {
   return value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
 }
 
-}  // namespace niah::tasks
+}  // namespace niah
