@@ -21,11 +21,11 @@ double processor_seconds(const Work& work) {
 }
 
 /// How many times as long `work(4 * size)` takes as `work(size)`: about 4 where the work is linear,
-/// 16 where it is quadratic. The best of three, since caches and page faults only ever add.
+/// 16 where it is quadratic. The best of seven, since caches and page faults only ever add.
 template <typename Work>
 double growth_times_four(std::size_t size, const Work& work) {
   double small = std::numeric_limits<double>::max(), large = small;
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 7; ++round) {
     small = std::min(small, processor_seconds([&] { work(size); }));
     large = std::min(large, processor_seconds([&] { work(4 * size); }));
   }
