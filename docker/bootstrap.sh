@@ -83,7 +83,6 @@ install_libtorch() {
 build() {
   local preset=$1 log=$root/build.log jobs by_memory
   shift
-  export CCACHE_DIR=${CCACHE_DIR:-$root/.ccache}
   cmake --preset "$preset" -S "$root" > "$log" 2>&1 || { tail -n 20 "$log" >&2; die "cmake --preset $preset failed; log: $log"; }
   # Two jobs per core would swap on small machines: a torch translation unit takes about 1.5 GB.
   jobs=$(nproc)

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <exception>
-#include <new>
 #include <sstream>
 
 #include "harness/base/interrupt.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/commands/commands.h"
+#include "harness/run/memory_guard.h"
 #include "harness/version.h"
 
 namespace niah {
@@ -170,13 +170,13 @@ int guarded_run(int argc, char** argv) {
     return code;
   } catch (const Error& error) {
     return fail(error.code(), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(ExitCode::kNotMeasured, "out of memory");
-  } catch (const c10::Error& error) {
-    return fail_unforeseen(argc, argv,
-                           fmt::format("libtorch: {}", error.what_without_backtrace()));
   } catch (const std::exception& error) {
-    return fail_unforeseen(argc, argv, error.what());
+    if (is_out_of_memory(error)) return fail(ExitCode::kNotMeasured, "out of memory");
+    const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+    return fail_unforeseen(argc, argv,
+                           of_torch == nullptr
+                               ? error.what()
+                               : fmt::format("libtorch: {}", of_torch->what_without_backtrace()));
   }
 }
 

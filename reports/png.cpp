@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <librsvg/rsvg.h>
+#include <sys/mman.h>
 
 #include <cmath>
 #include <memory>
@@ -36,9 +37,24 @@ cairo_status_t append(void* to, const unsigned char* bytes, unsigned int size) {
   return CAIRO_STATUS_SUCCESS;
 }
 
+/// GLib and librsvg end the program where memory runs out (a limit on address space), so there has
+/// to be enough of it before they are asked.
+void require_room(std::size_t pixels) {
+  constexpr std::size_t kForLibraries = std::size_t{96} << 20;  // fonts and their caches, too
+  const std::size_t bytes = kForLibraries + 8 * pixels;
+  void* room = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    throw DataError(fmt::format(
+        "drawing a picture as PNG: out of memory, {} MiB are needed (is there a limit, ulimit -v?)",
+        bytes >> 20));
+  ::munmap(room, bytes);
+}
+
 }  // namespace
 
 std::string png_of_svg(std::string_view svg, double scale) {
+  require_room(0);
   GError* error = nullptr;
   const Owned<RsvgHandle> handle(
       rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(svg.data()), svg.size(), &error));
@@ -48,6 +64,7 @@ std::string png_of_svg(std::string_view svg, double scale) {
     throw DataError("drawing a picture as PNG: it has no size");
 
   const RsvgRectangle viewport{0, 0, std::ceil(width * scale), std::ceil(height * scale)};
+  require_room(static_cast<std::size_t>(viewport.width * viewport.height));
   const Owned<cairo_surface_t> surface(cairo_image_surface_create(
       CAIRO_FORMAT_RGB24, static_cast<int>(viewport.width), static_cast<int>(viewport.height)));
   const Owned<cairo_t> context(cairo_create(surface.get()));

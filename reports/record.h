@@ -122,21 +122,24 @@ struct RunInfo {
   std::string program_version;
   std::string protocol;
   std::uint64_t seed = 0;
-  std::vector<std::string> tasks;      ///< in the order to show
-  std::vector<std::int64_t> lengths;   ///< ascending
-  std::vector<VariantInfo> variants;   ///< in the order to show; the first is the reference
-  std::string haystack;                ///< name and hash
-  std::string tokenizer;               ///< name and hash
+  std::vector<std::string> tasks;     ///< in the order to show
+  std::vector<std::int64_t> lengths;  ///< ascending
+  std::vector<VariantInfo> variants;  ///< in the order to show; the first is the reference
+  std::string haystack;               ///< name and hash
+  std::string tokenizer;              ///< name and hash
+  /// Of the tokenizer's files, and of what decides its ids: the same tokenizer saved again has
+  /// other bytes. Empty in descriptions of earlier versions.
+  std::string tokenizer_sha256, tokenizer_tables_sha256;
   std::vector<std::string> reasoning;  ///< name and hash of each reasoning set
   std::string machine;                 ///< processor, cores, dtype, threads
   /// What decides the last bits of every result, by name: kArithmeticNames. Empty in descriptions
   /// of earlier versions, as is a name that they did not know.
   std::map<std::string, std::string> arithmetic;
-  std::vector<PlannedCell> planned;    ///< empty in descriptions of earlier versions
-  std::optional<Shard> shard;          ///< nullopt: the whole sweep, or not known
+  std::vector<PlannedCell> planned;  ///< empty in descriptions of earlier versions
+  std::optional<Shard> shard;        ///< nullopt: the whole sweep, or not known
   /// The run folders that these records were put together from; empty for what was run here.
   std::vector<std::string> merged_from;
-  std::vector<std::string> caveats;    ///< said at the top of the report, in full
+  std::vector<std::string> caveats;  ///< said at the top of the report, in full
   std::vector<PublishedFigure> published;
   std::vector<GradientCurve> gradients;  ///< of its fine-tunes, where known
   std::string started, finished;         ///< ISO 8601 UTC; not part of any comparison
@@ -146,6 +149,12 @@ struct RunInfo {
 /// Names in RunInfo::arithmetic, in the order to show. Other names are kept and compared as well.
 inline constexpr std::array<std::string_view, 5> kArithmeticNames = {
     "device", "dtype", "prefill_chunk", "processor", "cpu_capability"};
+
+/// Whether both runs' tokenizers make the same ids.
+bool is_same_tokenizer(const RunInfo& first, const RunInfo& second);
+
+/// `list`, "A and B", with the members of `more` that it does not have.
+std::string with_also(const std::string& list, const std::string& more);
 
 /// One name of RunInfo::arithmetic that two runs do not have in common.
 struct ArithmeticDifference {

@@ -74,10 +74,8 @@ VariantInfo to_variant(const json& object) {
 }
 
 json to_json_planned(const PlannedCell& cell) {
-  json out = {{"kind", cell.kind},
-              {"task", cell.task},
-              {"length", cell.length},
-              {"samples", cell.samples}};
+  json out = {
+      {"kind", cell.kind}, {"task", cell.task}, {"length", cell.length}, {"samples", cell.samples}};
   if (cell.may_end_early) out["may_end_early"] = true;
   return out;
 }
@@ -178,7 +176,7 @@ bool ArithmeticDifference::separates() const {
 }
 
 std::string ArithmeticDifference::words() const {
-  const std::string label = name == "cpu_capability" ? "CPU capability"
+  const std::string label = name == "cpu_capability"  ? "CPU capability"
                             : name == "prefill_chunk" ? "prefill chunk"
                                                       : name;
   return fmt::format("{} ({} against {})", label, first, second);
@@ -205,6 +203,37 @@ std::vector<ArithmeticDifference> arithmetic_differences(const RunInfo& first,
   return differences;
 }
 
+bool is_same_tokenizer(const RunInfo& first, const RunInfo& second) {
+  return first.tokenizer == second.tokenizer ||
+         (!first.tokenizer_tables_sha256.empty() &&
+          first.tokenizer_tables_sha256 == second.tokenizer_tables_sha256);
+}
+
+namespace {
+
+constexpr std::string_view kAnd = " and ";
+
+/// The members of "A and B".
+std::vector<std::string_view> members(std::string_view list) {
+  std::vector<std::string_view> all;
+  for (std::size_t end; (end = list.find(kAnd)) != list.npos; list.remove_prefix(end + kAnd.size()))
+    all.push_back(list.substr(0, end));
+  all.push_back(list);
+  return all;
+}
+
+}  // namespace
+
+std::string with_also(const std::string& list, const std::string& more) {
+  std::string all = list;
+  for (const std::string_view one : members(more)) {
+    const auto known = members(all);
+    if (std::find(known.begin(), known.end(), one) != known.end()) continue;
+    all.append(kAnd).append(one);
+  }
+  return all;
+}
+
 void to_json(json& json, const RunInfo& info) {
   json = {{"name", info.name},
           {"title", info.title},
@@ -224,6 +253,10 @@ void to_json(json& json, const RunInfo& info) {
           {"config_json", info.config_json},
           {"variants", json::array()},
           {"published", json::array()}};
+  if (!info.tokenizer_tables_sha256.empty()) {
+    json["tokenizer_sha256"] = info.tokenizer_sha256;
+    json["tokenizer_tables_sha256"] = info.tokenizer_tables_sha256;
+  }
   for (const PlannedCell& cell : info.planned) json["planned"].push_back(to_json_planned(cell));
   if (info.shard) json["shard"] = {{"number", info.shard->number}, {"of", info.shard->of}};
   if (!info.merged_from.empty()) json["merged_from"] = info.merged_from;
@@ -247,6 +280,9 @@ void from_json(const json& json, RunInfo& info) {
   std::sort(info.lengths.begin(), info.lengths.end());
   info.haystack = read.text("haystack");
   info.tokenizer = read.text("tokenizer");
+  const bool knows_tables = json.contains("tokenizer_tables_sha256");
+  info.tokenizer_sha256 = knows_tables ? read.text("tokenizer_sha256") : "";
+  info.tokenizer_tables_sha256 = knows_tables ? read.text("tokenizer_tables_sha256") : "";
   info.reasoning =
       json.contains("reasoning") ? read.texts("reasoning") : std::vector<std::string>();
   info.machine = read.text("machine");

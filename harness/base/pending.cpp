@@ -161,7 +161,12 @@ PendingFolder::PendingFolder(const fs::path& target) : target_(normal_path(targe
   if (!lock_.is_open()) throw cannot_write(target, system_reason());
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw cannot_write(target, "another process is writing it");
-  for (const auto& left : fs::directory_iterator(path_)) fs::remove_all(left.path());
+  try {
+    for (const auto& left : fs::directory_iterator(path_)) fs::remove_all(left.path());
+  } catch (const fs::filesystem_error& error) {
+    throw cannot_write(target, "what an earlier one left in " + path_.string() +
+                                   " cannot be removed: " + error.code().message());
+  }
 }
 
 PendingFolder::~PendingFolder() {

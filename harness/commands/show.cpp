@@ -153,7 +153,10 @@ ExitCode run_replay(const ShowArguments& arguments) {
   const auto records = run.records(id);
   const std::int64_t chunk = prefill_chunk(run.work().sweep().runtime, machine);
   bool same = true;
-  for (const LoadedVariant& variant : load_all(run.work(), machine))
+  const reports::RunInfo& info = run.info();
+  const bool is_known = info.tokenizer_tables_sha256 == run.work().tokenizer().tables_sha256();
+  for (const LoadedVariant& variant :
+       load_all(run.work(), machine, is_known ? info.tokenizer_sha256 : ""))
     same = replay(run, variant, stored.question, records, chunk, arguments.top) && same;
   return same ? ExitCode::kOk : ExitCode::kCheckFailed;
 }

@@ -48,12 +48,13 @@ void add_arithmetic(reports::RunInfo& all, const reports::RunInfo& info) {
   for (const auto& difference : reports::arithmetic_differences(all, info)) {
     std::string& known =
         difference.name == "machine" ? all.machine : all.arithmetic[difference.name];
-    if (known.find(difference.second) != std::string::npos) continue;
+    const std::string both = reports::with_also(known, difference.second);
+    if (both == known) continue;
     all.caveats.push_back(fmt::format(
         "Its parts were not computed alike: {}. The last bits of log-probabilities, and rarely an "
         "answer, depend on that.",
         difference.words()));
-    known += "; " + difference.second;
+    known = both;
   }
   for (const auto& [name, value] : info.arithmetic) all.arithmetic.try_emplace(name, value);
 }

@@ -97,24 +97,12 @@ std::map<std::string, std::string> describe_arithmetic(const RuntimeConfig& runt
           {"cpu_capability", at::get_cpu_capability()}};
 }
 
-/// Adds `now` to a list "A and B" unless it is in it.
-std::string with_also(const std::string& list, const std::string& now) {
-  constexpr std::string_view kAnd = " and ";
-  for (std::string_view rest = list;;) {
-    const std::size_t end = rest.find(kAnd);
-    if (rest.substr(0, end) == now) return list;
-    if (end == std::string_view::npos) break;
-    rest.remove_prefix(end + kAnd.size());
-  }
-  return list + std::string(kAnd) + now;
-}
-
 /// What may differ within a run, but has to be said: it can change the last bits of results.
 void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
   for (auto& [name, value] : info.arithmetic) {
     const auto before = old.arithmetic.find(name);
     if (before == old.arithmetic.end() || before->second == value) continue;
-    const std::string all = with_also(before->second, value);
+    const std::string all = reports::with_also(before->second, value);
     if (all != before->second)
       print_warning(
           fmt::format("this run was begun with {} {}, goes on with {}: the last bits of "
@@ -182,12 +170,13 @@ void require_vocabularies(const Workload& work) {
 
 }  // namespace
 
-std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine) {
+std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine,
+                                    const std::string& tokenizer_sha256) {
   require_vocabularies(work);
   const GenerationConfig& generation = work.sweep().generation;
   const std::string format = work.format().description();
   const FingerprintBasis basis{
-      work.tokenizer().sha256(), arithmetic(machine),
+      tokenizer_sha256.empty() ? work.tokenizer().sha256() : tokenizer_sha256, arithmetic(machine),
       fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
                   generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format)};
   std::vector<LoadedVariant> variants;
@@ -267,6 +256,8 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   info.reasoning = work.reasoning_ids();
   info.tokenizer =
       fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
+  info.tokenizer_sha256 = work.tokenizer().sha256();
+  info.tokenizer_tables_sha256 = work.tokenizer().tables_sha256();
   info.machine = machine.description;
   info.planned = planned_cells(work);
   info.caveats = sweep.caveats;
@@ -311,7 +302,8 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
   compare(differences, "protocol", old.protocol, info.protocol);
   compare(differences, "seed", std::to_string(old.seed), std::to_string(info.seed));
   compare(differences, "haystack", old.haystack, info.haystack);
-  compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
+  if (!reports::is_same_tokenizer(old, info))
+    compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
   compare_reasoning(differences, old.reasoning, info.reasoning);
   const bool known = has_fingerprints(old) && has_fingerprints(info);
   compare(differences, "variants", variant_list(old, known), variant_list(info, known));
@@ -330,6 +322,12 @@ std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
     throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",
                                  folder.string(), fmt::join(differences, "; ")));
   return old;
+}
+
+void keep_tokenizer(const reports::RunInfo& begun, reports::RunInfo& info) {
+  if (begun.tokenizer_sha256.empty()) return;
+  info.tokenizer = begun.tokenizer;
+  info.tokenizer_sha256 = begun.tokenizer_sha256;
 }
 
 void write_plan(const std::filesystem::path& folder, reports::RunInfo& info) {

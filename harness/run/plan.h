@@ -29,9 +29,11 @@ Machine prepare_machine(const RuntimeConfig& runtime);
 /// Tokens of one prefill pass.
 std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine);
 
-/// Loads every variant of the sweep, in its order. Throws what load_variants throws, and before
-/// anything is loaded what require_vocabulary throws.
-std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine);
+/// Loads every variant of the sweep, in its order. Fingerprints name the tokenizer's files by their
+/// hash: by `tokenizer_sha256` where a run was begun with the same tokenizer in other bytes. Throws
+/// what load_variants throws, and before anything is loaded what require_vocabulary throws.
+std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine,
+                                    const std::string& tokenizer_sha256 = "");
 
 /// How many cells are read at once. A small model's layers are too little work to share between
 /// threads: there several threads read different cells instead, each on its own.
@@ -55,6 +57,10 @@ void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& o
 /// fingerprints are compared by name.
 std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
                                            const reports::RunInfo& info);
+
+/// A run that was begun with the same tokenizer in other bytes goes on by the bytes' first hash:
+/// its records stand under it. Nothing where `begun` is of an earlier version.
+void keep_tokenizer(const reports::RunInfo& begun, reports::RunInfo& info);
 
 /// Writes plan.json. What stays of the plan that is there goes into `info`: its start, and on which
 /// processors its records were computed. Throws what check_plan throws, and DataError.

@@ -161,7 +161,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   try {
     info_ = describe_sweep(work_, machine_);
     if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
-    check_plan(options_.out, info_);
+    if (const auto begun = check_plan(options_.out, info_)) keep_tokenizer(*begun, info_);
     load();
     write_plan(options_.out, info_);
   } catch (...) {
@@ -174,7 +174,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
 
 void Run::load() {
   answer_memory_ = require_memory(work_, machine_);
-  const std::vector<LoadedVariant> variants = load_all(work_, machine_);
+  const std::vector<LoadedVariant> variants = load_all(work_, machine_, info_.tokenizer_sha256);
   require_distinct(variants);
   groups_ = group_variants(variants);
   for (const VariantGroup& group : groups_) shapes_.push_back(group_shape(group, machine_.dtype));

@@ -75,6 +75,35 @@ TEST_F(RunFolder, ThatHoldsOtherThingsIsNotWrittenTo) {
   EXPECT_EQ(read_file(path("mine") / "thesis.txt", "test"), "years of work");
 }
 
+TEST_F(RunFolder, GoesOnWithItsTokenizerSavedAgain) {
+  fs::create_directory(path("tokenizer"));
+  for (const auto& entry : fs::directory_iterator(NIAH_SOURCE_DIR "/models/zoo/tokenizer"))
+    fs::copy(entry.path(), path("tokenizer"));
+  const std::string run = "run sweep.yaml --out run --set tokenizer=tokenizer";
+  ASSERT_EQ(here(run).code, 0);
+  const fs::path file = path("tokenizer") / "tokenizer_config.json";
+  json tokenizer = json::parse(read_file(file, "test"));
+  fs::copy(path("run"), path("before"), fs::copy_options::recursive);
+
+  write_file(file, tokenizer.dump(4));  // other bytes, the same ids
+  const Outcome more = here(run + " --set samples=3");
+  EXPECT_EQ(more.code, 0) << more.output;
+  EXPECT_EQ(records().size(), 6) << "the first four stay";
+  EXPECT_EQ(here("replay run s1@1K#0").code, 0);
+  const std::string compared = "regress --detectable 100 --current again --baseline before";
+  ASSERT_EQ(here("run sweep.yaml --out again --set tokenizer=tokenizer").code, 0);
+  EXPECT_THAT(here(compared).output, Not(HasSubstr("tokenizer differs")));
+
+  tokenizer["add_bos_token"] = false;  // other ids
+  write_file(file, tokenizer.dump());
+  const Outcome other = here(run + " --set samples=4");
+  EXPECT_EQ(other.code, 2) << other.output;
+  EXPECT_THAT(other.output, HasSubstr("tokenizer was "));
+  fs::remove_all(path("again"));
+  ASSERT_EQ(here("run sweep.yaml --out again --set tokenizer=tokenizer").code, 0);
+  EXPECT_EQ(here(compared).code, 3);
+}
+
 TEST_F(RunFolder, IsComparedBeforeAnyCheckpointIsRead) {
   ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
   // What would be read for minutes is not even there.

@@ -150,7 +150,7 @@ TEST_F(Merge, RefusesWhatWasComputedInOtherNumbersAndNamesAnotherProcessor) {
   write_run("2", other, {record(1), record(4)});
   const reports::Report report = merge("123");
   EXPECT_THAT(report.results.run.caveats.at(0), HasSubstr("processor (A against B)"));
-  EXPECT_EQ(report.results.run.arithmetic.at("processor"), "A; B");
+  EXPECT_EQ(report.results.run.arithmetic.at("processor"), "A and B");
 }
 
 TEST_F(Merge, ContradictingRunsLeaveNothingThatLooksLikeARun) {

@@ -1,12 +1,19 @@
 // Palette, tables, heatmaps: what is drawn from numbers.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
+
+#include "harness/base/error.h"
 #include "reports/format.h"
 #include "reports/heatmap.h"
 #include "reports/line_chart.h"
 #include "reports/markup.h"
 #include "reports/palette.h"
+#include "reports/png.h"
 #include "reports/table.h"
 #include "tests/reports/synthetic_run.h"
 
@@ -157,6 +164,29 @@ TEST(Heatmap, DifferencesAreOfPairedSamples) {
   EXPECT_EQ(map.cells[0][0].n, 3);
   EXPECT_DOUBLE_EQ(*map.cells[0][0].value, -1.0 / 3);
   EXPECT_FALSE(map.cells[1][0].value);
+}
+
+/// Ends the process with 0 when a picture is refused in words where memory runs out.
+[[noreturn]] void draw_with_room_of(std::uint64_t bytes) {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t limit = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) + bytes;
+  const rlimit tight{limit, limit};
+  ::setrlimit(RLIMIT_AS, &tight);
+  try {
+    png_of_svg(R"(<svg xmlns="http://www.w3.org/2000/svg" width="900" height="900">
+                  <text x="9" y="99">recall</text></svg>)",
+               2);
+  } catch (const DataError& error) {
+    std::fputs(error.what(), stderr);
+    std::_Exit(0);
+  }
+  std::_Exit(1);
+}
+
+TEST(PngDeathTest, WithoutMemoryIsRefusedInWords) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(draw_with_room_of(4 << 20), testing::ExitedWithCode(0), "out of memory");
 }
 
 TEST(LineChart, AGapInterruptsTheLine) {
