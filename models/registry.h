@@ -40,8 +40,8 @@ std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::Sc
                                      const nlohmann::json& override = nullptr,
                                      at::Device device = at::kCPU);
 
-/// Drops lm_head.weight where the config ties it to the embedding and both are equal; throws
-/// DataError where they contradict each other.
-void resolve_tied_head(const nlohmann::json& config, const std::string& label, WeightMap& weights);
+/// Drops the output projection of a model whose embedding serves as one, where both are equal;
+/// throws DataError where they differ.
+void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights);
 
 }  // namespace niah::models
