@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -19,11 +18,8 @@
 namespace niah::models {
 namespace {
 
-using Maker = std::function<std::shared_ptr<CausalLM>(const nlohmann::json&, const std::string&,
-                                                      TensorSource&)>;
-
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> table = {
+std::map<std::string, MakeArchitecture>& makers() {
+  static std::map<std::string, MakeArchitecture> table = {
       {"hypenet", make_hypenet},
       {"jet_nemotron", make_jet_nemotron},
       {"qwen2", make_qwen2},
@@ -46,6 +42,10 @@ std::string canonical_type(const std::string& name) {
 }
 
 }  // namespace
+
+void register_architecture(const std::string& model_type, MakeArchitecture make) {
+  makers().insert_or_assign(model_type, std::move(make));
+}
 
 std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
                                      TensorSource& source) {
