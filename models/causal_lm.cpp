@@ -2,40 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "harness/base/numbers.h"
-
 namespace niah::models {
-
-const char* layer_kind_name(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::kSoftmax:
-      return "softmax";
-    case LayerKind::kSlidingWindow:
-      return "sliding-window";
-    case LayerKind::kLightning:
-      return "lightning";
-    case LayerKind::kJet:
-      return "JetBlock";
-  }
-  return "unknown";
-}
-
-std::string layer_pattern(const ModelInfo& info) {
-  std::string pattern;
-  for (const LayerKind kind : info.layers)
-    pattern += kind == LayerKind::kSoftmax         ? 'A'
-               : kind == LayerKind::kSlidingWindow ? 'W'
-               : kind == LayerKind::kLightning     ? 'L'
-                                                   : 'J';
-  return pattern;
-}
-
-std::optional<std::int64_t> layer_of(std::string_view tensor) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!tensor.starts_with(kPrefix)) return std::nullopt;
-  const std::string_view rest = tensor.substr(kPrefix.size());
-  return parse_integer(rest.substr(0, rest.find('.')), kNotNegative);
-}
 
 at::Tensor as_sequence(const std::vector<std::int64_t>& ids) {
   return at::tensor(at::IntArrayRef(ids), at::kLong).unsqueeze(0);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/mixer_info.h"
 #include "models/state.h"
 #include "models/weights.h"
 
@@ -19,32 +20,19 @@ namespace niah::models {
 /// Which logits a forward pass is wanted for. Everything else of the last layer is not computed.
 enum class Logits { kNone, kLast, kAll };
 
-/// Kinds of sequence mixers.
-enum class LayerKind { kSoftmax, kSlidingWindow, kLightning, kJet };
-
-/// "softmax", "sliding-window", "lightning", "JetBlock".
-const char* layer_kind_name(LayerKind kind);
-
-/// What one layer's mixer keeps and computes beside its matrices, for pricing.
-struct MixerCost {
-  std::int64_t kv_values = 0;     ///< numbers kept a token: 2 * H_kv * D; 0 for linear layers
-  std::int64_t window = 0;        ///< tokens kept at most; 0: all
-  std::int64_t query_values = 0;  ///< H * D: 4 FLOPs each for every token and key that it sees
-  std::int64_t state_values = 0;  ///< fp32 numbers of the recurrent matrix
-  std::int64_t tail_values = 0;   ///< numbers of the convolution's tail
-  double token_flops = 0;         ///< of a linear mixer, beside its matrices
-};
-
 /// What the harness must know of a model without looking inside.
 struct ModelInfo {
   std::string architecture;  ///< "hypenet", ...
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
-  std::vector<LayerKind> layers;
+  std::vector<MixerInfo> mixers;  ///< one a layer
+  std::vector<OtherPart> others;  ///< embedding, norms, MLPs, output projection
+  /// The output projection of a model whose embedding serves as one: a checkpoint may hold it all
+  /// the same, equal to the embedding. Empty: not tied.
+  std::string tied_head;
   std::vector<std::int64_t> eos_ids;
   /// Longest context that the config claims; 0 when it claims none.
   std::int64_t max_positions = 0;
-  std::vector<MixerCost> mixers;  ///< one a layer
   /// What a user should know before trusting the results: one line each.
   std::vector<std::string> warnings;
   /// All else of the config that changes what is computed, resolved: defaults filled in, whatever
@@ -54,13 +42,6 @@ struct ModelInfo {
   /// Whether the rotary embedding is scaled for contexts longer than the trained ones.
   bool scales_positions = false;
 };
-
-/// One letter a layer: A softmax, W sliding window, L lightning, J JetBlock.
-std::string layer_pattern(const ModelInfo& info);
-
-/// The layer that a tensor belongs to by its name ("model.layers.7.mlp…"); nullopt outside of the
-/// layers.
-std::optional<std::int64_t> layer_of(std::string_view tensor);
 
 /// What a softmax layer is about to attend with: queries [B, H, R, D] of the last R positions, keys
 /// and values [B, H_kv, n, D] up to and including the last one, the factor on the product of query
@@ -87,15 +68,6 @@ struct Pass {
   std::function<at::Tensor(const AttentionInputs&)> attend{};
 };
 
-/// A softmax layer's projections by tensor name (weight, then bias where there is one) and its
-/// heads.
-struct SoftmaxLayer {
-  std::int64_t index = 0;
-  std::vector<std::string> query, key, value;
-  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t window = 0;  ///< keys that a query sees, itself included; 0: all
-};
-
 /// Token ids as a batch of one sequence [1, T].
 at::Tensor as_sequence(const std::vector<std::int64_t>& ids);
 
@@ -105,7 +77,7 @@ at::Tensor as_sequence(const std::vector<std::int64_t>& ids);
 class CausalLM : public torch::nn::Module {
  public:
   const ModelInfo& info() const { return info_; }
-  std::int64_t num_layers() const { return static_cast<std::int64_t>(info_.layers.size()); }
+  std::int64_t num_layers() const { return static_cast<std::int64_t>(info_.mixers.size()); }
 
   /// Reads `ids` [B, T] (int64) after what `state` has seen. Returns logits [B, T or 1, vocab] in
   /// fp32, or an undefined tensor for Logits::kNone. The result does not depend on how a text is
@@ -132,9 +104,6 @@ class CausalLM : public torch::nn::Module {
                            const Pass& pass, std::int64_t rows) const = 0;
   /// Final norm and output projection: [B, R, d] → [B, R, vocab] fp32.
   virtual at::Tensor head(const at::Tensor& hidden) const = 0;
-
-  /// The softmax layers, bottom up, those with a sliding window included.
-  virtual std::vector<SoftmaxLayer> softmax_layers() const = 0;
 
  protected:
   ModelInfo info_;

@@ -21,14 +21,16 @@ std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) 
   if (models.size() == 1) return layers - 1;
   std::int64_t shared = layers - 1;
   const auto reference = models.front()->named_parameters();
+  const auto parts = parts_by_tensor(models.front()->info());
   for (std::size_t i = 1; i < models.size(); ++i) {
     for (const auto& item : models[i]->named_parameters()) {
-      const std::string& name = item.key();
-      const bool embedding = name.starts_with("model.embed_tokens");
-      const auto in_layer = layer_of(name);
-      if (!in_layer && !embedding) continue;  // the head comes after every layer
-      const std::int64_t layer = in_layer.value_or(0);
-      if (layer < shared && !same(item.value(), reference[name])) shared = layer;
+      const auto found = parts.find(item.key());
+      if (found == parts.end()) continue;
+      const PlacedPart& part = found->second.front();
+      const bool is_embedding = part.rows.part == Part::kEmbedding;
+      if (!part.layer && !is_embedding) continue;  // the head comes after every layer
+      const std::int64_t layer = part.layer.value_or(0);
+      if (layer < shared && !same(item.value(), reference[item.key()])) shared = layer;
     }
   }
   return shared;
@@ -43,7 +45,7 @@ Reader::Reader(std::vector<std::shared_ptr<CausalLM>> variants, std::int64_t tok
       trunk_(models_.front()->num_layers()) {
   trunk_.reserve(tokens);
   for (std::size_t i = 0; i < models_.size(); ++i) {
-    check(models_[i]->info().layers == models_.front()->info().layers,
+    check(layer_pattern(models_[i]->info()) == layer_pattern(models_.front()->info()),
           "variants of one model have the same layers");
     tops_.emplace_back(models_.front()->num_layers());
     tops_.back().reserve(tokens);

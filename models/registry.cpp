@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -19,11 +18,8 @@
 namespace niah::models {
 namespace {
 
-using Maker = std::function<std::shared_ptr<CausalLM>(const nlohmann::json&, const std::string&,
-                                                      TensorSource&)>;
-
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> table = {
+std::map<std::string, MakeArchitecture>& makers() {
+  static std::map<std::string, MakeArchitecture> table = {
       {"hypenet", make_hypenet},
       {"jet_nemotron", make_jet_nemotron},
       {"qwen2", make_qwen2},
@@ -45,16 +41,11 @@ std::string canonical_type(const std::string& name) {
   return found == aliases.end() ? name : found->second;
 }
 
-/// Whether the output projection is the embedding. Jet-Nemotron ties by default, others do not.
-bool is_tied(const nlohmann::json& config) {
-  const auto tied = config.find("tie_word_embeddings");
-  if (tied != config.end() && tied->is_boolean()) return tied->get<bool>();
-  const auto type = config.find("model_type");
-  return type != config.end() && type->is_string() &&
-         canonical_type(type->get<std::string>()) == "jet_nemotron";
-}
-
 }  // namespace
+
+void register_architecture(const std::string& model_type, MakeArchitecture make) {
+  makers().insert_or_assign(model_type, std::move(make));
+}
 
 std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
                                      TensorSource& source) {
@@ -81,16 +72,19 @@ std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::s
   return model;
 }
 
-void resolve_tied_head(const nlohmann::json& config, const std::string& label, WeightMap& weights) {
-  const auto head = weights.find("lm_head.weight");
-  const auto embedding = weights.find("model.embed_tokens.weight");
-  if (!is_tied(config) || head == weights.end() || embedding == weights.end()) return;
-  if (!at::equal(head->second, embedding->second))
-    throw DataError(fmt::format(
-        "loading {}: config.json says tie_word_embeddings: true, but the file holds an "
-        "lm_head.weight that differs from model.embed_tokens.weight. Set tie_word_embeddings to "
-        "false if the head was trained apart, or remove lm_head.weight.",
-        label));
+void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights) {
+  const auto head = weights.find(info.tied_head);
+  if (info.tied_head.empty() || head == weights.end()) return;
+  for (const OtherPart& other : info.others) {
+    const auto embedding = weights.find(other.rows.rows.tensor);
+    if (other.rows.part != Part::kEmbedding || embedding == weights.end()) continue;
+    if (!at::equal(head->second, embedding->second))
+      throw DataError(fmt::format(
+          "loading {}: config.json says tie_word_embeddings: true, but the file holds an {} that "
+          "differs from {}. Set tie_word_embeddings to false if the head was trained apart, or "
+          "remove {}.",
+          label, head->first, embedding->first, head->first));
+  }
   weights.erase(head);
 }
 
@@ -101,7 +95,7 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
     all["model_type"] = info.architecture;
     all["vocab_size"] = fmt::to_string(info.vocab_size);
     all["hidden_size"] = fmt::to_string(info.hidden_size);
-    all["layers"] = fmt::format("{} ({})", info.layers.size(), layer_pattern(info));
+    all["layers"] = fmt::format("{} ({})", info.mixers.size(), layer_pattern(info));
     return all;
   };
   const auto a = described(first), b = described(other);
@@ -147,8 +141,10 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
     headers.emplace(name,
                     at::empty(checkpoint.find(name)->shape, at::TensorOptions().device(at::kMeta)));
   }
-  if (is_tied(config)) headers.erase("lm_head.weight");
-  return build_model(config, checkpoint.folder().string(), headers);
+  const std::string label = checkpoint.folder().string();
+  ShapeSource shapes;
+  headers.erase(make_model(config, label, shapes)->info().tied_head);
+  return build_model(config, label, headers);
 }
 
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override) {
@@ -160,9 +156,9 @@ std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::Sc
                                      const nlohmann::json& override, at::Device device) {
   const auto checkpoint = std::make_shared<Checkpoint>(folder);
   const nlohmann::json config = override_config(checkpoint->config(), override);
-  check_tensors(*checkpoint, config);
+  const ModelInfo info = check_tensors(*checkpoint, config)->info();
   WeightMap weights = load_weights(checkpoint, dtype);
-  resolve_tied_head(config, folder.string(), weights);
+  resolve_tied_head(info, folder.string(), weights);
   return build_model(config, folder.string(), Placement(device)(weights));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +10,15 @@
 #include "models/causal_lm.h"
 
 namespace niah::models {
+
+/// Builds a model from its config, taking parameters from the source; `label` names the config in
+/// errors. Throws DataError for a config that it cannot honour.
+using MakeArchitecture = std::function<std::shared_ptr<CausalLM>(
+    const nlohmann::json& config, const std::string& label, TensorSource& source)>;
+
+/// Adds an architecture by its model_type, for tests and programs with one of their own: those that
+/// come with this program are in registry.cpp. Not while other threads open models.
+void register_architecture(const std::string& model_type, MakeArchitecture make);
 
 /// Builds the architecture that `config` names by model_type. `label` names the config in errors.
 /// Throws DataError for an unknown model_type (lists the known ones) or anything the architecture
@@ -40,8 +50,8 @@ std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::Sc
                                      const nlohmann::json& override = nullptr,
                                      at::Device device = at::kCPU);
 
-/// Drops lm_head.weight where the config ties it to the embedding and both are equal; throws
-/// DataError where they contradict each other.
-void resolve_tied_head(const nlohmann::json& config, const std::string& label, WeightMap& weights);
+/// Drops the output projection of a model whose embedding serves as one, where both are equal;
+/// throws DataError where they differ.
+void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights);
 
 }  // namespace niah::models

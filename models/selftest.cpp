@@ -30,8 +30,8 @@ at::Tensor random_ids(const CausalLM& model, std::int64_t tokens) {
 
 std::set<std::int64_t> boundaries(const CausalLM& model, std::int64_t chunk) {
   std::set<std::int64_t> found = {64, 128, chunk, 2 * chunk};
-  for (const SoftmaxLayer& layer : model.softmax_layers())
-    if (layer.window > 0 && layer.window <= kLargePiece) found.insert(layer.window);
+  for (const MixerInfo& mixer : model.info().mixers)
+    if (mixer.cost.window > 0 && mixer.cost.window <= kLargePiece) found.insert(mixer.cost.window);
   return found;
 }
 
@@ -114,14 +114,14 @@ SelftestCheck compare(std::string what, const at::Tensor& got, const at::Tensor&
   return check;
 }
 
-/// First and last layer of each linear kind, bottom up.
-std::set<std::int64_t> linear_layers(const CausalLM& model) {
-  std::map<LayerKind, std::int64_t> first, last;
+/// First and last layer of each kind of mixer that has a recurrent state, bottom up.
+std::set<std::int64_t> recurrent_layers(const CausalLM& model) {
+  std::map<std::string, std::int64_t> first, last;
   for (std::int64_t i = 0; i < model.num_layers(); ++i) {
-    const LayerKind kind = model.info().layers[static_cast<std::size_t>(i)];
-    if (kind != LayerKind::kLightning && kind != LayerKind::kJet) continue;
-    first.emplace(kind, i);
-    last[kind] = i;
+    const MixerInfo& mixer = model.info().mixers[static_cast<std::size_t>(i)];
+    if (!mixer.is_recurrent()) continue;
+    first.emplace(mixer.name, i);
+    last[mixer.name] = i;
   }
   std::set<std::int64_t> layers;
   for (const auto& [kind, index] : first) layers.insert({index, last[kind]});
@@ -167,8 +167,8 @@ std::vector<SelftestCheck> selftest(CausalLM& model, const SelftestOptions& opti
   const std::int64_t prefill = options.long_tokens - kDecoded;
   Cuts stepwise = cuts_every(options.chunk, prefill);
   for (std::int64_t at = prefill + 1; at <= options.long_tokens; ++at) stepwise.push_back(at);
-  for (const std::int64_t index : linear_layers(model)) {
-    const char* kind = layer_kind_name(model.info().layers[static_cast<std::size_t>(index)]);
+  for (const std::int64_t index : recurrent_layers(model)) {
+    const std::string& kind = model.info().mixers[static_cast<std::size_t>(index)].name;
     checks.push_back(
         compare(fmt::format("layer {} ({}): chunks of {} and decode = pieces of {}, {} tokens",
                             index, kind, options.chunk, kLargePiece, options.long_tokens),
@@ -184,7 +184,7 @@ double selftest_flops(const CausalLM& model, const SelftestOptions& options) {
   for (const at::Tensor& tensor : model.parameters())
     parameters += static_cast<double>(tensor.numel());
   const double layer = parameters / static_cast<double>(model.num_layers());
-  const double recurrent = static_cast<double>(linear_layers(model).size());
+  const double recurrent = static_cast<double>(recurrent_layers(model).size());
   return 2 * (3 * static_cast<double>(short_tokens(model, options)) * parameters +
               2 * static_cast<double>(options.long_tokens) * recurrent * layer);
 }

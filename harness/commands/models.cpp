@@ -19,15 +19,20 @@
 namespace niah {
 namespace {
 
-/// Part of the model that a tensor belongs to, for the count by kind.
-std::string part_of(const std::string& name, const models::ModelInfo& info) {
-  if (name.find("embed_tokens") != std::string::npos) return "embedding";
-  if (name.find("lm_head") != std::string::npos) return "output head";
-  if (name.find(".mlp.") != std::string::npos) return "MLP";
-  const auto layer = models::layer_of(name);
-  if (name.find(".self_attn.") == std::string::npos || !layer) return "norms";
-  const models::LayerKind kind = info.layers[static_cast<std::size_t>(*layer)];
-  return fmt::format("{} mixers", models::layer_kind_name(kind));
+/// What a tensor is counted as.
+std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& info) {
+  if (part.in_mixer)
+    return fmt::format("{} mixers", info.mixers[static_cast<std::size_t>(*part.layer)].name);
+  switch (part.rows.part) {
+    case models::Part::kEmbedding:
+      return "embedding";
+    case models::Part::kHead:
+      return "output head";
+    case models::Part::kMlp:
+      return "MLP";
+    default:
+      return "norms";
+  }
 }
 
 /// What every command that opens a checkpoint may be told about it.
@@ -66,11 +71,12 @@ void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
 
 void print_state_sizes(const models::ModelInfo& info) {
   std::int64_t growing = 0, bounded = 0, state = 0;
-  for (const models::MixerCost& mixer : info.mixers) {
-    if (mixer.window == 0) growing += mixer.kv_values;
-    if (mixer.window > 0) bounded += mixer.kv_values * (mixer.window - 1);
-    state += 4 * mixer.state_values;
-    bounded += mixer.tail_values;
+  for (const models::MixerInfo& mixer : info.mixers) {
+    const models::MixerCost& cost = mixer.cost;
+    if (cost.window == 0) growing += cost.kv_values;
+    if (cost.window > 0) bounded += cost.kv_values * (cost.window - 1);
+    state += 4 * cost.state_values;
+    bounded += cost.tail_values;
   }
   print_out("  KV cache       {} a token in bf16, {} in fp32\n",
             format_bytes(static_cast<double>(2 * growing)),
@@ -88,8 +94,9 @@ ExitCode run_info(const ModelArguments& arguments) {
   const models::ModelInfo& info = model->info();
   std::map<std::string, std::int64_t> parts;
   std::int64_t parameters = 0;
+  const auto by_tensor = models::parts_by_tensor(info);
   for (const auto& item : model->named_parameters()) {
-    parts[part_of(item.key(), info)] += item.value().numel();
+    parts[counted_as(by_tensor.at(item.key()).front(), info)] += item.value().numel();
     parameters += item.value().numel();
   }
   std::map<std::string, std::int64_t> dtypes;
@@ -102,8 +109,8 @@ ExitCode run_info(const ModelArguments& arguments) {
   print_out("{}\n", arguments.folder);
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
             info.hidden_size, format_count(info.vocab_size));
-  print_out("  layers         {}  {}  (A softmax, L lightning, W sliding window, J JetBlock)\n",
-            info.layers.size(), models::layer_pattern(info));
+  print_out("  layers         {}  {}  ({})\n", info.mixers.size(), models::layer_pattern(info),
+            models::pattern_legend(info));
   print_out("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
     print_out("    {:22} {:>14}\n", part, format_count(count));

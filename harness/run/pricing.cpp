@@ -24,9 +24,8 @@ namespace {
 constexpr double kHiddenCopies = 6, kWideCopies = 4;
 constexpr std::int64_t kDraftTokens = 32;
 
-bool is_softmax(models::LayerKind kind) {
-  return kind == models::LayerKind::kSoftmax || kind == models::LayerKind::kSlidingWindow;
-}
+/// Whether the last wanted position needs no more of the others than their keys and values.
+bool only_attends(const models::MixerInfo& mixer) { return mixer.attends && !mixer.is_recurrent(); }
 
 /// Keys that the token at `position` sees in a softmax layer.
 double seen(const models::MixerCost& mixer, double position) {
@@ -68,24 +67,24 @@ GroupShape group_shape(const models::CausalLM& model, std::string name, std::int
   shape.variants = variants;
   shape.shared_layers = shared;
   shape.element = static_cast<std::int64_t>(c10::elementSize(dtype));
-  shape.layer_parameters.assign(shape.info.layers.size(), 0);
+  shape.layer_parameters.assign(shape.info.mixers.size(), 0);
   double last_mixer = 0;
   shape.head_parameters =
       static_cast<double>(shape.info.vocab_size) * static_cast<double>(shape.info.hidden_size);
+  const auto parts = models::parts_by_tensor(shape.info);
   for (const auto& item : model.named_parameters()) {
-    const auto layer = models::layer_of(item.key());
-    if (!layer || item.value().dim() != 2) continue;
+    const auto part = parts.find(item.key());
+    if (part == parts.end() || !part->second.front().layer || item.value().dim() != 2) continue;
+    const std::int64_t layer = *part->second.front().layer;
     const auto count = static_cast<double>(item.value().numel());
-    shape.layer_parameters[static_cast<std::size_t>(*layer)] += count;
+    shape.layer_parameters[static_cast<std::size_t>(layer)] += count;
     shape.widest = std::max(shape.widest, item.value().size(0));
-    if (*layer + 1 == model.num_layers() && item.key().find(".self_attn.") != std::string::npos)
-      last_mixer += count;
+    if (layer + 1 == model.num_layers() && part->second.front().in_mixer) last_mixer += count;
   }
-  const models::MixerCost& last = shape.info.mixers.back();
-  shape.last_intake =
-      is_softmax(shape.info.layers.back())
-          ? static_cast<double>(last.kv_values) * static_cast<double>(shape.info.hidden_size)
-          : last_mixer;
+  const models::MixerInfo& last = shape.info.mixers.back();
+  shape.last_intake = only_attends(last) ? static_cast<double>(last.cost.kv_values) *
+                                               static_cast<double>(shape.info.hidden_size)
+                                         : last_mixer;
   return shape;
 }
 
@@ -104,7 +103,7 @@ LayerBytes state_bytes(const GroupShape& group, std::int64_t tokens, std::int64_
   for (std::size_t i = 0; i < group.info.mixers.size(); ++i) {
     const bool shared = static_cast<std::int64_t>(i) < group.shared_layers;
     const auto copies = static_cast<double>(shared ? 1 : variants);
-    const LayerBytes bytes = layer_bytes(group.info.mixers[i], tokens, group.element);
+    const LayerBytes bytes = layer_bytes(group.info.mixers[i].cost, tokens, group.element);
     sum.cache += copies * bytes.cache;
     sum.fixed += copies * bytes.fixed;
   }
@@ -128,8 +127,9 @@ MemoryPrice price_cell_memory(const GroupShape& group, const CellNeeds& needs) {
                 static_cast<double>(rows * group.info.vocab_size * (group.element + 4));
   // In bf16 the attention kernel packs the keys and values of one layer anew.
   double largest_cache = 0;
-  for (const models::MixerCost& mixer : group.info.mixers)
-    largest_cache = std::max(largest_cache, layer_bytes(mixer, needs.tokens, group.element).cache);
+  for (const models::MixerInfo& mixer : group.info.mixers)
+    largest_cache =
+        std::max(largest_cache, layer_bytes(mixer.cost, needs.tokens, group.element).cache);
   if (group.element == 2) price.chunk += largest_cache;
   price.samples = 4 * static_cast<double>(needs.prompt_tokens);
   for (double* part : {&price.cache, &price.states, &price.chunk, &price.samples})
@@ -146,8 +146,8 @@ double read_flops(const GroupShape& group, std::int64_t begin, std::int64_t end)
     const auto copies = static_cast<double>(i < group.shared_layers ? 1 : group.variants);
     const bool last = i + 1 == layers;
     double flops = 2 * tokens * (last ? group.last_intake : group.layer_parameters[index]);
-    if (!last || !is_softmax(group.info.layers[index]))
-      flops += mixer_flops(group.info.mixers[index], begin, end);
+    if (!last || !only_attends(group.info.mixers[index]))
+      flops += mixer_flops(group.info.mixers[index].cost, begin, end);
     total += copies * flops;
   }
   return total;
@@ -157,7 +157,7 @@ double ask_flops(const GroupShape& group, std::int64_t begin, std::int64_t end, 
   GroupShape one = group;
   one.variants = 1;
   const double last =
-      2 * group.layer_parameters.back() + mixer_flops(group.info.mixers.back(), end - 1, end);
+      2 * group.layer_parameters.back() + mixer_flops(group.info.mixers.back().cost, end - 1, end);
   return read_flops(one, begin, end) +
          static_cast<double>(rows) * (last + 2 * group.head_parameters);
 }
@@ -324,8 +324,10 @@ HeaderPrice read_headers(const ModelConfig& model, at::ScalarType dtype) {
   if (of_sft == 0) return price;
   open(model.base);  // its W_Q and W_K are needed even where it does not run
   const auto sft = open(model.sft);
-  const auto softmax = sft->softmax_layers();
-  const std::int64_t shared = softmax.empty() ? sft->num_layers() - 1 : softmax.front().index;
+  const auto& mixers = sft->info().mixers;
+  const auto softmax = std::find_if(mixers.begin(), mixers.end(),
+                                    [](const models::MixerInfo& mixer) { return mixer.attends; });
+  const std::int64_t shared = softmax - mixers.begin();
   price.groups.push_back(group_shape(*sft, fmt::format("{}: fine-tuned and restored", model.name),
                                      of_sft, std::min(shared, sft->num_layers() - 1), dtype));
   return price;

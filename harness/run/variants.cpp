@@ -36,7 +36,7 @@ Source load_source(const std::filesystem::path& folder, const ModelConfig& model
   const models::ModelInfo info = models::check_tensors(*checkpoint, config)->info();
   Source source{folder, config, info, models::load_weights(checkpoint, dtype),
                 checkpoint->weights_sha256()};
-  models::resolve_tied_head(source.config, folder.string(), source.weights);
+  models::resolve_tied_head(source.info, folder.string(), source.weights);
   return source;
 }
 
@@ -94,15 +94,12 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
     require_same_architecture(base, *sft);
     share_equal_tensors(base.weights, sft->weights);
   }
-  const auto softmax =
-      models::build_model(base.config, base.folder.string(), base.weights)->softmax_layers();
   models::Placement place(device);
   std::vector<LoadedVariant> loaded;
   const auto add = [&](const VariantConfig& variant, const Source& source,
                        const models::WeightMap& weights, const std::string& surgery) {
-    loaded.push_back(
-        {describe_variant(variant, model.name, fingerprint(source, surgery, basis)),
-         models::build_model(source.config, source.folder.string(), place(weights))});
+    loaded.push_back({describe_variant(variant, model.name, fingerprint(source, surgery, basis)),
+                      models::build_model(source.config, source.folder.string(), place(weights))});
   };
   for (const VariantConfig& variant : model.variants) {
     switch (variant.kind) {
@@ -120,7 +117,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
         break;
       }
       case VariantKind::kRestored:
-        add(variant, *sft, models::restore(base.weights, sft->weights, softmax, variant.restore),
+        add(variant, *sft, models::restore(base.weights, sft->weights, base.info, variant.restore),
             surgery_of(variant.restore, base.sha256));
         break;
     }

@@ -16,6 +16,7 @@
 #include "harness/zoo/training_data.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "models/surgery/restore.h"
 #include "models/training/gradient_locality.h"
 #include "reports/record.h"
 
@@ -119,9 +120,10 @@ void rescale_qk(models::CausalLM& model, double factor) {
   if (factor == 1) return;
   const at::NoGradGuard no_grad;
   models::WeightMap weights = models::parameters_of(model);
-  for (const auto& layer : model.softmax_layers())
-    for (const auto* names : {&layer.query, &layer.key})
-      for (const std::string& name : *names) weights.at(name).mul_(factor);
+  for (const models::MixerInfo& mixer : model.info().mixers)
+    for (const models::PartRows& part : mixer.parts)
+      if (mixer.attends && (part.part == models::Part::kQuery || part.part == models::Part::kKey))
+        models::view_rows(weights.at(part.rows.tensor), part.rows).mul_(factor);
 }
 
 /// How the gradient of W_Q and W_K falls with distance, for reports of this checkpoint.

@@ -12,19 +12,59 @@
 
 namespace niah::models {
 
-Block::Block(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
-             const std::string& name) {
+namespace {
+
+PartRows all_rows(Part part, const std::string& tensor, const at::Tensor& values) {
+  const std::int64_t rows = values.size(0);
+  return {part, {tensor, 0, rows, rows, 1}, tensor.ends_with(".bias")};
+}
+
+}  // namespace
+
+std::vector<PartRows> parts_of(Part part, const std::string& prefix,
+                               const torch::nn::Module& module) {
+  std::vector<PartRows> parts;
+  for (const auto& item : module.named_parameters())
+    parts.push_back(all_rows(part, prefix + "." + item.key(), item.value()));
+  return parts;
+}
+
+void Mixer::claim(MixerInfo& info,
+                  std::initializer_list<std::pair<Part, std::string_view>> children) const {
+  const auto parameters = named_parameters();
+  for (const auto& [part, child] : children)
+    for (const auto& item : parameters) {
+      const std::string_view name = item.key();
+      if (name.starts_with(child) && (name.size() == child.size() || name[child.size()] == '.'))
+        info.parts.push_back(all_rows(part, prefix + "." + item.key(), item.value()));
+    }
+}
+
+void Mixer::claim_rows(MixerInfo& info, Part part, const std::string& child,
+                       TensorRows rows) const {
+  for (const char* tensor : {"weight", "bias"}) {
+    const std::string name = child + "." + tensor;
+    if (!named_parameters().contains(name)) continue;
+    rows.tensor = prefix + "." + name;
+    info.parts.push_back({part, rows, std::string_view(tensor) == "bias"});
+  }
+}
+
+PreNormBlock::PreNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer,
+                           TensorSource& source, const std::string& prefix)
+    : prefix(prefix) {
   const auto norm = [&](const char* part) {
-    return register_module(part, std::make_shared<RmsNorm>(source, name + "." + part, shape.d,
+    return register_module(part, std::make_shared<RmsNorm>(source, prefix + "." + part, shape.d,
                                                            shape.eps, shape.rounding));
   };
   self_attn = register_module("self_attn", std::move(mixer));
-  mlp = register_module("mlp", std::make_shared<SwiGlu>(source, name + ".mlp", shape.d, shape.ff));
+  mlp =
+      register_module("mlp", std::make_shared<SwiGlu>(source, prefix + ".mlp", shape.d, shape.ff));
   input_layernorm = norm("input_layernorm");
   post_attention_layernorm = norm("post_attention_layernorm");
 }
 
-at::Tensor Block::operator()(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+at::Tensor PreNormBlock::run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
                              std::int64_t rows) const {
   const at::Tensor mixed = self_attn->mix((*input_layernorm)(h), states, pass, rows);
   if (rows == 0) return mixed;
@@ -32,17 +72,33 @@ at::Tensor Block::operator()(const at::Tensor& h, const LayerStates& states, con
   return y + (*mlp)((*post_attention_layernorm)(y));
 }
 
+std::vector<PartRows> PreNormBlock::other_parts() const {
+  std::vector<PartRows> parts = parts_of(Part::kMlp, prefix + ".mlp", *mlp);
+  for (const auto& [name, norm] :
+       {std::pair{".input_layernorm", input_layernorm},
+        std::pair{".post_attention_layernorm", post_attention_layernorm}})
+    for (PartRows& rows : parts_of(Part::kNorm, prefix + name, *norm))
+      parts.push_back(std::move(rows));
+  return parts;
+}
+
+MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer) {
+  return [shape, &source, make_mixer = std::move(make_mixer)](std::int64_t index,
+                                                              const std::string& prefix) {
+    return std::make_shared<PreNormBlock>(shape, make_mixer(index, prefix + ".self_attn"), source,
+                                          prefix);
+  };
+}
+
 DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSource& source,
-                     const MakeMixer& make_mixer) {
+                     const MakeBlock& make_block) {
   const auto model = register_module("model", std::make_shared<torch::nn::Module>("model"));
   embed_tokens_ = model->register_module(
       "embed_tokens",
       std::make_shared<Embedding>(source, "model.embed_tokens", shape.vocab, shape.d));
   const auto list = model->register_module("layers", std::make_shared<torch::nn::Module>("layers"));
   for (std::int64_t i = 0; i < layers; ++i) {
-    const std::string name = fmt::format("model.layers.{}", i);
-    blocks_.push_back(
-        std::make_shared<Block>(shape, make_mixer(i, name + ".self_attn"), source, name));
+    blocks_.push_back(make_block(i, fmt::format("model.layers.{}", i)));
     list->register_module(std::to_string(i), blocks_.back());
   }
   norm_ = model->register_module(
@@ -50,6 +106,25 @@ DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSourc
   if (!shape.tied)
     lm_head_ = register_module("lm_head",
                                std::make_shared<Linear>(source, "lm_head", shape.d, shape.vocab));
+  info_.vocab_size = shape.vocab;
+  info_.hidden_size = shape.d;
+  describe_parts();
+}
+
+void DecoderLM::describe_parts() {
+  const auto add = [&](std::optional<std::int64_t> layer, std::vector<PartRows> parts) {
+    for (PartRows& rows : parts) info_.others.push_back({layer, std::move(rows)});
+  };
+  add(std::nullopt, parts_of(Part::kEmbedding, "model.embed_tokens", *embed_tokens_));
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    info_.mixers.push_back(blocks_[i]->describe_mixer());
+    add(static_cast<std::int64_t>(i), blocks_[i]->other_parts());
+  }
+  add(std::nullopt, parts_of(Part::kNorm, "model.norm", *norm_));
+  if (lm_head_)
+    add(std::nullopt, parts_of(Part::kHead, "lm_head", *lm_head_));
+  else
+    info_.tied_head = "lm_head.weight";
 }
 
 at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
@@ -71,7 +146,7 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
 
 at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                             const Pass& pass, std::int64_t rows) const {
-  return (*blocks_[static_cast<std::size_t>(index)])(hidden, states, pass, rows);
+  return blocks_[static_cast<std::size_t>(index)]->run(hidden, states, pass, rows);
 }
 
 at::Tensor DecoderLM::head(const at::Tensor& hidden) const {
@@ -82,16 +157,18 @@ at::Tensor DecoderLM::head(const at::Tensor& hidden) const {
 
 at::Device DecoderLM::device() const { return norm_->weight.device(); }
 
-SoftmaxLayer softmax_layer(std::int64_t index, std::int64_t heads, std::int64_t kv_heads,
-                           std::int64_t head_dim, bool bias, std::int64_t window) {
-  const auto tensors = [&](const char* projection) {
-    const std::string stem = fmt::format("model.layers.{}.self_attn.{}", index, projection);
-    std::vector<std::string> names = {stem + ".weight"};
-    if (bias) names.push_back(stem + ".bias");
-    return names;
-  };
-  return {index, tensors("q_proj"), tensors("k_proj"), tensors("v_proj"),
-          heads, kv_heads,          head_dim,          window};
+MixerInfo softmax_info(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                       std::int64_t window) {
+  MixerInfo info;
+  info.letter = window > 0 ? 'W' : 'A';
+  info.name = window > 0 ? "sliding-window" : "softmax";
+  info.attends = true;
+  info.heads = heads;
+  info.kv_heads = kv_heads;
+  info.head_dim = head_dim;
+  info.has_plain_routing = true;
+  info.cost = softmax_cost(heads, kv_heads, head_dim, window);
+  return info;
 }
 
 MixerCost softmax_cost(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,

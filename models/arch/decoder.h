@@ -1,11 +1,14 @@
-// What all architectures here have in common: a stack of pre-norm blocks, each a sequence mixer and
-// a SwiGLU MLP, between an embedding and an output projection. An architecture's own file gives
-// config, mixers and positions.
+// What architectures have in common: a stack of blocks between an embedding and an output
+// projection, and the usual block. An architecture's own file gives config, mixers, positions, and
+// blocks of another shape.
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/arch/layers.h"
@@ -14,14 +17,30 @@
 
 namespace niah::models {
 
-/// A layer's sequence mixer (tensor prefix model.layers.{i}.self_attn).
+/// A layer's sequence mixer, whose tensors' names begin with `prefix` and a dot.
 struct Mixer : torch::nn::Module {
+  explicit Mixer(std::string prefix) : prefix(std::move(prefix)) {}
   /// x [B, T, d], normed → the mixer's output for the last `rows` positions, [B, rows, d]. Takes
   /// all T positions into `states`.
   virtual at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                          std::int64_t rows) const = 0;
+  /// What it is, what it costs, and every row of its tensors.
+  virtual MixerInfo describe() const = 0;
+
+  std::string prefix;
+
+ protected:
+  /// Adds all rows of the children of these names, modules or parameters; a name that this mixer
+  /// does not have adds nothing.
+  void claim(MixerInfo& info,
+             std::initializer_list<std::pair<Part, std::string_view>> children) const;
+  /// Adds some rows of the linear layer `child`, of its bias too: `rows` without a tensor's name.
+  void claim_rows(MixerInfo& info, Part part, const std::string& child, TensorRows rows) const;
 };
 
+/// All rows of a module's tensors, whose names begin with `prefix` and a dot.
+std::vector<PartRows> parts_of(Part part, const std::string& prefix,
+                               const torch::nn::Module& module);
 /// Sizes of the common parts.
 struct DecoderShape {
   std::int64_t vocab = 0, d = 0, ff = 0;
@@ -30,25 +49,44 @@ struct DecoderShape {
   bool tied = false;  ///< the output projection is the embedding
 };
 
-/// Makes the mixer of layer `index`, whose tensors start with `name`.
-using MakeMixer =
-    std::function<std::shared_ptr<Mixer>(std::int64_t index, const std::string& name)>;
-
-/// One block: h + mixer(norm h), then + mlp(norm).
+/// A layer: how mixer, MLP and norms are put together differs between architectures.
 struct Block : torch::nn::Module {
-  Block(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
-        const std::string& name);
-  /// h [B, T, d] → [B, rows, d].
-  at::Tensor operator()(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                        std::int64_t rows) const;
+  /// h [B, T, d] → [B, rows, d]. Takes all T positions into `states`, also with rows = 0.
+  virtual at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+                         std::int64_t rows) const = 0;
+  virtual MixerInfo describe_mixer() const = 0;
+  /// Every row of its tensors outside of the mixer.
+  virtual std::vector<PartRows> other_parts() const = 0;
+};
 
+/// Makes layer `index`, whose tensors' names begin with `prefix` and a dot.
+using MakeBlock =
+    std::function<std::shared_ptr<Block>(std::int64_t index, const std::string& prefix)>;
+
+/// Makes the mixer of layer `index`, whose tensors' names begin with `prefix` and a dot.
+using MakeMixer =
+    std::function<std::shared_ptr<Mixer>(std::int64_t index, const std::string& prefix)>;
+
+/// The usual block: h + mixer(norm h), then + mlp(norm).
+struct PreNormBlock : Block {
+  PreNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
+               const std::string& prefix);
+  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+                 std::int64_t rows) const override;
+  MixerInfo describe_mixer() const override { return self_attn->describe(); }
+  std::vector<PartRows> other_parts() const override;
+
+  std::string prefix;
   std::shared_ptr<RmsNorm> input_layernorm, post_attention_layernorm;
   std::shared_ptr<Mixer> self_attn;
   std::shared_ptr<SwiGlu> mlp;
 };
 
-/// The model around the mixers. Parameter names are model.embed_tokens, model.layers.{i},
-/// model.norm, lm_head.
+/// Pre-norm blocks around the mixers, whose tensors are under self_attn.
+MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
+
+/// The model around the blocks; it fills in what info() says of them. Parameter names are
+/// model.embed_tokens, model.layers.{i}, model.norm, lm_head.
 class DecoderLM : public CausalLM {
  public:
   at::Tensor embed(const at::Tensor& ids) const override;
@@ -58,19 +96,22 @@ class DecoderLM : public CausalLM {
 
  protected:
   DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSource& source,
-            const MakeMixer& make_mixer);
+            const MakeBlock& make_block);
   at::Device device() const;
 
  private:
+  void describe_parts();
+
   std::shared_ptr<Embedding> embed_tokens_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<RmsNorm> norm_;
   std::shared_ptr<Linear> lm_head_;  ///< null when tied
 };
 
-/// A softmax layer of the usual tensor names, for CausalLM::softmax_layers.
-SoftmaxLayer softmax_layer(std::int64_t index, std::int64_t heads, std::int64_t kv_heads,
-                           std::int64_t head_dim, bool bias, std::int64_t window = 0);
+/// A softmax mixer with projections q_proj, k_proj, v_proj, o_proj and norms q_norm, k_norm,
+/// without its parts; with a window, of a sliding-window one.
+MixerInfo softmax_info(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                       std::int64_t window = 0);
 
 /// Costs of a softmax mixer, and of a linear one that works in chunks of 64 tokens: what it adds to
 /// the state and reads from it, and the products inside the chunk.

@@ -32,6 +32,8 @@ struct LogitsScaling {
   std::optional<double> log_base;  // a
 };
 
+enum class LayerKind { kSoftmax, kLightning };
+
 struct HypeNetConfig {
   std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
   std::vector<LayerKind> layers;
@@ -50,8 +52,7 @@ LogitsScaling read_scaling(ConfigReader& reader) {
   constexpr double kLargest = 1e9;
   const nlohmann::json& value = reader.raw(kField);
   if (value.is_null()) return {};
-  if (value.is_number_float())
-    return {reader.number(kField, 0, 1e-9, kLargest), std::nullopt};
+  if (value.is_number_float()) return {reader.number(kField, 0, 1e-9, kLargest), std::nullopt};
   if (!value.is_string())
     reader.refuse(kField, fmt::format("null, a number with a decimal point, or a string such as "
                                       "\"hype 500\" was expected, found {}",
@@ -190,7 +191,7 @@ std::map<std::string, std::string> settings_of(const HypeNetConfig& c) {
 
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
-      : c(config) {
+      : Mixer(name), c(config) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
       return register_module(part,
                              std::make_shared<Linear>(source, name + "." + part, in, out, bias));
@@ -229,6 +230,18 @@ struct SoftmaxMixer : Mixer {
     return (*o_proj)(o);
   }
 
+  MixerInfo describe() const override {
+    MixerInfo info = softmax_info(c.heads, c.kv_heads, c.head_dim);
+    claim(info, {{Part::kQuery, "q_proj"},
+                 {Part::kKey, "k_proj"},
+                 {Part::kValue, "v_proj"},
+                 {Part::kOutput, "o_proj"},
+                 {Part::kGate, "o_gate"},
+                 {Part::kQueryNorm, "q_norm"},
+                 {Part::kKeyNorm, "k_norm"}});
+    return info;
+  }
+
   /// Applies s_t to queries [B, H, R, D] of a pass' last R positions. Keys stay unscaled, so
   /// nothing in the cache changes when the context grows.
   at::Tensor scale_query(const at::Tensor& q, const Pass& pass) const {
@@ -254,7 +267,7 @@ struct SoftmaxMixer : Mixer {
 
 struct LightningMixer : Mixer {
   LightningMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
-      : c(config) {
+      : Mixer(name), c(config) {
     const std::int64_t wide = c.lightning_heads * c.lightning_dim;
     const std::int64_t narrow = c.lightning_kv_heads * c.lightning_dim;
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
@@ -303,6 +316,22 @@ struct LightningMixer : Mixer {
     return (*o_proj)(o);
   }
 
+  MixerInfo describe() const override {
+    MixerInfo info;
+    info.letter = 'L';
+    info.name = "lightning";
+    info.cost = linear_cost(c.lightning_heads, c.lightning_dim, c.lightning_dim);
+    claim(info, {{Part::kQuery, "q_proj"},
+                 {Part::kKey, "k_proj"},
+                 {Part::kValue, "v_proj"},
+                 {Part::kOutput, "o_proj"},
+                 {Part::kGate, "z_proj"},
+                 {Part::kQueryNorm, "q_norm"},
+                 {Part::kKeyNorm, "k_norm"},
+                 {Part::kNorm, "o_norm"}});
+    return info;
+  }
+
   HypeNetConfig c;
   std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj, z_proj;
   std::shared_ptr<RmsNorm> q_norm, k_norm, o_norm;
@@ -311,29 +340,28 @@ struct LightningMixer : Mixer {
 
 // ------------------------------------------------------------------------------------------- model
 
+DecoderShape shape_of(const HypeNetConfig& c) {
+  return {.vocab = c.vocab, .d = c.d, .ff = c.ff, .eps = c.eps, .tied = c.tied};
+}
+
 class HypeNet : public DecoderLM {
  public:
   HypeNet(const HypeNetConfig& config, TensorSource& source)
-      : DecoderLM({.vocab = config.vocab,
-                   .d = config.d,
-                   .ff = config.ff,
-                   .eps = config.eps,
-                   .tied = config.tied},
-                  static_cast<std::int64_t>(config.layers.size()), source,
-                  [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
-                    if (config.layers[static_cast<std::size_t>(index)] == LayerKind::kSoftmax)
-                      return std::make_shared<SoftmaxMixer>(config, source, name);
-                    return std::make_shared<LightningMixer>(config, source, name);
-                  }),
+      : DecoderLM(shape_of(config), static_cast<std::int64_t>(config.layers.size()), source,
+                  pre_norm_blocks(
+                      shape_of(config), source,
+                      [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
+                        if (config.layers[static_cast<std::size_t>(index)] == LayerKind::kSoftmax)
+                          return std::make_shared<SoftmaxMixer>(config, source, name);
+                        return std::make_shared<LightningMixer>(config, source, name);
+                      })),
         c_(config),
         frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
-    info_ = {"hypenet", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, warnings()};
+    info_.architecture = "hypenet";
+    info_.eos_ids = c_.eos_ids;
+    info_.max_positions = c_.max_positions;
+    info_.warnings = warnings();
     info_.settings = settings_of(c_);
-    for (const LayerKind kind : c_.layers)
-      info_.mixers.push_back(
-          kind == LayerKind::kSoftmax
-              ? softmax_cost(c_.heads, c_.kv_heads, c_.head_dim)
-              : linear_cost(c_.lightning_heads, c_.lightning_dim, c_.lightning_dim));
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
@@ -341,15 +369,6 @@ class HypeNet : public DecoderLM {
     if (c_.softmax_rope || c_.lightning_rope)
       std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
     return pass;
-  }
-
-  std::vector<SoftmaxLayer> softmax_layers() const override {
-    std::vector<SoftmaxLayer> found;
-    for (std::size_t i = 0; i < c_.layers.size(); ++i)
-      if (c_.layers[i] == LayerKind::kSoftmax)
-        found.push_back(softmax_layer(static_cast<std::int64_t>(i), c_.heads, c_.kv_heads,
-                                      c_.head_dim, c_.bias));
-    return found;
   }
 
  private:

@@ -26,6 +26,8 @@ namespace {
 
 // ------------------------------------------------------------------------------------------ config
 
+enum class LayerKind { kSoftmax, kSlidingWindow, kJet };
+
 struct JetNemotronConfig {
   std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
   std::vector<LayerKind> layers;
@@ -79,8 +81,7 @@ double read_eps(ConfigReader& reader, const char* field, double fallback) {
   if (!value.is_string()) return reader.number(field, fallback, 0, 1);
   const auto text = value.get<std::string>();
   const auto number = parse_number(text, {0, 1});
-  if (!number)
-    reader.refuse(field, fmt::format("'{}' is no number from 0 to 1", valid_utf8(text)));
+  if (!number) reader.refuse(field, fmt::format("'{}' is no number from 0 to 1", valid_utf8(text)));
   return *number;
 }
 
@@ -202,7 +203,7 @@ std::map<std::string, std::string> settings_of(const JetNemotronConfig& c) {
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const JetNemotronConfig& config, std::int64_t window, TensorSource& source,
                const std::string& name)
-      : c(config), window(window) {
+      : Mixer(name), c(config), window(window) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
       return register_module(part,
                              std::make_shared<Linear>(source, name + "." + part, in, out, bias));
@@ -225,6 +226,15 @@ struct SoftmaxMixer : Mixer {
         rotate(split_heads((*q_proj)(last_rows(x, rows)), c.head_dim), pass);
     const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
     return (*o_proj)(merge_heads(attend(q, seen, {scale, window, !states.empty()}, pass)));
+  }
+
+  MixerInfo describe() const override {
+    MixerInfo info = softmax_info(c.heads, c.kv_heads, c.head_dim, window);
+    claim(info, {{Part::kQuery, "q_proj"},
+                 {Part::kKey, "k_proj"},
+                 {Part::kValue, "v_proj"},
+                 {Part::kOutput, "o_proj"}});
+    return info;
   }
 
   JetNemotronConfig c;
@@ -277,7 +287,7 @@ struct DynamicConvolution : torch::nn::Module {
 
 struct JetMixer : Mixer {
   JetMixer(const JetNemotronConfig& config, TensorSource& source, const std::string& name)
-      : c(config) {
+      : Mixer(name), c(config) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
       return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
     };
@@ -323,6 +333,26 @@ struct JetMixer : Mixer {
     return (*o_proj)(merge_heads(gated_norm(o, last_rows(x, rows))));
   }
 
+  MixerInfo describe() const override {
+    MixerInfo info;
+    info.letter = 'J';
+    info.name = "JetBlock";
+    info.cost =
+        linear_cost(c.jet_heads, c.key_dim, c.value_dim, (c.taps - 1) * c.jet_heads * c.value_dim);
+    claim(info, {{Part::kQuery, "q_proj"},
+                 {Part::kKey, "k_proj"},
+                 {Part::kValue, "v_proj"},
+                 {Part::kOutput, "o_proj"},
+                 {Part::kGate, "g_proj"},
+                 {Part::kNorm, "o_norm"},
+                 {Part::kConvolution, "dynamic_conv1d"},
+                 {Part::kOther, "b_proj"},
+                 {Part::kOther, "a_proj"},
+                 {Part::kOther, "A_log"},
+                 {Part::kOther, "dt_bias"}});
+    return info;
+  }
+
   /// x / sqrt(sum x^2 + 1e-6) over the head, in fp32. A pass of several tokens goes through the
   /// reference's chunk kernel, which rounds the result to the activations' type.
   static at::Tensor unit(const at::Tensor& x, std::int64_t tokens) {
@@ -362,51 +392,41 @@ struct JetMixer : Mixer {
 
 // ------------------------------------------------------------------------------------------- model
 
+DecoderShape shape_of(const JetNemotronConfig& c) {
+  return {.vocab = c.vocab,
+          .d = c.d,
+          .ff = c.ff,
+          .eps = c.eps,
+          .rounding = NormRounding::kAfterWeight,
+          .tied = c.tied};
+}
+
 class JetNemotron : public DecoderLM {
  public:
   JetNemotron(const JetNemotronConfig& config, TensorSource& source)
-      : DecoderLM({.vocab = config.vocab,
-                   .d = config.d,
-                   .ff = config.ff,
-                   .eps = config.eps,
-                   .rounding = NormRounding::kAfterWeight,
-                   .tied = config.tied},
-                  static_cast<std::int64_t>(config.layers.size()), source,
-                  [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
-                    const LayerKind kind = config.layers[static_cast<std::size_t>(index)];
-                    if (kind == LayerKind::kJet)
-                      return std::make_shared<JetMixer>(config, source, name);
-                    const std::int64_t window =
-                        kind == LayerKind::kSlidingWindow ? config.window : 0;
-                    return std::make_shared<SoftmaxMixer>(config, window, source, name);
-                  }),
+      : DecoderLM(shape_of(config), static_cast<std::int64_t>(config.layers.size()), source,
+                  pre_norm_blocks(
+                      shape_of(config), source,
+                      [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
+                        const LayerKind kind = config.layers[static_cast<std::size_t>(index)];
+                        if (kind == LayerKind::kJet)
+                          return std::make_shared<JetMixer>(config, source, name);
+                        const std::int64_t window =
+                            kind == LayerKind::kSlidingWindow ? config.window : 0;
+                        return std::make_shared<SoftmaxMixer>(config, window, source, name);
+                      })),
         c_(config),
         frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
-    info_ = {"jet_nemotron", c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, {}};
+    info_.architecture = "jet_nemotron";
+    info_.eos_ids = c_.eos_ids;
+    info_.max_positions = c_.max_positions;
     info_.settings = settings_of(c_);
-    for (const LayerKind kind : c_.layers)
-      info_.mixers.push_back(kind == LayerKind::kJet
-                                 ? linear_cost(c_.jet_heads, c_.key_dim, c_.value_dim,
-                                               (c_.taps - 1) * c_.jet_heads * c_.value_dim)
-                                 : softmax_cost(c_.heads, c_.kv_heads, c_.head_dim,
-                                                kind == LayerKind::kSlidingWindow ? c_.window : 0));
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
     Pass pass{positions, tokens, {}, {}};
     std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
     return pass;
-  }
-
-  std::vector<SoftmaxLayer> softmax_layers() const override {
-    std::vector<SoftmaxLayer> found;
-    for (std::size_t i = 0; i < c_.layers.size(); ++i) {
-      if (c_.layers[i] == LayerKind::kJet) continue;
-      const std::int64_t window = c_.layers[i] == LayerKind::kSlidingWindow ? c_.window : 0;
-      found.push_back(softmax_layer(static_cast<std::int64_t>(i), c_.heads, c_.kv_heads,
-                                    c_.head_dim, /*bias=*/true, window));
-    }
-    return found;
   }
 
  private:

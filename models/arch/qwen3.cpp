@@ -22,6 +22,8 @@ namespace {
 
 // ------------------------------------------------------------------------------------------ config
 
+enum class LayerKind { kSoftmax, kSlidingWindow };
+
 struct QwenConfig {
   std::string architecture;
   std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
@@ -204,7 +206,7 @@ std::map<std::string, std::string> settings_of(const QwenConfig& c) {
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const QwenConfig& config, std::int64_t window, TensorSource& source,
                const std::string& name)
-      : c(config), window(window) {
+      : Mixer(name), c(config), window(window) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
       return register_module(part,
                              std::make_shared<Linear>(source, name + "." + part, in, out, bias));
@@ -239,6 +241,17 @@ struct SoftmaxMixer : Mixer {
     return (*o_proj)(merge_heads(attend(q, seen, {scale, window, !states.empty()}, pass)));
   }
 
+  MixerInfo describe() const override {
+    MixerInfo info = softmax_info(c.heads, c.kv_heads, c.head_dim, window);
+    claim(info, {{Part::kQuery, "q_proj"},
+                 {Part::kKey, "k_proj"},
+                 {Part::kValue, "v_proj"},
+                 {Part::kOutput, "o_proj"},
+                 {Part::kQueryNorm, "q_norm"},
+                 {Part::kKeyNorm, "k_norm"}});
+    return info;
+  }
+
   QwenConfig c;
   std::int64_t window;  // 0: full attention
   std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj;
@@ -247,31 +260,31 @@ struct SoftmaxMixer : Mixer {
 
 // ------------------------------------------------------------------------------------------- model
 
+DecoderShape shape_of(const QwenConfig& c) {
+  return {.vocab = c.vocab, .d = c.d, .ff = c.ff, .eps = c.eps, .tied = c.tied};
+}
+
 class Qwen : public DecoderLM {
  public:
   Qwen(const QwenConfig& config, TensorSource& source)
-      : DecoderLM({.vocab = config.vocab,
-                   .d = config.d,
-                   .ff = config.ff,
-                   .eps = config.eps,
-                   .tied = config.tied},
-                  static_cast<std::int64_t>(config.layers.size()), source,
-                  [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
-                    const bool windowed =
-                        config.layers[static_cast<std::size_t>(index)] == LayerKind::kSlidingWindow;
-                    return std::make_shared<SoftmaxMixer>(config, windowed ? config.window : 0,
-                                                          source, name);
-                  }),
+      : DecoderLM(shape_of(config), static_cast<std::int64_t>(config.layers.size()), source,
+                  pre_norm_blocks(
+                      shape_of(config), source,
+                      [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
+                        const bool windowed = config.layers[static_cast<std::size_t>(index)] ==
+                                              LayerKind::kSlidingWindow;
+                        return std::make_shared<SoftmaxMixer>(config, windowed ? config.window : 0,
+                                                              source, name);
+                      })),
         c_(config),
         frequencies_((c_.yarn ? yarn_frequencies(c_.theta, c_.head_dim, *c_.yarn)
                               : rotary_frequencies(c_.theta, c_.head_dim) / c_.linear_factor)
                          .to(device())) {
-    info_ = {c_.architecture, c_.vocab, c_.d, c_.layers, c_.eos_ids, c_.max_positions, {}, {}};
+    info_.architecture = c_.architecture;
+    info_.eos_ids = c_.eos_ids;
+    info_.max_positions = c_.max_positions;
     info_.settings = settings_of(c_);
     info_.scales_positions = c_.yarn || c_.linear_factor > 1;
-    for (const LayerKind kind : c_.layers)
-      info_.mixers.push_back(softmax_cost(c_.heads, c_.kv_heads, c_.head_dim,
-                                          kind == LayerKind::kSlidingWindow ? c_.window : 0));
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
@@ -282,16 +295,6 @@ class Qwen : public DecoderLM {
       pass.sin = pass.sin * c_.yarn->attention_factor;
     }
     return pass;
-  }
-
-  std::vector<SoftmaxLayer> softmax_layers() const override {
-    std::vector<SoftmaxLayer> found;
-    for (std::size_t i = 0; i < c_.layers.size(); ++i) {
-      const std::int64_t window = c_.layers[i] == LayerKind::kSlidingWindow ? c_.window : 0;
-      found.push_back(softmax_layer(static_cast<std::int64_t>(i), c_.heads, c_.kv_heads,
-                                    c_.head_dim, c_.qkv_bias, window));
-    }
-    return found;
   }
 
  private:

@@ -3,34 +3,45 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <array>
 #include <numbers>
 
 #include "harness/base/interrupt.h"
 #include "models/surgery/checkpoint_pair.h"
+#include "models/surgery/restore.h"
 
 namespace niah::models {
 namespace {
 
 constexpr double kLeadingShare = 0.9;
 
-/// What a tensor is, by its name: parts of the mixers are called alike in all architectures.
-std::string part_of(const std::string& name) {
-  const auto has = [&](const char* piece) { return name.find(piece) != std::string::npos; };
-  if (has("embed_tokens")) return "embedding";
-  if (has("lm_head")) return "head";
-  if (has(".mlp.")) return "MLP";
-  if (has("norm")) return "norm";
-  constexpr std::array<std::pair<const char*, const char*>, 7> kParts = {{{".q_proj.", "Q"},
-                                                                          {".k_proj.", "K"},
-                                                                          {".v_proj.", "V"},
-                                                                          {".o_proj.", "O"},
-                                                                          {".o_gate.", "gate"},
-                                                                          {".z_proj.", "gate"},
-                                                                          {".g_proj.", "gate"}}};
-  for (const auto& [piece, part] : kParts)
-    if (has(piece)) return part;
-  return "other mixer";
+/// The table's word for a part.
+const char* part_name(Part part) {
+  switch (part) {
+    case Part::kQuery:
+      return "Q";
+    case Part::kKey:
+      return "K";
+    case Part::kValue:
+      return "V";
+    case Part::kOutput:
+      return "O";
+    case Part::kGate:
+      return "gate";
+    case Part::kQueryNorm:
+    case Part::kKeyNorm:
+    case Part::kNorm:
+      return "norm";
+    case Part::kMlp:
+      return "MLP";
+    case Part::kEmbedding:
+      return "embedding";
+    case Part::kHead:
+      return "head";
+    case Part::kConvolution:
+    case Part::kOther:
+      return "other mixer";
+  }
+  return "";
 }
 
 /// R = W_Q^T W_K of every head by its singular value decomposition: R = left diag(values) right^T,
@@ -39,17 +50,20 @@ struct Routing {
   at::Tensor left, values, right;
 };
 
-Routing routing_of(const OpenCheckpoint& side, const SoftmaxLayer& layer) {
-  const auto heads = [&](const std::string& name, std::int64_t count) {
-    return read_values(side, name)
-        .to(at::kDouble)
-        .view({count, layer.head_dim, -1})
+Routing routing_of(const OpenCheckpoint& side, const MixerInfo& mixer) {
+  WeightMap weights;
+  for (const Part part : {Part::kQuery, Part::kKey}) {
+    const std::string name = mixer.of(part).front().rows.tensor;
+    if (!weights.contains(name)) weights.emplace(name, read_values(side, name));
+  }
+  const auto directions = [&](const at::Tensor& heads) {
+    return heads.to(at::kDouble)
         .transpose(1, 2)  // [count, d, D]
-        .repeat_interleave(layer.heads / count, 0);
+        .repeat_interleave(mixer.heads / heads.size(0), 0);
   };
   // With W^T = basis * triangle on both sides, only a D x D matrix is left to decompose.
-  const auto [q_basis, q_triangle] = at::linalg_qr(heads(layer.query[0], layer.heads));
-  const auto [k_basis, k_triangle] = at::linalg_qr(heads(layer.key[0], layer.kv_heads));
+  const auto [q_basis, q_triangle] = at::linalg_qr(directions(query_heads(weights, mixer)));
+  const auto [k_basis, k_triangle] = at::linalg_qr(directions(key_heads(weights, mixer)));
   const auto [u, s, vh] =
       at::linalg_svd(at::matmul(q_triangle, k_triangle.transpose(1, 2)), /*full_matrices=*/false);
   return {at::matmul(q_basis, u), s, at::matmul(k_basis, vh.transpose(1, 2))};
@@ -96,29 +110,30 @@ RoutingDrift drift_of(const Routing& before, const Routing& after, std::int64_t 
 
 WeightDrift weight_drift(const std::filesystem::path& pre, const std::filesystem::path& post) {
   const auto [before, after] = open_pair(pre, post);
+  const ModelInfo& info = before.meta->info();
   WeightDrift drift;
-  for (const auto& item : before.meta->named_parameters()) {
+  for (const auto& [name, parts] : parts_by_tensor(info)) {
     stop_if_interrupted();
-    const std::string& name = item.key();
     // A tied head is written or left out as a checkpoint likes.
     if (before.checkpoint->find(name) == nullptr || after.checkpoint->find(name) == nullptr)
       continue;
-    TensorDrift tensor{name, layer_of(name), part_of(name), "", 0, 0};
-    if (tensor.layer)
-      tensor.mixer =
-          layer_kind_name(before.meta->info().layers.at(static_cast<std::size_t>(*tensor.layer)));
-    const at::Tensor old = read_values(before, name);
-    tensor.norm = old.norm().item<double>();
-    tensor.change = (read_values(after, name) - old).norm().item<double>();
-    drift.tensors.push_back(std::move(tensor));
+    const at::Tensor old = read_values(before, name), now = read_values(after, name);
+    for (const PlacedPart& part : parts) {
+      TensorDrift tensor{name, part.layer, part_name(part.rows.part), "", 0, 0};
+      if (part.layer) tensor.mixer = info.mixers[static_cast<std::size_t>(*part.layer)].name;
+      const at::Tensor old_rows = view_rows(old, part.rows.rows);
+      tensor.norm = old_rows.norm().item<double>();
+      tensor.change = (view_rows(now, part.rows.rows) - old_rows).norm().item<double>();
+      drift.tensors.push_back(std::move(tensor));
+    }
   }
-  std::sort(drift.tensors.begin(), drift.tensors.end(),
-            [](const TensorDrift& a, const TensorDrift& b) { return a.name < b.name; });
-  for (const SoftmaxLayer& layer : before.meta->softmax_layers()) {
+  for (std::size_t i = 0; i < info.mixers.size(); ++i) {
+    const MixerInfo& mixer = info.mixers[i];
+    if (!mixer.attends || !mixer.has_plain_routing) continue;
     stop_if_interrupted();
-    const Routing old = routing_of(before, layer), now = routing_of(after, layer);
-    for (std::int64_t head = 0; head < layer.heads; ++head)
-      drift.routing.push_back(drift_of(old, now, layer.index, head));
+    const Routing old = routing_of(before, mixer), now = routing_of(after, mixer);
+    for (std::int64_t head = 0; head < mixer.heads; ++head)
+      drift.routing.push_back(drift_of(old, now, static_cast<std::int64_t>(i), head));
   }
   return drift;
 }

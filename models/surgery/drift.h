@@ -9,7 +9,7 @@
 
 namespace niah::models {
 
-/// One tensor before and after.
+/// One tensor before and after, or the rows of it that are one part of the model.
 struct TensorDrift {
   std::string name;
   std::optional<std::int64_t> layer;  ///< nullopt: embedding, final norm, output head
@@ -33,7 +33,7 @@ struct RoutingDrift {
 };
 
 struct WeightDrift {
-  std::vector<TensorDrift> tensors;   ///< in name order
+  std::vector<TensorDrift> tensors;   ///< in name order; several where a tensor has several parts
   std::vector<RoutingDrift> routing;  ///< layer by layer, head by head
 };
 

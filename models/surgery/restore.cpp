@@ -14,6 +14,17 @@
 #include "harness/base/text.h"
 
 namespace niah::models {
+
+at::Tensor view_rows(const at::Tensor& tensor, const TensorRows& rows) {
+  std::vector<std::int64_t> sizes = {rows.repetitions, rows.rows};
+  std::vector<std::int64_t> strides = {rows.stride * tensor.stride(0), tensor.stride(0)};
+  for (std::int64_t i = 1; i < tensor.dim(); ++i) {
+    sizes.push_back(tensor.size(i));
+    strides.push_back(tensor.stride(i));
+  }
+  return tensor.as_strided(sizes, strides, tensor.storage_offset() + rows.first * tensor.stride(0));
+}
+
 namespace {
 
 constexpr std::array<std::pair<RestoreMethod, const char*>, 6> kMethods = {{
@@ -33,8 +44,17 @@ const at::Tensor& find(const WeightMap& weights, const std::string& name) {
   return found->second;
 }
 
-void take(const WeightMap& pre, WeightMap& into, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
+/// `now` with rows of `old`: `old` itself where that is all of it.
+at::Tensor with_rows(const at::Tensor& now, const at::Tensor& old, const TensorRows& rows) {
+  if (rows.count() == now.size(0)) return old;
+  at::Tensor mixed = now.clone();
+  view_rows(mixed, rows).copy_(view_rows(old, rows));
+  return mixed;
+}
+
+void take(const WeightMap& pre, WeightMap& into, const std::vector<PartRows>& parts) {
+  for (const PartRows& part : parts) {
+    const std::string& name = part.rows.tensor;
     const at::Tensor& old = find(pre, name);
     const at::Tensor& now = find(into, name);
     if (old.sizes() != now.sizes())
@@ -42,14 +62,8 @@ void take(const WeightMap& pre, WeightMap& into, const std::vector<std::string>&
           "restoring: tensor '{}' is {} before the fine-tune and {} after it; these are not two "
           "checkpoints of one model",
           name, format_shape(old.sizes().vec()), format_shape(now.sizes().vec())));
-    into[name] = old;
+    into[name] = with_rows(now, old, part.rows);
   }
-}
-
-/// The rows of `count` heads of a projection [H*D, d], from head `first`.
-at::Tensor rows_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
-                         const SoftmaxLayer& layer) {
-  return weight.narrow(0, first * layer.head_dim, count * layer.head_dim);
 }
 
 at::Tensor gram(const at::Tensor& a, const at::Tensor& b) {
@@ -139,27 +153,46 @@ std::vector<std::int64_t> parse_layers(const std::string& text) {
   return layers;
 }
 
-at::Tensor part_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
-                         const SoftmaxLayer& layer) {
-  return rows_of_heads(weight, first, count, layer)
-      .to(at::kDouble)
-      .view({count, layer.head_dim, weight.size(1)});
+namespace {
+
+/// The weights of W_Q or W_K, which are one tensor's rows where a layer has a plain routing.
+PartRows weight_of(const MixerInfo& mixer, Part part) { return mixer.of(part).front(); }
+
+at::Tensor heads_of(const WeightMap& weights, const MixerInfo& mixer, Part part,
+                    std::int64_t heads) {
+  const PartRows rows = weight_of(mixer, part);
+  const at::Tensor& tensor = find(weights, rows.rows.tensor);
+  return view_rows(tensor, rows.rows).view({heads, mixer.head_dim, tensor.size(1)});
+}
+
+/// Heads [h, D, d] of [H, D, d] in fp64: a few at a time, since this is large.
+at::Tensor wide(const at::Tensor& heads, std::int64_t first, std::int64_t count) {
+  return heads.narrow(0, first, count).to(at::kDouble);
+}
+
+}  // namespace
+
+at::Tensor query_heads(const WeightMap& weights, const MixerInfo& mixer) {
+  return heads_of(weights, mixer, Part::kQuery, mixer.heads);
+}
+
+at::Tensor key_heads(const WeightMap& weights, const MixerInfo& mixer) {
+  return heads_of(weights, mixer, Part::kKey, mixer.kv_heads);
 }
 
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
-                            const at::Tensor& key_pre, const SoftmaxLayer& layer, double lambda) {
-  const std::int64_t share = layer.heads / layer.kv_heads;
-  at::Tensor result = at::empty_like(query_post);
-  for (std::int64_t head = 0; head < layer.kv_heads; ++head) {
-    const at::Tensor post = part_of_heads(query_post, head * share, share, layer);  // [h, D, d]
-    const at::Tensor change = part_of_heads(query_pre, head * share, share, layer) - post;
-    const at::Tensor key = part_of_heads(key_pre, head, 1, layer)[0];  // [D, d]
-    const at::Tensor squares = gram(key, key);                         // [D, D]
-    const at::Tensor ridge = squares + lambda * at::eye(layer.head_dim, squares.options());
+                            const at::Tensor& key_pre, double lambda) {
+  const std::int64_t share = query_pre.size(0) / key_pre.size(0);
+  at::Tensor result = at::empty(query_post.sizes(), query_post.options());
+  for (std::int64_t head = 0; head < key_pre.size(0); ++head) {
+    const at::Tensor post = wide(query_post, head * share, share);  // [h, D, d]
+    const at::Tensor change = wide(query_pre, head * share, share) - post;
+    const at::Tensor key = wide(key_pre, head, 1)[0];  // [D, d]
+    const at::Tensor squares = gram(key, key);         // [D, D]
+    const at::Tensor ridge = squares + lambda * at::eye(key.size(0), squares.options());
     // G and (G + lambda I)^-1 commute, so the solve can come first.
-    const at::Tensor moved = post + at::matmul(at::linalg_solve(ridge, squares), change);
-    rows_of_heads(result, head * share, share, layer)
-        .copy_(moved.view({share * layer.head_dim, -1}));
+    result.narrow(0, head * share, share)
+        .copy_(post + at::matmul(at::linalg_solve(ridge, squares), change));
   }
   return result;
 }
@@ -167,39 +200,62 @@ at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query
 std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
                                                    const at::Tensor& query_post,
                                                    const at::Tensor& key_pre,
-                                                   const at::Tensor& key_post,
-                                                   const SoftmaxLayer& layer) {
-  const std::int64_t share = layer.heads / layer.kv_heads;
-  at::Tensor query = at::empty_like(query_post), key = at::empty_like(key_post);
-  for (std::int64_t head = 0; head < layer.kv_heads; ++head) {
-    const at::Tensor queries = part_of_heads(query_pre, head * share, share, layer);  // [h, D, d]
-    const at::Tensor keys = part_of_heads(key_pre, head, 1, layer)[0];                // [D, d]
-    const at::Tensor basis =
-        nearest_basis(queries, part_of_heads(query_post, head * share, share, layer), keys,
-                      part_of_heads(key_post, head, 1, layer)[0]);
-    rows_of_heads(query, head * share, share, layer)
-        .copy_(at::matmul(basis.t(), queries).view({share * layer.head_dim, -1}));
-    rows_of_heads(key, head, 1, layer).copy_(at::linalg_solve(basis, keys));
+                                                   const at::Tensor& key_post) {
+  const std::int64_t share = query_pre.size(0) / key_pre.size(0);
+  at::Tensor query = at::empty(query_post.sizes(), query_post.options());
+  at::Tensor key = at::empty(key_post.sizes(), key_post.options());
+  for (std::int64_t head = 0; head < key_pre.size(0); ++head) {
+    const at::Tensor queries = wide(query_pre, head * share, share);  // [h, D, d]
+    const at::Tensor keys = wide(key_pre, head, 1)[0];                // [D, d]
+    const at::Tensor basis = nearest_basis(queries, wide(query_post, head * share, share), keys,
+                                           wide(key_post, head, 1)[0]);
+    query.narrow(0, head * share, share).copy_(at::matmul(basis.t(), queries));
+    key.select(0, head).copy_(at::linalg_solve(basis, keys));
   }
   return {query, key};
 }
 
-std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
-                                        const RestoreOptions& options) {
+namespace {
+
+bool has_projections(const MixerInfo& mixer) {
+  return !mixer.of(Part::kQuery).empty() || !mixer.of(Part::kKey).empty() ||
+         !mixer.of(Part::kValue).empty();
+}
+
+bool keeps_routing(RestoreMethod method) {
+  return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOptions& options,
+                                        bool linear) {
+  if (linear && keeps_routing(options.method))
+    throw UsageError(
+        "restoring: qk-pro is about softmax(Q K^T); linear layers can only be copied (qk, q, k, "
+        "v)");
   std::set<std::int64_t> wanted;
   if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
-  std::vector<SoftmaxLayer> chosen;
-  for (const SoftmaxLayer& layer : layers) {
-    const bool by_default = layer.window == 0 || options.windows;
-    if (options.layers ? wanted.erase(layer.index) > 0 : by_default) chosen.push_back(layer);
+  std::vector<std::int64_t> chosen, known;
+  for (std::size_t i = 0; i < info.mixers.size(); ++i) {
+    const MixerInfo& mixer = info.mixers[i];
+    if (!mixer.attends && !(linear && has_projections(mixer))) continue;
+    const auto index = static_cast<std::int64_t>(i);
+    known.push_back(index);
+    const bool by_default = mixer.cost.window == 0 || options.windows;
+    if (options.layers ? wanted.erase(index) > 0 : by_default) chosen.push_back(index);
   }
-  if (!wanted.empty()) {
-    std::vector<std::int64_t> known;
-    for (const SoftmaxLayer& layer : layers) known.push_back(layer.index);
+  if (!wanted.empty())
     throw UsageError(fmt::format("restoring: layer {} cannot be restored; this model's {} can",
                                  fmt::join(wanted, ", "), fmt::join(known, ", ")));
-  }
   if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
+  for (const std::int64_t index : chosen)
+    if (keeps_routing(options.method) &&
+        !info.mixers[static_cast<std::size_t>(index)].has_plain_routing)
+      throw UsageError(fmt::format(
+          "restoring: {} moves W_Q against W_K, but in layer {} of this model more than W_Q W_K^T "
+          "decides where a head looks; only copies are possible there (qk, q, k, v)",
+          restore_method_name(options.method), index));
   return chosen;
 }
 
@@ -211,79 +267,80 @@ at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, dou
   return (start + alpha * (restored.to(type) - start)).to(after.scalar_type());
 }
 
-std::vector<std::string> restored_names(const SoftmaxLayer& layer, RestoreMethod method) {
-  std::vector<std::string> names;
-  const auto add = [&](const std::vector<std::string>& more) {
-    names.insert(names.end(), more.begin(), more.end());
+std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method) {
+  std::vector<PartRows> rows;
+  const auto add = [&](const std::vector<PartRows>& more) {
+    rows.insert(rows.end(), more.begin(), more.end());
   };
   switch (method) {
     case RestoreMethod::kQk:
-      add(layer.query);
-      add(layer.key);
+      add(mixer.of(Part::kQuery));
+      add(mixer.of(Part::kKey));
       break;
     case RestoreMethod::kQkPro:
-      add({layer.query[0]});
-      add(layer.key);
+      add({weight_of(mixer, Part::kQuery)});
+      add(mixer.of(Part::kKey));
       break;
     case RestoreMethod::kQkProExact:
-      add({layer.query[0], layer.key[0]});
+      add({weight_of(mixer, Part::kQuery), weight_of(mixer, Part::kKey)});
       break;
     case RestoreMethod::kQ:
-      add(layer.query);
+      add(mixer.of(Part::kQuery));
       break;
     case RestoreMethod::kK:
-      add(layer.key);
+      add(mixer.of(Part::kKey));
       break;
     case RestoreMethod::kV:
-      add(layer.value);
+      add(mixer.of(Part::kValue));
       break;
   }
-  return names;
+  return rows;
 }
 
-void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
-                   const RestoreOptions& options) {
-  const std::string& query = layer.query[0];
-  const std::string& key = layer.key[0];
-  const std::vector<std::string> names = restored_names(layer, options.method);
-  WeightMap post;
-  for (const std::string& name : names) post.emplace(name, find(into, name));
-  take(pre, into, names);
-  if (options.method == RestoreMethod::kQkPro)
-    into[query] = procrustes_query(find(pre, query), find(post, query), find(pre, key), layer,
-                                   options.lambda);
-  if (options.method == RestoreMethod::kQkProExact)
-    std::tie(into[query], into[key]) = procrustes_exact(find(pre, query), find(post, query),
-                                                        find(pre, key), find(post, key), layer);
-  for (const std::string& name : names)
-    into[name] = interpolated(post.at(name), into[name], options.alpha);
-}
+namespace {
 
-std::vector<SoftmaxLayer> linear_layers(const CausalLM& model) {
-  std::vector<SoftmaxLayer> layers;
-  const auto parameters = model.named_parameters();
-  for (std::int64_t i = 0; i < model.num_layers(); ++i) {
-    const LayerKind kind = model.info().layers[static_cast<std::size_t>(i)];
-    if (kind == LayerKind::kSoftmax || kind == LayerKind::kSlidingWindow) continue;
-    SoftmaxLayer layer;
-    layer.index = i;
-    for (const auto& [part, names] :
-         {std::pair{"q_proj", &layer.query}, std::pair{"k_proj", &layer.key},
-          std::pair{"v_proj", &layer.value}})
-      for (const char* kind_of_tensor : {"weight", "bias"}) {
-        std::string name = fmt::format("model.layers.{}.self_attn.{}.{}", i, part, kind_of_tensor);
-        if (parameters.contains(name)) names->push_back(std::move(name));
-      }
-    layers.push_back(std::move(layer));
+/// Puts these heads in the place of the mixer's own.
+void put_heads(WeightMap& weights, const MixerInfo& mixer, Part part, const at::Tensor& heads) {
+  const TensorRows rows = weight_of(mixer, part).rows;
+  const at::Tensor& now = find(weights, rows.tensor);
+  if (rows.count() == now.size(0)) {
+    weights[rows.tensor] = heads.reshape(now.sizes());
+    return;
   }
-  return layers;
+  at::Tensor mixed = now.clone();
+  at::Tensor place = view_rows(mixed, rows);
+  place.copy_(heads.view(place.sizes()));
+  weights[rows.tensor] = mixed;
 }
 
-WeightMap restore(const WeightMap& pre, const WeightMap& post,
-                  const std::vector<SoftmaxLayer>& layers, const RestoreOptions& options) {
+}  // namespace
+
+void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
+                  const std::vector<PartRows>& rows, const RestoreOptions& options) {
+  WeightMap post;
+  for (const PartRows& part : rows) post.emplace(part.rows.tensor, find(into, part.rows.tensor));
+  take(pre, into, rows);
+  if (options.method == RestoreMethod::kQkPro)
+    put_heads(into, mixer, Part::kQuery,
+              procrustes_query(query_heads(pre, mixer), query_heads(post, mixer),
+                               key_heads(pre, mixer), options.lambda));
+  if (options.method == RestoreMethod::kQkProExact) {
+    const auto [query, key] = procrustes_exact(query_heads(pre, mixer), query_heads(post, mixer),
+                                               key_heads(pre, mixer), key_heads(post, mixer));
+    put_heads(into, mixer, Part::kQuery, query);
+    put_heads(into, mixer, Part::kKey, key);
+  }
+  for (const auto& [name, after] : post)
+    into[name] = interpolated(after, into[name], options.alpha);
+}
+
+WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& info,
+                  const RestoreOptions& options) {
   WeightMap restored = post;
-  for (const SoftmaxLayer& layer : choose_layers(layers, options))
-    restore_layer(pre, restored, layer, options);
+  for (const std::int64_t index : choose_layers(info, options)) {
+    const MixerInfo& mixer = info.mixers[static_cast<std::size_t>(index)];
+    restore_rows(pre, restored, mixer, restored_rows(mixer, options.method), options);
+  }
   return restored;
 }
 

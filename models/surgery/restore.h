@@ -38,36 +38,36 @@ struct RestoreOptions {
   /// Sliding-window layers, too. They never see far back, so by default they stay as they are.
   bool windows = false;
   double alpha = 1;  ///< 0: as after the fine-tune, 1: restored; in between, interpolated
-  /// Layers to restore, by index; nullopt: all of `layers` (sliding windows by `windows`).
+  /// Layers to restore, by index; nullopt: all softmax layers (sliding windows by `windows`).
   std::optional<std::vector<std::int64_t>> layers{};
 };
 
-/// The layers that the options ask for. Throws UsageError for an index that is none of them, and
-/// when none is left.
-std::vector<SoftmaxLayer> choose_layers(const std::vector<SoftmaxLayer>& layers,
-                                        const RestoreOptions& options);
+/// The indices of the layers that the options ask for, bottom up: softmax layers, with `linear` the
+/// others that have a query, a key or a value as well. Throws UsageError for an index that is none
+/// of them, when none is left, and for a method that a layer cannot have.
+std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOptions& options,
+                                        bool linear = false);
 
-/// The linear layers' projections of the same names, for who wants those back as well: the paper
-/// leaves them. Only methods that copy apply to them.
-std::vector<SoftmaxLayer> linear_layers(const CausalLM& model);
+/// The weights of `post` with the projections of the chosen softmax layers restored from `pre`;
+/// everything else is shared with `post`, whole tensors with `pre`. Throws DataError when a tensor
+/// is missing or has another shape in `pre`, and what choose_layers throws.
+WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& info,
+                  const RestoreOptions& options);
 
-/// The weights of `post` with the projections of the chosen `layers` restored from `pre`;
-/// everything else is shared with `post`. Throws DataError when a tensor is missing or has another
-/// shape in `pre`, and what choose_layers throws.
-WeightMap restore(const WeightMap& pre, const WeightMap& post,
-                  const std::vector<SoftmaxLayer>& layers, const RestoreOptions& options);
+/// The rows of a mixer that a method writes.
+std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method);
 
-/// The tensors of a layer that a method writes.
-std::vector<std::string> restored_names(const SoftmaxLayer& layer, RestoreMethod method);
+/// Puts `rows` of each tensor back, or what the method makes of them, in place: `into` holds the
+/// weights after the fine-tune.
+void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
+                  const std::vector<PartRows>& rows, const RestoreOptions& options);
 
-/// `count` heads of a projection [H*D, d], from head `first`, in fp64 as [count, D, d]: a few at a
-/// time, since this is large.
-at::Tensor part_of_heads(const at::Tensor& weight, std::int64_t first, std::int64_t count,
-                         const SoftmaxLayer& layer);
+/// Rows of a tensor as a view [repetitions, rows, ...].
+at::Tensor view_rows(const at::Tensor& tensor, const TensorRows& rows);
 
-/// The same as restore for one layer, in place: `into` holds the weights after the fine-tune.
-void restore_layer(const WeightMap& pre, WeightMap& into, const SoftmaxLayer& layer,
-                   const RestoreOptions& options);
+/// A mixer's query [H, D, d] or key [H_kv, D, d] weights as a view of their tensor in `weights`.
+at::Tensor query_heads(const WeightMap& weights, const MixerInfo& mixer);
+at::Tensor key_heads(const WeightMap& weights, const MixerInfo& mixer);
 
 /// `after` moved towards `restored` by alpha, in `after`'s element type.
 at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha);
@@ -76,10 +76,10 @@ at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, dou
 /// G = W_K W_K^T of its key head (from `pre`),
 ///   W_Q = W_Q_post + G (G + lambda I)^-1 (W_Q_pre - W_Q_post).
 /// This is the paper's W_Q_post + (R_pre - W_Q_post W_K^T)(W_K W_K^T + lambda I)^-1 W_K with the
-/// inverse pushed through to the d_head x d_head Gram matrix. In fp64; W_Q [H*D, d], W_K [H_kv*D,
-/// d].
+/// inverse pushed through to the d_head x d_head Gram matrix. In fp64, one key head at a time; W_Q
+/// [H, D, d], W_K [H_kv, D, d].
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
-                            const at::Tensor& key_pre, const SoftmaxLayer& layer, double lambda);
+                            const at::Tensor& key_pre, double lambda);
 
 /// The Procrustes problem for one layer without linearising it: W_Q and W_K that minimise
 /// sum |W_Q - W_Q_post|_F + |W_K - W_K_post|_F subject to W_Q W_K^T = W_Q_pre W_K_pre^T. All that
@@ -87,11 +87,10 @@ at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query
 /// invertible A [d_head, d_head], one a key head and its query heads; A is found from A = I by
 /// L-BFGS in fp64 on Gram matrices, so the result is never further from the fine-tune than
 /// QK-Restore's. Where a norm or a rotary embedding follows the projections, the model sees more of
-/// them than W_Q W_K^T, and A changes that. Returns (W_Q, W_K).
+/// them than W_Q W_K^T, and A changes that. Takes and returns W_Q [H, D, d] and W_K [H_kv, D, d].
 std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
                                                    const at::Tensor& query_post,
                                                    const at::Tensor& key_pre,
-                                                   const at::Tensor& key_post,
-                                                   const SoftmaxLayer& layer);
+                                                   const at::Tensor& key_post);
 
 }  // namespace niah::models

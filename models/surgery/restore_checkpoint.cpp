@@ -77,77 +77,60 @@ double norm_of(const at::Tensor& a) {
   return std::sqrt(at::dot(flat, flat).item<double>());
 }
 
-bool keeps_routing(RestoreMethod method) {
+/// Whether the method makes a query or a key that neither checkpoint has.
+bool makes_new_weights(RestoreMethod method) {
   return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
 }
 
-std::vector<SoftmaxLayer> layers_to_restore(const CausalLM& model,
-                                            const RestoreCheckpointOptions& options) {
-  std::vector<SoftmaxLayer> layers = model.softmax_layers();
-  if (options.linear) {
-    if (keeps_routing(options.restore.method))
-      throw UsageError(
-          "restoring: qk-pro is about softmax(Q K^T); linear layers can only be copied (qk, q, k, "
-          "v)");
-    for (SoftmaxLayer& layer : linear_layers(model)) layers.push_back(std::move(layer));
-    std::sort(layers.begin(), layers.end(),
-              [](const SoftmaxLayer& a, const SoftmaxLayer& b) { return a.index < b.index; });
-  }
-  return choose_layers(layers, options.restore);
+/// The q_norm and k_norm that go with what the method restores.
+std::vector<PartRows> norm_rows(const MixerInfo& mixer, RestoreMethod method) {
+  std::vector<PartRows> rows;
+  if (method == RestoreMethod::kV) return rows;
+  if (method != RestoreMethod::kK) rows = mixer.of(Part::kQueryNorm);
+  if (method != RestoreMethod::kQ)
+    for (PartRows& norm : mixer.of(Part::kKeyNorm)) rows.push_back(std::move(norm));
+  return rows;
 }
 
-/// Drops what the options leave as it is.
-SoftmaxLayer trimmed(SoftmaxLayer layer, const RestoreCheckpointOptions& options) {
-  if (options.biases) return layer;
-  for (auto* names : {&layer.query, &layer.key, &layer.value})
-    std::erase_if(*names, [](const std::string& name) { return name.ends_with(".bias"); });
-  return layer;
+/// The rows of a layer that the options write.
+std::vector<PartRows> changed_rows(const MixerInfo& mixer,
+                                   const RestoreCheckpointOptions& options) {
+  std::vector<PartRows> rows;
+  if (options.norms) rows = norm_rows(mixer, options.restore.method);
+  for (PartRows& part : restored_rows(mixer, options.restore.method))
+    if (options.biases || !part.is_bias) rows.push_back(std::move(part));
+  return rows;
 }
 
-std::vector<std::string> norm_names(const OpenCheckpoint& post, const SoftmaxLayer& layer,
-                                    const RestoreCheckpointOptions& options) {
+/// Their tensors, each once.
+std::vector<std::string> tensors_of(const std::vector<PartRows>& rows) {
   std::vector<std::string> names;
-  if (!options.norms || options.restore.method == RestoreMethod::kV) return names;
-  for (const char* part : {"q_norm", "k_norm"}) {
-    const bool query = part[0] == 'q';
-    if (query && options.restore.method == RestoreMethod::kK) continue;
-    if (!query && options.restore.method == RestoreMethod::kQ) continue;
-    std::string name = fmt::format("model.layers.{}.self_attn.{}.weight", layer.index, part);
-    if (post.checkpoint->find(name) != nullptr) names.push_back(std::move(name));
-  }
-  return names;
-}
-
-/// The tensors of a layer that the method writes.
-std::vector<std::string> changed_names(const OpenCheckpoint& post, const SoftmaxLayer& layer,
-                                       const RestoreCheckpointOptions& options) {
-  std::vector<std::string> names = norm_names(post, layer, options);
-  for (std::string& name : restored_names(layer, options.restore.method))
-    names.push_back(std::move(name));
+  for (const PartRows& part : rows)
+    if (std::find(names.begin(), names.end(), part.rows.tensor) == names.end())
+      names.push_back(part.rows.tensor);
   return names;
 }
 
 /// Squares of |R - R_before| and |R_before| over a layer's heads, R = W_Q^T W_K, through d_head x
 /// d_head Gram matrices: <A^T B, C^T D> = <A C^T, B D^T>.
 std::pair<double, double> routing_change(const WeightMap& restored, const WeightMap& before,
-                                         const SoftmaxLayer& layer) {
-  const std::int64_t share = layer.heads / layer.kv_heads;
+                                         const MixerInfo& mixer) {
+  const std::int64_t share = mixer.heads / mixer.kv_heads;
   const auto inner = [](const at::Tensor& a, const at::Tensor& b, const at::Tensor& c,
                         const at::Tensor& d) {
     return (at::matmul(a, c.transpose(-2, -1)) * at::matmul(b, d.transpose(-2, -1)))
         .sum()
         .item<double>();
   };
+  const auto few = [](const at::Tensor& heads, std::int64_t first, std::int64_t count) {
+    return heads.narrow(0, first, count).to(at::kDouble);
+  };
   double change = 0, size = 0;
-  for (std::int64_t head = 0; head < layer.kv_heads; ++head) {  // one at a time: fp64 is large
-    const auto queries = [&](const WeightMap& weights) {
-      return part_of_heads(weights.at(layer.query[0]), head * share, share, layer);
-    };
-    const auto keys = [&](const WeightMap& weights) {
-      return part_of_heads(weights.at(layer.key[0]), head, 1, layer);
-    };
-    const at::Tensor query = queries(restored), old_query = queries(before);
-    const at::Tensor key = keys(restored), old_key = keys(before);
+  for (std::int64_t head = 0; head < mixer.kv_heads; ++head) {  // one at a time: fp64 is large
+    const at::Tensor query = few(query_heads(restored, mixer), head * share, share);
+    const at::Tensor old_query = few(query_heads(before, mixer), head * share, share);
+    const at::Tensor key = few(key_heads(restored, mixer), head, 1);
+    const at::Tensor old_key = few(key_heads(before, mixer), head, 1);
     // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old): no small difference of large numbers.
     const at::Tensor dq = query - old_query, dk = key - old_key;
     change += inner(dq, key, dq, key) + 2 * inner(dq, key, old_query, dk) +
@@ -229,12 +212,19 @@ class Restoration {
               const RestoreCheckpointOptions& options)
       : pre_(pre), post_(post), folder_(folder), options_(options) {}
 
-  void layer(const SoftmaxLayer& layer) {
-    if (keeps_routing(options_.restore.method))
-      solve(layer);
+  void layer(std::int64_t index) {
+    const MixerInfo& mixer = post_.meta->info().mixers[static_cast<std::size_t>(index)];
+    const std::vector<PartRows> rows = changed_rows(mixer, options_);
+    if (makes_new_weights(options_.restore.method))
+      restore(mixer, rows);
     else
-      for (const std::string& name : changed_names(post_, layer, options_)) copy(name);
-    summary_.layers.push_back(layer.index);
+      for (const std::string& name : tensors_of(rows)) {  // one at a time: less memory
+        std::vector<PartRows> own;
+        std::copy_if(rows.begin(), rows.end(), std::back_inserter(own),
+                     [&](const PartRows& part) { return part.rows.tensor == name; });
+        restore(mixer, own);
+      }
+    summary_.layers.push_back(index);
   }
 
   RestoreSummary finish() {
@@ -243,29 +233,23 @@ class Restoration {
   }
 
  private:
-  /// One tensor as it was before.
-  void copy(const std::string& name) {
-    const Stored old = read_tensor(pre_, name), now = read_tensor(post_, name);
-    write(name, interpolated(now.values, old.values, options_.restore.alpha), old, now);
-  }
-  /// What needs all of a layer's projections at once.
-  void solve(const SoftmaxLayer& layer) {
+  /// Writes the tensors of `rows`, those rows restored.
+  void restore(const MixerInfo& mixer, const std::vector<PartRows>& rows) {
     std::map<std::string, std::pair<Stored, Stored>> stored;  // before and after the fine-tune
     WeightMap before, after;
-    for (const std::string& name : changed_names(post_, layer, options_)) {
+    for (const std::string& name : tensors_of(rows)) {
       const auto& [old, now] = stored[name] = {read_tensor(pre_, name), read_tensor(post_, name)};
       before.emplace(name, old.values);
       after.emplace(name, now.values);
     }
-    WeightMap restored = after;
-    restore_layer(before, restored, layer, options_.restore);
-    for (const std::string& name : norm_names(post_, layer, options_))
-      restored[name] = interpolated(after.at(name), before.at(name), options_.restore.alpha);
-    const auto [change, size] = routing_change(restored, before, layer);
-    routing_change_ += change;
-    routing_size_ += size;
-    for (const auto& [name, sides] : stored)
-      write(name, restored.at(name), sides.first, sides.second);
+    restore_rows(before, after, mixer, rows, options_.restore);
+    if (makes_new_weights(options_.restore.method)) {
+      const auto [change, size] = routing_change(after, before, mixer);
+      routing_change_ += change;
+      routing_size_ += size;
+    }
+    for (const std::string& name : tensors_of(rows))
+      write(name, after.at(name), stored.at(name).first, stored.at(name).second);
   }
   void write(const std::string& name, const at::Tensor& restored, const Stored& old,
              const Stored& now) {
@@ -339,23 +323,23 @@ RestoreSummary restore_checkpoint(const fs::path& pre, const fs::path& post, con
     throw UsageError(
         fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.restore.alpha));
   const auto [before, after] = open_pair(pre, post);
-  std::vector<SoftmaxLayer> layers = layers_to_restore(*after.meta, options);
+  const ModelInfo& info = after.meta->info();
+  const std::vector<std::int64_t> layers = choose_layers(info, options.restore, options.linear);
   std::map<std::string, std::vector<ByteRange>> written;
-  for (SoftmaxLayer& layer : layers) {
-    layer = trimmed(std::move(layer), options);
-    for (const std::string& name : changed_names(after, layer, options)) {
-      const TensorInfo& info = *after.checkpoint->find(name);
+  for (const std::int64_t index : layers)
+    for (const std::string& name :
+         tensors_of(changed_rows(info.mixers[static_cast<std::size_t>(index)], options))) {
+      const TensorInfo& tensor = *after.checkpoint->find(name);
       written[after.checkpoint->file_of(name).filename().string()].push_back(
-          {after.checkpoint->offset(info), after.checkpoint->bytes(info).size()});
+          {after.checkpoint->offset(tensor), after.checkpoint->bytes(tensor).size()});
     }
-  }
 
   PendingFolder pending(out);
   Copying copying(post, pending.path(), std::move(written));
   Restoration restoration(before, after, pending.path(), options);
-  for (const SoftmaxLayer& layer : layers) {
+  for (const std::int64_t index : layers) {
     stop_if_interrupted();
-    restoration.layer(layer);
+    restoration.layer(index);
   }
   copying.finish();
   RestoreSummary summary = restoration.finish();

@@ -112,7 +112,7 @@ std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
 /// FLOPs of products with weights and of softmax attention in a prefill that wants no logits.
 double product_flops(const CausalLM& model, at::ScalarType dtype, std::int64_t tokens) {
   GroupShape shape = group_shape(model, "benchmark", 1, model.num_layers() - 1, dtype);
-  for (MixerCost& mixer : shape.info.mixers) mixer.token_flops = 0;  // linear attention's own
+  for (MixerInfo& mixer : shape.info.mixers) mixer.cost.token_flops = 0;  // linear attention's own
   return read_flops(shape, 0, tokens);
 }
 

@@ -66,7 +66,8 @@ TEST(Pricing, FlopsOfAWholeTextAreTwoForAParameterAndAToken) {
   // Token t sees t keys or so: 4 FLOPs for each query value and key, half of T^2 keys in all.
   constexpr double kTokens = 1000;
   for (std::size_t i = 0; i + 1 < shape.info.mixers.size(); ++i)
-    attention += 2 * static_cast<double>(shape.info.mixers[i].query_values) * kTokens * kTokens;
+    attention +=
+        2 * static_cast<double>(shape.info.mixers[i].cost.query_values) * kTokens * kTokens;
   const double last = 2 * kTokens * (shape.layer_parameters.back() - shape.last_intake);
   EXPECT_NEAR(read_flops(shape, 0, 1000), 2 * kTokens * matrices - last + attention,
               1e-9 * matrices * kTokens);

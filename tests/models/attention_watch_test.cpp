@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "models/registry.h"
+#include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -26,7 +27,7 @@ std::shared_ptr<CausalLM> tiny(const std::string& folder) {
 std::shared_ptr<CausalLM> without_keys(const std::string& folder) {
   const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models" / folder);
   WeightMap weights = load_weights(checkpoint, at::kFloat);
-  const auto layers = build_model(checkpoint->config(), folder, weights)->softmax_layers();
+  const auto layers = softmax_layers(build_model(checkpoint->config(), folder, weights)->info());
   for (const SoftmaxLayer& layer : layers)
     for (const std::string& name : layer.key) weights[name] = at::zeros_like(weights.at(name));
   return build_model(checkpoint->config(), folder, weights);
@@ -36,7 +37,7 @@ TEST(WatchAttention, OfUniformAttentionIsWhatArithmeticSays) {
   const auto model = without_keys("hypenet-tiny-sharded");
   constexpr std::int64_t kTokens = 100, kQueries = 8;
   const auto seen = watch_attention(*model, some_ids(kTokens), {20, 30, kQueries, 32});
-  const auto layers = model->softmax_layers();
+  const auto layers = softmax_layers(model->info());
   ASSERT_EQ(seen.size(), layers.size() * static_cast<std::size_t>(layers[0].heads));
   EXPECT_EQ(seen[0].layer, layers[0].index);
   // A query at position p sees p + 1 keys, on average p / 2 tokens away.
@@ -49,7 +50,7 @@ TEST(WatchAttention, OfUniformAttentionIsWhatArithmeticSays) {
 
 TEST(WatchAttention, OfAWindowSeesNoFurtherThanTheWindow) {
   const auto model = without_keys("qwen2-window");
-  const auto layers = model->softmax_layers();
+  const auto layers = softmax_layers(model->info());
   const auto seen = watch_attention(*model, some_ids(100), {0, 3, 4, 64});
   std::size_t windows = 0, at = 0;
   for (const SoftmaxLayer& layer : layers) {

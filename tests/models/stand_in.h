@@ -27,7 +27,6 @@ class StandIn : public CausalLM {
     return inner_->layer(index, hidden, states, pass, rows);
   }
   at::Tensor head(const at::Tensor& hidden) const override { return inner_->head(hidden); }
-  std::vector<SoftmaxLayer> softmax_layers() const override { return inner_->softmax_layers(); }
 
  private:
   std::shared_ptr<CausalLM> inner_;

@@ -187,7 +187,9 @@ TEST(SameModel, HybridsInBothSpellings) {
 }
 
 TEST(TiedHead, PresentAndEqualIsDroppedPresentAndDifferentIsRefused) {
-  const nlohmann::json tied = {{"tie_word_embeddings", true}};
+  ModelInfo tied;
+  tied.tied_head = "lm_head.weight";
+  tied.others = {{std::nullopt, {Part::kEmbedding, {"model.embed_tokens.weight", 0, 4, 4, 1}}}};
   const at::Tensor embedding = torch::randn({4, 2});
   WeightMap weights = {{"model.embed_tokens.weight", embedding},
                        {"lm_head.weight", embedding.clone()}};
@@ -195,7 +197,7 @@ TEST(TiedHead, PresentAndEqualIsDroppedPresentAndDifferentIsRefused) {
   EXPECT_FALSE(weights.contains("lm_head.weight"));
   weights["lm_head.weight"] = embedding + 1;
   EXPECT_THROW(resolve_tied_head(tied, "x", weights), DataError);
-  resolve_tied_head({{"tie_word_embeddings", false}}, "x", weights);
+  resolve_tied_head(ModelInfo(), "x", weights);
   EXPECT_TRUE(weights.contains("lm_head.weight"));
 }
 

@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/registry.h"
+#include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -27,7 +28,9 @@ class Drift : public testing::Test {
     save_weights(post_ / "model.safetensors", weights, {});
     return weight_drift(pre_, post_);
   }
-  SoftmaxLayer layer() const { return load_model(pre_, at::kFloat)->softmax_layers().front(); }
+  SoftmaxLayer layer() const {
+    return softmax_layers(load_model(pre_, at::kFloat)->info()).front();
+  }
 
   TemporaryFolder temporary_;
   fs::path pre_ = test_data() / "models/hypenet-tiny-sharded", post_ = temporary_.path() / "post";

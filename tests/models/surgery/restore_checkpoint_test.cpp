@@ -10,6 +10,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/registry.h"
+#include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -86,7 +87,7 @@ TEST_F(RestoreCheckpoint, OfACheckpointWithItselfIsTheSameToTheByte) {
 
 TEST_F(RestoreCheckpoint, QkChangesQueryAndKeyOfSoftmaxLayersAndNothingElse) {
   const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, {});
-  const auto layers = load_model(post_, at::kFloat)->softmax_layers();
+  const auto layers = softmax_layers(load_model(post_, at::kFloat)->info());
   std::set<std::string> expected;
   for (const SoftmaxLayer& layer : layers) {
     expected.insert(layer.query.begin(), layer.query.end());
@@ -141,7 +142,7 @@ TEST_F(RestoreCheckpoint, QkProHasTheLimitsOfItsRidge) {
   options.restore.lambda = 1e-9;
   const RestoreSummary small = restore_checkpoint(pre_, post_, out_, options);
   EXPECT_LT(*small.residual, 1e-4);
-  const auto layer = load_model(post_, at::kFloat)->softmax_layers().front();
+  const auto layer = softmax_layers(load_model(post_, at::kFloat)->info()).front();
   EXPECT_TRUE(
       at::allclose(read(out_).at(layer.query[0]), read(pre_).at(layer.query[0]), 1e-3, 1e-4));
   EXPECT_TRUE(at::equal(read(out_).at(layer.key[0]), read(pre_).at(layer.key[0])));
@@ -157,7 +158,7 @@ TEST_F(RestoreCheckpoint, LayersNormsAndBiasesAreChosen) {
   RestoreCheckpointOptions options;
   options.norms = true;
   restore_checkpoint(pre_, post_, out_, options);
-  const auto layer = load_model(post_, at::kFloat)->softmax_layers().front();
+  const auto layer = softmax_layers(load_model(post_, at::kFloat)->info()).front();
   EXPECT_TRUE(changed_names().contains("model.layers." + std::to_string(layer.index) +
                                        ".self_attn.q_norm.weight"));
   fs::remove_all(out_);
@@ -202,7 +203,7 @@ TEST_F(RestoreCheckpoint, AlphaIsForTheNormsTooWhateverTheMethod) {
 }
 
 TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
-  const auto softmax = load_model(post_, at::kFloat)->softmax_layers();
+  const ModelInfo info = load_model(post_, at::kFloat)->info();
   for (const RestoreMethod method :
        {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kQkProExact, RestoreMethod::kQ,
         RestoreMethod::kK, RestoreMethod::kV}) {
@@ -210,7 +211,7 @@ TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
     options.restore.method = method;
     options.restore.alpha = 0.7;
     restore_checkpoint(pre_, post_, out_, options);
-    const WeightMap memory = restore(read(pre_), read(post_), softmax, options.restore);
+    const WeightMap memory = restore(read(pre_), read(post_), info, options.restore);
     for (const auto& [name, tensor] : read(out_))
       EXPECT_TRUE(at::equal(tensor, memory.at(name))) << name;
     fs::remove_all(out_);

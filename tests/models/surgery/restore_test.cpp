@@ -5,6 +5,7 @@
 
 #include "harness/base/error.h"
 #include "models/registry.h"
+#include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -12,6 +13,7 @@ namespace {
 
 struct Pair {
   WeightMap pre, post;
+  ModelInfo info;
   std::vector<SoftmaxLayer> layers;
 };
 
@@ -19,7 +21,8 @@ Pair make_pair() {
   const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models/hypenet-flags");
   Pair pair;
   pair.pre = load_weights(checkpoint, at::kFloat);
-  pair.layers = build_model(checkpoint->config(), "pre", pair.pre)->softmax_layers();
+  pair.info = build_model(checkpoint->config(), "pre", pair.pre)->info();
+  pair.layers = softmax_layers(pair.info);
   torch::manual_seed(7);
   for (const auto& [name, tensor] : pair.pre)
     pair.post[name] = tensor + 0.1 * torch::randn_like(tensor) * tensor.abs().mean();
@@ -45,7 +48,7 @@ TEST(Restore, FindsSoftmaxLayersWithTheirBiases) {
 
 TEST(Restore, QkTakesExactlyQueryAndKeyOfSoftmaxLayers) {
   const Pair pair = make_pair();
-  const WeightMap qk = restore(pair.pre, pair.post, pair.layers, {RestoreMethod::kQk, 0});
+  const WeightMap qk = restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQk, 0});
   EXPECT_EQ(changed(qk, pair.post),
             (std::set<std::string>{kLayer + "q_proj.weight", kLayer + "q_proj.bias",
                                    kLayer + "k_proj.weight", kLayer + "k_proj.bias"}));
@@ -58,7 +61,7 @@ TEST(Restore, AblationsTakeOneProjection) {
   for (const auto& [method, part] :
        {std::pair{RestoreMethod::kQ, "q_proj"}, std::pair{RestoreMethod::kK, "k_proj"},
         std::pair{RestoreMethod::kV, "v_proj"}}) {
-    const WeightMap restored = restore(pair.pre, pair.post, pair.layers, {method, 0});
+    const WeightMap restored = restore(pair.pre, pair.post, pair.info, {method, 0});
     EXPECT_EQ(changed(restored, pair.post),
               (std::set<std::string>{kLayer + part + ".weight", kLayer + part + ".bias"}));
   }
@@ -68,16 +71,18 @@ TEST(Restore, WithPreEqualPostIsTheIdentity) {
   const Pair pair = make_pair();
   for (const auto method : {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kQkProExact,
                             RestoreMethod::kQ, RestoreMethod::kK, RestoreMethod::kV})
-    EXPECT_TRUE(changed(restore(pair.pre, pair.pre, pair.layers, {method, 0.1}), pair.pre).empty());
+    EXPECT_TRUE(changed(restore(pair.pre, pair.pre, pair.info, {method, 0.1}), pair.pre).empty());
 }
 
 TEST(Restore, QkProIsTheLinearisedFormula) {
   const Pair pair = make_pair();
   const SoftmaxLayer& layer = pair.layers[0];
   const double lambda = 0.3;
+  const MixerInfo& mixer = pair.info.mixers[static_cast<std::size_t>(layer.index)];
   const at::Tensor result =
-      procrustes_query(pair.pre.at(layer.query[0]), pair.post.at(layer.query[0]),
-                       pair.pre.at(layer.key[0]), layer, lambda);
+      procrustes_query(query_heads(pair.pre, mixer), query_heads(pair.post, mixer),
+                       key_heads(pair.pre, mixer), lambda)
+          .view_as(pair.pre.at(layer.query[0]));
   const auto head = [&](const at::Tensor& weight, std::int64_t h) {  // the paper's [d, D]
     return weight.narrow(0, h * layer.head_dim, layer.head_dim).t().to(at::kDouble);
   };
@@ -98,7 +103,7 @@ TEST(Restore, QkProGoesFromRestoreToNothingAsLambdaGrows) {
   const Pair pair = make_pair();
   const std::string query = kLayer + "q_proj.weight";
   const auto with = [&](double lambda) {
-    return restore(pair.pre, pair.post, pair.layers, {RestoreMethod::kQkPro, lambda}).at(query);
+    return restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQkPro, lambda}).at(query);
   };
   const auto distance = [](const at::Tensor& a, const at::Tensor& b) {
     return (a - b).abs().max().item<double>();
@@ -112,7 +117,11 @@ TEST(Restore, QkProExactKeepsTheRoutingAndLiesNearestToTheFineTune) {
   const SoftmaxLayer& layer = pair.layers[0];
   const at::Tensor q0 = pair.pre.at(layer.query[0]), q1 = pair.post.at(layer.query[0]);
   const at::Tensor k0 = pair.pre.at(layer.key[0]), k1 = pair.post.at(layer.key[0]);
-  const auto [query, key] = procrustes_exact(q0, q1, k0, k1, layer);
+  const MixerInfo& mixer = pair.info.mixers[static_cast<std::size_t>(layer.index)];
+  const auto [query_result, key_result] =
+      procrustes_exact(query_heads(pair.pre, mixer), query_heads(pair.post, mixer),
+                       key_heads(pair.pre, mixer), key_heads(pair.post, mixer));
+  const at::Tensor query = query_result.view_as(q0), key = key_result.view_as(k0);
   const auto head = [&](const at::Tensor& weight, std::int64_t h) {
     return weight.narrow(0, h * layer.head_dim, layer.head_dim).to(at::kDouble);  // [D, d]
   };
@@ -162,7 +171,7 @@ TEST(Restore, QkProExactUndoesNothingThatOnlyTurnedTheBasis) {
   pair.post[layer.query[0]] = moved(layer.query[0], layer.heads, basis.t());
   pair.post[layer.key[0]] = moved(layer.key[0], layer.kv_heads, at::linalg_inv(basis));
   const WeightMap exact =
-      restore(pair.pre, pair.post, pair.layers, {.method = RestoreMethod::kQkProExact});
+      restore(pair.pre, pair.post, pair.info, {.method = RestoreMethod::kQkProExact});
   for (const std::string& name : {layer.query[0], layer.key[0]})
     EXPECT_LT((exact.at(name) - pair.post.at(name)).norm().item<double>(),
               1e-3 * pair.post.at(name).norm().item<double>())
@@ -172,15 +181,14 @@ TEST(Restore, QkProExactUndoesNothingThatOnlyTurnedTheBasis) {
 TEST(Restore, AlphaAndLayersAreChosen) {
   const Pair pair = make_pair();
   const std::string query = kLayer + "q_proj.weight";
-  const WeightMap half = restore(pair.pre, pair.post, pair.layers, {.alpha = 0.5});
+  const WeightMap half = restore(pair.pre, pair.post, pair.info, {.alpha = 0.5});
   EXPECT_LT(
       (half.at(query) - (pair.pre.at(query) + pair.post.at(query)) / 2).abs().max().item<double>(),
       1e-6);
-  EXPECT_TRUE(
-      changed(restore(pair.pre, pair.post, pair.layers, {.alpha = 0.0}), pair.post).empty());
-  EXPECT_EQ(changed(restore(pair.pre, pair.post, pair.layers, {.layers = {{1}}}), pair.post).size(),
+  EXPECT_TRUE(changed(restore(pair.pre, pair.post, pair.info, {.alpha = 0.0}), pair.post).empty());
+  EXPECT_EQ(changed(restore(pair.pre, pair.post, pair.info, {.layers = {{1}}}), pair.post).size(),
             4U);
-  EXPECT_THROW(restore(pair.pre, pair.post, pair.layers, {.layers = {{0}}}), UsageError);
+  EXPECT_THROW(restore(pair.pre, pair.post, pair.info, {.layers = {{0}}}), UsageError);
   EXPECT_EQ(parse_layers("2,5-8"), (std::vector<std::int64_t>{2, 5, 6, 7, 8}));
   for (const char* bad : {"", "x", "3-1", "1,", "-2", "1-99999999999"})
     EXPECT_THROW(parse_layers(bad), UsageError) << bad;
@@ -189,9 +197,9 @@ TEST(Restore, AlphaAndLayersAreChosen) {
 TEST(Restore, RefusesOtherShapes) {
   Pair pair = make_pair();
   pair.pre[kLayer + "q_proj.weight"] = torch::zeros({3, 3});
-  EXPECT_THROW(restore(pair.pre, pair.post, pair.layers, {RestoreMethod::kQk, 0}), DataError);
+  EXPECT_THROW(restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQk, 0}), DataError);
   pair.pre.erase(kLayer + "q_proj.weight");
-  EXPECT_THROW(restore(pair.pre, pair.post, pair.layers, {RestoreMethod::kQk, 0}), DataError);
+  EXPECT_THROW(restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQk, 0}), DataError);
 }
 
 TEST(Restore, NamesOfMethods) {

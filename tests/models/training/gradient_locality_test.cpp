@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "models/registry.h"
+#include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 
 namespace niah::models {
@@ -51,7 +52,7 @@ TEST(LocalityProbe, CountsPairsWhoseQueryMattersAndLeavesTheModelAlone) {
   LocalityProbe probe;
   probe.add(*model, some_batch(20));
   const GradientLocality once = probe.result();
-  const std::int64_t heads = model->softmax_layers().front().heads;
+  const std::int64_t heads = softmax_layers(model->info()).front().heads;
   ASSERT_EQ(once.pairs.size(), 20U);
   // Tokens 10 to 20 are predicted from queries 9 to 19: the earlier ones play no part above the
   // softmax layer, where only their own position would ask for them.
