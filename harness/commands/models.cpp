@@ -8,6 +8,7 @@
 #include "harness/base/output.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
 #include "harness/config/sweep.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
@@ -173,8 +174,7 @@ ExitCode run_selftest(const SelftestArguments& arguments) {
 
 void add_info_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ModelArguments>();
-  CLI::App* command =
-      add_command(program, "info", "What a checkpoint is", "niah info models/zoo/base");
+  CLI::App* command = add_command(program, kInfo);
   add_model_options(*command, *arguments);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_info(*arguments); }; });
@@ -182,9 +182,7 @@ void add_info_command(CLI::App& program, Command& chosen) {
 
 void add_verify_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<VerifyArguments>();
-  CLI::App* command = add_command(
-      program, "verify", "Compare logits with those recorded from a reference implementation",
-      "niah verify my-checkpoint --golden golden.safetensors");
+  CLI::App* command = add_command(program, kVerify);
   add_model_options(*command, arguments->model);
   command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")->required();
   add_number(*command, "--tolerance", arguments->tolerance, {.low = 0},
@@ -198,11 +196,7 @@ void add_verify_command(CLI::App& program, Command& chosen) {
 
 void add_selftest_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<SelftestArguments>();
-  CLI::App* command = add_command(
-      program, "selftest",
-      "Does a checkpoint give the same answer however its text is cut: whole, in chunks, token by "
-      "token, past 32K?",
-      "niah selftest models/zoo/base");
+  CLI::App* command = add_command(program, kSelftest);
   add_model_options(*command, arguments->model);
   add_integer(*command, "--chunk", arguments->options.chunk, {1, kLongestLength},
               "Prefill chunk, in tokens");
