@@ -7,6 +7,7 @@
 
 #include "harness/base/output.h"
 #include "harness/base/units.h"
+#include "harness/commands/checkpoint_info.h"
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
 #include "harness/config/sweep.h"
@@ -14,7 +15,6 @@
 #include "models/device.h"
 #include "models/registry.h"
 #include "models/selftest.h"
-#include "models/tokenizer/tokenizer.h"
 #include "models/verify.h"
 
 namespace niah {
@@ -93,12 +93,6 @@ ExitCode run_info(const ModelArguments& arguments) {
     parts[part_of(item.key(), info)] += item.value().numel();
     parameters += item.value().numel();
   }
-  std::map<std::string, std::int64_t> dtypes;
-  double bytes = 0;
-  for (const std::string& name : checkpoint.tensor_names()) {
-    ++dtypes[std::string(models::dtype_name(checkpoint.find(name)->dtype))];
-    bytes += static_cast<double>(checkpoint.bytes(*checkpoint.find(name)).size());
-  }
 
   print_out("{}\n", arguments.folder);
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
@@ -108,21 +102,13 @@ ExitCode run_info(const ModelArguments& arguments) {
   print_out("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
     print_out("    {:22} {:>14}\n", part, format_count(count));
-  print_out("  stored as      ");
-  for (const auto& [dtype, count] : dtypes) print_out("{} tensors in {}, ", count, dtype);
-  print_out("{} in {} file{}\n", format_bytes(bytes), checkpoint.weight_files().size(),
-            checkpoint.weight_files().size() == 1 ? "" : "s");
+  print_storage(checkpoint);
   print_out("  context        {}\n",
             info.max_positions > 0 ? format_length(info.max_positions) : "not stated");
   print_state_sizes(info);
-  try {
-    print_out("  tokenizer      {}\n", models::open_tokenizer(arguments.folder)->description());
-  } catch (const DataError& error) {
-    print_out("  tokenizer      none ({})\n", error.what());
-  }
+  print_tokenizer(checkpoint);
   for (const std::string& warning : info.warnings) print_out("  warning        {}\n", warning);
-  flush_stdout();  // hashing a large checkpoint takes a while
-  print_out("  weights sha256 {}\n", checkpoint.weights_sha256());
+  print_weights_hash(checkpoint);
   return ExitCode::kOk;
 }
 

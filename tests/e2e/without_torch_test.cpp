@@ -9,7 +9,7 @@ namespace {
 
 TEST(WithoutTorch, CommandsThatNeedItSaySoInOneLineWhateverTheirArguments) {
   for (const std::string command :
-       {"reproduce", "run", "restore", "diagnose", "replay", "info", "verify", "selftest", "train"})
+       {"reproduce", "run", "restore", "diagnose", "replay", "verify", "selftest", "train"})
     for (const char* arguments : {"", "--help", "sweep.yaml --out runs/a", "report --version",
                                   "-- -x --pre a --pre b", "--no-such-option=3 run"}) {
       const Outcome outcome = niah(command + " " + arguments);
@@ -18,6 +18,15 @@ TEST(WithoutTorch, CommandsThatNeedItSaySoInOneLineWhateverTheirArguments) {
                                     " needs libtorch, and this program was built without it: "
                                     "build with cmake --preset release\n");
     }
+}
+
+TEST(WithoutTorch, InfoSaysWhatTheHeadersSay) {
+  const Outcome outcome = niah("info " NIAH_SOURCE_DIR "/models/zoo/base");
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  for (const char* line : {"architecture   hypenet", "numbers in all", "stored as", "tokenizer",
+                           "without libtorch", "weights sha256 "})
+    EXPECT_THAT(outcome.output, testing::HasSubstr(line));
+  EXPECT_EQ(niah("info " NIAH_TEST_DATA "/no-such-folder").code, 3);
 }
 
 }  // namespace
