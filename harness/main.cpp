@@ -1,5 +1,4 @@
 // niah: does this model still find what it read?
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <exception>
@@ -10,6 +9,7 @@
 #include "harness/base/text.h"
 #include "harness/commands/commands.h"
 #include "harness/run/memory_guard.h"
+#include "harness/run/torch_error.h"
 #include "harness/version.h"
 
 namespace niah {
@@ -19,6 +19,10 @@ CLI::App* add_command(CLI::App& program, const std::string& name, const std::str
   CLI::App* command = program.add_subcommand(name, description);
   command->footer("Example:\n  " + example);
   return command;
+}
+
+CLI::App* add_command(CLI::App& program, const CommandText& text) {
+  return add_command(program, text.name, text.description, text.example);
 }
 
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
@@ -172,11 +176,9 @@ int guarded_run(int argc, char** argv) {
     return fail(error.code(), error.what());
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) return fail(ExitCode::kNotMeasured, "out of memory");
-    const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+    const auto of_torch = torch_error(error);
     return fail_unforeseen(argc, argv,
-                           of_torch == nullptr
-                               ? error.what()
-                               : fmt::format("libtorch: {}", of_torch->what_without_backtrace()));
+                           of_torch ? fmt::format("libtorch: {}", of_torch->words) : error.what());
   }
 }
 

@@ -18,12 +18,20 @@ using Command = std::function<ExitCode()>;
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example);
 
+/// What `--help` says of a command.
+struct CommandText {
+  const char* name;
+  const char* description;
+  const char* example;
+};
+CLI::App* add_command(CLI::App& program, const CommandText& text);
+
 /// An option that may be given several times, one value each: what follows is not taken for more.
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
-/// An option for an integer of that range; `value` is the default. CLI11 alone would let -1 wrap and
-/// 2^64 saturate.
+/// An option for an integer of that range; `value` is the default. CLI11 alone would let -1 wrap
+/// and 2^64 saturate.
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
                          IntegerRange range, const std::string& description);
 /// The same for a seed: an integer of at least 0.

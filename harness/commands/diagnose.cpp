@@ -7,9 +7,10 @@
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
 #include "harness/config/sweep.h"
-#include "harness/run/plan.h"
-#include "harness/run/runner.h"
+#include "harness/run/loading.h"
+#include "harness/run/machine.h"
 #include "harness/run/stored_run.h"
 #include "harness/run/workload.h"
 #include "models/attention_watch.h"
@@ -173,11 +174,7 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
 
 void add_diagnose_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<DiagnoseArguments>();
-  CLI::App* command = add_command(
-      program, "diagnose",
-      "What a fine-tune did inside: how far weights and routing moved, and which heads still look "
-      "at the needle",
-      "niah diagnose --pre base --post base-cot --out runs/base-cot --length 16K");
+  CLI::App* command = add_command(program, kDiagnose);
   command->add_option("--pre", arguments->pre, "Checkpoint before the fine-tune")->required();
   command->add_option("--post", arguments->post, "Checkpoint after it")->required();
   command

@@ -7,13 +7,14 @@
 
 #include "harness/base/output.h"
 #include "harness/base/units.h"
+#include "harness/commands/checkpoint_info.h"
 #include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
 #include "harness/config/sweep.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
 #include "models/registry.h"
 #include "models/selftest.h"
-#include "models/tokenizer/tokenizer.h"
 #include "models/verify.h"
 
 namespace niah {
@@ -99,12 +100,6 @@ ExitCode run_info(const ModelArguments& arguments) {
     parts[counted_as(by_tensor.at(item.key()).front(), info)] += item.value().numel();
     parameters += item.value().numel();
   }
-  std::map<std::string, std::int64_t> dtypes;
-  double bytes = 0;
-  for (const std::string& name : checkpoint.tensor_names()) {
-    ++dtypes[std::string(models::dtype_name(checkpoint.find(name)->dtype))];
-    bytes += static_cast<double>(checkpoint.bytes(*checkpoint.find(name)).size());
-  }
 
   print_out("{}\n", arguments.folder);
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
@@ -114,21 +109,13 @@ ExitCode run_info(const ModelArguments& arguments) {
   print_out("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
     print_out("    {:22} {:>14}\n", part, format_count(count));
-  print_out("  stored as      ");
-  for (const auto& [dtype, count] : dtypes) print_out("{} tensors in {}, ", count, dtype);
-  print_out("{} in {} file{}\n", format_bytes(bytes), checkpoint.weight_files().size(),
-            checkpoint.weight_files().size() == 1 ? "" : "s");
+  print_storage(checkpoint);
   print_out("  context        {}\n",
             info.max_positions > 0 ? format_length(info.max_positions) : "not stated");
   print_state_sizes(info);
-  try {
-    print_out("  tokenizer      {}\n", models::open_tokenizer(arguments.folder)->description());
-  } catch (const DataError& error) {
-    print_out("  tokenizer      none ({})\n", error.what());
-  }
+  print_tokenizer(checkpoint);
   for (const std::string& warning : info.warnings) print_out("  warning        {}\n", warning);
-  flush_stdout();  // hashing a large checkpoint takes a while
-  print_out("  weights sha256 {}\n", checkpoint.weights_sha256());
+  print_weights_hash(checkpoint);
   return ExitCode::kOk;
 }
 
@@ -180,8 +167,7 @@ ExitCode run_selftest(const SelftestArguments& arguments) {
 
 void add_info_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ModelArguments>();
-  CLI::App* command =
-      add_command(program, "info", "What a checkpoint is", "niah info models/zoo/base");
+  CLI::App* command = add_command(program, kInfo);
   add_model_options(*command, *arguments);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_info(*arguments); }; });
@@ -189,9 +175,7 @@ void add_info_command(CLI::App& program, Command& chosen) {
 
 void add_verify_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<VerifyArguments>();
-  CLI::App* command = add_command(
-      program, "verify", "Compare logits with those recorded from a reference implementation",
-      "niah verify my-checkpoint --golden golden.safetensors");
+  CLI::App* command = add_command(program, kVerify);
   add_model_options(*command, arguments->model);
   command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")->required();
   add_number(*command, "--tolerance", arguments->tolerance, {.low = 0},
@@ -205,11 +189,7 @@ void add_verify_command(CLI::App& program, Command& chosen) {
 
 void add_selftest_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<SelftestArguments>();
-  CLI::App* command = add_command(
-      program, "selftest",
-      "Does a checkpoint give the same answer however its text is cut: whole, in chunks, token by "
-      "token, past 32K?",
-      "niah selftest models/zoo/base");
+  CLI::App* command = add_command(program, kSelftest);
   add_model_options(*command, arguments->model);
   add_integer(*command, "--chunk", arguments->options.chunk, {1, kLongestLength},
               "Prefill chunk, in tokens");

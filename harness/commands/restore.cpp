@@ -6,6 +6,7 @@
 #include "harness/base/output.h"
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
 #include "models/surgery/restore_checkpoint.h"
 
 namespace niah {
@@ -45,10 +46,7 @@ ExitCode run_restore(RestoreArguments arguments) {
 void add_restore_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<RestoreArguments>();
   models::RestoreCheckpointOptions& options = arguments->options;
-  CLI::App* command = add_command(
-      program, "restore",
-      "Write a fine-tuned checkpoint with W_Q and W_K put back to what they were before",
-      "niah restore --pre base --post base-cot --out base-cot-qk --method qk");
+  CLI::App* command = add_command(program, kRestore);
   command->add_option("--pre", arguments->pre, "Checkpoint before the fine-tune")->required();
   command->add_option("--post", arguments->post, "Checkpoint after it")->required();
   command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();

@@ -1,8 +1,6 @@
-// niah run, niah reproduce, niah report: from a sweep to a report.
+// niah run, niah reproduce: from a sweep to a report.
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <tuple>
@@ -11,10 +9,11 @@
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
+#include "harness/commands/print_report.h"
 #include "harness/config/sweep.h"
 #include "harness/embedded_configs.h"
 #include "harness/run/dry_run.h"
-#include "harness/run/merge.h"
 #include "harness/run/runner.h"
 #include "reports/report.h"
 
@@ -22,33 +21,6 @@ namespace niah {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Says what came out, and whether every cell holds at least one sample that could be measured.
-ExitCode print_report(const reports::Report& report, const fs::path& out) {
-  write_stderr(
-      reports::summary_text(report.results, report.analysis, ::isatty(STDERR_FILENO) != 0));
-  say("\nThe whole story: {}\n", (out / "report.html").string());
-  const auto& cells = report.results.cells;
-  const auto empty = std::count_if(cells.begin(), cells.end(),
-                                   [](const reports::Cell& cell) { return cell.n == 0; });
-  if (empty == 0 && !cells.empty()) return ExitCode::kOk;
-  say("niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
-  return ExitCode::kNotMeasured;
-}
-
-/// The same for reports of what others ran: also whether all is there that the plan asks. The shard
-/// of a sweep is not expected to have the others' samples.
-ExitCode print_whole_report(const reports::Report& report, const fs::path& out,
-                            bool allow_missing) {
-  const ExitCode code = print_report(report, out);
-  if (allow_missing || report.results.run.shard) return code;
-  const std::int64_t missing = reports::count_missing(reports::missing_samples(report.results));
-  if (missing == 0) return code;
-  say("niah: {} samples that the plan asks for have no record; --allow-missing takes the run "
-      "as it is\n",
-      missing);
-  return ExitCode::kNotMeasured;
-}
 
 // ----------------------------------------------------------------------------------------------
 // run
@@ -154,49 +126,11 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
   return code;
 }
 
-// -------------------------------------------------------------------------------------------
-// merge
-
-struct MergeArguments {
-  std::vector<std::string> runs;
-  std::string out;
-  bool allow_missing = false;
-};
-
-ExitCode run_merge(const MergeArguments& arguments) {
-  return print_whole_report(
-      merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out), arguments.out,
-      arguments.allow_missing);
-}
-
-// -------------------------------------------------------------------------------------------
-// report
-
-struct ReportArguments {
-  std::vector<std::string> runs;
-  bool allow_missing = false;
-};
-
-/// Exit 0 for reports of runs that are not whole.
-void add_allow_missing(CLI::App& command, bool& allow_missing) {
-  command.add_flag("--allow-missing", allow_missing,
-                   "Samples that the plan asks for may have no record (they are named anyway)");
-}
-
-ExitCode run_report(const ReportArguments& arguments) {
-  ExitCode code = ExitCode::kOk;
-  for (const std::string& run : arguments.runs)
-    code = std::max(code, print_whole_report(draw_again(run), run, arguments.allow_missing));
-  return code;
-}
-
 }  // namespace
 
 void add_run_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<RunArguments>();
-  CLI::App* command = add_command(
-      program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
-      "niah run configs/nightly.yaml --out runs/tonight");
+  CLI::App* command = add_command(program, kRun);
   command->add_option("config", arguments->config, "The sweep (YAML)")->required();
   command->add_option("--out", arguments->options.out, "Run folder");
   command->add_flag("--dry-run", arguments->dry_run,
@@ -212,13 +146,7 @@ void add_run_command(CLI::App& program, Command& chosen) {
 
 void add_reproduce_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReproduceArguments>();
-  CLI::App* command = add_command(
-      program, "reproduce",
-      "The paper's story end to end: on the small models that come with the program, or on a pair "
-      "of "
-      "checkpoints",
-      "niah reproduce --quick\n"
-      "  niah reproduce --family HypeNet-2B --pre hypenet-2b --post hypenet-2b-cot --out runs/2b");
+  CLI::App* command = add_command(program, kReproduce);
   command->add_option("--out", arguments->options.out, "Run folder")->capture_default_str();
   command->add_flag("--quick", arguments->quick, "A look in about a minute: 4K and 16K, 8 samples");
   command->add_flag("--full", arguments->full, "100 samples a cell");
@@ -234,34 +162,6 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
-}
-
-void add_merge_command(CLI::App& program, Command& chosen) {
-  const auto arguments = std::make_shared<MergeArguments>();
-  CLI::App* command =
-      add_command(program, "merge", "Put the shards of a sweep together into one run",
-                  "niah run sweep.yaml --shard 1/2 --out runs/a\n"
-                  "  niah run sweep.yaml --shard 2/2 --out runs/b\n"
-                  "  niah merge runs/a runs/b --out runs/whole");
-  command->add_option("runs", arguments->runs, "Run folders")->required();
-  command
-      ->add_option("--out", arguments->out,
-                   "Folder of the whole run: a new one, or an earlier merge of the same runs")
-      ->required();
-  add_allow_missing(*command, arguments->allow_missing);
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_merge(*arguments); }; });
-}
-
-void add_report_command(CLI::App& program, Command& chosen) {
-  const auto arguments = std::make_shared<ReportArguments>();
-  CLI::App* command =
-      add_command(program, "report", "Draw the reports of runs again from their journals",
-                  "niah report runs/reproduce");
-  command->add_option("runs", arguments->runs, "Run folders")->required();
-  add_allow_missing(*command, arguments->allow_missing);
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }
 
 }  // namespace niah

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
 #include "harness/zoo/tokenizer.h"
 #include "harness/zoo/train.h"
 
@@ -27,9 +28,7 @@ ExitCode run_train(const TrainArguments& arguments) {
 
 void add_train_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<TrainArguments>();
-  CLI::App* command = add_command(
-      program, "train", "Train or fine-tune a small model by a recipe (resumes by itself)",
-      "niah train configs/zoo/base.yaml --out runs/zoo/base");
+  CLI::App* command = add_command(program, kTrain);
   command->add_option("recipe", arguments->recipe, "The recipe (YAML)")->required();
   command->add_option("--out", arguments->run.out, "Folder for the finished checkpoint")
       ->required();

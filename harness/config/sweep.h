@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "harness/config/yaml.h"
-#include "models/surgery/restore.h"
+#include "models/surgery/restore_options.h"
 #include "reports/record.h"
 #include "tasks/haystack.h"
 #include "tasks/sample_file.h"

@@ -12,6 +12,8 @@
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
 #include "harness/run/bundles.h"
+#include "harness/run/loading.h"
+#include "harness/run/machine.h"
 #include "harness/run/speed.h"
 
 namespace niah {

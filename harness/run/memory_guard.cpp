@@ -1,13 +1,12 @@
 #include "harness/run/memory_guard.h"
 
-#include <c10/util/Exception.h>
-
 #include <array>
 #include <new>
 #include <string_view>
 #include <system_error>
 
 #include "harness/base/error.h"
+#include "harness/run/torch_error.h"
 
 namespace niah {
 namespace {
@@ -32,9 +31,7 @@ bool is_out_of_memory(const std::exception& error) {
   if (const auto* system = dynamic_cast<const std::system_error*>(&error))
     return system->code() == std::errc::not_enough_memory ||
            system->code() == std::errc::resource_unavailable_try_again;
-  if (const auto* torch = dynamic_cast<const c10::Error*>(&error))
-    return dynamic_cast<const c10::OutOfMemoryError*>(torch) != nullptr ||
-           names_it(torch->what_without_backtrace());
+  if (const auto torch = torch_error(error)) return torch->out_of_memory || names_it(torch->words);
   return names_it(error.what());
 }
 

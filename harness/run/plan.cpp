@@ -3,59 +3,22 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <thread>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "harness/base/memory.h"
 #include "harness/base/progress.h"
 #include "harness/run/planned.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
-#include "models/device.h"
-#include "models/registry.h"
 #include "reports/published.h"
 #include "reports/variants.h"
 
 namespace niah {
 namespace {
-
-std::string processor_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown processor";
-}
-
-bool processor_has(std::string_view flag) {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("flags"))
-      return (line + " ").find(fmt::format(" {} ", flag)) != std::string::npos;
-  return false;
-}
-
-at::ScalarType resolve_dtype(const std::string& name, at::Device device) {
-  if (name == "fp32") return at::kFloat;
-  if (name == "bf16" || !device.is_cpu()) return at::kBFloat16;
-  return processor_has("avx512_bf16") || processor_has("amx_bf16") ? at::kBFloat16 : at::kFloat;
-}
-
-/// What results are computed in, "fp32" or "bf16", and on what, where that is not the CPU: samples
-/// of both are not mixed.
-std::string arithmetic(const Machine& machine) {
-  const char* dtype = machine.dtype == at::kBFloat16 ? "bf16" : "fp32";
-  return machine.device.is_cpu()
-             ? dtype
-             : fmt::format("{} on {}", dtype, c10::DeviceTypeName(machine.device.type(), true));
-}
 
 /// Sets `what` apart when the two runs differ in it.
 void compare(std::vector<std::string>& differences, const char* what, const std::string& old_value,
@@ -87,16 +50,6 @@ bool has_fingerprints(const reports::RunInfo& info) {
                       [](const auto& variant) { return variant.fingerprint.empty(); });
 }
 
-/// What decides the last bits of results; reports::kArithmeticNames.
-std::map<std::string, std::string> describe_arithmetic(const RuntimeConfig& runtime,
-                                                       const Machine& machine) {
-  return {{"device", c10::DeviceTypeName(machine.device.type(), true)},
-          {"dtype", machine.dtype == at::kBFloat16 ? "bf16" : "fp32"},
-          {"prefill_chunk", std::to_string(prefill_chunk(runtime, machine))},
-          {"processor", processor_name()},
-          {"cpu_capability", at::get_cpu_capability()}};
-}
-
 /// What may differ within a run, but has to be said: it can change the last bits of results.
 void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
   for (auto& [name, value] : info.arithmetic) {
@@ -115,108 +68,6 @@ void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
         name, all));
   }
 }
-
-}  // namespace
-
-std::string utc_now() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-}
-
-Machine prepare_machine(const RuntimeConfig& runtime) {
-  Machine machine;
-  machine.device = models::find_device(runtime.device);
-  machine.dtype = resolve_dtype(runtime.dtype, machine.device);
-  const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  machine.threads = runtime.threads > 0
-                        ? runtime.threads
-                        : std::min<std::int64_t>(at::get_num_threads(), available_processors());
-  at::set_num_threads(static_cast<int>(machine.threads));
-  machine.description = fmt::format("{}, {} cores, {} threads, {}", processor_name(), cores,
-                                    machine.threads, arithmetic(machine));
-  return machine;
-}
-
-std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine) {
-  if (runtime.prefill_chunk > 0) return runtime.prefill_chunk;
-  constexpr std::int64_t kForCaches = 512, kForManyCores = 4096;
-  return machine.device.is_cpu() ? kForCaches : kForManyCores;
-}
-
-namespace {
-
-/// The checkpoints that a model of the sweep reads, each once.
-std::set<std::filesystem::path> checkpoints_of(const ModelConfig& model) {
-  std::set<std::filesystem::path> folders = {model.base};
-  if (!model.sft.empty()) folders.insert(model.sft);
-  for (const VariantConfig& variant : model.variants)
-    if (variant.kind == VariantKind::kCheckpoint) folders.insert(variant.checkpoint);
-  return folders;
-}
-
-/// What is put around every prompt has an embedding, and so has what its text may become.
-void require_vocabularies(const Workload& work) {
-  const models::Tokenizer& tokenizer = work.tokenizer();
-  const std::string name = work.sweep().tokenizer.string();
-  const auto framed =
-      work.format().with_bos_policy(tokenizer.encode_prompt(work.format().frame("A", "B")));
-  for (const ModelConfig& model : work.sweep().models)
-    for (const std::filesystem::path& folder : checkpoints_of(model)) {
-      const models::Checkpoint checkpoint(folder);
-      const auto meta = models::check_tensors(
-          checkpoint, models::override_config(checkpoint.config(), model.override));
-      require_vocabulary(tokenizer, name, framed, meta->info().vocab_size, folder.string());
-    }
-}
-
-}  // namespace
-
-std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine,
-                                    const std::string& tokenizer_sha256) {
-  require_vocabularies(work);
-  const GenerationConfig& generation = work.sweep().generation;
-  const std::string format = work.format().description();
-  const FingerprintBasis basis{
-      tokenizer_sha256.empty() ? work.tokenizer().sha256() : tokenizer_sha256, arithmetic(machine),
-      fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
-                  generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format)};
-  std::vector<LoadedVariant> variants;
-  for (const ModelConfig& model : work.sweep().models)
-    for (LoadedVariant& variant : load_variants(model, machine.dtype, machine.device, basis))
-      variants.push_back(std::move(variant));
-  return variants;
-}
-
-std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine) {
-  constexpr std::int64_t kSmall = 512;
-  return machine.device.is_cpu() && hidden_size <= kSmall ? machine.threads : 1;
-}
-
-std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine) {
-  std::int64_t largest = 0;
-  for (const VariantGroup& group : groups)
-    largest = std::max(largest, group.front().model->info().hidden_size);
-  return count_workers(largest, machine);
-}
-
-std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
-                                        const Workload& work) {
-  const std::int64_t longest = work.longest_length();
-  std::vector<std::string> warnings;
-  for (const LoadedVariant& variant : variants) {
-    std::vector<std::string> all = variant.model->info().warnings;
-    const std::string too_long = length_warning(variant.model->info(), longest);
-    if (!too_long.empty()) all.push_back(too_long);
-    for (const std::string& warning : all) {
-      // Variants of one model share their config, and what is to be said of it.
-      std::string line = fmt::format("{}: {}", variant.info.model, warning);
-      if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
-        warnings.push_back(std::move(line));
-    }
-  }
-  return warnings;
-}
-
-namespace {
 
 /// What training left beside the sweep's fine-tuned checkpoints.
 std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
@@ -239,7 +90,22 @@ std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
 
 }  // namespace
 
-reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
+reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
+                                      std::string fingerprint) {
+  reports::VariantInfo info{std::move(fingerprint), model, variant.name, variant.description};
+  info.role = variant.role;
+  info.label = variant.label;
+  info.restored_from = variant.restored_from;
+  info.fine_tune = variant.fine_tune;
+  if (variant.kind == VariantKind::kRestored) info.method = restore_text(variant.restore);
+  return info;
+}
+
+reports::RunInfo describe_sweep(const Workload& work) {
   const SweepConfig& sweep = work.sweep();
   reports::RunInfo info;
   info.name = sweep.name;
@@ -258,7 +124,6 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
       fmt::format("{} {}", work.tokenizer().description(), work.tokenizer().sha256().substr(0, 16));
   info.tokenizer_sha256 = work.tokenizer().sha256();
   info.tokenizer_tables_sha256 = work.tokenizer().tables_sha256();
-  info.machine = machine.description;
   info.planned = planned_cells(work);
   info.caveats = sweep.caveats;
   if (sweep.samples.half_width > 0)
@@ -271,15 +136,7 @@ reports::RunInfo describe_sweep(const Workload& work, const Machine& machine) {
   if (sweep.published) info.published = reports::paper_figures();
   info.started = utc_now();
   info.config_json = sweep_to_json(sweep);
-  info.arithmetic = describe_arithmetic(sweep.runtime, machine);
   return info;
-}
-
-void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
-                     const std::vector<std::string>& warnings) {
-  info.variants.clear();
-  for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
-  info.caveats.insert(info.caveats.end(), warnings.begin(), warnings.end());
 }
 
 reports::RunInfo read_plan(const std::filesystem::path& folder) {

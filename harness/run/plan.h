@@ -8,49 +8,18 @@
 #include <vector>
 
 #include "harness/config/sweep.h"
-#include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "reports/record.h"
 
 namespace niah {
 
-/// What the machine gives: resolved from "auto".
-struct Machine {
-  at::Device device = at::kCPU;
-  at::ScalarType dtype = at::kFloat;
-  std::int64_t threads = 1;
-  std::string description;  ///< processor, cores, threads, device where it is another, dtype
-};
+/// What reports are told of a variant, whose fingerprint is empty until its weights are read.
+reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
+                                      std::string fingerprint);
 
-/// Resolves device, dtype and threads, and applies the thread count. bf16 is chosen on a CUDA
-/// device, and where the processor computes in it. Throws what models::find_device throws.
-Machine prepare_machine(const RuntimeConfig& runtime);
-
-/// Tokens of one prefill pass.
-std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine);
-
-/// Loads every variant of the sweep, in its order. Fingerprints name the tokenizer's files by their
-/// hash: by `tokenizer_sha256` where a run was begun with the same tokenizer in other bytes. Throws
-/// what load_variants throws, and before anything is loaded what require_vocabulary throws.
-std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine,
-                                    const std::string& tokenizer_sha256 = "");
-
-/// How many cells are read at once. A small model's layers are too little work to share between
-/// threads: there several threads read different cells instead, each on its own.
-std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine);
-std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine);
-
-/// What a user should know of the models before trusting their results: "model: …". Also where
-/// `work` asks for longer texts than a model's config claims.
-std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
-                                        const Workload& work);
-
-/// The run's description before any weights are read: variants have no fingerprints yet.
-reports::RunInfo describe_sweep(const Workload& work, const Machine& machine);
-
-/// Adds what loading the variants tells: fingerprints, and `warnings` of the models.
-void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
-                     const std::vector<std::string>& warnings);
+/// The run's description before any weights are read, and of no machine yet: variants have no
+/// fingerprints.
+reports::RunInfo describe_sweep(const Workload& work);
 
 /// The plan that is in `folder`; nullopt where there is none. Throws UsageError naming what differs
 /// when it is that of another run. Tasks, lengths and counts may grow. Variants without

@@ -1,7 +1,7 @@
 #include "harness/run/planned.h"
 
 #include "harness/base/error.h"
-#include "harness/run/pricing.h"
+#include "harness/config/sweep.h"
 
 namespace niah {
 

@@ -252,10 +252,6 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
   return prices;
 }
 
-bool ends_early(const Assignment& work, const SweepConfig& sweep) {
-  return work.cell != nullptr && sweep.samples.half_width > 0;
-}
-
 double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group) {
   constexpr std::int64_t kReasoningTokens = 500;  // a problem and its solution
   const auto samples = static_cast<double>(work.samples);

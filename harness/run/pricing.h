@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/run/plan.h"
+#include "harness/run/machine.h"
 #include "harness/run/prefix_schedule.h"
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
@@ -107,9 +107,6 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
                                    const std::vector<LabelledQuestions>& cells,
                                    const RuntimeConfig& runtime, std::int64_t chunk,
                                    std::int64_t workers, std::int64_t answers, const Speed* speed);
-
-/// Whether a cell may end before all its samples are asked.
-bool ends_early(const Assignment& work, const SweepConfig& sweep);
 
 /// What an assignment costs on a group of variants, in FLOPs, roughly.
 double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group);

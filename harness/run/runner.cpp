@@ -21,6 +21,8 @@
 #include "harness/run/branches.h"
 #include "harness/run/bundles.h"
 #include "harness/run/crew.h"
+#include "harness/run/loading.h"
+#include "harness/run/machine.h"
 #include "harness/run/memory_guard.h"
 #include "harness/run/plan.h"
 #include "harness/run/prefix_schedule.h"
@@ -159,7 +161,8 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
   journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
   const bool is_new = !std::filesystem::exists(options_.out / "plan.json");
   try {
-    info_ = describe_sweep(work_, machine_);
+    info_ = describe_sweep(work_);
+    describe_machine(info_, sweep.runtime, machine_);
     if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
     if (const auto begun = check_plan(options_.out, info_)) keep_tokenizer(*begun, info_);
     load();
@@ -479,10 +482,6 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
   const std::int64_t shard = number(view.substr(0, slash)), shards = number(view.substr(slash + 1));
   if (shard > shards) throw refuse();
   return {shard, shards};
-}
-
-reports::Report draw_again(const std::filesystem::path& run) {
-  return reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
 }
 
 reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options) {

@@ -26,9 +26,6 @@ struct RunOptions {
 /// "2/4" → shard 2 of 4. Throws UsageError.
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
-/// Draws a run's reports again from its plan and journal. Throws DataError.
-reports::Report draw_again(const std::filesystem::path& run);
-
 /// Runs what the journal in `options.out` does not hold yet, then draws the reports. The folder
 /// keeps plan.json, journal.jsonl and what reports write. Throws UsageError when the folder holds a
 /// run of another plan, or for a shard of a sweep whose cells may end early, Interrupted (finished

@@ -9,6 +9,7 @@
 #include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/run/plan.h"
 #include "reports/journal.h"
 
 namespace niah {
@@ -39,6 +40,10 @@ SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& 
 }
 
 }  // namespace
+
+reports::Report draw_again(const std::filesystem::path& run) {
+  return reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
+}
 
 std::string SampleId::text() const {
   return length == 0 ? fmt::format("{}#{}", task, index)

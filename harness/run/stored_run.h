@@ -1,4 +1,4 @@
-// A run folder opened again to look at single samples.
+// A run folder opened again: to draw its reports, or to look at single samples.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "harness/run/plan.h"
 #include "harness/run/workload.h"
 #include "reports/record.h"
+#include "reports/report.h"
 #include "tasks/sample.h"
 
 namespace niah {
+
+/// Draws a run's reports again from its plan and journal. Throws DataError.
+reports::Report draw_again(const std::filesystem::path& run);
 
 /// One sample of a run, as people write it: "s2@64K#7", or "gsm8k#7" for a reasoning problem.
 struct SampleId {

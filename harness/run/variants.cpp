@@ -11,11 +11,13 @@
 
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
+#include "harness/run/plan.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
 #include "models/reader.h"
 #include "models/registry.h"
+#include "models/surgery/restore.h"
 
 namespace niah {
 namespace {
@@ -73,17 +75,6 @@ std::string surgery_of(const models::RestoreOptions& options, const std::string&
 }
 
 }  // namespace
-
-reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
-                                      std::string fingerprint) {
-  reports::VariantInfo info{std::move(fingerprint), model, variant.name, variant.description};
-  info.role = variant.role;
-  info.label = variant.label;
-  info.restored_from = variant.restored_from;
-  info.fine_tune = variant.fine_tune;
-  if (variant.kind == VariantKind::kRestored) info.method = restore_text(variant.restore);
-  return info;
-}
 
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
                                          at::Device device, const FingerprintBasis& basis) {

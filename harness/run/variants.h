@@ -20,10 +20,6 @@ struct LoadedVariant {
   std::shared_ptr<models::CausalLM> model;
 };
 
-/// What reports are told of a variant, whose fingerprint is empty until its weights are read.
-reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
-                                      std::string fingerprint);
-
 /// Variants that share their lower layers and are run together.
 using VariantGroup = std::vector<LoadedVariant>;
 

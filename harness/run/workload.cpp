@@ -34,6 +34,10 @@ std::string Assignment::task() const {
   return cell != nullptr ? cell->request().task : reasoning->set->name();
 }
 
+bool ends_early(const Assignment& work, const SweepConfig& sweep) {
+  return work.cell != nullptr && sweep.samples.half_width > 0;
+}
+
 Workload::Workload(const SweepConfig& sweep)
     : sweep_(sweep),
       tokenizer_(models::open_tokenizer(sweep.tokenizer)),

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "harness/config/sweep.h"
-#include "harness/run/probe.h"
 #include "harness/run/prompt_format.h"
+#include "harness/run/question.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tasks/protocol.h"
 
@@ -31,6 +31,9 @@ struct Assignment {
   /// "s2", or the reasoning set's name: as records have it.
   std::string task() const;
 };
+
+/// Whether a cell may end before all its samples are asked.
+bool ends_early(const Assignment& work, const SweepConfig& sweep);
 
 /// Opens the tokenizer and makes the cells of a sweep. Throws what those throw.
 class Workload {

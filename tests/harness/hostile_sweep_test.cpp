@@ -1,5 +1,4 @@
-// Sweeps and overrides that nobody vouches for: one clear line, never a crash. (The fuzz targets
-// build without libtorch, which sweeps need.)
+// Sweeps and overrides that nobody vouches for: one clear line, never a crash.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

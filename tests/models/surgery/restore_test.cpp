@@ -189,9 +189,6 @@ TEST(Restore, AlphaAndLayersAreChosen) {
   EXPECT_EQ(changed(restore(pair.pre, pair.post, pair.info, {.layers = {{1}}}), pair.post).size(),
             4U);
   EXPECT_THROW(restore(pair.pre, pair.post, pair.info, {.layers = {{0}}}), UsageError);
-  EXPECT_EQ(parse_layers("2,5-8"), (std::vector<std::int64_t>{2, 5, 6, 7, 8}));
-  for (const char* bad : {"", "x", "3-1", "1,", "-2", "1-99999999999"})
-    EXPECT_THROW(parse_layers(bad), UsageError) << bad;
 }
 
 TEST(Restore, RefusesOtherShapes) {
@@ -200,12 +197,6 @@ TEST(Restore, RefusesOtherShapes) {
   EXPECT_THROW(restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQk, 0}), DataError);
   pair.pre.erase(kLayer + "q_proj.weight");
   EXPECT_THROW(restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQk, 0}), DataError);
-}
-
-TEST(Restore, NamesOfMethods) {
-  for (const char* name : {"qk", "qk-pro", "qk-pro-exact", "q", "k", "v"})
-    EXPECT_EQ(restore_method_name(parse_restore_method(name)), name);
-  EXPECT_THROW(parse_restore_method("kq"), UsageError);
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+// In place of the commands that need libtorch, where the program is built without it.
+#include <fmt/format.h>
+
+#include "harness/base/output.h"
+#include "harness/base/units.h"
+#include "harness/commands/checkpoint_info.h"
+#include "harness/commands/commands.h"
+#include "harness/commands/model_commands.h"
+
+namespace niah {
+namespace {
+
+/// Lists the command, which answers any arguments with what is missing.
+void add_unavailable(CLI::App& program, Command& chosen, const CommandText& text) {
+  CLI::App* command = program.add_subcommand(
+      text.name, fmt::format("{} (needs libtorch: not in this program)", text.description));
+  command->set_help_flag();
+  command->prefix_command();
+  command->callback([name = text.name, &chosen] {
+    chosen = [name]() -> ExitCode {
+      throw DataError(
+          fmt::format("{} needs libtorch, and this program was built without it: build with "
+                      "cmake --preset release",
+                      name));
+    };
+  });
+}
+
+/// What the files' headers say. Which layers there are, what they keep, and whether the tensors are
+/// those that the config asks for is known to the architectures, which hold tensors.
+ExitCode run_info(const std::string& folder) {
+  const models::Checkpoint checkpoint(folder);
+  const std::vector<std::string> names = checkpoint.tensor_names();
+  std::int64_t values = 0;
+  for (const std::string& name : names) values += checkpoint.find(name)->numel();
+  print_out("{}\n", folder);
+  print_out("  architecture   {} (by its config.json)\n", checkpoint.model_type());
+  print_out("  tensors        {}, {} numbers in all\n", names.size(), format_count(values));
+  print_storage(checkpoint);
+  print_tokenizer(checkpoint);
+  print_out("  layers         not looked at: this program was built without libtorch\n");
+  print_weights_hash(checkpoint);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& program, Command& chosen) {
+  const auto folder = std::make_shared<std::string>();
+  CLI::App* command = add_command(program, kInfo);
+  command->add_option("model", *folder, "Checkpoint folder")->required();
+  command->callback([folder, &chosen] { chosen = [folder] { return run_info(*folder); }; });
+}
+
+void add_reproduce_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kReproduce);
+}
+
+void add_run_command(CLI::App& program, Command& chosen) { add_unavailable(program, chosen, kRun); }
+
+void add_restore_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kRestore);
+}
+
+void add_diagnose_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kDiagnose);
+}
+
+void add_replay_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kReplay);
+}
+
+void add_verify_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kVerify);
+}
+
+void add_selftest_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kSelftest);
+}
+
+void add_train_command(CLI::App& program, Command& chosen) {
+  add_unavailable(program, chosen, kTrain);
+}
+
+}  // namespace niah

@@ -1,0 +1,91 @@
+#include "harness/run/loading.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "models/checkpoint/checkpoint.h"
+#include "models/registry.h"
+
+namespace niah {
+namespace {
+
+/// The checkpoints that a model of the sweep reads, each once.
+std::set<std::filesystem::path> checkpoints_of(const ModelConfig& model) {
+  std::set<std::filesystem::path> folders = {model.base};
+  if (!model.sft.empty()) folders.insert(model.sft);
+  for (const VariantConfig& variant : model.variants)
+    if (variant.kind == VariantKind::kCheckpoint) folders.insert(variant.checkpoint);
+  return folders;
+}
+
+/// What is put around every prompt has an embedding, and so has what its text may become.
+void require_vocabularies(const Workload& work) {
+  const models::Tokenizer& tokenizer = work.tokenizer();
+  const std::string name = work.sweep().tokenizer.string();
+  const auto framed =
+      work.format().with_bos_policy(tokenizer.encode_prompt(work.format().frame("A", "B")));
+  for (const ModelConfig& model : work.sweep().models)
+    for (const std::filesystem::path& folder : checkpoints_of(model)) {
+      const models::Checkpoint checkpoint(folder);
+      const auto meta = models::check_tensors(
+          checkpoint, models::override_config(checkpoint.config(), model.override));
+      require_vocabulary(tokenizer, name, framed, meta->info().vocab_size, folder.string());
+    }
+}
+
+}  // namespace
+
+std::vector<LoadedVariant> load_all(const Workload& work, const Machine& machine,
+                                    const std::string& tokenizer_sha256) {
+  require_vocabularies(work);
+  const GenerationConfig& generation = work.sweep().generation;
+  const std::string format = work.format().description();
+  const FingerprintBasis basis{
+      tokenizer_sha256.empty() ? work.tokenizer().sha256() : tokenizer_sha256, arithmetic(machine),
+      fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
+                  generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format)};
+  std::vector<LoadedVariant> variants;
+  for (const ModelConfig& model : work.sweep().models)
+    for (LoadedVariant& variant : load_variants(model, machine.dtype, machine.device, basis))
+      variants.push_back(std::move(variant));
+  return variants;
+}
+
+std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine) {
+  std::int64_t largest = 0;
+  for (const VariantGroup& group : groups)
+    largest = std::max(largest, group.front().model->info().hidden_size);
+  return count_workers(largest, machine);
+}
+
+std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
+                                        const Workload& work) {
+  const std::int64_t longest = work.longest_length();
+  std::vector<std::string> warnings;
+  for (const LoadedVariant& variant : variants) {
+    std::vector<std::string> all = variant.model->info().warnings;
+    const std::string too_long = length_warning(variant.model->info(), longest);
+    if (!too_long.empty()) all.push_back(too_long);
+    for (const std::string& warning : all) {
+      // Variants of one model share their config, and what is to be said of it.
+      std::string line = fmt::format("{}: {}", variant.info.model, warning);
+      if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
+        warnings.push_back(std::move(line));
+    }
+  }
+  return warnings;
+}
+
+void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
+                     const std::vector<std::string>& warnings) {
+  info.variants.clear();
+  for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
+  info.caveats.insert(info.caveats.end(), warnings.begin(), warnings.end());
+}
+
+}  // namespace niah

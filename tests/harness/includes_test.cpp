@@ -1,0 +1,92 @@
+// What needs no model includes nothing of libtorch, not even through a header of ours: a machine
+// without it builds every report, gate and merge.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_of_torch(const std::string& header) {
+  for (const char* folder : {"torch/", "ATen/", "c10/", "caffe2/"})
+    if (header.starts_with(folder)) return true;
+  return false;
+}
+
+/// Follows #include lines through the source tree, each file once.
+class Includes {
+ public:
+  /// How `file` (from the source tree's root) comes to a header of libtorch, "a.h > b.h >
+  /// <torch/torch.h>"; empty when it does not.
+  std::string way_to_torch(const std::string& file) {
+    const auto [known, fresh] = ways_.try_emplace(file);
+    if (!fresh) return known->second;
+    std::string way;
+    for (const std::string& header : headers_of(file)) {
+      if (is_of_torch(header)) {
+        way = file + " > <" + header + ">";
+        break;
+      }
+      const std::string further = fs::exists(kRoot / header) ? way_to_torch(header) : std::string();
+      if (further.empty()) continue;
+      way = file + " > " + further;
+      break;
+    }
+    return ways_[file] = way;
+  }
+
+ private:
+  static std::vector<std::string> headers_of(const std::string& file) {
+    static const std::regex include(R"re(^\s*#\s*include\s*[<"]([^>"]+)[>"])re");
+    std::ifstream in(kRoot / file);
+    std::vector<std::string> headers;
+    std::smatch match;
+    for (std::string line; std::getline(in, line);)
+      if (std::regex_search(line, match, include)) headers.push_back(match[1]);
+    return headers;
+  }
+
+  static inline const fs::path kRoot = NIAH_SOURCE_DIR;
+  std::map<std::string, std::string> ways_;
+};
+
+bool is_source(const fs::path& file) {
+  return file.extension() == ".h" || file.extension() == ".cpp";
+}
+
+/// What the targets without libtorch compile, and all of the folders that hold nothing else.
+std::vector<std::string> files_without_torch() {
+  const fs::path root = NIAH_SOURCE_DIR;
+  std::vector<std::string> files;
+  std::ifstream list(NIAH_SOURCES_WITHOUT_TORCH);
+  for (std::string line; std::getline(list, line);)
+    files.push_back(fs::relative(line, root).string());
+  for (const char* folder : {"tasks", "reports", "harness/base", "harness/config",
+                             "models/checkpoint", "models/tokenizer"})
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder))
+      if (is_source(entry.path())) files.push_back(fs::relative(entry.path(), root).string());
+  return files;
+}
+
+TEST(Includes, NothingThatNeedsNoModelComesToTorch) {
+  const std::vector<std::string> files = files_without_torch();
+  EXPECT_GT(files.size(), 200U);
+  Includes includes;
+  for (const std::string& file : files) EXPECT_EQ(includes.way_to_torch(file), "");
+}
+
+TEST(Includes, TheWayToTorchIsFoundThroughOtherHeaders) {
+  Includes includes;
+  EXPECT_EQ(includes.way_to_torch("models/pch.h"), "models/pch.h > <torch/torch.h>");
+  EXPECT_NE(includes.way_to_torch("harness/run/loading.h"), "");
+}
+
+}  // namespace
+}  // namespace niah
