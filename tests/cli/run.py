@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Runs tests that are written as what a person types and what must come of it.
+
+    python3 tests/cli/run.py --niah build/release/niah tests/cli/*.test
+    python3 tests/cli/run.py --readme README.md tests/cli/*.test
+
+The second form runs nothing: it lists the `niah` commands of a document that no test runs word for
+word. A test may add options after those words; a word in capitals (RUN, DIR) stands for any other.
+
+Every line of a test is one of
+
+    # a comment; the first ones say what the test shows
+    needs: torch                 left out where niah is built without libtorch
+    $ niah info "$ZOO/base"      a command, for bash
+    > and more of it             its next line, such as one of a here-document
+    exit: 3                      its exit code; 0 where nothing is said
+    stdout has: TEXT             TEXT, up to the end of the line, stands in what it printed
+    stdout lacks: TEXT           it does not
+    stdout matches: REGEX        of Python, in which ^ and $ stand for the ends of a line
+    stdout lines: 2              so many lines; 0: nothing at all
+
+The last four may also be said of stderr, and of a file: `run/report.html has: TEXT`. Blanks in a row
+count as one, so that a test does not depend on the width of a column.
+
+The commands of a test run one after the other in one empty folder, with niah on the PATH and
+    ZOO      models/zoo           CONFIGS  configs
+    DATA     tests/data           README   README.md
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXPECTATION = re.compile(r"(\S+) (has|lacks|matches|lines):(?: (.*))?$")
+SHOWN = 4000  # characters of an output that a failure shows
+
+
+class Wrong(Exception):
+    """A test that cannot be read."""
+
+
+class Step:
+    """A command and what is expected of it."""
+
+    def __init__(self, line, command):
+        self.line = line
+        self.command = command
+        self.exit = 0
+        self.expected = []  # (line, where, verb, argument)
+
+
+def read_test(path):
+    """The steps of a test. A line that means nothing is an error, lest a slip of the pen pass."""
+    steps = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        line = line.rstrip()
+        expectation = EXPECTATION.match(line)
+        if not line or line.startswith("#") or line == "needs: torch":
+            continue
+        if line.startswith("$ "):
+            steps.append(Step(number, line[2:]))
+        elif not steps:
+            raise Wrong(f"{path}:{number}: a command was expected first: {line}")
+        elif line == ">" or line.startswith("> "):
+            steps[-1].command += "\n" + line[2:]
+        elif re.fullmatch(r"exit: \d+", line):
+            steps[-1].exit = int(line[6:])
+        elif expectation:
+            where, verb, argument = expectation.groups(default="")
+            if not argument or (verb == "lines" and not argument.isdecimal()):
+                raise Wrong(f"{path}:{number}: what is expected is missing: {line}")
+            steps[-1].expected.append((number, where, verb, argument))
+        else:
+            raise Wrong(f"{path}:{number}: neither a command nor an expectation: {line}")
+    if not steps:
+        raise Wrong(f"{path}: no command in it")
+    return steps
+
+
+def squeeze(text):
+    return re.sub(r"[ \t]+", " ", text)
+
+
+def holds(text, verb, argument):
+    if verb == "has":
+        return squeeze(argument) in squeeze(text)
+    if verb == "lacks":
+        return squeeze(argument) not in squeeze(text)
+    if verb == "matches":
+        return re.search(argument, text, re.MULTILINE) is not None
+    return len(text.splitlines()) == int(argument)
+
+
+def environment(niah, folder):
+    """Where the tests find things; `folder` gets a link called niah, whatever the file's name."""
+    (folder / "niah").symlink_to(niah)
+    return dict(
+        os.environ, PATH=f"{folder}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8",
+        ZOO=str(ROOT / "models" / "zoo"), CONFIGS=str(ROOT / "configs"),
+        DATA=str(ROOT / "tests" / "data"), README=str(ROOT / "README.md"))
+
+
+def run_step(step, folder, variables):
+    """What is wrong, in lines, none when all is as expected; what it printed."""
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", step.command], cwd=folder, env=variables,
+        stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    printed = {"stdout": done.stdout.decode(errors="replace"),
+               "stderr": done.stderr.decode(errors="replace")}
+    wrong = []
+    if done.returncode != step.exit:
+        wrong.append(f"line {step.line}: exit {done.returncode}, not {step.exit}")
+    for line, where, verb, argument in step.expected:
+        text = printed.get(where)
+        if text is None:
+            try:
+                text = (folder / where).read_text(encoding="utf-8", errors="replace")
+            except OSError as error:
+                wrong.append(f"line {line}: {where}: {error.strerror}")
+                continue
+        if not holds(text, verb, argument):
+            count = f" (it has {len(text.splitlines())})" if verb == "lines" else ""
+            wrong.append(f"line {line}: {where} {verb}: {argument}{count}")
+    return wrong, printed
+
+
+def run_test(path, niah):
+    """Whether the test passes; says what does not, and ends at the first command that fails."""
+    with tempfile.TemporaryDirectory(prefix="niah-cli-") as name:
+        folder, tools = pathlib.Path(name) / "here", pathlib.Path(name) / "bin"
+        folder.mkdir()
+        tools.mkdir()
+        variables = environment(niah, tools)
+        for step in read_test(path):
+            wrong, printed = run_step(step, folder, variables)
+            if not wrong:
+                continue
+            print(f"{path}\n$ {step.command}\n  " + "\n  ".join(wrong))
+            for where, text in printed.items():
+                print(f"--- {where}\n{text[:SHOWN]}{' ...' if len(text) > SHOWN else ''}".rstrip())
+            return False
+    return True
+
+
+def commands_in(text):
+    """The words of every niah command in a text, one command a line."""
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        for start in re.finditer(r"(?<![\w./-])niah (?=[a-z-])", line):
+            command = re.split(r"\s#|[|>;&]", line[start.start():])[0].rstrip(" )'")
+            try:
+                yield shlex.split(command)
+            except ValueError:  # a quote that is not closed: prose, not a command
+                continue
+
+
+def commands_of_document(text):
+    """The commands of a document's code blocks, and those between backquotes."""
+    block = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    for code in block.findall(text):
+        yield from commands_in(code)
+    for span in re.findall(r"`([^`]+)`", block.sub("", text)):
+        if span.startswith("niah "):
+            yield from commands_in(" ".join(span.split()))
+
+
+def is_run_by(words, tested):
+    """Whether the words of `tested` begin with `words`, whatever stands for those in capitals."""
+    patterns = []
+    for word in words:
+        is_any = re.fullmatch("[A-Z]+(…?)", word)
+        one = r"[^\0]+" if is_any else re.escape(word)
+        patterns.append(rf"{one}(\0{one})*" if is_any and is_any[1] else one)
+    return re.match(r"\0".join(patterns) + r"(\0|$)", "\0".join(tested)) is not None
+
+
+def check_document(document, tests):
+    tested = [words for path in tests for step in read_test(path)
+              for words in commands_in(step.command)]
+    documented = list(commands_of_document(document.read_text(encoding="utf-8")))
+    missing = [words for words in documented if not any(is_run_by(words, t) for t in tested)]
+    for words in missing:
+        print(f"{document}: no test runs: {shlex.join(words)}")
+    print(f"{len(documented) - len(missing)} of {len(documented)} commands are run by a test")
+    return bool(documented) and not missing
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--niah", type=pathlib.Path, help="the built program")
+    parser.add_argument("--readme", type=pathlib.Path, help="a document whose commands are to be tested")
+    parser.add_argument("tests", nargs="+", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if (arguments.niah is None) == (arguments.readme is None):
+        parser.error("give --niah or --readme")
+    try:
+        if arguments.readme:
+            sys.exit(0 if check_document(arguments.readme, arguments.tests) else 1)
+        failed = 0
+        for path in arguments.tests:
+            begin = time.monotonic()
+            passed = run_test(path, arguments.niah.resolve(strict=True))
+            failed += not passed
+            print(f"{'passed' if passed else 'FAILED'} {path.stem} in {time.monotonic() - begin:.1f} s", flush=True)
+    except (Wrong, OSError) as error:
+        sys.exit(str(error))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
