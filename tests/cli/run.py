@@ -153,11 +153,11 @@ def commands_in(text):
     """The words of every niah command in a text, one command a line."""
     for line in re.sub(r"\\\n", " ", text).splitlines():
         for start in re.finditer(r"(?<![\w./-])niah (?=[a-z-])", line):
-            command = re.split(r"\s#|[|>;&]", line[start.start():])[0].rstrip(" )'")
+            command = re.split(r"\s#|[|>;&]", line[start.start():])[0]
             try:
                 yield shlex.split(command)
-            except ValueError:  # a quote that is not closed: prose, not a command
-                continue
+            except ValueError:  # the end is within quotes
+                yield command.split()
 
 
 def commands_of_document(text):
@@ -175,9 +175,9 @@ def is_run_by(words, tested):
     patterns = []
     for word in words:
         is_any = re.fullmatch("[A-Z]+(…?)", word)
-        one = r"[^\0]+" if is_any else re.escape(word)
-        patterns.append(rf"{one}(\0{one})*" if is_any and is_any[1] else one)
-    return re.match(r"\0".join(patterns) + r"(\0|$)", "\0".join(tested)) is not None
+        one = "[^\n]+" if is_any else re.escape(word)
+        patterns.append(f"{one}(\n{one})*" if is_any and is_any[1] else one)
+    return re.match("\n".join(patterns) + "(\n|$)", "\n".join(tested)) is not None
 
 
 def check_document(document, tests):
