@@ -28,6 +28,7 @@ The commands of a test run one after the other in one empty folder, with niah on
 """
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import re
@@ -46,20 +47,19 @@ class Wrong(Exception):
     """A test that cannot be read."""
 
 
+@dataclasses.dataclass
 class Step:
     """A command and what is expected of it."""
-
-    def __init__(self, line, command):
-        self.line = line
-        self.command = command
-        self.exit = 0
-        self.expected = []  # (line, where, verb, argument)
+    line: int
+    command: str
+    exit: int = 0
+    expected: list = dataclasses.field(default_factory=list)  # (line, where, verb, argument)
 
 
 def read_test(path):
     """The steps of a test. A line that means nothing is an error, lest a slip of the pen pass."""
     steps = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         line = line.rstrip()
         expectation = EXPECTATION.match(line)
         if not line or line.startswith("#") or line == "needs: torch":
@@ -84,47 +84,30 @@ def read_test(path):
     return steps
 
 
-def squeeze(text):
-    return re.sub(r"[ \t]+", " ", text)
-
-
 def holds(text, verb, argument):
-    if verb == "has":
-        return squeeze(argument) in squeeze(text)
-    if verb == "lacks":
-        return squeeze(argument) not in squeeze(text)
+    if verb in ("has", "lacks"):
+        squeezed = [re.sub(r"[^\S\n]+", " ", one) for one in (argument, text)]
+        return (squeezed[0] in squeezed[1]) == (verb == "has")
     if verb == "matches":
         return re.search(argument, text, re.MULTILINE) is not None
     return len(text.splitlines()) == int(argument)
 
 
-def environment(niah, folder):
-    """Where the tests find things; `folder` gets a link called niah, whatever the file's name."""
-    (folder / "niah").symlink_to(niah)
-    return dict(
-        os.environ, PATH=f"{folder}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8",
-        ZOO=str(ROOT / "models" / "zoo"), CONFIGS=str(ROOT / "configs"),
-        DATA=str(ROOT / "tests" / "data"), README=str(ROOT / "README.md"))
-
-
 def run_step(step, folder, variables):
     """What is wrong, in lines, none when all is as expected; what it printed."""
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", step.command], cwd=folder, env=variables,
-        stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", step.command], cwd=folder, env=variables,
+                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
     printed = {"stdout": done.stdout.decode(errors="replace"),
                "stderr": done.stderr.decode(errors="replace")}
     wrong = []
     if done.returncode != step.exit:
         wrong.append(f"line {step.line}: exit {done.returncode}, not {step.exit}")
     for line, where, verb, argument in step.expected:
-        text = printed.get(where)
-        if text is None:
-            try:
-                text = (folder / where).read_text(encoding="utf-8", errors="replace")
-            except OSError as error:
-                wrong.append(f"line {line}: {where}: {error.strerror}")
-                continue
+        file = folder / where
+        if where not in printed and not file.is_file():
+            wrong.append(f"line {line}: there is no file {where}")
+            continue
+        text = printed[where] if where in printed else file.read_text("utf-8", "replace")
         if not holds(text, verb, argument):
             count = f" (it has {len(text.splitlines())})" if verb == "lines" else ""
             wrong.append(f"line {line}: {where} {verb}: {argument}{count}")
@@ -133,19 +116,25 @@ def run_step(step, folder, variables):
 
 def run_test(path, niah):
     """Whether the test passes; says what does not, and ends at the first command that fails."""
+    begin = time.monotonic()
+    steps = read_test(path)
     with tempfile.TemporaryDirectory(prefix="niah-cli-") as name:
         folder, tools = pathlib.Path(name) / "here", pathlib.Path(name) / "bin"
         folder.mkdir()
         tools.mkdir()
-        variables = environment(niah, tools)
-        for step in read_test(path):
+        (tools / "niah").symlink_to(niah)
+        variables = dict(
+            os.environ, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8",
+            ZOO=str(ROOT / "models" / "zoo"), CONFIGS=str(ROOT / "configs"),
+            DATA=str(ROOT / "tests" / "data"), README=str(ROOT / "README.md"))
+        for step in steps:
             wrong, printed = run_step(step, folder, variables)
-            if not wrong:
-                continue
-            print(f"{path}\n$ {step.command}\n  " + "\n  ".join(wrong))
-            for where, text in printed.items():
-                print(f"--- {where}\n{text[:SHOWN]}{' ...' if len(text) > SHOWN else ''}".rstrip())
-            return False
+            if wrong:
+                print(f"FAILED {path}\n$ {step.command}\n  " + "\n  ".join(wrong))
+                for where, text in printed.items():
+                    print(f"--- {where}\n{text[:SHOWN]}{' ...' * (len(text) > SHOWN)}".rstrip())
+                return False
+    print(f"passed {path.stem} in {time.monotonic() - begin:.1f} s", flush=True)
     return True
 
 
@@ -183,34 +172,27 @@ def is_run_by(words, tested):
 def check_document(document, tests):
     tested = [words for path in tests for step in read_test(path)
               for words in commands_in(step.command)]
-    documented = list(commands_of_document(document.read_text(encoding="utf-8")))
+    documented = list(commands_of_document(document.read_text("utf-8")))
     missing = [words for words in documented if not any(is_run_by(words, t) for t in tested)]
-    for words in missing:
-        print(f"{document}: no test runs: {shlex.join(words)}")
+    print(*(f"{document}: no test runs: {shlex.join(words)}\n" for words in missing), sep="", end="")
     print(f"{len(documented) - len(missing)} of {len(documented)} commands are run by a test")
     return bool(documented) and not missing
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--niah", type=pathlib.Path, help="the built program")
-    parser.add_argument("--readme", type=pathlib.Path, help="a document whose commands are to be tested")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--niah", type=pathlib.Path, help="the built program")
+    what.add_argument("--readme", type=pathlib.Path, help="a document with commands")
     parser.add_argument("tests", nargs="+", type=pathlib.Path)
     arguments = parser.parse_args()
-    if (arguments.niah is None) == (arguments.readme is None):
-        parser.error("give --niah or --readme")
     try:
         if arguments.readme:
-            sys.exit(0 if check_document(arguments.readme, arguments.tests) else 1)
-        failed = 0
-        for path in arguments.tests:
-            begin = time.monotonic()
-            passed = run_test(path, arguments.niah.resolve(strict=True))
-            failed += not passed
-            print(f"{'passed' if passed else 'FAILED'} {path.stem} in {time.monotonic() - begin:.1f} s", flush=True)
+            sys.exit(not check_document(arguments.readme, arguments.tests))
+        niah = arguments.niah.resolve(strict=True)
+        sys.exit(not all([run_test(path, niah) for path in arguments.tests]))
     except (Wrong, OSError) as error:
         sys.exit(str(error))
-    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
