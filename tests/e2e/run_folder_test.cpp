@@ -1,4 +1,4 @@
-// A run's folder: whose it is, what may be added to it, and that it can be carried elsewhere.
+// A run's folder: with what it goes on, and what is asked again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,38 +43,6 @@ class RunFolder : public testing::Test {
   TemporaryFolder temporary_;
 };
 
-TEST_F(RunFolder, OfARelativeConfigIsLookedAtAndCarriedAnywhere) {
-  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
-  // From another folder: nothing of it counts from where it was started.
-  for (const char* command : {"show", "replay"}) {
-    const Outcome outcome =
-        niah(std::string(command) + " " + path("run").string() + " s1@1K#1", "cd / && ");
-    EXPECT_EQ(outcome.code, 0) << outcome.output;
-  }
-  fs::rename(path("run"), path("elsewhere"));
-  const std::string moved = path("elsewhere").string();
-  EXPECT_EQ(niah("report " + moved, "cd / && ").code, 0);
-  EXPECT_EQ(niah("merge " + moved + " --out " + path("merged").string(), "cd / && ").code, 0);
-  const Outcome same = niah("regress --allow-fewer-samples --detectable 100 --baseline " + moved +
-                                "/results.json --current " + path("merged").string(),
-                            "cd / && ");
-  EXPECT_NE(same.code, 3) << same.output;
-}
-
-TEST_F(RunFolder, ThatHoldsOtherThingsIsNotWrittenTo) {
-  fs::create_directory(path("mine"));
-  write_file(path("mine") / "thesis.txt", "years of work");
-  for (const char* command :
-       {"run sweep.yaml --out mine", "run sweep.yaml --out mine/",
-        "diagnose --pre zoo/base --post zoo/cot-sft --weights-only --out mine"}) {
-    const Outcome outcome = here(command);
-    EXPECT_EQ(outcome.code, 2) << command << "\n" << outcome.output;
-    EXPECT_THAT(outcome.output, HasSubstr("holds other things (thesis.txt)"));
-  }
-  EXPECT_EQ(std::distance(fs::directory_iterator(path("mine")), {}), 1);
-  EXPECT_EQ(read_file(path("mine") / "thesis.txt", "test"), "years of work");
-}
-
 TEST_F(RunFolder, GoesOnWithItsTokenizerSavedAgain) {
   fs::create_directory(path("tokenizer"));
   for (const auto& entry : fs::directory_iterator(NIAH_SOURCE_DIR "/models/zoo/tokenizer"))
@@ -102,23 +70,6 @@ TEST_F(RunFolder, GoesOnWithItsTokenizerSavedAgain) {
   fs::remove_all(path("again"));
   ASSERT_EQ(here("run sweep.yaml --out again --set tokenizer=tokenizer").code, 0);
   EXPECT_EQ(here(compared).code, 3);
-}
-
-TEST_F(RunFolder, IsComparedBeforeAnyCheckpointIsRead) {
-  ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
-  // What would be read for minutes is not even there.
-  const Outcome seed = here("run sweep.yaml --out run --set seed=9 --set models.0.base=/none");
-  EXPECT_EQ(seed.code, 2);
-  EXPECT_THAT(seed.output, HasSubstr("seed was 0, is now 9"));
-  AppendFile held(path("run") / "journal.jsonl");
-  const Outcome locked = here("run sweep.yaml --out run --set models.0.base=/none");
-  EXPECT_EQ(locked.code, 3);
-  EXPECT_THAT(locked.output, HasSubstr("another process is writing it"));
-}
-
-TEST_F(RunFolder, OfARefusedRunStaysEmpty) {
-  EXPECT_EQ(here("run sweep.yaml --out run --set models.0.base=/none").code, 3);
-  EXPECT_TRUE(fs::is_empty(path("run")));
 }
 
 TEST_F(RunFolder, DoesNotMixWhatIsComputedInAnotherWay) {

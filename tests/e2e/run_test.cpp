@@ -1,13 +1,11 @@
-// A sweep from YAML to report: killed, resumed, shared, refused.
+// A sweep from YAML to report, by its records: killed, resumed, shared.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/base/files.h"
-#include "harness/base/sha256.h"
 #include "reports/journal.h"
 #include "tests/e2e/program.h"
 #include "tests/models/support.h"
@@ -64,33 +62,6 @@ class Run : public testing::Test {
 
   TemporaryFolder temporary_;
 };
-
-TEST_F(Run, LeavesAWholeRunFolder) {
-  const Outcome outcome = niah("run " + config(small_sweep()) + " --out " + path("run").string());
-  ASSERT_EQ(outcome.code, 0) << outcome.output;
-  for (const char* file : {"plan.json", "journal.jsonl", "results.json", "report.html",
-                           "tables/summary.md", "tables/summary.csv", "heatmaps/s3-sft.svg"})
-    EXPECT_TRUE(fs::exists(path("run") / file)) << file;
-  EXPECT_EQ(records("run").size(), 3U * (2 * 2 * 4 + 2));
-  EXPECT_THAT(outcome.output, HasSubstr("report.html"));
-}
-
-TEST_F(Run, ACellOfWhichNothingCouldBeMeasuredExitsWithThree) {
-  const std::string run = path("run").string();
-  ASSERT_EQ(niah("run " + config(small_sweep()) + " --out " + run).code, 0);
-  std::string journal;
-  reports::read_records(path("run") / "journal.jsonl", [&](reports::Record record) {
-    if (record.task == "s3" && record.length == 2048) {
-      record.outcome = "oom";
-      record.detail = "out of memory while decoding";
-    }
-    journal += json(record).dump() + "\n";
-  });
-  write_file(path("run") / "journal.jsonl", journal);
-  const Outcome again = niah("report " + run);
-  EXPECT_EQ(again.code, 3) << again.output;
-  EXPECT_THAT(again.output, HasSubstr("in 3 of 15 cells nothing could be measured"));
-}
 
 TEST_F(Run, AdaptiveSamplingEndsACellWhenEveryVariantIsKnown) {
   const auto sweep = [&](int most) {
@@ -209,26 +180,6 @@ TEST_F(Run, SamplesFromAFileGiveTheRecordsOfGeneratedOnes) {
             2);
 }
 
-TEST_F(Run, WarnsOfPromptsFarShorterThanTheirName) {
-  std::string text;
-  for (int i = 0; i < 60; ++i)
-    text += "This sentence fills the text, and it is number " + std::to_string(i) + ". ";
-  write_file(path("text.txt"), text);
-  const Outcome generated = niah(
-      "generate --protocol lm-eval --task s2 --length 4K --samples 1 --tokenizer " + kZoo +
-      "/tokenizer --haystack " + path("text.txt").string() + " --out " + path("s.jsonl").string());
-  ASSERT_EQ(generated.code, 0) << generated.output;
-  EXPECT_THAT(generated.output, HasSubstr("warning: S2@4K: samples of only "));
-  const Outcome run = niah("run " +
-                           config("name: short\nprotocol: lm-eval\nhaystack: {kind: text, path: "
-                                  "text.txt}\ntasks: s2\nlengths: 4K\nsamples: 1\nmodels:\n"
-                                  "  - {name: zoo, base: " +
-                                  kZoo + "/base}\nruntime: {threads: 1}\n") +
-                           " --out " + path("run").string());
-  ASSERT_EQ(run.code, 0) << run.output;
-  EXPECT_THAT(run.output, HasSubstr("warning: S2@4K: samples of only "));
-}
-
 TEST_F(Run, LittleMemoryForMarksChangesNoRecord) {
   const std::string with = config(small_sweep());
   ASSERT_EQ(niah("run " + with + " --out " + path("much").string()).code, 0);
@@ -281,119 +232,6 @@ TEST_F(Run, ReasoningSetsOfTheUserStandBesideRecall) {
   EXPECT_EQ(sets, (std::map<std::string, int>{{"gsm8k", 3}, {"math500", 3}, {"word-problems", 6}}));
   const std::string page = read_file(path("run") / "report.html", "test");
   EXPECT_THAT(page, HasSubstr("gsm8k"));
-}
-
-TEST_F(Run, AnotherPromptFormatOrReasoningFileIsAnotherRun) {
-  const std::string out = " --out " + path("run").string();
-  write_file(path("g.jsonl"), "{\"question\": \"1 + 1?\", \"answer\": \"#### 2\"}\n");
-  std::string sweep = small_sweep();
-  const std::string old = "reasoning: {samples: 2}";
-  sweep.replace(sweep.find(old), old.size(),
-                "reasoning: {kind: gsm8k, path: g.jsonl, max_new_tokens: 4}");
-  const std::string file = config(sweep);
-  ASSERT_EQ(niah("run " + file + out).code, 0);
-  const Outcome chat = niah("run " + file + out + " --set prompt.format=chatml");
-  EXPECT_EQ(chat.code, 2);
-  EXPECT_THAT(chat.output, HasSubstr("holds another run"));
-  const Outcome longer = niah("run " + file + out + " --set reasoning.max_new_tokens=5");
-  EXPECT_EQ(longer.code, 2) << "one accuracy of two kinds of answers";
-  write_file(path("g.jsonl"), "{\"question\": \"1 + 2?\", \"answer\": \"#### 3\"}\n");
-  const Outcome other = niah("run " + file + out);
-  EXPECT_EQ(other.code, 2);
-  EXPECT_THAT(other.output, HasSubstr("reasoning set was gsm8k"));
-}
-
-TEST_F(Run, AStoredSampleCanBeLookedAtAndAskedAgain) {
-  ASSERT_EQ(niah("run " + config(small_sweep()) + " --out " + path("run").string()).code, 0);
-  const std::string run = path("run").string();
-  const Outcome shown = niah("show " + run + " s3@2K#1");
-  EXPECT_EQ(shown.code, 0) << shown.output;
-  for (const char* part :
-       {"s3@2K#1", "tokens", "needle", "is: ", "expected", "Base", "Fine-tuned", "rank", "said"})
-    EXPECT_THAT(shown.output, HasSubstr(part));
-  const Outcome prompt = niah("show " + run + " s3@2K#1 --prompt");
-  std::string sha256;
-  for (const auto& [key, one] : records("run"))
-    if (one["task"] == "s3" && one["length"] == 2048 && one["index"] == 1)
-      sha256 = one["prompt_sha256"];
-  EXPECT_EQ(sha256_hex(prompt.output), sha256);
-
-  // Every answer comes out as it was, decoded apart from others or not.
-  for (const char* sample : {"s1@1K#0", "s3@2K#3", "word-problems#1"}) {
-    const Outcome again = niah("replay " + run + " " + sample);
-    EXPECT_EQ(again.code, 0) << again.output;
-    EXPECT_THAT(again.output, HasSubstr("as recorded"));
-    EXPECT_THAT(again.output, HasSubstr("first token of the answer"));
-  }
-  EXPECT_THAT(niah("replay " + run + " s1@1K#0 --variant qk").output,
-              testing::Not(HasSubstr("Base")));
-
-  // What is not there is said in one line.
-  const std::vector<std::pair<std::string, std::string>> refused = {
-      {"show " + run + " s9@2K#1", "this run has"},
-      {"show " + run + " s3@2K#99", "has 4 samples"},
-      {"show " + run + " s3-2K", "s2@64K#7"},
-      {"replay " + run + " s3@2K#1 --variant kq", "did you mean"},
-      {"show " + path("nothing").string() + " s3@2K#1", "plan.json"}};
-  for (const auto& [command, what] : refused) {
-    const Outcome outcome = niah(command);
-    EXPECT_NE(outcome.code, 0) << command;
-    EXPECT_THAT(outcome.output, HasSubstr(what)) << command;
-  }
-}
-
-TEST_F(Run, AReplayedAnswerThatIsAnotherExitsWithOne) {
-  ASSERT_EQ(niah("run " + config(small_sweep()) + " --set tasks=[s1] --set lengths=[1K] --out " +
-                 path("run").string())
-                .code,
-            0);
-  std::string journal = read_file(path("run") / "journal.jsonl", "testing");
-  const std::size_t ids = journal.find("\"ids\":[");
-  ASSERT_NE(ids, std::string::npos);
-  const std::size_t end = journal.find(']', ids);
-  const auto line = json::parse(journal.substr(0, journal.find('\n')));
-  journal.replace(ids, end - ids, "\"ids\":[1,2");
-  write_file(path("run") / "journal.jsonl", journal);
-  const std::string sample = line["kind"] == "recall"
-                                 ? "s1@1K#" + line["index"].dump()
-                                 : line["task"].get<std::string>() + "#" + line["index"].dump();
-  const Outcome outcome = niah("replay " + path("run").string() + " " + sample);
-  EXPECT_EQ(outcome.code, 1) << outcome.output;
-  EXPECT_THAT(outcome.output, HasSubstr("the run recorded"));
-}
-
-TEST_F(Run, TheReferenceOfAllKeysCanBeRun) {
-  const Outcome outcome = niah("run " NIAH_SOURCE_DIR
-                               "/configs/reference.yaml --dry-run "
-                               "--set 'haystack={kind: prose}' --set samples=1 --set lengths=4K");
-  EXPECT_EQ(outcome.code, 0) << outcome.output;
-}
-
-TEST_F(Run, AnEmptyShardIsNoFailure) {
-  const Outcome outcome =
-      niah("run " + config(small_sweep()) + " --shard 5/5 --out " + path("run").string());
-  EXPECT_EQ(outcome.code, 0) << outcome.output;
-}
-
-TEST_F(Run, ADryRunPricesEveryCellAndWritesNothing) {
-  const std::string with = config(small_sweep());
-  const Outcome outcome = niah("run " + with + " --dry-run --out " + path("dry").string());
-  EXPECT_EQ(outcome.code, 0) << outcome.output;
-  for (const char* part : {"S3@2K", "computed", "FLOP", "Time ", "Memory ", "weights", "KV cache"})
-    EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
-  EXPECT_FALSE(std::filesystem::exists(path("dry")));
-}
-
-TEST_F(Run, APlanThatDoesNotFitInMemoryIsRefusedWithTheFigure) {
-  const std::string with = config(small_sweep());
-  for (const char* dry : {"", " --dry-run"}) {
-    const Outcome outcome =
-        niah("run " + with + " --set runtime.memory_mib=8 --out " + path("refused").string() + dry);
-    EXPECT_EQ(outcome.code, 3);
-    for (const char* part : {"does not fit in memory", "needs", "weights", "8.0 MiB may be used"})
-      EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
-    EXPECT_FALSE(std::filesystem::exists(path("refused") / "journal.jsonl"));
-  }
 }
 
 TEST_F(Run, SharingPrefixesChangesNoRecord) {
@@ -479,47 +317,6 @@ TEST_F(Run, InterruptSavesAndExits130) {
     EXPECT_TRUE(read_file(path(name) / "journal.jsonl", "test").starts_with(journal));
     EXPECT_EQ(records(name, false), whole);
   }
-}
-
-TEST_F(Run, AFolderHoldsOneRun) {
-  const std::string out = " --out " + path("run").string();
-  ASSERT_EQ(niah("run " + config(small_sweep()) + out + " --set lengths=1K").code, 0);
-  const Outcome other = niah("run " + config(small_sweep()) + out + " --set seed=9");
-  EXPECT_EQ(other.code, 2);
-  EXPECT_THAT(other.output, HasSubstr("seed was 0, is now 9"));
-  EXPECT_EQ(niah("run " + config(small_sweep()) + out).code, 0) << "lengths may be added";
-}
-
-/// Each bad input: its own exit code and one clear line.
-TEST_F(Run, BadInputIsOneClearLine) {
-  const auto expect = [&](const std::string& arguments, int code, const std::string& text,
-                          const std::string& environment = "") {
-    const Outcome outcome = niah(arguments, environment);
-    EXPECT_EQ(outcome.code, code) << arguments << "\n" << outcome.output;
-    EXPECT_THAT(outcome.output, HasSubstr(text)) << arguments;
-    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
-  };
-  const std::string out = " --out " + path("run").string();
-  const std::string good = config(small_sweep());
-  expect("run " + path("none.yaml").string() + out, 3, "none.yaml");
-  expect("run " + good + " --out /proc/nowhere", 3, "/proc/nowhere");
-  expect("run " + good + out + " --set 'haystack={kind: essays, path: /no/essays}'", 3,
-         "/no/essays");
-  expect("run " + good + out + " --set 'haystack={kind: kjv}'", 3, "kjv", "NIAH_DATA_DIR=/no/data");
-  expect("run " + good + out + " --set lengths=64", 2, "smallest");
-  expect("run " + good + out + " --set runtime.dtype=fp8", 2, "fp8");
-  expect("run " + good + out + " --set tokenizer=/no/tokenizer", 3, "/no/tokenizer");
-  fs::create_directories(path("half"));
-  fs::copy(kZoo + "/base/config.json", path("half/config.json"));
-  expect(
-      "run " + good + out + " --set 'models=[{name: half, base: " + path("half").string() + "}]'",
-      3, "holds no .safetensors file");
-  std::ofstream(path("half/model.safetensors"))
-      << std::ifstream(kZoo + "/base/model.safetensors").rdbuf();
-  fs::resize_file(path("half/model.safetensors"), 1000000);
-  expect(
-      "run " + good + out + " --set 'models=[{name: half, base: " + path("half").string() + "}]'",
-      3, "truncated");
 }
 
 }  // namespace

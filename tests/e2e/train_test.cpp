@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -59,23 +58,6 @@ TEST(Train, KilledAndContinuedItGivesWhatOneRunGives) {
   const Outcome again = niah("train " + recipe.string() + " --quiet --out " + twice.string());
   EXPECT_EQ(again.code, 2) << "what is there is never written over";
   EXPECT_TRUE(fs::exists(twice / "model.safetensors"));
-}
-
-TEST(Train, ATokenizerOfAnotherModelIsOneLine) {
-  const TemporaryFolder folder;
-  const fs::path recipe = folder.path() / "small.yaml";
-  write_file(recipe, "name: small\ntokenizer: " + kZoo +
-                         "/tokenizer\nmodel:\n  model_type: hypenet\n  vocab_size: 64\n"
-                         "  hidden_size: 32\n  intermediate_size: 48\n  num_hidden_layers: 2\n"
-                         "  mixer_types: [lightning-attn, attn]\n  num_attention_heads: 2\n"
-                         "  num_key_value_heads: 1\n  head_dim: 16\n"
-                         "data: {kind: direct, batch_problems: 4}\n"
-                         "train: {steps: 1, learning_rate: 1e-3, bf16: false}\n");
-  const Outcome outcome =
-      niah("train " + recipe.string() + " --quiet --out " + (folder.path() / "out").string());
-  EXPECT_EQ(outcome.code, 3) << outcome.output;
-  EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
-  EXPECT_THAT(outcome.output, testing::HasSubstr("none of the 64 that the model has"));
 }
 
 }  // namespace
