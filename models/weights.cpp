@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
 #include "harness/base/sha256.h"
@@ -116,7 +117,10 @@ void MapSource::finish() const {
     }
   }
   for (const auto& [name, tensor] : weights_) {
-    if (asked_.contains(name)) continue;
+    const bool is_ignored =
+        std::any_of(ignored_.begin(), ignored_.end(),
+                    [&](const std::string& prefix) { return name.starts_with(prefix); });
+    if (is_ignored || asked_.contains(name)) continue;
     // Names are compared only for what is shown: there may be millions on either side.
     const std::string hint = unexpected.size() < kMaxListed ? did_you_mean(name, names) : "";
     unexpected.push_back(

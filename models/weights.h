@@ -21,6 +21,12 @@ class TensorSource {
   virtual ~TensorSource() = default;
   /// The parameter `name`, which must have this shape.
   virtual at::Tensor tensor(const std::string& name, at::IntArrayRef shape) = 0;
+  /// Whether there is a parameter `name`, for checkpoints that are laid out in several ways. A
+  /// source that makes what it is asked for has none.
+  virtual bool has(const std::string& name) const = 0;
+  /// Tensors whose names begin with `prefix` are none of the model's, and no error: a vision tower
+  /// beside the text model.
+  virtual void ignore(const std::string& prefix) = 0;
 };
 
 /// Takes parameters from a WeightMap and keeps account: finish() throws DataError listing every
@@ -30,18 +36,23 @@ class MapSource : public TensorSource {
   /// `label` names the checkpoint in errors. `weights` must outlive the source.
   MapSource(const WeightMap& weights, std::string label);
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
+  bool has(const std::string& name) const override { return weights_.contains(name); }
+  void ignore(const std::string& prefix) override { ignored_.push_back(prefix); }
   void finish() const;
 
  private:
   const WeightMap& weights_;
   std::string label_;
   std::map<std::string, std::vector<std::int64_t>> asked_;
+  std::vector<std::string> ignored_;  ///< prefixes
 };
 
 /// Gives meta tensors (no memory) and remembers the shapes asked for: the architecture's inventory.
 class ShapeSource : public TensorSource {
  public:
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
+  bool has(const std::string&) const override { return false; }
+  void ignore(const std::string&) override {}
   const std::map<std::string, std::vector<std::int64_t>>& shapes() const { return shapes_; }
   /// Number of parameters asked for.
   std::int64_t parameters() const;

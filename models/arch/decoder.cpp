@@ -90,19 +90,36 @@ MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeM
   };
 }
 
+namespace {
+
+/// Registers modules within modules for a name with dots, which a module's own name may not have;
+/// the innermost.
+std::shared_ptr<torch::nn::Module> nested(torch::nn::Module& outer, std::string_view name) {
+  const std::size_t dot = name.find('.');
+  const std::string first(name.substr(0, dot));
+  const auto inner = outer.register_module(first, std::make_shared<torch::nn::Module>(first));
+  return dot == name.npos ? inner : nested(*inner, name.substr(dot + 1));
+}
+
+}  // namespace
+
 DecoderLM::DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSource& source,
-                     const MakeBlock& make_block) {
-  const auto model = register_module("model", std::make_shared<torch::nn::Module>("model"));
+                     const MakeBlock& make_block)
+    : embedding_name_(shape.prefix + "." + shape.embedding),
+      norm_name_(shape.prefix + "." + shape.final_norm),
+      embedding_scale_(shape.embedding_scale),
+      logits_scale_(shape.logits_scale) {
+  const auto model = nested(*this, shape.prefix);
   embed_tokens_ = model->register_module(
-      "embed_tokens",
-      std::make_shared<Embedding>(source, "model.embed_tokens", shape.vocab, shape.d));
+      shape.embedding, std::make_shared<Embedding>(source, embedding_name_, shape.vocab, shape.d));
   const auto list = model->register_module("layers", std::make_shared<torch::nn::Module>("layers"));
   for (std::int64_t i = 0; i < layers; ++i) {
-    blocks_.push_back(make_block(i, fmt::format("model.layers.{}", i)));
+    blocks_.push_back(make_block(i, fmt::format("{}.layers.{}", shape.prefix, i)));
     list->register_module(std::to_string(i), blocks_.back());
   }
   norm_ = model->register_module(
-      "norm", std::make_shared<RmsNorm>(source, "model.norm", shape.d, shape.eps, shape.rounding));
+      shape.final_norm,
+      std::make_shared<RmsNorm>(source, norm_name_, shape.d, shape.eps, shape.rounding));
   if (!shape.tied)
     lm_head_ = register_module("lm_head",
                                std::make_shared<Linear>(source, "lm_head", shape.d, shape.vocab));
@@ -115,12 +132,12 @@ void DecoderLM::describe_parts() {
   const auto add = [&](std::optional<std::int64_t> layer, std::vector<PartRows> parts) {
     for (PartRows& rows : parts) info_.others.push_back({layer, std::move(rows)});
   };
-  add(std::nullopt, parts_of(Part::kEmbedding, "model.embed_tokens", *embed_tokens_));
+  add(std::nullopt, parts_of(Part::kEmbedding, embedding_name_, *embed_tokens_));
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     info_.mixers.push_back(blocks_[i]->describe_mixer());
     add(static_cast<std::int64_t>(i), blocks_[i]->other_parts());
   }
-  add(std::nullopt, parts_of(Part::kNorm, "model.norm", *norm_));
+  add(std::nullopt, parts_of(Part::kNorm, norm_name_, *norm_));
   if (lm_head_)
     add(std::nullopt, parts_of(Part::kHead, "lm_head", *lm_head_));
   else
@@ -141,7 +158,8 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
                       "has; is this its tokenizer?",
                       id, rows));
   }
-  return (*embed_tokens_)(ids.to(device()));
+  const at::Tensor embedded = (*embed_tokens_)(ids.to(device()));
+  return embedding_scale_ == 1 ? embedded : embedded * embedding_scale_;
 }
 
 at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
@@ -152,7 +170,7 @@ at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const 
 at::Tensor DecoderLM::head(const at::Tensor& hidden) const {
   const at::Tensor normed = (*norm_)(hidden);
   const at::Tensor logits = lm_head_ ? (*lm_head_)(normed) : project(normed, embed_tokens_->weight);
-  return logits.to(at::kFloat);
+  return (logits_scale_ == 1 ? logits : logits * logits_scale_).to(at::kFloat);
 }
 
 at::Device DecoderLM::device() const { return norm_->weight.device(); }

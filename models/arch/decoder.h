@@ -47,6 +47,9 @@ struct DecoderShape {
   double eps = 1e-6;
   NormRounding rounding = NormRounding::kBeforeWeight;
   bool tied = false;  ///< the output projection is the embedding
+  /// What all names but the output projection's begin with, and the names of two tensors.
+  std::string prefix = "model", embedding = "embed_tokens", final_norm = "norm";
+  double embedding_scale = 1, logits_scale = 1;  ///< factors; each product rounds as activations
 };
 
 /// A layer: how mixer, MLP and norms are put together differs between architectures.
@@ -85,8 +88,8 @@ struct PreNormBlock : Block {
 /// Pre-norm blocks around the mixers, whose tensors are under self_attn.
 MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
 
-/// The model around the blocks; it fills in what info() says of them. Parameter names are
-/// model.embed_tokens, model.layers.{i}, model.norm, lm_head.
+/// The model around the blocks; it fills in what info() says of them. Parameter names are,
+/// with the shape's prefix, model.embed_tokens, model.layers.{i}, model.norm; and lm_head.
 class DecoderLM : public CausalLM {
  public:
   at::Tensor embed(const at::Tensor& ids) const override;
@@ -102,6 +105,8 @@ class DecoderLM : public CausalLM {
  private:
   void describe_parts();
 
+  std::string embedding_name_, norm_name_;
+  double embedding_scale_, logits_scale_;
   std::shared_ptr<Embedding> embed_tokens_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<RmsNorm> norm_;

@@ -89,6 +89,8 @@ class RandomSource : public TensorSource {
  public:
   RandomSource(std::uint64_t seed, std::int64_t layers);
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
+  bool has(const std::string&) const override { return false; }
+  void ignore(const std::string&) override {}
 
  private:
   at::Generator generator_;
