@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
 #include "harness/base/sha256.h"
