@@ -21,7 +21,9 @@ inline std::filesystem::path test_data() { return NIAH_TEST_DATA; }
 inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::filesystem::path> roots = {test_data() / "models"};
   if (const char* all = std::getenv("NIAH_GOLDEN_DIR"))
-    roots.push_back(std::filesystem::path(all) / "models");
+    for (const char* folder : {"models", "families"})
+      if (std::filesystem::exists(std::filesystem::path(all) / folder))
+        roots.push_back(std::filesystem::path(all) / folder);
   std::vector<std::string> folders;
   for (const auto& root : roots)
     for (const auto& entry : std::filesystem::directory_iterator(root))
