@@ -9,6 +9,13 @@
 
 #include "harness/base/error.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// fontconfig, below librsvg, keeps what it read of the system's fonts until the process ends. That
+// is no leak of ours, and a program that drew a picture must not fail for it.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+extern "C" const char* __lsan_default_options() { return "print_suppressions=0"; }
+#endif
+
 namespace niah::reports {
 namespace {
 
