@@ -10,19 +10,15 @@
 namespace niah {
 namespace {
 
-/// Lists the command, which answers any arguments with what is missing.
-void add_unavailable(CLI::App& program, Command& chosen, const CommandText& text) {
+/// Lists the command, which answers any arguments with what is missing: before they are parsed.
+void add_unavailable(CLI::App& program, const CommandText& text) {
   CLI::App* command = program.add_subcommand(
       text.name, fmt::format("{} (needs libtorch: not in this program)", text.description));
-  command->set_help_flag();
-  command->prefix_command();
-  command->callback([name = text.name, &chosen] {
-    chosen = [name]() -> ExitCode {
-      throw DataError(
-          fmt::format("{} needs libtorch, and this program was built without it: build with "
-                      "cmake --preset release",
-                      name));
-    };
+  command->preparse_callback([name = text.name](std::size_t) {
+    throw DataError(
+        fmt::format("{} needs libtorch, and this program was built without it: build with "
+                    "cmake --preset release",
+                    name));
   });
 }
 
@@ -52,34 +48,20 @@ void add_info_command(CLI::App& program, Command& chosen) {
   command->callback([folder, &chosen] { chosen = [folder] { return run_info(*folder); }; });
 }
 
-void add_reproduce_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kReproduce);
-}
+void add_reproduce_command(CLI::App& program, Command&) { add_unavailable(program, kReproduce); }
 
-void add_run_command(CLI::App& program, Command& chosen) { add_unavailable(program, chosen, kRun); }
+void add_run_command(CLI::App& program, Command&) { add_unavailable(program, kRun); }
 
-void add_restore_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kRestore);
-}
+void add_restore_command(CLI::App& program, Command&) { add_unavailable(program, kRestore); }
 
-void add_diagnose_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kDiagnose);
-}
+void add_diagnose_command(CLI::App& program, Command&) { add_unavailable(program, kDiagnose); }
 
-void add_replay_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kReplay);
-}
+void add_replay_command(CLI::App& program, Command&) { add_unavailable(program, kReplay); }
 
-void add_verify_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kVerify);
-}
+void add_verify_command(CLI::App& program, Command&) { add_unavailable(program, kVerify); }
 
-void add_selftest_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kSelftest);
-}
+void add_selftest_command(CLI::App& program, Command&) { add_unavailable(program, kSelftest); }
 
-void add_train_command(CLI::App& program, Command& chosen) {
-  add_unavailable(program, chosen, kTrain);
-}
+void add_train_command(CLI::App& program, Command&) { add_unavailable(program, kTrain); }
 
 }  // namespace niah
