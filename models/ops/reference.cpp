@@ -43,6 +43,27 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
   return {at::cat(outputs, 2).to(query.scalar_type()), s.to(query.scalar_type())};
 }
 
+Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                    const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state) {
+  const std::int64_t heads = x.size(1), repeats = heads / input.size(1);
+  const auto wide = [&](const at::Tensor& groups) {
+    return groups.to(at::kDouble).repeat_interleave(repeats, 1);
+  };
+  const at::Tensor values = x.to(at::kDouble), b = wide(input), c = wide(readout);
+  const at::Tensor left = at::exp(log_decay.to(at::kDouble)), dt = step.to(at::kDouble);
+  at::Tensor s = state.defined()
+                     ? state.to(at::kDouble)
+                     : at::zeros({x.size(0), heads, x.size(3), b.size(3)}, values.options());
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t t = 0; t < x.size(2); ++t) {
+    const auto at_t = [&](const at::Tensor& all) { return all.narrow(2, t, 1); };
+    const at::Tensor taken = (at_t(values) * at_t(dt).unsqueeze(-1)).transpose(-1, -2);
+    s = s * at_t(left).unsqueeze(-1) + at::matmul(taken, at_t(b));
+    outputs.push_back(at::matmul(at_t(c), s.transpose(-1, -2)));
+  }
+  return {at::cat(outputs, 2).to(x.scalar_type()), s.to(x.scalar_type())};
+}
+
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
                              const at::Tensor& value, double scale) {
   return window_attention(query, key, value, key.size(2), scale);

@@ -6,6 +6,7 @@
 
 #include "models/ops/delta_rule.h"
 #include "models/ops/lightning.h"
+#include "models/ops/mamba2.h"
 
 namespace niah::models::reference {
 
@@ -19,6 +20,10 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
 DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
                                  const at::Tensor& value, const at::Tensor& log_decay,
                                  const at::Tensor& beta, const at::Tensor& state);
+
+/// mamba2 one token at a time, in fp64.
+Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                    const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state);
 
 /// Causal softmax attention of the last R of n positions, one query row at a time, in fp64.
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
