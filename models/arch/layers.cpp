@@ -6,6 +6,7 @@
 #include "models/ops/gate.h"
 #include "models/ops/projection.h"
 #include "models/ops/rotary.h"
+#include "models/ops/short_convolution.h"
 
 namespace niah::models {
 
@@ -46,6 +47,24 @@ SwiGlu::SwiGlu(TensorSource& source, const std::string& name, std::int64_t size,
 
 at::Tensor SwiGlu::operator()(const at::Tensor& x) const {
   return (*down_proj)(silu_product((*gate_proj)(x), (*up_proj)(x)));
+}
+
+ShortConvolution::ShortConvolution(TensorSource& source, const std::string& name,
+                                   std::int64_t channels, std::int64_t taps, bool with_bias) {
+  weight = register_parameter("weight", source.tensor(name + ".weight", {channels, 1, taps}));
+  if (with_bias) bias = register_parameter("bias", source.tensor(name + ".bias", {channels}));
+}
+
+at::Tensor ShortConvolution::operator()(const at::Tensor& x, const LayerStates& states) const {
+  return convolve(x, weight, bias, states);
+}
+
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    const LayerStates& states) {
+  const ShortConvolutionResult result =
+      short_convolution(x, weight, bias, states.joined(&Forgetting::tail));
+  states.store(&Forgetting::tail, result.tail);
+  return result.output;
 }
 
 at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim) {

@@ -49,6 +49,19 @@ struct SwiGlu : torch::nn::Module {
   std::shared_ptr<Linear> gate_proj, up_proj, down_proj;
 };
 
+/// A short convolution (ops/short_convolution.h) over `channels`, whose tail it keeps.
+struct ShortConvolution : torch::nn::Module {
+  ShortConvolution(TensorSource& source, const std::string& name, std::int64_t channels,
+                   std::int64_t taps, bool with_bias = false);
+  /// x [B, T, C] → [B, T, C]; takes all T positions into `states`.
+  at::Tensor operator()(const at::Tensor& x, const LayerStates& states) const;
+
+  at::Tensor weight, bias;  // [C, 1, k], [C]
+};
+/// The same with a weight [C, 1, k] that is put together from several tensors.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    const LayerStates& states);
+
 /// [B, T, H*D] → [B, H, T, D].
 at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim);
 /// [B, H, T, D] → [B, T, H*D].

@@ -64,6 +64,23 @@ Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tenso
   return {at::cat(outputs, 2).to(x.scalar_type()), s.to(x.scalar_type())};
 }
 
+at::Tensor short_convolution(const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& bias) {
+  const at::Tensor wide = x.to(at::kDouble).contiguous();
+  const at::Tensor taps = weight.to(at::kDouble).contiguous();
+  const auto in = wide.accessor<double, 3>(), w = taps.accessor<double, 3>();
+  at::Tensor output = at::zeros(x.sizes(), wide.options());
+  auto y = output.accessor<double, 3>();
+  for (std::int64_t b = 0; b < x.size(0); ++b)
+    for (std::int64_t t = 0; t < x.size(1); ++t)
+      for (std::int64_t c = 0; c < x.size(2); ++c) {
+        y[b][t][c] = bias.defined() ? bias[c].item<double>() : 0;
+        for (std::int64_t m = 0, k = weight.size(2); m < k; ++m)
+          if (t - k + 1 + m >= 0) y[b][t][c] += w[c][0][m] * in[b][t - k + 1 + m][c];
+      }
+  return output.to(x.scalar_type());
+}
+
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
                              const at::Tensor& value, double scale) {
   return window_attention(query, key, value, key.size(2), scale);

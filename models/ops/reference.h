@@ -25,6 +25,9 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
 Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
                     const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state);
 
+/// The output of short_convolution [B, T, C] of a whole text, one number at a time, in fp64.
+at::Tensor short_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
 /// Causal softmax attention of the last R of n positions, one query row at a time, in fp64.
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
                              const at::Tensor& value, double scale);
