@@ -20,31 +20,19 @@ GroupedAttention::GroupedAttention(const GroupedAttentionShape& shape, TensorSou
   o_proj = linear("o_proj", shape.heads * shape.head_dim, shape.d);
 }
 
-namespace {
-
-/// Turns the first `rotated` numbers of every head [B, H, R, D].
-at::Tensor rotate_first(const at::Tensor& x, std::int64_t rotated, const Pass& pass) {
-  const std::int64_t size = x.size(3);
-  if (rotated == 0) return x;
-  if (rotated == size) return rotate(x, pass);
-  return at::cat(
-      {rotate(x.narrow(3, 0, rotated), pass), x.narrow(3, rotated, size - rotated)}, 3);
-}
-
-}  // namespace
-
 /// x [B, T, d], normed → [B, R, d].
 at::Tensor GroupedAttention::mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                                  std::int64_t rows) const {
   at::Tensor k = (*k_proj)(x);
   if (shape.key_factor != 1) k = k * shape.key_factor;
-  k = rotate_first(split_heads(k, shape.head_dim), shape.rotated, pass);  // [B, H_kv, T, D]
-  const at::Tensor v = split_heads((*v_proj)(x), shape.head_dim);         // [B, H_kv, T, D]
+  k = split_heads(k, shape.head_dim);  // [B, H_kv, T, D]
+  if (shape.rotated > 0) k = rotate(k, pass);
+  const at::Tensor v = split_heads((*v_proj)(x), shape.head_dim);  // [B, H_kv, T, D]
   const auto seen = remember(states, {k, v});
   if (rows == 0) return x.narrow(1, 0, 0);
 
-  const at::Tensor q = rotate_first(split_heads((*q_proj)(last_rows(x, rows)), shape.head_dim),
-                                    shape.rotated, pass);  // [B, H, R, D]
+  at::Tensor q = split_heads((*q_proj)(last_rows(x, rows)), shape.head_dim);  // [B, H, R, D]
+  if (shape.rotated > 0) q = rotate(q, pass);
   return (*o_proj)(merge_heads(attend(q, seen, {shape.scale, 0, !states.empty()}, pass)));
 }
 

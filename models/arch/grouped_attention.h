@@ -13,7 +13,7 @@ namespace niah::models {
 
 struct GroupedAttentionShape {
   std::int64_t d = 0, heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t rotated = 0;  ///< numbers of a head that turn with the position, from the first on
+  std::int64_t rotated = 0;  ///< numbers of a head that turn with the position; 0: none
   bool bias = false;         ///< of all four projections
   double scale = 1;          ///< on the product of query and key
   double key_factor = 1;     ///< on keys, before they turn

@@ -58,18 +58,28 @@ at::Tensor times(const at::Tensor& x, double factor) { return factor == 1 ? x : 
 
 }  // namespace
 
+/// What goes through the convolution, x, B and C, and what the steps are made of, dt.
+std::pair<at::Tensor, at::Tensor> Mamba2Mixer::split_input(const at::Tensor& x) const {
+  const std::int64_t inner = shape.inner(), shared = shape.groups * shape.state;
+  const at::Tensor all = project_in(x, inner, shape.channels() + shape.heads);
+  const auto& f = shape.factors;
+  if (std::all_of(f.begin() + 1, f.end(), [](double factor) { return factor == 1; }))
+    return {all.narrow(-1, 0, shape.channels()), all.narrow(-1, shape.channels(), shape.heads)};
+  const auto parts = all.split_with_sizes({inner, shared, shared, shape.heads}, -1);
+  return {at::cat({times(parts[0], f[1]), times(parts[1], f[2]), times(parts[2], f[3])}, -1),
+          times(parts[3], f[4])};
+}
+
 at::Tensor Mamba2Mixer::scan(const at::Tensor& x, const LayerStates& states,
                              std::int64_t rows) const {
   const std::int64_t inner = shape.inner(), shared = shape.groups * shape.state;
-  auto parts = project_in(x, inner, shape.channels() + shape.heads)  // x, B, C, dt
-                   .split_with_sizes({inner, shared, shared, shape.heads}, -1);
-  for (std::size_t i = 0; i < parts.size(); ++i) parts[i] = times(parts[i], shape.factors[i + 1]);
-  const at::Tensor step = each_sequence(parts[3], [&](const at::Tensor& dt) {
+  const auto [convolved, dt] = split_input(x);
+  const at::Tensor step = each_sequence(dt, [&](const at::Tensor& dt) {
     return at::softplus(dt.to(at::kFloat) + dt_bias.to(at::kFloat));
   }).transpose(1, 2);  // [B, H, T]
   const at::Tensor log_decay = -at::exp(a_log.to(at::kFloat)).unsqueeze(-1) * step;
 
-  const auto mixed = swish((*conv1d)(at::cat({parts[0], parts[1], parts[2]}, -1), states))
+  const auto mixed = swish((*conv1d)(convolved, states))
                          .to(at::kFloat)
                          .split_with_sizes({inner, shared, shared}, -1);
   const at::Tensor values = split_heads(mixed[0], shape.head_dim);  // [B, H, T, P]

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "models/arch/decoder.h"
 
@@ -48,6 +49,7 @@ struct Mamba2Mixer : Mixer {
 
  private:
   at::Tensor project_in(const at::Tensor& x, std::int64_t first, std::int64_t count) const;
+  std::pair<at::Tensor, at::Tensor> split_input(const at::Tensor& x) const;
   at::Tensor scan(const at::Tensor& x, const LayerStates& states, std::int64_t rows) const;
   at::Tensor gated(const at::Tensor& y, const at::Tensor& x) const;
 };
