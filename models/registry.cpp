@@ -10,6 +10,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "models/arch/falcon_h1.h"
 #include "models/arch/hypenet.h"
 #include "models/arch/jet_nemotron.h"
 #include "models/arch/qwen3.h"
@@ -20,6 +21,7 @@ namespace {
 
 std::map<std::string, MakeArchitecture>& makers() {
   static std::map<std::string, MakeArchitecture> table = {
+      {"falcon_h1", make_falcon_h1},
       {"hypenet", make_hypenet},
       {"jet_nemotron", make_jet_nemotron},
       {"qwen2", make_qwen2},

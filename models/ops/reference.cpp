@@ -27,7 +27,10 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
 DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
                                  const at::Tensor& value, const at::Tensor& log_decay,
                                  const at::Tensor& beta, const at::Tensor& state) {
-  const at::Tensor q = query.to(at::kDouble), k = key.to(at::kDouble), v = value.to(at::kDouble);
+  const std::int64_t share = value.size(1) / query.size(1);
+  const at::Tensor q = query.to(at::kDouble).repeat_interleave(share, 1);
+  const at::Tensor k = key.to(at::kDouble).repeat_interleave(share, 1);
+  const at::Tensor v = value.to(at::kDouble);
   const at::Tensor decay = at::exp(log_decay.to(at::kDouble)), b = beta.to(at::kDouble);
   at::Tensor s = state.defined()
                      ? state.to(at::kDouble)
@@ -62,6 +65,23 @@ Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tenso
     outputs.push_back(at::matmul(at_t(c), s.transpose(-1, -2)));
   }
   return {at::cat(outputs, 2).to(x.scalar_type()), s.to(x.scalar_type())};
+}
+
+at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
+                       const RunExpert& run) {
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t b = 0; b < x.size(0); ++b)
+    for (std::int64_t t = 0; t < x.size(1); ++t) {
+      at::Tensor sum;
+      for (std::int64_t expert = 0; expert < experts; ++expert) {
+        const at::Tensor weight =  // of this expert, zero where it is not chosen
+            (routing.weights[b][t].to(at::kDouble) * routing.experts[b][t].eq(expert)).sum();
+        const at::Tensor part = run(expert, x[b][t].view({1, 1, -1})).to(at::kDouble) * weight;
+        sum = sum.defined() ? sum + part : part;
+      }
+      outputs.push_back(sum.view({-1}));
+    }
+  return at::stack(outputs).view({x.size(0), x.size(1), -1}).to(x.scalar_type());
 }
 
 at::Tensor short_convolution(const at::Tensor& x, const at::Tensor& weight,
