@@ -11,8 +11,11 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "models/arch/falcon_h1.h"
+#include "models/arch/granite_hybrid.h"
 #include "models/arch/hypenet.h"
 #include "models/arch/jet_nemotron.h"
+#include "models/arch/minimax.h"
+#include "models/arch/nemotron_h.h"
 #include "models/arch/qwen3.h"
 #include "models/device.h"
 
@@ -21,9 +24,13 @@ namespace {
 
 std::map<std::string, MakeArchitecture>& makers() {
   static std::map<std::string, MakeArchitecture> table = {
+      {"bamba", make_bamba},
       {"falcon_h1", make_falcon_h1},
+      {"granitemoehybrid", make_granite_hybrid},
       {"hypenet", make_hypenet},
       {"jet_nemotron", make_jet_nemotron},
+      {"minimax", make_minimax},
+      {"nemotron_h", make_nemotron_h},
       {"qwen2", make_qwen2},
       {"qwen3", make_qwen3},
   };

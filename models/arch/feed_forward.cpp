@@ -8,9 +8,10 @@
 namespace niah::models {
 
 GatedMlp::GatedMlp(TensorSource& source, const std::string& name, std::int64_t size,
-                   std::int64_t width, const GatedNames& names) {
+                   std::int64_t width, const GatedNames& names, bool with_bias) {
   const auto linear = [&](const std::string& part, std::int64_t in, std::int64_t out) {
-    return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
+    return register_module(part,
+                           std::make_shared<Linear>(source, name + "." + part, in, out, with_bias));
   };
   gate = linear(names.gate, size, width);
   up = linear(names.up, size, width);

@@ -22,10 +22,10 @@ struct GatedNames {
   std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
 };
 
-/// down(silu(gate x) * up x), no biases.
+/// down(silu(gate x) * up x), with biases on all three or on none.
 struct GatedMlp : FeedForward {
   GatedMlp(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width,
-           const GatedNames& names = {});
+           const GatedNames& names = {}, bool with_bias = false);
   at::Tensor operator()(const at::Tensor& x) const override;
 
   std::shared_ptr<Linear> gate, up, down;
