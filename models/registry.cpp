@@ -16,23 +16,31 @@
 #include "models/arch/jet_nemotron.h"
 #include "models/arch/minimax.h"
 #include "models/arch/nemotron_h.h"
-#include "models/arch/qwen3.h"
+#include "models/arch/softmax.h"
 #include "models/device.h"
 
 namespace niah::models {
 namespace {
 
+/// A family of arch/softmax.cpp.
+MakeArchitecture softmax(const char* family) {
+  return [family](const nlohmann::json& config, const std::string& label, TensorSource& source) {
+    return make_softmax(family, config, label, source);
+  };
+}
+
 std::map<std::string, MakeArchitecture>& makers() {
   static std::map<std::string, MakeArchitecture> table = {
+      {"granite", softmax("granite")},     {"hypenet", make_hypenet},
+      {"jet_nemotron", make_jet_nemotron}, {"llama", softmax("llama")},
+      {"mistral", softmax("mistral")},     {"olmo2", softmax("olmo2")},
+      {"olmo3", softmax("olmo3")},         {"qwen2", softmax("qwen2")},
+      {"qwen3", softmax("qwen3")},         {"smollm3", softmax("smollm3")},
       {"bamba", make_bamba},
       {"falcon_h1", make_falcon_h1},
       {"granitemoehybrid", make_granite_hybrid},
-      {"hypenet", make_hypenet},
-      {"jet_nemotron", make_jet_nemotron},
       {"minimax", make_minimax},
       {"nemotron_h", make_nemotron_h},
-      {"qwen2", make_qwen2},
-      {"qwen3", make_qwen3},
   };
   return table;
 }
