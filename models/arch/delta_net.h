@@ -19,10 +19,10 @@ struct DeltaNetShape {
 };
 
 /// Queries, keys and values [B, T, channels], convolved and activated, and step sizes b and decays
-/// a [B, T, Vh] as they are projected → the last `rows` outputs [B, rows, Vh, V] in qkv's type. With
-/// A_log and dt_bias [Vh]:  beta = sigmoid(b), g = -exp(A_log) softplus(a + dt_bias); queries and
-/// keys are brought to length 1, queries then times K^-1/2. In fp32 but for the sigmoid. Takes all T
-/// positions into `states`.
+/// a [B, T, Vh] as they are projected → the last `rows` outputs [B, rows, Vh, V] in qkv's type.
+/// With A_log and dt_bias [Vh]:  beta = sigmoid(b), g = -exp(A_log) softplus(a + dt_bias); queries
+/// and keys are brought to length 1, queries then times K^-1/2. In fp32 but for the sigmoid. Takes
+/// all T positions into `states`.
 at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at::Tensor& b,
                      const at::Tensor& a, const at::Tensor& a_log, const at::Tensor& dt_bias,
                      const LayerStates& states, std::int64_t rows);

@@ -30,8 +30,8 @@ GatedExperts::GatedExperts(TensorSource& source, const std::string& name, std::i
   if (has_fused || (is_fused && !has_single)) {
     gate_up_proj = register_parameter(
         "gate_up_proj", source.tensor(name + ".gate_up_proj", {experts, 2 * width, size}));
-    down_proj = register_parameter("down_proj",
-                                   source.tensor(name + ".down_proj", {experts, size, width}));
+    down_proj =
+        register_parameter("down_proj", source.tensor(name + ".down_proj", {experts, size, width}));
     return;
   }
   for (std::int64_t i = 0; i < experts; ++i) {

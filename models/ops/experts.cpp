@@ -56,10 +56,10 @@ Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
 
 at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
                        const RunExpert& run) {
-  const at::Tensor tokens = x.reshape({-1, x.size(-1)});                   // [N, d]
-  const at::Tensor chosen = routing.experts.reshape({-1});                 // [N k]
-  const at::Tensor order = chosen.argsort(/*stable=*/true, 0, false);      // by expert, then token
-  const at::Tensor rows = order.div(routing.experts.size(-1), "floor");    // the token of each
+  const at::Tensor tokens = x.reshape({-1, x.size(-1)});                 // [N, d]
+  const at::Tensor chosen = routing.experts.reshape({-1});               // [N k]
+  const at::Tensor order = chosen.argsort(/*stable=*/true, 0, false);    // by expert, then token
+  const at::Tensor rows = order.div(routing.experts.size(-1), "floor");  // the token of each
   const at::Tensor weights = routing.weights.reshape({-1, 1}).index_select(0, order);
   const at::Tensor counts = at::bincount(chosen, {}, experts).cpu();
   at::Tensor sum;

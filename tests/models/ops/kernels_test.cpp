@@ -75,8 +75,8 @@ TEST_P(Kernels, NormAddsOneToTheWeightInFullPrecision) {
     const at::Tensor found = rms_norm(x, weight, 1e-6, NormRounding::kOnePlusWeight);
     const at::Tensor factor = weight.to(at::kDouble) + 1;
     expect_close(found, reference::rms_norm(x.to(at::kDouble), factor, 1e-6).to(GetParam()));
-    const at::Tensor wide = rms_norm(x.to(at::kFloat), weight.to(at::kFloat), 1e-6,
-                                     NormRounding::kOnePlusWeight);
+    const at::Tensor wide =
+        rms_norm(x.to(at::kFloat), weight.to(at::kFloat), 1e-6, NormRounding::kOnePlusWeight);
     EXPECT_TRUE(at::equal(found, wide.to(GetParam())));
   }
 }
