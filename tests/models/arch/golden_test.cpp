@@ -48,7 +48,8 @@ TEST_P(GoldenModel, Bf16AgreesWhereTheMarginIsClear) {
 std::vector<std::string> all_goldens() {
   std::vector<std::string> all;
   for (const char* family : {"hypenet", "jet", "qwen2", "qwen3-", "llama", "mistral", "smollm3",
-                             "granite-", "olmo2", "olmo3"})
+                             "granite-", "olmo2", "olmo3", "falconh1", "nemotron", "granite4",
+                             "bamba", "minimax"})
     for (std::string& folder : golden_models(family)) all.push_back(std::move(folder));
   return all;
 }
@@ -66,7 +67,7 @@ TEST(OlderConfigs, ComputeTheSame) {
     ++found;
     const WeightMap weights = load_weights(std::make_shared<Checkpoint>(folder), at::kFloat);
     const auto model =
-        build_model(parse_json_file(folder / "config.old_style.json", "testing"), "old", weights);
+        build_model(parse_config_file(folder / "config.old_style.json", "testing"), "old", weights);
     const VerifyResult result = verify(*model, read_golden(folder / "golden.safetensors"), 0);
     EXPECT_LT(result.prefill_max_abs_diff, 1e-4) << folder;
   }
