@@ -46,8 +46,7 @@ std::array<double, N> read_factors(ConfigReader& reader, const char* field) {
   const nlohmann::json& value = reader.raw(field);
   if (value.is_null()) return factors;
   const auto is_number = [](const nlohmann::json& one) { return one.is_number(); };
-  if (!value.is_array() || value.size() != N ||
-      !std::all_of(value.begin(), value.end(), is_number))
+  if (!value.is_array() || value.size() != N || !std::all_of(value.begin(), value.end(), is_number))
     reader.refuse(field, fmt::format("a list of {} numbers was expected", N));
   std::transform(value.begin(), value.end(), factors.begin(),
                  [](const nlohmann::json& one) { return one.get<double>(); });
@@ -64,10 +63,9 @@ void read_mixers(ConfigReader& reader, const std::string& label, FalconConfig& c
   c.attention = read_grouped_attention(reader, c.d, 8, /*has_head_dim=*/true);
   c.attention.bias = reader.boolean("attention_bias", false);
   c.attention.key_factor = reader.number("key_multiplier", 1);
-  c.rope = read_rope(reader, label,
-                     {.head_dim = c.attention.head_dim,
-                      .max_positions = c.max_positions,
-                      .types = {"default"}});
+  c.rope = read_rope(
+      reader, label,
+      {.head_dim = c.attention.head_dim, .max_positions = c.max_positions, .types = {"default"}});
   c.attention.rotated = c.rope.width;
 
   const std::int64_t expanded = read_mamba2_inner(reader, c.d);
@@ -174,8 +172,8 @@ struct FalconBlock : Block {
                              std::make_shared<RmsNorm>(source, prefix + "." + part, c.d, c.eps));
     };
     input_layernorm = norm("input_layernorm");
-    mamba = register_module("mamba",
-                            std::make_shared<Mamba2Mixer>(c.mamba, source, prefix + ".mamba"));
+    mamba =
+        register_module("mamba", std::make_shared<Mamba2Mixer>(c.mamba, source, prefix + ".mamba"));
     self_attn = register_module("self_attn", std::make_shared<GroupedAttention>(
                                                  c.attention, source, prefix + ".self_attn"));
     pre_ff_layernorm = norm("pre_ff_layernorm");
@@ -190,8 +188,8 @@ struct FalconBlock : Block {
     const at::Tensor recurrent = mamba->mix(times(x, c.ssm_in), states, pass, rows);
     const at::Tensor attended = self_attn->mix(times(x, c.attention_in), states, pass, rows);
     if (rows == 0) return attended;
-    const at::Tensor y = last_rows(h, rows) + (times(recurrent, c.ssm_out) +
-                                               times(attended, c.attention_out));
+    const at::Tensor y =
+        last_rows(h, rows) + (times(recurrent, c.ssm_out) + times(attended, c.attention_out));
     return y + mlp((*pre_ff_layernorm)(y));
   }
 

@@ -60,8 +60,7 @@ GraniteConfig read_common(ConfigReader& reader, const char* architecture) {
   c.mamba.in_bias = c.mamba.out_bias = reader.boolean("mamba_proj_bias", false);
   c.mamba.eps = c.eps;
   c.tied = reader.boolean("tie_word_embeddings", false);
-  c.max_positions =
-      reader.positions("max_position_embeddings", c.is_bamba() ? 262144 : 2048);
+  c.max_positions = reader.positions("max_position_embeddings", c.is_bamba() ? 262144 : 2048);
   c.eos_ids = read_eos_ids(reader, c.vocab);
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
   reader.must_be("sliding_window", nullptr, "attention sees everything");
@@ -229,13 +228,12 @@ struct Mixture : FeedForward {
     const auto child = [&](torch::nn::Module& outer, const char* part) {
       return outer.register_module(part, std::make_shared<torch::nn::Module>(part));
     };
-    const auto weight = [&](torch::nn::Module& of, const std::string& part,
-                            at::IntArrayRef sizes) {
+    const auto weight = [&](torch::nn::Module& of, const std::string& part, at::IntArrayRef sizes) {
       return of.register_parameter("weight", source.tensor(name + "." + part + ".weight", sizes));
     };
     router = weight(*child(*child(*this, "router"), "layer"), "router.layer", {experts, c.d});
-    gate_up = weight(*child(*this, "input_linear"), "input_linear",
-                     {experts, 2 * c.expert_ff, c.d});
+    gate_up =
+        weight(*child(*this, "input_linear"), "input_linear", {experts, 2 * c.expert_ff, c.d});
     down = weight(*child(*this, "output_linear"), "output_linear", {experts, c.d, c.expert_ff});
   }
 
@@ -286,8 +284,8 @@ struct GraniteBlock : Block {
       mlp = std::make_shared<FusedMlp>(source, mlp_name, c.d, c.ff);
     register_module(names.mlp, mlp);
     if (c.experts > 0)
-      experts = register_module("block_sparse_moe", std::make_shared<Mixture>(
-                                                        c, source, prefix + ".block_sparse_moe"));
+      experts = register_module("block_sparse_moe",
+                                std::make_shared<Mixture>(c, source, prefix + ".block_sparse_moe"));
   }
 
   at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,

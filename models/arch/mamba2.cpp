@@ -73,10 +73,11 @@ std::pair<at::Tensor, at::Tensor> Mamba2Mixer::split_input(const at::Tensor& x) 
 at::Tensor Mamba2Mixer::scan(const at::Tensor& x, const LayerStates& states,
                              std::int64_t rows) const {
   const std::int64_t inner = shape.inner(), shared = shape.groups * shape.state;
-  const auto [convolved, dt] = split_input(x);
-  const at::Tensor step = each_sequence(dt, [&](const at::Tensor& dt) {
-    return at::softplus(dt.to(at::kFloat) + dt_bias.to(at::kFloat));
-  }).transpose(1, 2);  // [B, H, T]
+  const auto [convolved, raw_step] = split_input(x);
+  const at::Tensor step =  // [B, H, T]
+      each_sequence(raw_step, [&](const at::Tensor& dt) {
+        return at::softplus(dt.to(at::kFloat) + dt_bias.to(at::kFloat));
+      }).transpose(1, 2);
   const at::Tensor log_decay = -at::exp(a_log.to(at::kFloat)).unsqueeze(-1) * step;
 
   const auto mixed = swish((*conv1d)(convolved, states))
@@ -115,15 +116,14 @@ MixerInfo Mamba2Mixer::describe() const {
   MixerInfo info;
   info.letter = 'M';
   info.name = "Mamba-2";
-  info.cost = linear_cost(shape.heads, shape.state, shape.head_dim,
-                          (shape.taps - 1) * shape.channels());
+  info.cost =
+      linear_cost(shape.heads, shape.state, shape.head_dim, (shape.taps - 1) * shape.channels());
   const std::int64_t shared = shape.groups * shape.state;
   std::int64_t first = 0;
-  for (const auto& [part, rows] : {std::pair{Part::kGate, shape.inner()},
-                                   {Part::kValue, shape.inner()},
-                                   {Part::kKey, shared},
-                                   {Part::kQuery, shared},
-                                   {Part::kOther, shape.heads}}) {
+  for (const auto& [part, rows] :
+       {std::pair{Part::kGate, shape.inner()}, std::pair{Part::kValue, shape.inner()},
+        std::pair{Part::kKey, shared}, std::pair{Part::kQuery, shared},
+        std::pair{Part::kOther, shape.heads}}) {
     claim_rows(info, part, "in_proj", {"", first, rows, rows, 1});
     first += rows;
   }
@@ -147,8 +147,8 @@ Mamba2Shape read_mamba2(ConfigReader& reader, std::int64_t d, std::int64_t inner
   shape.d = d;
   shape.heads = reader.count("mamba_n_heads", 128);
   const bool automatic = reader.raw("mamba_d_head") == "auto";
-  shape.head_dim = automatic ? inner / shape.heads
-                             : reader.positive("mamba_d_head", inner / shape.heads);
+  shape.head_dim =
+      automatic ? inner / shape.heads : reader.positive("mamba_d_head", inner / shape.heads);
   shape.groups = reader.count("mamba_n_groups", 1);
   shape.state = reader.positive("mamba_d_state", 256);
   shape.taps = reader.count("mamba_d_conv", 4);
@@ -199,8 +199,9 @@ void refuse_step_limit(ConfigReader& reader) {
   const bool open = limit.is_array() && limit.size() == 2 && limit[0].is_number() &&
                     limit[0].get<double>() == 0 && is_infinite(limit[1]);
   if (!open)
-    reader.refuse(kField, "only (0, infinity) is supported, written as [0.0, Infinity] or "
-                          "[0.0, {\"__float__\": \"Infinity\"}]");
+    reader.refuse(kField,
+                  "only (0, infinity) is supported, written as [0.0, Infinity] or "
+                  "[0.0, {\"__float__\": \"Infinity\"}]");
 }
 
 void add_settings(std::map<std::string, std::string>& settings, const Mamba2Shape& shape) {

@@ -70,7 +70,8 @@ std::vector<LayerKind> read_layers(ConfigReader& reader) {
 MiniMaxConfig read_config(const nlohmann::json& json, const std::string& label) {
   ConfigReader reader(json, label);
   const auto factors = [&](const std::string& name) {
-    return Factors{reader.number(name + "_alpha_factor", 1), reader.number(name + "_beta_factor", 1)};
+    return Factors{reader.number(name + "_alpha_factor", 1),
+                   reader.number(name + "_beta_factor", 1)};
   };
   MiniMaxConfig c;
   c.vocab = reader.positive("vocab_size", 32000);
@@ -152,11 +153,11 @@ struct LightningMixer : Mixer {
     qkv_proj = linear("qkv_proj", config.d, 3 * wide);
     out_proj = linear("out_proj", wide, config.d);
     output_gate = linear("output_gate", config.d, wide);
-    norm = register_module("norm",
-                           std::make_shared<RmsNorm>(source, name + ".norm", wide, kNormEps));
+    norm =
+        register_module("norm", std::make_shared<RmsNorm>(source, name + ".norm", wide, kNormEps));
     const auto last = static_cast<double>(config.layers.size() - 1);
-    slopes = slopes_of(heads, static_cast<double>(index) / (last + 1e-5))
-                 .to(qkv_proj->weight.device());
+    slopes =
+        slopes_of(heads, static_cast<double>(index) / (last + 1e-5)).to(qkv_proj->weight.device());
     // What transformers computes from the slopes and saves beside the weights.
     for (const char* computed : {"slope_rate", "query_decay", "key_decay", "diagonal_decay"})
       source.ignore(name + "." + computed);
@@ -167,8 +168,8 @@ struct LightningMixer : Mixer {
                  std::int64_t rows) const override {
     const auto qkv =  // 3 x [B, H, T, D]
         split_heads(swish((*qkv_proj)(x)), 3 * head_dim).chunk(3, -1);
-    const LightningResult result = lightning_attention(
-        qkv[0], qkv[1], qkv[2], slopes, /*scale=*/1, states.joined(&Forgetting::recurrent));
+    const LightningResult result = lightning_attention(qkv[0], qkv[1], qkv[2], slopes, /*scale=*/1,
+                                                       states.joined(&Forgetting::recurrent));
     states.store(&Forgetting::recurrent, result.state);
     if (rows == 0) return x.narrow(1, 0, 0);
 
@@ -187,8 +188,7 @@ struct LightningMixer : Mixer {
       claim_rows(info, part, "qkv_proj", {"", first, head_dim, 3 * head_dim, heads});
       first += head_dim;
     }
-    claim(info,
-          {{Part::kOutput, "out_proj"}, {Part::kGate, "output_gate"}, {Part::kNorm, "norm"}});
+    claim(info, {{Part::kOutput, "out_proj"}, {Part::kGate, "output_gate"}, {Part::kNorm, "norm"}});
     return info;
   }
 
@@ -206,9 +206,9 @@ struct Mixture : FeedForward {
     const auto router = register_module("gate", std::make_shared<torch::nn::Module>("gate"));
     gate = router->register_parameter("weight",
                                       source.tensor(name + ".gate.weight", {c.experts, c.d}));
-    experts = register_module(
-        "experts", std::make_shared<GatedExperts>(source, name + ".experts", c.experts, c.d, c.ff,
-                                                  /*is_fused=*/false, GatedNames{"w1", "w3", "w2"}));
+    experts = register_module("experts", std::make_shared<GatedExperts>(
+                                             source, name + ".experts", c.experts, c.d, c.ff,
+                                             /*is_fused=*/false, GatedNames{"w1", "w3", "w2"}));
   }
 
   at::Tensor operator()(const at::Tensor& x) const override {

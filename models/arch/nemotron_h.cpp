@@ -50,10 +50,12 @@ struct NemotronConfig {
 };
 
 std::vector<LayerKind> read_block_types(ConfigReader& reader) {
-  static const std::map<std::string, LayerKind> kinds = {
-      {"linear_attention", LayerKind::kMamba},   {"mamba", LayerKind::kMamba},
-      {"full_attention", LayerKind::kAttention}, {"attention", LayerKind::kAttention},
-      {"mlp", LayerKind::kMlp},                  {"moe", LayerKind::kMixture}};
+  static const std::map<std::string, LayerKind> kinds = {{"linear_attention", LayerKind::kMamba},
+                                                         {"mamba", LayerKind::kMamba},
+                                                         {"full_attention", LayerKind::kAttention},
+                                                         {"attention", LayerKind::kAttention},
+                                                         {"mlp", LayerKind::kMlp},
+                                                         {"moe", LayerKind::kMixture}};
   std::vector<LayerKind> layers;
   for (const std::string& type : reader.text_list("layers_block_type")) {
     const auto found = kinds.find(type);
@@ -139,32 +141,60 @@ MixtureConfig read_mixture(ConfigReader& reader) {
   c.routing.normalised = reader.boolean("norm_topk_prob", true);
   c.routing.scale = reader.number("routed_scaling_factor", 1);
   if (c.experts % c.routing.groups != 0)
-    reader.refuse("n_group", fmt::format("{} does not divide the {} experts", c.routing.groups,
-                                         c.experts));
+    reader.refuse("n_group",
+                  fmt::format("{} does not divide the {} experts", c.routing.groups, c.experts));
   if (c.routing.chosen_groups > c.routing.groups)
     reader.refuse("topk_group", fmt::format("there are {} groups (n_group), found {}",
                                             c.routing.groups, c.routing.chosen_groups));
   const std::int64_t open = c.experts / c.routing.groups * c.routing.chosen_groups;
   if (c.routing.chosen > open)
-    reader.refuse("num_experts_per_tok",
-                  fmt::format("a token can choose among {} experts, found {}", open,
-                              c.routing.chosen));
+    reader.refuse(
+        "num_experts_per_tok",
+        fmt::format("a token can choose among {} experts, found {}", open, c.routing.chosen));
   return c;
 }
 
 void declare_without_effect(ConfigReader& reader) {
   ignore_bookkeeping(reader);
-  reader.without_effect(
-      {"attention_bias", "chunk_size", "expand", "hidden_dropout", "intermediate_size",
-       "mamba_proj_bias", "mamba_ssm_cache_dtype", "max_position_embeddings",
-       "moe_intermediate_size", "moe_latent_size", "moe_shared_expert_intermediate_size",
-       "moe_shared_expert_overlap", "mtp_hybrid_override_pattern", "mtp_layers_block_type",
-       "n_group", "n_routed_experts", "n_shared_experts", "norm_eps", "norm_topk_prob",
-       "num_experts_per_tok", "num_hidden_layers", "num_logits_to_keep", "num_nextn_predict_layers",
-       "num_query_groups", "output_router_logits", "partial_rotary_factor", "rescale_prenorm_residual",
-       "residual_in_fp32", "rms_norm_eps", "rope_parameters", "rope_scaling", "rope_theta",
-       "routed_scaling_factor", "router_aux_loss_coef", "sliding_window", "tie_word_embeddings",
-       "time_step_rank", "topk_group", "use_mamba_kernels"});
+  reader.without_effect({"attention_bias",
+                         "chunk_size",
+                         "expand",
+                         "hidden_dropout",
+                         "intermediate_size",
+                         "mamba_proj_bias",
+                         "mamba_ssm_cache_dtype",
+                         "max_position_embeddings",
+                         "moe_intermediate_size",
+                         "moe_latent_size",
+                         "moe_shared_expert_intermediate_size",
+                         "moe_shared_expert_overlap",
+                         "mtp_hybrid_override_pattern",
+                         "mtp_layers_block_type",
+                         "n_group",
+                         "n_routed_experts",
+                         "n_shared_experts",
+                         "norm_eps",
+                         "norm_topk_prob",
+                         "num_experts_per_tok",
+                         "num_hidden_layers",
+                         "num_logits_to_keep",
+                         "num_nextn_predict_layers",
+                         "num_query_groups",
+                         "output_router_logits",
+                         "partial_rotary_factor",
+                         "rescale_prenorm_residual",
+                         "residual_in_fp32",
+                         "rms_norm_eps",
+                         "rope_parameters",
+                         "rope_scaling",
+                         "rope_theta",
+                         "routed_scaling_factor",
+                         "router_aux_loss_coef",
+                         "sliding_window",
+                         "tie_word_embeddings",
+                         "time_step_rank",
+                         "topk_group",
+                         "use_mamba_kernels"});
 }
 
 NemotronConfig read_config(const nlohmann::json& json, const std::string& label) {
@@ -266,20 +296,20 @@ struct Mixture : FeedForward {
     };
     const std::int64_t size = c.latent > 0 ? c.latent : config.d;
     gate = register_module("gate", std::make_shared<Router>(config, source, name + ".gate"));
-    const auto list =
-        register_module("experts", std::make_shared<torch::nn::Module>("experts"));
+    const auto list = register_module("experts", std::make_shared<torch::nn::Module>("experts"));
     for (std::int64_t i = 0; i < c.experts; ++i) {
       experts.push_back(mlp("experts." + std::to_string(i), size, c.ff));
       list->register_module(std::to_string(i), experts.back());
     }
-    shared_experts = register_module("shared_experts", mlp("shared_experts", config.d, c.shared_ff));
+    shared_experts =
+        register_module("shared_experts", mlp("shared_experts", config.d, c.shared_ff));
     if (c.latent == 0) return;
     fc1_latent_proj = register_module(
-        "fc1_latent_proj",
-        std::make_shared<Linear>(source, name + ".fc1_latent_proj", config.d, c.latent, config.mlp_bias));
+        "fc1_latent_proj", std::make_shared<Linear>(source, name + ".fc1_latent_proj", config.d,
+                                                    c.latent, config.mlp_bias));
     fc2_latent_proj = register_module(
-        "fc2_latent_proj",
-        std::make_shared<Linear>(source, name + ".fc2_latent_proj", c.latent, config.d, config.mlp_bias));
+        "fc2_latent_proj", std::make_shared<Linear>(source, name + ".fc2_latent_proj", c.latent,
+                                                    config.d, config.mlp_bias));
   }
 
   at::Tensor operator()(const at::Tensor& x) const override {
@@ -360,8 +390,7 @@ struct FeedForwardBlock : Block {
 };
 
 std::shared_ptr<Block> make_block(const NemotronConfig& c, const DecoderShape& shape,
-                                  LayerKind kind, TensorSource& source,
-                                  const std::string& prefix) {
+                                  LayerKind kind, TensorSource& source, const std::string& prefix) {
   const std::string name = prefix + ".mixer";
   const auto with_mixer = [&](std::shared_ptr<Mixer> mixer) {
     return std::make_shared<MixerBlock>(shape, std::move(mixer), source, prefix);

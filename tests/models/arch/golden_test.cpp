@@ -47,9 +47,9 @@ TEST_P(GoldenModel, Bf16AgreesWhereTheMarginIsClear) {
 
 std::vector<std::string> all_goldens() {
   std::vector<std::string> all;
-  for (const char* family : {"hypenet", "jet", "qwen2", "qwen3-", "llama", "mistral", "smollm3",
-                             "granite-", "olmo2", "olmo3", "falconh1", "nemotron", "granite4",
-                             "bamba", "minimax"})
+  for (const char* family :
+       {"hypenet", "jet", "qwen2", "qwen3-", "llama", "mistral", "smollm3", "granite-", "olmo2",
+        "olmo3", "falconh1", "nemotron", "granite4", "bamba", "minimax"})
     for (std::string& folder : golden_models(family)) all.push_back(std::move(folder));
   return all;
 }

@@ -1,4 +1,5 @@
-// What the configs of families with Mamba-2 mixers may say, and what their layers say of themselves.
+// What the configs of families with Mamba-2 mixers may say, and what their layers say of
+// themselves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -17,25 +18,25 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const json kFalcon = {{"model_type", "falcon_h1"},
-                      {"vocab_size", 50},
-                      {"hidden_size", 32},
-                      {"intermediate_size", 48},
-                      {"num_hidden_layers", 2},
-                      {"num_attention_heads", 4},
-                      {"num_key_value_heads", 2},
-                      {"mamba_d_ssm", 24},
-                      {"mamba_n_heads", 3},
-                      {"mamba_d_head", "auto"},
-                      {"mamba_n_groups", 1},
-                      {"mamba_d_state", 16}};
-const json kNemotron = {{"model_type", "nemotron_h"}, {"vocab_size", 50},
-                        {"hidden_size", 32},          {"intermediate_size", 48},
-                        {"num_attention_heads", 4},   {"num_key_value_heads", 2},
-                        {"head_dim", 8},              {"mamba_num_heads", 4},
-                        {"mamba_head_dim", 8},        {"n_groups", 2},
-                        {"ssm_state_size", 16},       {"hybrid_override_pattern", "M-*E"},
-                        {"moe_intermediate_size", 8}, {"moe_shared_expert_intermediate_size", 12}};
+const json kFalcon = {
+    {"model_type", "falcon_h1"}, {"vocab_size", 50},       {"hidden_size", 32},
+    {"intermediate_size", 48},   {"num_hidden_layers", 2}, {"num_attention_heads", 4},
+    {"num_key_value_heads", 2},  {"mamba_d_ssm", 24},      {"mamba_n_heads", 3},
+    {"mamba_d_head", "auto"},    {"mamba_n_groups", 1},    {"mamba_d_state", 16}};
+const json kNemotron = {{"model_type", "nemotron_h"},
+                        {"vocab_size", 50},
+                        {"hidden_size", 32},
+                        {"intermediate_size", 48},
+                        {"num_attention_heads", 4},
+                        {"num_key_value_heads", 2},
+                        {"head_dim", 8},
+                        {"mamba_num_heads", 4},
+                        {"mamba_head_dim", 8},
+                        {"n_groups", 2},
+                        {"ssm_state_size", 16},
+                        {"hybrid_override_pattern", "M-*E"},
+                        {"moe_intermediate_size", 8},
+                        {"moe_shared_expert_intermediate_size", 12}};
 const json kGranite = {{"model_type", "granitemoehybrid"},
                        {"vocab_size", 50},
                        {"hidden_size", 32},
@@ -47,12 +48,11 @@ const json kGranite = {{"model_type", "granitemoehybrid"},
                        {"mamba_expand", 1},
                        {"mamba_n_heads", 4},
                        {"mamba_d_state", 16}};
-const json kBamba = {{"model_type", "bamba"},       {"vocab_size", 50},
-                     {"hidden_size", 32},           {"intermediate_size", 48},
-                     {"num_hidden_layers", 3},      {"num_attention_heads", 4},
-                     {"num_key_value_heads", 2},    {"attn_layer_indices", {1}},
-                     {"mamba_expand", 1},           {"mamba_n_heads", 4},
-                     {"mamba_d_state", 16}};
+const json kBamba = {
+    {"model_type", "bamba"},    {"vocab_size", 50},          {"hidden_size", 32},
+    {"intermediate_size", 48},  {"num_hidden_layers", 3},    {"num_attention_heads", 4},
+    {"num_key_value_heads", 2}, {"attn_layer_indices", {1}}, {"mamba_expand", 1},
+    {"mamba_n_heads", 4},       {"mamba_d_state", 16}};
 
 ModelInfo info_of(json config, const json& changes = json::object()) {
   config.update(changes);
@@ -97,7 +97,8 @@ TEST(Mamba2Families, SizesMustFit) {
   EXPECT_THAT(refusal(kFalcon, {{"mamba_d_head", 9}}), HasSubstr("mamba_n_heads (3) times 9"));
   EXPECT_THAT(refusal(kGranite, {{"mamba_expand", 2}, {"mamba_d_head", 8}}),
               HasSubstr("which is 64"));
-  EXPECT_THAT(refusal(kFalcon, {{"mamba_n_groups", 2}}), HasSubstr("2 does not divide the 3 heads"));
+  EXPECT_THAT(refusal(kFalcon, {{"mamba_n_groups", 2}}),
+              HasSubstr("2 does not divide the 3 heads"));
   EXPECT_THAT(refusal(kNemotron, {{"n_groups", 3}}), HasSubstr("3 does not divide the 4 heads"));
   EXPECT_THAT(refusal(kFalcon, {{"ssm_multipliers", {1, 2}}}), HasSubstr("a list of 5 numbers"));
 }
@@ -113,8 +114,9 @@ TEST(FalconH1, ALayerIsOneMixerThatAttendsAndHasAState) {
   EXPECT_EQ(mixer.cost.tail_values, 3 * (24 + 2 * 16));
   EXPECT_GT(mixer.cost.token_flops, 0);
   // What a restoration takes is the attention's alone.
-  for (const auto& [part, name] : {std::pair{Part::kQuery, "q_proj"}, {Part::kKey, "k_proj"},
-                                   {Part::kValue, "v_proj"}}) {
+  for (const auto& [part, name] :
+       {std::pair{Part::kQuery, "q_proj"}, std::pair{Part::kKey, "k_proj"},
+        std::pair{Part::kValue, "v_proj"}}) {
     ASSERT_EQ(mixer.of(part).size(), 1U) << name;
     EXPECT_EQ(mixer.of(part)[0].rows.tensor,
               std::string("model.layers.0.self_attn.") + name + ".weight");
@@ -178,7 +180,8 @@ TEST(ConfigFile, HasInfinityAsABareWord) {
   const json config = read(R"({"limit": [0.0, Infinity], "name": "to \"Infinity\" and Infinity"})");
   EXPECT_EQ(config["limit"], json::array({0.0, "inf"}));
   EXPECT_EQ(config["name"], "to \"Infinity\" and Infinity");
-  for (const char* wrong : {"{\"a\": -Infinity}", "{\"a\": NaN}", "{\"a\": Infinity1}", "{Infinity}"})
+  for (const char* wrong :
+       {"{\"a\": -Infinity}", "{\"a\": NaN}", "{\"a\": Infinity1}", "{Infinity}"})
     EXPECT_THROW(read(wrong), DataError) << wrong;
   try {
     read("{\"a\": Infinity,\n \"b\": Infinity, ?}");

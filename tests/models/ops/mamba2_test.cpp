@@ -44,8 +44,7 @@ TEST_P(Mamba2Length, MatchesTheRecurrence) {
   for (const double rate : {0.0, 0.05, 1.0, 300.0}) {
     const Inputs in = random_inputs(GetParam(), rate);
     for (const at::Tensor& state : {in.state, at::Tensor()}) {
-      const auto slow =
-          reference::mamba2(in.x, in.step, in.log_decay, in.input, in.readout, state);
+      const auto slow = reference::mamba2(in.x, in.step, in.log_decay, in.input, in.readout, state);
       const auto own = fast(in, state);
       EXPECT_LT(max_diff(own.output, slow.output), 2e-5) << rate;
       EXPECT_LT(max_diff(own.state, slow.state), 2e-5) << rate;
