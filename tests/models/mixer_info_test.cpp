@@ -11,17 +11,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::shared_ptr<CausalLM> model_of(const std::string& folder) {
+/// A model of tests/data, or of any folder.
+std::shared_ptr<CausalLM> model_of(const fs::path& folder) {
   const Checkpoint checkpoint(test_data() / "models" / folder);
   return check_tensors(checkpoint, checkpoint.config());
 }
 
-std::vector<std::string> all_models() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(test_data() / "models"))
-    if (fs::exists(entry.path() / "config.json")) names.push_back(entry.path().filename().string());
-  return names;
-}
+std::vector<std::string> all_models() { return golden_models(""); }
 
 // What restores, compares and counts weights by their parts loses none and takes none twice.
 TEST(MixerInfo, EveryRowOfEveryTensorIsOfOnePart) {
@@ -47,9 +43,10 @@ TEST(MixerInfo, EveryRowOfEveryTensorIsOfOnePart) {
 TEST(MixerInfo, LayersOfTensorsAreThoseOfTheirNames) {
   for (const std::string& name : all_models())
     for (const auto& [tensor, parts] : parts_by_tensor(model_of(name)->info())) {
-      constexpr std::string_view kPrefix = "model.layers.";
+      constexpr std::string_view kLayers = ".layers.";
       std::optional<std::int64_t> layer;
-      if (tensor.starts_with(kPrefix)) layer = std::stoll(tensor.substr(kPrefix.size()));
+      if (const std::size_t at = tensor.find(kLayers); at != std::string::npos)
+        layer = std::stoll(tensor.substr(at + kLayers.size()));
       for (const PlacedPart& part : parts) EXPECT_EQ(part.layer, layer) << name << " " << tensor;
     }
 }
