@@ -125,8 +125,7 @@ void read_smollm3_layers(ConfigReader& reader, SoftmaxConfig& c) {
                   fmt::format("a list of {} numbers, one a layer, was expected", c.layers.size()));
   for (std::size_t i = 0; i < c.layers.size(); ++i) {
     if (!flags.is_null() && flags[i] != 0 && flags[i] != 1)
-      reader.refuse("no_rope_layers",
-                    fmt::format("0 and 1 were expected, found {}", flags[i].dump()));
+      reader.refuse("no_rope_layers", fmt::format("0 or 1 was expected of layer {}", i));
     c.layers[i].rotary =
         flags.is_null() ? (static_cast<std::int64_t>(i) + 1) % interval != 0 : flags[i] == 1;
   }
@@ -185,7 +184,7 @@ void read_ropes(ConfigReader& reader, const std::string& label, double theta, So
   c.rope = read_rope(reader, label, rules);
 }
 
-/// Granite's four factors. They stand in for the usual scale of attention, too.
+/// Granite's four factors; attention_multiplier takes the place of D^-1/2.
 void read_multipliers(ConfigReader& reader, SoftmaxConfig& c) {
   const auto factor = [&](const char* field) { return reader.number(field, 1, 1e-9, 1e9); };
   c.embedding_factor = factor("embedding_multiplier");
