@@ -47,7 +47,7 @@ TEST_P(GoldenModel, Bf16AgreesWhereTheMarginIsClear) {
 
 std::vector<std::string> all_goldens() {
   std::vector<std::string> all;
-  for (const char* family : {"hypenet", "jet", "qwen"})
+  for (const char* family : {"hypenet", "jet", "qwen", "olmohybrid", "lfm2"})
     for (std::string& folder : golden_models(family)) all.push_back(std::move(folder));
   return all;
 }
