@@ -31,6 +31,18 @@ TEST_P(GoldenModel, Fp32LogitsMatchInAnyChunkingAndInDecode) {
   }
 }
 
+TEST_P(GoldenModel, OlderSpellingsOfTheConfigGiveTheSame) {
+  const fs::path old = folder() / "config.old_style.json";
+  if (!fs::exists(old)) return;
+  const nlohmann::json config = parse_json_file(old, "testing");
+  const auto checkpoint = std::make_shared<Checkpoint>(folder());
+  const auto meta = check_tensors(*checkpoint, config);
+  require_same_model("new", load_model(folder(), at::kFloat)->info(), "old", meta->info());
+  const WeightMap weights = load_weights(checkpoint, at::kFloat, *meta);
+  const VerifyResult result = verify(*build_model(config, "old", weights), golden(), 0);
+  EXPECT_LT(result.prefill_max_abs_diff, 1e-4);
+}
+
 TEST_P(GoldenModel, TrainingPassMatches) {
   const auto model = load_model(folder(), at::kFloat);
   const Golden reference = golden();
