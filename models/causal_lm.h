@@ -41,6 +41,8 @@ struct ModelInfo {
   std::map<std::string, std::string> settings{};
   /// Whether the rotary embedding is scaled for contexts longer than the trained ones.
   bool scales_positions = false;
+  /// How many of the experts of a layer a token goes through, as a part of all.
+  double expert_share = 1;
 };
 
 /// What a softmax layer is about to attend with: queries [B, H, R, D] of the last R positions, keys

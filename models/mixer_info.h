@@ -23,6 +23,7 @@ enum class Part {
   kConvolution,
   kOther,  ///< of a mixer: decay, step sizes, ...
   kMlp,
+  kExpert,  ///< of one of several MLPs, of which a token goes through a few
   kEmbedding,
   kHead,
 };

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <utility>
+
 #include "models/ops/gate.h"
 #include "models/ops/projection.h"
 
@@ -50,6 +52,15 @@ at::Tensor GatedExperts::run(std::int64_t expert, const at::Tensor& tokens) cons
   return project(silu_product(gate, up), down);
 }
 
+std::vector<PartRows> parts_of_mixture(const std::string& prefix,
+                                       const torch::nn::Module& mixture) {
+  const std::string experts = prefix + ".experts.";
+  std::vector<PartRows> parts = parts_of(Part::kMlp, prefix, mixture);
+  for (PartRows& part : parts)
+    if (part.rows.tensor.starts_with(experts)) part.part = Part::kExpert;
+  return parts;
+}
+
 NamedPreNormBlock::NamedPreNormBlock(const DecoderShape& shape, const BlockNames& names,
                                      std::shared_ptr<Mixer> the_mixer,
                                      std::shared_ptr<FeedForward> the_feed_forward,
@@ -74,8 +85,7 @@ at::Tensor NamedPreNormBlock::run(const at::Tensor& h, const LayerStates& states
 }
 
 std::vector<PartRows> NamedPreNormBlock::other_parts() const {
-  std::vector<PartRows> parts =
-      parts_of(Part::kMlp, prefix + "." + names.feed_forward, *feed_forward);
+  std::vector<PartRows> parts = feed_forward->parts(prefix + "." + names.feed_forward);
   for (const auto& [name, norm] : {std::pair{names.mixer_norm, mixer_norm},
                                    std::pair{names.feed_forward_norm, feed_forward_norm}})
     for (PartRows& rows : parts_of(Part::kNorm, prefix + "." + name, *norm))

@@ -15,6 +15,10 @@ namespace niah::models {
 struct FeedForward : torch::nn::Module {
   /// x [B, T, d], normed → [B, T, d].
   virtual at::Tensor operator()(const at::Tensor& x) const = 0;
+  /// Every row of its tensors, whose names begin with `prefix` and a dot.
+  virtual std::vector<PartRows> parts(const std::string& prefix) const {
+    return parts_of(Part::kMlp, prefix, *this);
+  }
 };
 
 /// What the three projections of a SwiGLU are called.
@@ -43,6 +47,9 @@ struct GatedExperts : torch::nn::Module {
   std::vector<std::shared_ptr<GatedMlp>> each;  ///< empty where they are fused
   at::Tensor gate_up_proj, down_proj;
 };
+
+/// The parts of a mixture whose child `experts` holds the experts.
+std::vector<PartRows> parts_of_mixture(const std::string& prefix, const torch::nn::Module& mixture);
 
 /// What the parts of a pre-norm block are called.
 struct BlockNames {

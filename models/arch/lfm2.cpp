@@ -297,6 +297,10 @@ struct Mixture : FeedForward {
           register_parameter("expert_bias", source.tensor(name + ".expert_bias", {c.experts}));
   }
 
+  std::vector<PartRows> parts(const std::string& prefix) const override {
+    return parts_of_mixture(prefix, *this);
+  }
+
   at::Tensor operator()(const at::Tensor& x) const override {
     const Routing routing = route_by_sigmoid((*gate)(x), expert_bias, c.routing);
     return mix_experts(x, routing, c.experts, [&](std::int64_t expert, const at::Tensor& tokens) {
@@ -358,6 +362,9 @@ class Lfm : public DecoderLM {
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
     info_.scales_positions = config.rope.is_scaled();
+    if (config.experts > 0)
+      info_.expert_share =
+          static_cast<double>(config.routing.chosen) / static_cast<double>(config.experts);
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {

@@ -449,6 +449,10 @@ struct Mixture : FeedForward {
                         std::make_shared<Linear>(source, name + ".shared_expert_gate", c.d, 1));
   }
 
+  std::vector<PartRows> parts(const std::string& prefix) const override {
+    return parts_of_mixture(prefix, *this);
+  }
+
   at::Tensor operator()(const at::Tensor& x) const override {
     const Routing routing = route_by_softmax((*gate)(x), c.chosen, c.normalises, x.scalar_type());
     const at::Tensor mixed =
@@ -519,6 +523,8 @@ class Qwen : public DecoderLM {
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
     info_.scales_positions = config.rope.is_scaled();
+    if (config.experts > 0)
+      info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {

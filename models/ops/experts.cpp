@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "models/ops/gate.h"
@@ -10,7 +11,7 @@ namespace niah::models {
 namespace {
 
 /// By a kernel where one applies, so that a number's result does not depend on its place.
-at::Tensor sigmoid(const at::Tensor& x) { return sigmoid_product(at::ones_like(x), x); }
+at::Tensor logistic(const at::Tensor& x) { return sigmoid_product(at::ones_like(x), x); }
 
 /// Divided by their sum, which is taken in the order of the choice whatever else is in the tensor.
 at::Tensor normalised(const at::Tensor& weights, double epsilon) {
@@ -45,7 +46,7 @@ Routing route_by_chosen_softmax(const at::Tensor& logits, std::int64_t chosen) {
 
 Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
                          const SigmoidRouting& how) {
-  const at::Tensor scores = sigmoid(logits);
+  const at::Tensor scores = logistic(logits);
   at::Tensor choice = bias.defined() ? scores + bias : scores;
   if (how.groups > 1) choice = keep_groups(choice, how);
   const at::Tensor experts = std::get<1>(choice.topk(how.chosen, -1));

@@ -33,6 +33,8 @@ const char* part_name(Part part) {
       return "norm";
     case Part::kMlp:
       return "MLP";
+    case Part::kExpert:
+      return "experts";
     case Part::kEmbedding:
       return "embedding";
     case Part::kHead:
