@@ -1,4 +1,4 @@
-// Small models of random weights of the families with gated delta rules, short convolutions and
+// Small models of random weights of the families with recurrent mixers, short convolutions and
 // experts, for what must hold of any weights.
 #pragma once
 
@@ -29,6 +29,65 @@ inline nlohmann::json tiny_qwen(const std::string& type) {
           {"linear_num_value_heads", 4},
           {"linear_key_head_dim", 32},
           {"linear_value_head_dim", 16}};
+}
+
+/// The families with Mamba-2 mixers, and MiniMax.
+inline void add_mamba2_families(std::vector<std::pair<std::string, nlohmann::json>>& all) {
+  const auto config = [](const char* type, const nlohmann::json& own) {
+    nlohmann::json fields = {{"model_type", type},       {"vocab_size", 97},
+                             {"hidden_size", 64},        {"intermediate_size", 96},
+                             {"num_attention_heads", 2}, {"num_key_value_heads", 1}};
+    fields.update(own);
+    return fields;
+  };
+  const nlohmann::json mixers = {{"mamba_expand", 1},
+                                 {"mamba_n_heads", 4},
+                                 {"mamba_d_head", 16},
+                                 {"mamba_n_groups", 2},
+                                 {"mamba_d_state", 16}};
+  nlohmann::json falcon = config("falcon_h1", mixers);
+  falcon.update({{"num_hidden_layers", 2},
+                 {"mamba_d_ssm", nullptr},
+                 {"key_multiplier", 0.7},
+                 {"ssm_multipliers", {0.8, 1.3, 0.7, 1.2, 0.9}},
+                 {"mlp_multipliers", {1.4, 0.75}},
+                 {"ssm_in_multiplier", 0.9}});
+  all.emplace_back("falcon_h1", falcon);
+  falcon.update({{"mamba_rms_norm", true}, {"mamba_proj_bias", true}, {"attention_bias", true}});
+  all.emplace_back("falcon_h1_norm", falcon);
+  all.emplace_back("nemotron_h",
+                   config("nemotron_h", {{"hybrid_override_pattern", "M*-EM"},
+                                         {"head_dim", 32},
+                                         {"mamba_num_heads", 4},
+                                         {"mamba_head_dim", 16},
+                                         {"n_groups", 2},
+                                         {"ssm_state_size", 16},
+                                         {"n_routed_experts", 6},
+                                         {"n_group", 3},
+                                         {"topk_group", 2},
+                                         {"moe_latent_size", 32},
+                                         {"moe_intermediate_size", 32},
+                                         {"moe_shared_expert_intermediate_size", 48}}));
+  nlohmann::json granite = config("granitemoehybrid", mixers);
+  granite.update({{"num_hidden_layers", 3},
+                  {"layer_types", {"mamba", "attention", "mamba"}},
+                  {"intermediate_size", 32},
+                  {"num_local_experts", 4},
+                  {"shared_intermediate_size", 48},
+                  {"residual_multiplier", 0.7},
+                  {"attention_multiplier", 0.2},
+                  {"logits_scaling", 0.5}});
+  all.emplace_back("granite4", granite);
+  nlohmann::json bamba = config("bamba", mixers);
+  bamba.update({{"num_hidden_layers", 3},
+                {"attn_layer_indices", nlohmann::json::array({1})},
+                {"mlp_bias", true}});
+  all.emplace_back("bamba", bamba);
+  all.emplace_back("minimax", config("minimax", {{"num_hidden_layers", 3},
+                                                 {"intermediate_size", 32},
+                                                 {"num_local_experts", 3},
+                                                 {"linear_attn_beta_factor", 0.7},
+                                                 {"mlp_alpha_factor", 1.2}}));
 }
 
 /// Configs by what is special about them.
@@ -73,6 +132,7 @@ inline std::vector<std::pair<std::string, nlohmann::json>> tiny_hybrids() {
               {"moe_intermediate_size", 32},
               {"num_dense_layers", 1}});
   all.emplace_back("lfm2_moe", lfm);
+  add_mamba2_families(all);
   return all;
 }
 

@@ -1,4 +1,4 @@
-// What must hold of models with gated delta rules, short convolutions and experts whatever their
+// What must hold of models with recurrent mixers, short convolutions and experts whatever their
 // weights are; that they compute the right thing is golden_test.cpp's.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
