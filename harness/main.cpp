@@ -129,10 +129,14 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error, in
       error.get_exit_code() == 0 ? "" : explain_wrong_word(program, argc, argv);
   if (!explained.empty()) return fail(ExitCode::kUsage, explained.c_str());
   std::ostringstream out, err;
-  const int code = program.exit(error, out, err);
-  write_stderr(err.str());
+  if (program.exit(error, out, err) != 0) {
+    std::string words = "niah";
+    for (const CLI::App* command : program.get_subcommands()) words += " " + command->get_name();
+    return fail(ExitCode::kUsage,
+                fmt::format("{}. `{} --help` lists what is expected", error.what(), words).c_str());
+  }
   write_stdout(out.str());
-  return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  return 0;
 }
 
 int run(int argc, char** argv) {

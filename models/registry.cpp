@@ -14,25 +14,30 @@
 #include "models/arch/jet_nemotron.h"
 #include "models/arch/lfm2.h"
 #include "models/arch/olmo_hybrid.h"
-#include "models/arch/qwen3.h"
 #include "models/arch/qwen3_5.h"
+#include "models/arch/softmax.h"
 #include "models/device.h"
 
 namespace niah::models {
 namespace {
 
+/// A family of arch/softmax.cpp.
+MakeArchitecture softmax(const char* family) {
+  return [family](const nlohmann::json& config, const std::string& label, TensorSource& source) {
+    return make_softmax(family, config, label, source);
+  };
+}
+
 std::map<std::string, MakeArchitecture>& makers() {
   static std::map<std::string, MakeArchitecture> table = {
-      {"hypenet", make_hypenet},
-      {"jet_nemotron", make_jet_nemotron},
-      {"lfm2", make_lfm2},
-      {"lfm2_moe", make_lfm2_moe},
-      {"olmo_hybrid", make_olmo_hybrid},
-      {"qwen2", make_qwen2},
-      {"qwen3", make_qwen3},
-      {"qwen3_5", make_qwen3_5},
-      {"qwen3_5_moe", make_qwen3_5_moe},
-      {"qwen3_next", make_qwen3_next},
+      {"granite", softmax("granite")},     {"hypenet", make_hypenet},
+      {"jet_nemotron", make_jet_nemotron}, {"lfm2", make_lfm2},
+      {"lfm2_moe", make_lfm2_moe},         {"llama", softmax("llama")},
+      {"mistral", softmax("mistral")},     {"olmo2", softmax("olmo2")},
+      {"olmo3", softmax("olmo3")},         {"olmo_hybrid", make_olmo_hybrid},
+      {"qwen2", softmax("qwen2")},         {"qwen3", softmax("qwen3")},
+      {"qwen3_5", make_qwen3_5},           {"qwen3_5_moe", make_qwen3_5_moe},
+      {"qwen3_next", make_qwen3_next},     {"smollm3", softmax("smollm3")},
   };
   return table;
 }

@@ -479,6 +479,11 @@ std::string diagnosis_page(const Diagnosis& diagnosis, const std::vector<std::st
   return out + "</main>\n</body>\n</html>\n";
 }
 
+bool is_diagnosis_page(std::string_view content) {
+  return content.find("<title>Inside ") != content.npos &&
+         content.find("How far the weights moved") != content.npos;
+}
+
 void write_diagnosis(const Diagnosis& diagnosis, const std::filesystem::path& out) {
   ensure_writable_folder(out / "diagnosis");
   std::vector<std::string> files;

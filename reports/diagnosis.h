@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reports/table.h"
@@ -64,6 +65,9 @@ std::string diagnosis_page(const Diagnosis& diagnosis, const std::vector<std::st
 
 /// Writes diagnose.html and its tables (CSV) into a folder. Throws DataError.
 void write_diagnosis(const Diagnosis& diagnosis, const std::filesystem::path& out);
+
+/// Whether a file's content is such a page, of this version or an earlier one.
+bool is_diagnosis_page(std::string_view content);
 
 /// The page's name, for reports that link to it.
 inline constexpr const char* kDiagnosisPage = "diagnose.html";

@@ -111,6 +111,12 @@ void append_night(const std::filesystem::path& path, const Night& night) {
   AppendFile file(path);
   std::vector<Night> nights;
   const JournalEnd end = read_nights(path, nights);
+  // A history is known by a whole night; what has none may be anything.
+  if (end.torn && nights.empty())
+    throw DataError(
+        fmt::format("adding a night to {}: it holds something that is no whole night, so it may "
+                    "not be a history; give another file, or remove it",
+                    path.string()));
   if (end.torn) file.truncate(end.valid_bytes);
   const bool known = std::any_of(nights.begin(), nights.end(),
                                  [&](const Night& old) { return old.time == night.time; });

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "harness/base/error.h"
 #include "reports/json_fields.h"
@@ -57,7 +59,9 @@ JournalEnd read_lines(const fs::path& path, std::string_view what, std::size_t m
   if (fs::is_directory(path, ignored))
     throw DataError(fmt::format("reading the {} {}: it is a folder", what, path.string()));
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(fmt::format("reading the {} {}: cannot open it", what, path.string()));
+  if (!in)
+    throw DataError(fmt::format("reading the {} {}: cannot open it: {}", what, path.string(),
+                                std::generic_category().message(errno)));
 
   JournalEnd end;
   std::string pending;

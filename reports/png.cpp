@@ -40,7 +40,7 @@ cairo_status_t append(void* to, const unsigned char* bytes, unsigned int size) {
 /// GLib and librsvg end the program where memory runs out (a limit on address space), so there has
 /// to be enough of it before they are asked.
 void require_room(std::size_t pixels) {
-  constexpr std::size_t kForLibraries = std::size_t{96} << 20;  // fonts and their caches, too
+  constexpr std::size_t kForLibraries = std::size_t{256} << 20;  // fonts and their caches, too
   const std::size_t bytes = kForLibraries + 8 * pixels;
   void* room = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -10,11 +10,12 @@
 #include <utility>
 
 #include "harness/base/error.h"
-#include "harness/base/json_integer.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/json_integer.h"
 #include "harness/base/numbers.h"
 #include "harness/base/sha256.h"
+#include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "tasks/protocols.h"
@@ -188,9 +189,10 @@ Sample from_ours(const Line& line, const json& row) {
 Sample parse_sample(const Line& line) {
   json row;
   try {
-    row = json::parse(line.text);
-  } catch (const json::exception&) {
-    refuse(line, "this is not a line of JSON (is the file cut off?)");
+    row = parse_strict_json(line.text);
+  } catch (const JsonError& error) {
+    refuse(line,
+           fmt::format("this is not a line of JSON (is the file cut off?): {}", error.what()));
   }
   if (!row.is_object())
     refuse(line, fmt::format("expected a JSON object, found a {}", row.type_name()));

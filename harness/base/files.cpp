@@ -14,6 +14,7 @@
 
 #include "harness/base/descriptor.h"
 #include "harness/base/error.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/pending.h"
 #include "harness/base/units.h"
 
@@ -193,7 +194,7 @@ void ensure_writable_folder(const fs::path& folder) {
   std::error_code error;
   // Without a slash at its end: that would name the folder twice.
   create_folders(folder.has_filename() ? folder : folder.parent_path(), error);
-  if (!fs::is_directory(folder))
+  if (!is_folder(folder))
     throw DataError(fmt::format("creating the output folder {}: {}", folder.string(),
                                 error ? error.message() : "it exists and is not a folder"));
   if (!can_create_in(folder))
@@ -223,7 +224,7 @@ void require_own_folder(const fs::path& folder, const std::vector<std::string>& 
 }
 
 AppendFile::AppendFile(const fs::path& path) : path_(path) {
-  const bool is_new = !fs::exists(path);
+  const bool is_new = !is_there(path);
   if (!is_new) require_regular_file(path, "opening a file to append");
   fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd_ < 0)

@@ -56,9 +56,11 @@ void ensure_writable_folder(const std::filesystem::path& folder);
 
 /// Throws UsageError when `folder` is there and holds anything, unless one of `markers` is among
 /// it: the files by which a folder that this command may add to is known. `doing` names the purpose
-/// ("running the sweep").
+/// ("running the sweep"). Files called as in `harmless` may be there, but say nothing of whose it
+/// is.
 void require_own_folder(const std::filesystem::path& folder,
-                        const std::vector<std::string>& markers, std::string_view doing);
+                        const std::vector<std::string>& markers, std::string_view doing,
+                        const std::vector<std::string>& harmless = {});
 
 /// Waits until the folder's list of names is on the disk.
 void sync_folder(const std::filesystem::path& folder);

@@ -151,7 +151,8 @@ void PendingFile::commit() {
   sync_folder(target_.parent_path());
 }
 
-PendingFolder::PendingFolder(const fs::path& target) : target_(normal_path(target)) {
+PendingFolder::PendingFolder(const fs::path& target)
+    : target_(normal_path(resolve_links(normal_path(target)))) {
   require_own_folder(target_, {}, "writing a new folder");
   ensure_writable_folder(target_.parent_path());
   path_ = target_.parent_path() / temporary_name(target_, "partial");

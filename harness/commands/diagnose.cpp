@@ -3,6 +3,7 @@
 
 #include "harness/base/files.h"
 #include "harness/base/output.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
@@ -11,6 +12,7 @@
 #include "harness/config/sweep.h"
 #include "harness/run/loading.h"
 #include "harness/run/machine.h"
+#include "harness/run/plan.h"
 #include "harness/run/stored_run.h"
 #include "harness/run/workload.h"
 #include "models/attention_watch.h"
@@ -144,12 +146,25 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
                   work.assignments().front().label, arguments.haystack, arguments.seed);
 }
 
+/// Before any work: the folder is new, a diagnosis' own or a run's, and no page of somebody else's
+/// is in the way.
+void require_place_for_page(const fs::path& out) {
+  require_own_folder(out, {reports::kDiagnosisPage, "plan.json"}, "diagnosing");
+  if (is_there(out / "plan.json")) (void)read_plan(out);
+  const fs::path page = out / reports::kDiagnosisPage;
+  if (is_there(page) && !reports::is_diagnosis_page(read_file(page, "diagnosing")))
+    throw UsageError(
+        fmt::format("diagnosing: {} is there already, and no diagnosis; choose another "
+                    "--out",
+                    page.string()));
+}
+
 ExitCode run_diagnose(const DiagnoseArguments& arguments) {
   if (arguments.samples < 1)
     throw UsageError(
         fmt::format("--samples {}: 1 or more was expected (--weights-only reads no prompts)",
                     arguments.samples));
-  require_own_folder(arguments.out, {reports::kDiagnosisPage, "plan.json"}, "diagnosing");
+  require_place_for_page(arguments.out);
   reports::Diagnosis diagnosis;
   const auto name = [](const std::string& folder) {
     return fs::absolute(fs::path(folder) / "").parent_path().filename().string();

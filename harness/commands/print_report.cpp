@@ -15,7 +15,11 @@ ExitCode print_report(const reports::Report& report, const std::filesystem::path
   const auto& cells = report.results.cells;
   const auto empty = std::count_if(cells.begin(), cells.end(),
                                    [](const reports::Cell& cell) { return cell.n == 0; });
-  if (empty == 0 && !cells.empty()) return ExitCode::kOk;
+  if (cells.empty()) {
+    say("niah: nothing was measured: the journal holds no record of this sweep\n");
+    return ExitCode::kNotMeasured;
+  }
+  if (empty == 0) return ExitCode::kOk;
   say("niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
   return ExitCode::kNotMeasured;
 }

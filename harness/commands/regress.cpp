@@ -5,6 +5,8 @@
 
 #include "harness/base/files.h"
 #include "harness/base/output.h"
+#include "harness/base/path_kind.h"
+#include "harness/base/pending.h"
 #include "harness/commands/commands.h"
 #include "reports/gate.h"
 #include "reports/history.h"
@@ -31,16 +33,9 @@ reports::GateOptions gate_options(const RegressArguments& arguments) {
   return options;
 }
 
-/// Whether there is something at `path`; false also where the system does not let one look.
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 /// The results.json of a run folder, or the file itself.
 fs::path results_file(const std::string& place) {
-  std::error_code ignored;
-  return fs::is_directory(place, ignored) ? fs::path(place) / "results.json" : fs::path(place);
+  return is_folder(place) ? fs::path(place) / "results.json" : fs::path(place);
 }
 
 /// A results.json, or a run folder whose results.json is of all that its journal holds.
@@ -80,7 +75,48 @@ void update_baseline(const RegressArguments& arguments, ExitCode verdict) {
   say("The baseline is now this run: {}\n", baseline.string());
 }
 
+/// Whether it is written to instead of being replaced: /dev/stdout.
+bool is_device(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status);
+}
+
+/// Throws UsageError where a file that is written would overwrite one that is read or written too.
+void refuse_shared_files(const RegressArguments& arguments) {
+  struct Use {
+    std::string option;
+    fs::path file;
+  };
+  std::vector<Use> read, written;
+  for (const auto& [option, place] :
+       {std::pair{"--baseline", arguments.baseline}, std::pair{"--current", arguments.current}}) {
+    read.push_back({option, results_file(place)});
+    if (!is_folder(place)) continue;
+    for (const char* name : {"journal.jsonl", "plan.json"})
+      read.push_back({option, fs::path(place) / name});
+  }
+  for (const auto& [option, place] :
+       {std::pair{"--junit", arguments.junit}, std::pair{"--summary", arguments.summary},
+        std::pair{"--history", arguments.history}, std::pair{"--trend", arguments.trend}})
+    if (!place.empty()) written.push_back({option, place});
+  const auto where = [](const fs::path& file) {
+    std::error_code error;
+    const fs::path place = fs::weakly_canonical(normal_path(file), error);
+    return error ? normal_path(file) : place;
+  };
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    std::vector<Use> others = read;
+    others.insert(others.end(), written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i));
+    for (const Use& other : others)
+      if (where(other.file) == where(written[i].file) && !is_device(written[i].file))
+        throw UsageError(fmt::format("{} would overwrite {}, which is of {}; give another file",
+                                     written[i].option, written[i].file.string(), other.option));
+  }
+}
+
 ExitCode run_regress(const RegressArguments& arguments) {
+  refuse_shared_files(arguments);
   const reports::GateOptions options = gate_options(arguments);
   const reports::Results baseline = read_side("--baseline", arguments.baseline);
   const reports::Results current = read_side("--current", arguments.current);

@@ -286,6 +286,7 @@ ModelConfig read_model(YamlMap map, const fs::path& base) {
     model.override = yaml_to_json(node);
   }
   model.name = map.text("name");
+  if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
   model.base = resolve(base, map.text("base"));
   if (map.has("sft")) model.sft = resolve(base, map.text("sft"));
   map.text("sft", "");

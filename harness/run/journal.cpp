@@ -1,20 +1,20 @@
 #include "harness/run/journal.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "reports/journal.h"
 
 namespace niah {
 
 Journal::Journal(const std::filesystem::path& path) : file_(path) {
-  const reports::JournalEnd end =
-      reports::read_records(path, [&](const reports::Record& record) {
-        // There may be memory now: what had none is asked again, once a run.
-        if (record.outcome != "oom") remember(record);
-      });
+  const reports::JournalEnd end = reports::read_records(path, [&](const reports::Record& record) {
+    // There may be memory now: what had none is asked again, once a run.
+    if (record.outcome != "oom") remember(record);
+  });
   resumed_ = end.records;
   torn_ = end.torn;
-  if (end.torn) file_.truncate(end.valid_bytes);
+  if (end.torn) torn_at_ = end.valid_bytes;
 }
 
 void Journal::remember(const reports::Record& record) {
@@ -37,6 +37,7 @@ bool Journal::has(const std::string& variant, const std::string& kind, const std
 
 void Journal::append(const reports::Record& record) {
   const std::lock_guard lock(lock_);
+  if (torn_at_) file_.truncate(*std::exchange(torn_at_, std::nullopt));
   file_.append(nlohmann::json(record).dump() + "\n");
   remember(record);
 }

@@ -18,8 +18,8 @@ namespace niah {
 /// Appends records, and knows which samples already have one. Safe to use from several threads.
 class Journal {
  public:
-  /// Opens or creates the journal. A torn last line is dropped. Throws DataError for any other bad
-  /// line, or when another process writes the same journal.
+  /// Opens or creates the journal. A torn last line is dropped, from the file at the first append.
+  /// Throws DataError for any other bad line, or when another process writes the same journal.
   explicit Journal(const std::filesystem::path& path);
 
   /// How a sample ended.
@@ -50,6 +50,7 @@ class Journal {
   std::map<Key, Done> done_;
   std::int64_t resumed_ = 0;
   bool torn_ = false;
+  std::optional<std::uintmax_t> torn_at_;  ///< where a torn line begins that is still there
 };
 
 }  // namespace niah

@@ -164,10 +164,9 @@ void refuse_what_is_not_a_merge(const fs::path& out, const reports::RunInfo& inf
   }
 }
 
-/// Writes the records of all runs into `part`, which nobody else writes meanwhile.
-void gather_records(const std::vector<fs::path>& runs, const fs::path& part) {
+/// Writes the records of all runs into `journal`.
+void gather_records(const std::vector<fs::path>& runs, AppendFile& journal) {
   constexpr std::size_t kBuffer = std::size_t{1} << 20;
-  AppendFile journal(part);
   journal.truncate(0);  // what an earlier merge left
   std::string lines;
   for (const fs::path& run : runs) {
@@ -232,8 +231,9 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
   refuse_what_is_not_a_merge(out, info);
   ensure_writable_folder(out);
   const fs::path part = out / kPart;
+  AppendFile journal(part);  // held to the end: whoever does not hold it removes nothing of it
   try {
-    gather_records(runs, part);
+    gather_records(runs, journal);
     check_records(part, info, out);  // before anything looks like a run
     put_in_place(part, info, out);
   } catch (const Error&) {

@@ -10,6 +10,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/progress.h"
 #include "harness/run/planned.h"
 #include "harness/version.h"
@@ -79,7 +80,7 @@ std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
       if (!own && variant.kind != VariantKind::kSft) continue;
       const std::filesystem::path file =
           (own ? variant.checkpoint : model.sft) / reports::kLocalityFile;
-      if (!std::filesystem::exists(file)) continue;
+      if (!is_there(file)) continue;
       curves.push_back(models::parse_json_file(file, "reading where the gradient came from")
                            .get<reports::GradientCurve>());
       const auto* shown = reports::find_variant(info, model.name, variant.name);
@@ -172,7 +173,7 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
 
 std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
                                            const reports::RunInfo& info) {
-  if (!std::filesystem::exists(folder / "plan.json")) return std::nullopt;
+  if (!is_there(folder / "plan.json")) return std::nullopt;
   reports::RunInfo old = read_plan(folder);
   const std::vector<std::string> differences = run_differences(old, info);
   if (!differences.empty())

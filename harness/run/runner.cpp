@@ -15,6 +15,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/numbers.h"
 #include "harness/base/output.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
@@ -154,13 +155,21 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     throw UsageError(
         "--shard: with samples.half_width a cell ends by what all of its samples say, which no "
         "shard knows; give a fixed number of samples");
-  require_own_folder(options_.out, {"plan.json", "journal.jsonl", reports::kDiagnosisPage},
-                     "running a sweep");
+  const std::filesystem::path plan = options_.out / "plan.json",
+                              journal = options_.out / "journal.jsonl";
+  const bool has_plan = is_there(plan), has_journal = is_there(journal);
+  require_own_folder(options_.out, {"plan.json", reports::kDiagnosisPage}, "running a sweep",
+                     {"journal.jsonl"});
   ensure_writable_folder(options_.out);
-  // Loading takes minutes: before it, the folder is this run's, and known to be of the same one.
-  journal_ = std::make_unique<Journal>(options_.out / "journal.jsonl");
-  const bool is_new = !std::filesystem::exists(options_.out / "plan.json");
   try {
+    // Loading takes minutes: before it, the folder is this run's, and known to be of the same one.
+    journal_ = std::make_unique<Journal>(journal);
+    if (!has_plan && journal_->torn() && journal_->resumed() == 0)
+      throw UsageError(
+          fmt::format("running a sweep: {} holds no whole record and there is no plan.json beside "
+                      "it, so it may "
+                      "be no journal; choose another --out, or remove it",
+                      journal.string()));
     info_ = describe_sweep(work_);
     describe_machine(info_, sweep.runtime, machine_);
     if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
@@ -168,7 +177,8 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     load();
     write_plan(options_.out, info_);
   } catch (...) {
-    if (is_new && journal_->resumed() == 0) std::filesystem::remove(options_.out / "journal.jsonl");
+    std::error_code ignored;
+    if (!has_journal) std::filesystem::remove(journal, ignored);
     throw;
   }
   // Until this run ends nobody may take an earlier one's results for its own.

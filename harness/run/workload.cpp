@@ -7,7 +7,9 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/sha256.h"
+#include "harness/base/text.h"
 #include "harness/run/sizing.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "tasks/sample_file.h"
@@ -38,9 +40,22 @@ bool ends_early(const Assignment& work, const SweepConfig& sweep) {
   return work.cell != nullptr && sweep.samples.half_width > 0;
 }
 
+namespace {
+
+/// The sweep's tokenizer: without `tokenizer` that of the first model, whose folder is then named.
+std::shared_ptr<const models::Tokenizer> open_tokenizer_of(const SweepConfig& sweep) {
+  if (sweep.models.empty() || sweep.tokenizer != sweep.models.front().base ||
+      is_there(sweep.tokenizer))
+    return models::open_tokenizer(sweep.tokenizer);
+  throw DataError(fmt::format("opening the base checkpoint of model '{}': {}: no such folder",
+                              valid_utf8(sweep.models.front().name), sweep.tokenizer.string()));
+}
+
+}  // namespace
+
 Workload::Workload(const SweepConfig& sweep)
     : sweep_(sweep),
-      tokenizer_(models::open_tokenizer(sweep.tokenizer)),
+      tokenizer_(open_tokenizer_of(sweep)),
       format_(std::make_unique<PromptFormat>(sweep, *tokenizer_)) {
   for (const ReasoningConfig& config : sweep_.reasoning)
     reasoning_.push_back(

@@ -10,6 +10,7 @@
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/output.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/pending.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
@@ -151,11 +152,13 @@ void write_checkpoint(const Recipe& recipe, const Start& start, const models::Lo
                        {{"format", "pt"}, {"recipe", recipe.name}});
   write_file(folder / "config.json", start.config.dump(2) + "\n");
   const fs::path& tokenizer = recipe.tokenizer;
-  const fs::path from = fs::is_directory(tokenizer) ? tokenizer : tokenizer.parent_path();
+  const fs::path from = is_folder(tokenizer) ? tokenizer : tokenizer.parent_path();
   for (const char* file : {"tokenizer.model", "tokenizer.json", "tokenizer_config.json"})
-    if (fs::exists(from / file)) fs::copy_file(from / file, folder / file);
+    if (is_there(from / file)) fs::copy_file(from / file, folder / file);
   if (probe.batches() > 0) write_file(folder / reports::kLocalityFile, describe_locality(probe));
 }
+
+constexpr const char *kWeights = "model.safetensors", *kConfig = "config.json";
 
 /// The folder of a training under way, kept when it is stopped or killed: "<out>.work". A marker
 /// file says whose it is; in a folder without one nothing is written and nothing removed.
@@ -172,7 +175,8 @@ class WorkFolder {
   /// Whether a training to `out` was killed after its result appeared: all but this folder is done.
   static bool is_all_that_is_left(const fs::path& out) {
     const fs::path folder = place_for(out);
-    return fs::exists(out) && fs::exists(folder / kMarker) && fs::exists(folder / kFinished);
+    return is_there(out / kWeights) && is_there(out / kConfig) && is_there(folder / kMarker) &&
+           is_there(folder / kFinished);
   }
 
   fs::path state() const { return folder_ / "state.safetensors"; }
@@ -241,7 +245,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
   models::TrainNotes notes = identity_of(recipe, start, *tokenizer);
   models::Trainer trainer(start.model, recipe.train);
   models::LocalityProbe probe;
-  if (fs::exists(state)) {
+  if (is_there(state)) {
     const models::TrainNotes before = models::Trainer::read_notes(state);
     require_same_training(before, notes, state);
     trainer.load(state);

@@ -98,8 +98,8 @@ std::vector<PartRows> PreNormBlock::other_parts() const {
 
 PostNormBlock::PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer,
                              TensorSource& source, const std::string& prefix,
-                             const std::string& mixer_norm)
-    : prefix(prefix), mixer_norm_name(mixer_norm) {
+                             const std::string& norm_name)
+    : prefix(prefix), norm_name(norm_name) {
   const auto norm = [&](const std::string& part) {
     return register_module(part, std::make_shared<RmsNorm>(source, prefix + "." + part, shape.d,
                                                            shape.eps, shape.rounding));
@@ -107,7 +107,7 @@ PostNormBlock::PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> m
   self_attn = register_module("self_attn", std::move(mixer));
   mlp = register_module(
       "mlp", std::make_shared<SwiGlu>(source, prefix + ".mlp", shape.d, shape.ff, shape.mlp_bias));
-  this->mixer_norm = norm(mixer_norm);
+  mixer_norm = norm(norm_name);
   post_feedforward_layernorm = norm("post_feedforward_layernorm");
 }
 
@@ -122,7 +122,7 @@ at::Tensor PostNormBlock::run(const at::Tensor& h, const LayerStates& states, co
 std::vector<PartRows> PostNormBlock::other_parts() const {
   return mlp_and_norms(
       prefix, *mlp,
-      {{mixer_norm_name, mixer_norm}, {"post_feedforward_layernorm", post_feedforward_layernorm}});
+      {{norm_name, mixer_norm}, {"post_feedforward_layernorm", post_feedforward_layernorm}});
 }
 
 namespace {

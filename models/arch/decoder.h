@@ -93,16 +93,16 @@ struct PreNormBlock : Block {
 /// OLMo's block: h + norm(mixer(h)), then + norm(mlp(h)), with no norm before (OLMo 2, arXiv
 /// 2501.00656).
 struct PostNormBlock : Block {
-  /// `mixer_norm`: what the norm after the mixer is called.
+  /// `norm_name`: what the norm after the mixer is called.
   PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
                 const std::string& prefix,
-                const std::string& mixer_norm = "post_attention_layernorm");
+                const std::string& norm_name = "post_attention_layernorm");
   at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override;
   MixerInfo describe_mixer() const override { return self_attn->describe(); }
   std::vector<PartRows> other_parts() const override;
 
-  std::string prefix, mixer_norm_name;
+  std::string prefix, norm_name;
   std::shared_ptr<RmsNorm> mixer_norm, post_feedforward_layernorm;
   std::shared_ptr<Mixer> self_attn;
   std::shared_ptr<SwiGlu> mlp;

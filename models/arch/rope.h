@@ -29,8 +29,8 @@ struct RopeRules {
 struct Rope {
   double theta = 0;
   std::int64_t width = 0;  ///< R: the first so many numbers of a head are rotated
-  std::optional<YarnScaling> yarn;
-  std::optional<Llama3Scaling> llama3;
+  std::optional<YarnScaling> yarn{};
+  std::optional<Llama3Scaling> llama3{};
   double linear_factor = 1;  ///< positions are divided by it
 
   bool is_scaled() const { return yarn || llama3 || linear_factor > 1; }

@@ -10,6 +10,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/sha256.h"
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
@@ -65,7 +66,7 @@ std::size_t shard_count(const std::string& name) {
 
 /// The weight files of a folder without an index, in name order.
 std::vector<std::string> find_shards(const fs::path& folder) {
-  if (fs::exists(folder / kSingle)) return {kSingle};
+  if (is_there(folder / kSingle)) return {kSingle};
   std::vector<std::string> shards;
   bool pickled = false;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -113,21 +114,21 @@ json parse_json_file(const fs::path& path, std::string_view doing) {
 }
 
 Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
-  if (!fs::is_directory(folder))
+  if (!is_folder(folder))
     throw DataError(fmt::format(
         "opening the checkpoint {}: no such folder; a Hugging Face folder with config.json and "
         "{} is expected",
         folder.string(), kSingle));
   const fs::path config = folder / "config.json";
-  if (!fs::exists(config))
+  if (!is_there(config))
     throw DataError(
         fmt::format("opening the checkpoint {}: it has no config.json", folder.string()));
   config_ = parse_json_file(config, "reading the model config");
   if (!config_.is_object())
     throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
-  if (fs::exists(folder / kGeneration)) add_end_of_text(folder / kGeneration);
+  if (is_there(folder / kGeneration)) add_end_of_text(folder / kGeneration);
 
-  if (!fs::exists(folder / kSingle) && fs::exists(folder / kIndex))
+  if (!is_there(folder / kSingle) && is_there(folder / kIndex))
     open_shards(read_index(folder / kIndex));
   else
     open_files(find_shards(folder));
@@ -175,7 +176,7 @@ void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_ma
   for (const auto& [name, shard] : weight_map) shards.insert(shard);
   std::vector<std::string> missing;
   for (const std::string& shard : shards)
-    if (!fs::exists(folder_ / shard)) missing.push_back(shard);
+    if (!is_there(folder_ / shard)) missing.push_back(shard);
   if (!missing.empty())
     throw DataError(fmt::format(
         "opening the checkpoint {}: {} of {} shards named by {} are missing: {}", folder_.string(),

@@ -6,6 +6,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/memory.h"
+#include "harness/base/path_kind.h"
 #include "models/registry.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/weights.h"
@@ -40,8 +41,7 @@ std::shared_ptr<const Tokenizer> try_tokenizer(const fs::path& folder, std::stri
 void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
   std::string different;  // a file whose bytes differ; how it is spelt may still not matter
   for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"})
-    if (fs::exists(pre / name) && fs::exists(post / name) &&
-        !are_same_bytes(pre / name, post / name))
+    if (is_there(pre / name) && is_there(post / name) && !are_same_bytes(pre / name, post / name))
       different = name;
   if (different.empty()) return;
   std::string why_not;

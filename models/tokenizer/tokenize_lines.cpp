@@ -8,16 +8,18 @@
 #include <string>
 
 #include "harness/base/error.h"
-#include "models/tokenizer/utf8.h"
+#include "harness/base/strict_json.h"
 
 namespace niah::models {
 namespace {
 
 std::string parse_text(const std::string& line) {
   try {
-    return nlohmann::json::parse(line).get<std::string>();
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError("expected a JSON string: " + one_line(error.what()));
+    const nlohmann::json text = parse_strict_json(line);
+    if (text.is_string()) return text.get<std::string>();
+    throw DataError(fmt::format("a JSON string was expected, found {}", text.type_name()));
+  } catch (const JsonError& error) {
+    throw DataError(fmt::format("a JSON string was expected, in quotes: {}", error.what()));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/path_kind.h"
 #include "models/tokenizer/sentencepiece_tokenizer.h"
 #include "models/tokenizer/tokenizer_json.h"
 
@@ -19,11 +20,11 @@ std::shared_ptr<const Tokenizer> open_json(const fs::path& file) {
 }
 
 std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
-  if (fs::exists(folder / "tokenizer.json")) return open_json(folder / "tokenizer.json");
-  if (fs::exists(folder / "vocab.json")) {
+  if (is_there(folder / "tokenizer.json")) return open_json(folder / "tokenizer.json");
+  if (is_there(folder / "vocab.json")) {
     return read_vocab_and_merges(folder, read_tokenizer_config(folder));
   }
-  if (fs::exists(folder / "tokenizer.model")) return open_sentencepiece(folder / "tokenizer.model");
+  if (is_there(folder / "tokenizer.model")) return open_sentencepiece(folder / "tokenizer.model");
   throw DataError(fmt::format(
       "opening the tokenizer in {}: there is no tokenizer.json, vocab.json or tokenizer.model",
       folder.string()));
@@ -85,8 +86,8 @@ bool make_same_ids(const Tokenizer& a, const Tokenizer& b) {
 }
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
-  if (fs::is_directory(path)) return open_folder(path);
-  if (!fs::exists(path)) {
+  if (is_folder(path)) return open_folder(path);
+  if (!is_there(path)) {
     throw DataError(fmt::format("opening the tokenizer {}: no such file or folder", path.string()));
   }
   const fs::path folder = path.parent_path();

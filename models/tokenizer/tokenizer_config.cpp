@@ -6,6 +6,7 @@
 
 #include "harness/base/files.h"
 #include "harness/base/numbers.h"
+#include "harness/base/path_kind.h"
 
 namespace niah::models {
 namespace {
@@ -143,7 +144,7 @@ TokenizerConfig parse_tokenizer_config(std::string_view text, const std::filesys
 
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "tokenizer_config.json";
-  if (!std::filesystem::exists(file)) return {};
+  if (!is_there(file)) return {};
   return parse_tokenizer_config(read_file(file, "reading the tokenizer's config"), file);
 }
 

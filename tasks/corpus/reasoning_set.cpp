@@ -10,6 +10,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
+#include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 #include "tasks/corpus/word_problem.h"
 #include "tasks/math_answer.h"
@@ -78,7 +79,12 @@ std::vector<ReasoningProblem> read_problems(const std::filesystem::path& path, c
       throw DataError(
           fmt::format("reading reasoning problems: {}:{}: {}", path.string(), number, what));
     };
-    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    nlohmann::json json;
+    try {
+      json = parse_strict_json(line);
+    } catch (const JsonError& error) {
+      refuse(error.what());
+    }
     if (!json.is_object()) refuse("a JSON object was expected");
     const auto text = [&](const char* field) {
       const auto found = json.find(field);

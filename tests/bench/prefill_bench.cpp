@@ -15,6 +15,7 @@
 #include "models/reader.h"
 #include "models/registry.h"
 #include "models/training/trainer.h"
+#include "tests/paths.h"
 
 namespace niah::models {
 namespace {

@@ -10,6 +10,7 @@
 #include "tasks/protocol.h"
 #include "tasks/punkt.h"
 #include "tasks/unicode.h"
+#include "tests/paths.h"
 
 namespace niah::tasks {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "harness/base/files.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tests/paths.h"
 
 namespace niah::models {
 namespace {

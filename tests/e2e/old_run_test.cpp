@@ -13,6 +13,7 @@
 #include "harness/run/plan.h"
 #include "reports/results_json.h"
 #include "tests/e2e/program.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::e2e {

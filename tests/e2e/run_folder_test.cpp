@@ -7,6 +7,7 @@
 #include "harness/base/files.h"
 #include "reports/journal.h"
 #include "tests/e2e/program.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::e2e {

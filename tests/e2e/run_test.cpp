@@ -8,7 +8,8 @@
 #include "harness/base/files.h"
 #include "reports/journal.h"
 #include "tests/e2e/program.h"
-#include "tests/models/support.h"
+#include "tests/paths.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::e2e {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "harness/base/files.h"
 #include "tests/e2e/program.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::e2e {

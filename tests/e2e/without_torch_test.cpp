@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/e2e/program.h"
+#include "tests/paths.h"
 
 namespace niah::e2e {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "models/registry.h"
 #include "tests/models/short_of_memory.h"
+#include "tests/paths.h"
 
 namespace niah {
 namespace {

@@ -7,6 +7,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/config/sweep.h"
+#include "tests/paths.h"
 
 namespace niah {
 namespace {

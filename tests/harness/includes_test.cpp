@@ -2,6 +2,7 @@
 // without it builds every report, gate and merge.
 #include <gtest/gtest.h>
 
+#include "tests/paths.h"
 #include <filesystem>
 #include <fstream>
 #include <map>

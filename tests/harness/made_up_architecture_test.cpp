@@ -16,6 +16,7 @@
 #include "models/selftest.h"
 #include "models/surgery/drift.h"
 #include "models/surgery/restore_checkpoint.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::models {

@@ -5,6 +5,7 @@
 
 #include "models/reader.h"
 #include "models/registry.h"
+#include "tests/paths.h"
 
 namespace niah {
 namespace {

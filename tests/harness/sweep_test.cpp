@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "tests/paths.h"
 
 namespace niah {
 namespace {

@@ -14,6 +14,7 @@
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah {

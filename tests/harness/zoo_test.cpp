@@ -9,7 +9,8 @@
 #include "harness/zoo/training_data.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
-#include "tests/models/support.h"
+#include "tests/paths.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::zoo {
 namespace {

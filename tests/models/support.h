@@ -14,7 +14,8 @@
 
 namespace niah::models {
 
-inline std::filesystem::path test_data() { return NIAH_TEST_DATA; }
+/// tests/data.
+std::filesystem::path test_data();
 
 /// Golden checkpoints of the given prefix: the committed ones, and all of NIAH_GOLDEN_DIR where
 /// set.

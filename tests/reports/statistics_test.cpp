@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/files.h"
+#include "tests/paths.h"
 
 namespace niah::reports {
 namespace {

@@ -1,4 +1,5 @@
 #include "tasks/math_answer.h"
+#include "tests/paths.h"
 
 #include <gtest/gtest.h>
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::tasks {

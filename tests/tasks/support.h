@@ -12,6 +12,7 @@
 
 #include "tasks/haystack.h"
 #include "tests/machine.h"
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::tasks::test {

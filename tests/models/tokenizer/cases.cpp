@@ -1,4 +1,5 @@
 #include "tests/models/tokenizer/cases.h"
+#include "tests/paths.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
