@@ -154,7 +154,8 @@ TEST_P(TinyModel, ShortChunksBehindOthersKeepTheConvolutionsTail) {
 
 INSTANTIATE_TEST_SUITE_P(All, TinyModel,
                          testing::Values("hypenet-tiny-sharded", "jet-tiny-bf16", "qwen2-window",
-                                         "qwen3-yarn", "olmo3-tiny", "smollm3-tiny"),
+                                         "qwen3-yarn", "olmo3-tiny", "smollm3-tiny", "qwen35-tiny",
+                                         "qwen3next-tiny", "olmohybrid-tiny", "lfm2moe-tiny"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
