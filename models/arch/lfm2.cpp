@@ -47,11 +47,12 @@ std::vector<LayerKind> read_softmax_indices(ConfigReader& reader, std::int64_t c
   std::vector<LayerKind> layers(static_cast<std::size_t>(count), LayerKind::kConvolution);
   if (!value.is_array()) reader.refuse(kField, "a list of layers was expected");
   for (const nlohmann::json& index : value) {
-    if (!index.is_number_unsigned() || index.get<std::uint64_t>() >= layers.size())
+    const std::int64_t layer = index.is_number_integer() ? index.get<std::int64_t>() : -1;
+    if (layer < 0 || layer >= count)
       reader.refuse(kField, fmt::format("a layer below num_hidden_layers = {} was expected, found "
                                         "{}",
                                         count, index.dump()));
-    layers[index.get<std::size_t>()] = LayerKind::kSoftmax;
+    layers[static_cast<std::size_t>(layer)] = LayerKind::kSoftmax;
   }
   return layers;
 }

@@ -51,9 +51,9 @@ TEST_P(Hybrid, DoesNotDependOnHowATextIsCut) {
   for (const std::int64_t size : {1, 1, 5, 2, 3, 1, 70, 1, 66})
     parts.push_back(
         model->forward(text.narrow(1, std::exchange(at, at + size), size), cut, Logits::kAll));
-  EXPECT_LT((at::cat(parts, 1) - expected).abs().max().item<float>(), 1e-4);
+  EXPECT_LT((at::cat(parts, 1) - expected).abs().max().item<float>(), 1e-3);
   const at::Tensor trained = model->forward_train(text);
-  EXPECT_LT((trained - expected).abs().max().item<float>(), 1e-4);
+  EXPECT_LT((trained - expected).abs().max().item<float>(), 1e-3);
 }
 
 TEST_P(Hybrid, KeepsItsStateWhereNoLogitsAreWanted) {
