@@ -203,7 +203,7 @@ void ensure_writable_folder(const fs::path& folder) {
 }
 
 void require_own_folder(const fs::path& folder, const std::vector<std::string>& markers,
-                        std::string_view doing) {
+                        std::string_view doing, const std::vector<std::string>& harmless) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (!fs::exists(status)) return;
@@ -216,7 +216,8 @@ void require_own_folder(const fs::path& folder, const std::vector<std::string>& 
   if (error) throw DataError(fmt::format("{}: {}: {}", doing, folder.string(), error.message()));
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (is_temporary_name(name)) continue;
+    const bool is_harmless = std::find(harmless.begin(), harmless.end(), name) != harmless.end();
+    if (is_harmless || is_temporary_name(name)) continue;
     throw UsageError(fmt::format("{}: {} holds other things ({}{}); choose a new or empty folder",
                                  doing, folder.string(), name,
                                  entry.is_directory(error) ? "/" : ""));

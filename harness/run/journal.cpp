@@ -35,9 +35,13 @@ bool Journal::has(const std::string& variant, const std::string& kind, const std
   return find(variant, kind, task, length, index).has_value();
 }
 
+void Journal::repair() {
+  if (torn_at_) file_.truncate(*std::exchange(torn_at_, std::nullopt));
+}
+
 void Journal::append(const reports::Record& record) {
   const std::lock_guard lock(lock_);
-  if (torn_at_) file_.truncate(*std::exchange(torn_at_, std::nullopt));
+  repair();
   file_.append(nlohmann::json(record).dump() + "\n");
   remember(record);
 }

@@ -18,8 +18,9 @@ namespace niah {
 /// Appends records, and knows which samples already have one. Safe to use from several threads.
 class Journal {
  public:
-  /// Opens or creates the journal. A torn last line is dropped, from the file at the first append.
-  /// Throws DataError for any other bad line, or when another process writes the same journal.
+  /// Opens or creates the journal, and changes nothing in it: a torn last line is not counted, and
+  /// stays until repair() or the first append. Throws DataError for any other bad line, or when
+  /// another process writes the same journal.
   explicit Journal(const std::filesystem::path& path);
 
   /// How a sample ended.
@@ -33,6 +34,8 @@ class Journal {
   /// Whether this sample of this variant is done.
   bool has(const std::string& variant, const std::string& kind, const std::string& task,
            std::int64_t length, std::int64_t index) const;
+  /// Takes a torn last line out of the file. Throws DataError.
+  void repair();
   /// Writes the record and waits until it is on the disk.
   void append(const reports::Record& record);
   /// Records found when the journal was opened.

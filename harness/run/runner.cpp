@@ -176,6 +176,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options)
     if (const auto begun = check_plan(options_.out, info_)) keep_tokenizer(*begun, info_);
     load();
     write_plan(options_.out, info_);
+    journal_->repair();
   } catch (...) {
     std::error_code ignored;
     if (!has_journal) std::filesystem::remove(journal, ignored);

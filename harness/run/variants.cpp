@@ -120,6 +120,7 @@ namespace {
 
 /// Whether two variants of one model hold the same numbers, whatever made them.
 bool are_same_weights(const LoadedVariant& a, const LoadedVariant& b) {
+  if (a.model == nullptr || b.model == nullptr) return false;
   const auto mine = a.model->named_parameters(), others = b.model->named_parameters();
   if (mine.size() != others.size()) return false;
   return std::all_of(mine.begin(), mine.end(), [&](const auto& item) {
@@ -133,16 +134,6 @@ bool are_same_weights(const LoadedVariant& a, const LoadedVariant& b) {
 }  // namespace
 
 void require_distinct(const std::vector<LoadedVariant>& variants) {
-  for (std::size_t i = 0; i < variants.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (variants[i].info.model == variants[j].info.model &&
-          variants[i].info.fingerprint != variants[j].info.fingerprint &&
-          are_same_weights(variants[j], variants[i]))
-        throw UsageError(fmt::format(
-            "'{} {}' and '{} {}' are made in different ways, but every weight is the same: two "
-            "columns of one result would look like two results; leave one out of `models`",
-            variants[j].info.model, variants[j].info.name, variants[i].info.model,
-            variants[i].info.name));
   std::map<std::string, const reports::VariantInfo*> seen;
   for (const LoadedVariant& variant : variants) {
     const auto [first, fresh] = seen.emplace(variant.info.fingerprint, &variant.info);
@@ -153,6 +144,16 @@ void require_distinct(const std::vector<LoadedVariant>& variants) {
         first->second->model, first->second->name, variant.info.model, variant.info.name,
         variant.info.fingerprint));
   }
+  for (std::size_t i = 0; i < variants.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (variants[i].info.model == variants[j].info.model &&
+          variants[i].info.fingerprint != variants[j].info.fingerprint &&
+          are_same_weights(variants[j], variants[i]))
+        throw UsageError(fmt::format(
+            "'{} {}' and '{} {}' are made in different ways, but every weight is the same: two "
+            "columns of one result would look like two results; leave one out of `models`",
+            variants[j].info.model, variants[j].info.name, variants[i].info.model,
+            variants[i].info.name));
 }
 
 void require_vocabulary(const models::Tokenizer& tokenizer, const std::string& tokenizer_name,

@@ -83,7 +83,7 @@ std::vector<ReasoningProblem> read_problems(const std::filesystem::path& path, c
     try {
       json = parse_strict_json(line);
     } catch (const JsonError& error) {
-      refuse(error.what());
+      refuse(fmt::format("a JSON object was expected: {}", error.what()));
     }
     if (!json.is_object()) refuse("a JSON object was expected");
     const auto text = [&](const char* field) {

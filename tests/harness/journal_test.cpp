@@ -60,7 +60,13 @@ TEST(Journal, DropsATornLastLineAndGoesOnBehindIt) {
     Journal journal(path);
     EXPECT_TRUE(journal.torn());
     EXPECT_EQ(journal.resumed(), 1);
+    EXPECT_GT(std::filesystem::file_size(path), whole) << "opened, nothing is changed";
+    journal.repair();
     EXPECT_EQ(std::filesystem::file_size(path), whole);
+  }
+  {
+    std::ofstream file(path, std::ios::app);
+    file << "{\"kind\"";
   }
   { Journal(path).append(record(1)); }
   EXPECT_EQ(Journal(path).resumed(), 2);

@@ -55,7 +55,7 @@ TEST(MixerInfo, LayersOfTensorsAreThoseOfTheirNames) {
 }
 
 TEST(MixerInfo, PatternsNameTheirLetters) {
-  const ModelInfo& hybrid = model_of("hypenet-flags")->info();
+  const ModelInfo hybrid = model_of("hypenet-flags")->info();
   EXPECT_EQ(layer_pattern(hybrid), "LAL");
   EXPECT_EQ(pattern_legend(hybrid), "L lightning, A softmax");
 }

@@ -22,9 +22,7 @@ std::filesystem::path test_data();
 inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::filesystem::path> roots = {test_data() / "models"};
   if (const char* all = std::getenv("NIAH_GOLDEN_DIR"))
-    for (const char* folder : {"models", "families"})
-      if (std::filesystem::exists(std::filesystem::path(all) / folder))
-        roots.push_back(std::filesystem::path(all) / folder);
+    roots.push_back(std::filesystem::path(all) / "models");
   std::vector<std::string> folders;
   for (const auto& root : roots)
     for (const auto& entry : std::filesystem::directory_iterator(root))
