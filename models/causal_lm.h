@@ -41,6 +41,8 @@ struct ModelInfo {
   std::map<std::string, std::string> settings{};
   /// Whether the rotary embedding is scaled for contexts longer than the trained ones.
   bool scales_positions = false;
+  /// How many of the experts of a layer a token goes through, as a part of all.
+  double expert_share = 1;
 };
 
 /// What a softmax layer is about to attend with: queries [B, H, R, D] of the last R positions, keys
@@ -59,13 +61,15 @@ struct Pass {
   /// Absolute position of the first token: of each sequence, or one for all of them.
   std::vector<std::int64_t> positions;
   std::int64_t tokens = 0;  ///< of each sequence
-  /// Rotary tables, fp32: [T, D/2], or [B, T, D/2] with a position for each sequence. Undefined
-  /// without rotary layers.
+  /// Rotary tables, fp32: [T, R/2], or [B, T, R/2] with a position for each sequence; R of a head's
+  /// D numbers are rotated. Undefined without rotary layers.
   at::Tensor cos, sin;
   /// Shown what softmax layers attend with, where set: for instruments.
   std::function<void(const AttentionInputs&)> watch{};
   /// Attends in place of the usual op, where set: [B, H, R, D].
   std::function<at::Tensor(const AttentionInputs&)> attend{};
+  /// As cos and sin, of sliding-window layers that are rotated in another way; else undefined.
+  at::Tensor window_cos{}, window_sin{};
 };
 
 /// Token ids as a batch of one sequence [1, T].

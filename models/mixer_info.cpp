@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 #include "models/causal_lm.h"
 
@@ -25,6 +26,43 @@ std::map<std::string, std::vector<PlacedPart>> parts_by_tensor(const ModelInfo& 
   for (const OtherPart& other : info.others)
     placed[other.rows.rows.tensor].push_back({other.layer, /*in_mixer=*/false, other.rows});
   return placed;
+}
+
+namespace {
+
+/// What rows are for, with their layer; -1: before or after all layers.
+using Place = std::tuple<std::int64_t, bool, Part, bool>;
+
+std::map<Place, std::vector<TensorRows>> rows_by_place(const ModelInfo& info) {
+  std::map<Place, std::vector<TensorRows>> places;
+  for (std::size_t layer = 0; layer < info.mixers.size(); ++layer)
+    for (const PartRows& part : info.mixers[layer].parts)
+      places[{static_cast<std::int64_t>(layer), true, part.part, part.is_bias}].push_back(
+          part.rows);
+  for (const OtherPart& other : info.others)
+    places[{other.layer.value_or(-1), false, other.rows.part, other.rows.is_bias}].push_back(
+        other.rows.rows);
+  return places;
+}
+
+bool are_laid_out_alike(const TensorRows& a, const TensorRows& b) {
+  return a.first == b.first && a.rows == b.rows && a.stride == b.stride &&
+         a.repetitions == b.repetitions;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> counterparts(const ModelInfo& model, const ModelInfo& other) {
+  std::map<std::string, std::string> names;
+  const auto there = rows_by_place(other);
+  for (const auto& [place, rows] : rows_by_place(model)) {
+    const auto found = there.find(place);
+    if (found == there.end() || found->second.size() != rows.size()) continue;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (are_laid_out_alike(rows[i], found->second[i]))
+        names[rows[i].tensor] = found->second[i].tensor;
+  }
+  return names;
 }
 
 std::string layer_pattern(const ModelInfo& info) {

@@ -23,6 +23,7 @@ enum class Part {
   kConvolution,
   kOther,  ///< of a mixer: decay, step sizes, ...
   kMlp,
+  kExpert,  ///< of one of several MLPs, of which a token goes through a few
   kEmbedding,
   kHead,
 };
@@ -88,6 +89,11 @@ struct PlacedPart {
 
 /// The parts of every tensor, by its name.
 std::map<std::string, std::vector<PlacedPart>> parts_by_tensor(const ModelInfo& info);
+
+/// What `other` calls the tensors of `model`, where both are checkpoints of one model that may be
+/// laid out in two ways: tensors are the same where they are so many rows of the same part of the
+/// same layer. What has no counterpart is left out.
+std::map<std::string, std::string> counterparts(const ModelInfo& model, const ModelInfo& other);
 
 /// One letter a layer, such as "LLAL".
 std::string layer_pattern(const ModelInfo& info);

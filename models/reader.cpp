@@ -30,7 +30,9 @@ std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) 
       const bool is_embedding = part.rows.part == Part::kEmbedding;
       if (!part.layer && !is_embedding) continue;  // the head comes after every layer
       const std::int64_t layer = part.layer.value_or(0);
-      if (layer < shared && !same(item.value(), reference[item.key()])) shared = layer;
+      const bool is_same =  // checkpoints of one model may be laid out in two ways
+          reference.contains(item.key()) && same(item.value(), reference[item.key()]);
+      if (layer < shared && !is_same) shared = layer;
     }
   }
   return shared;

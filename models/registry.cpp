@@ -10,20 +10,51 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "models/arch/falcon_h1.h"
+#include "models/arch/granite_hybrid.h"
 #include "models/arch/hypenet.h"
 #include "models/arch/jet_nemotron.h"
-#include "models/arch/qwen3.h"
+#include "models/arch/lfm2.h"
+#include "models/arch/minimax.h"
+#include "models/arch/nemotron_h.h"
+#include "models/arch/olmo_hybrid.h"
+#include "models/arch/qwen3_5.h"
+#include "models/arch/softmax.h"
 #include "models/device.h"
 
 namespace niah::models {
 namespace {
 
+/// A family of arch/softmax.cpp.
+MakeArchitecture softmax(const char* family) {
+  return [family](const nlohmann::json& config, const std::string& label, TensorSource& source) {
+    return make_softmax(family, config, label, source);
+  };
+}
+
 std::map<std::string, MakeArchitecture>& makers() {
   static std::map<std::string, MakeArchitecture> table = {
+      {"bamba", make_bamba},
+      {"falcon_h1", make_falcon_h1},
+      {"granite", softmax("granite")},
+      {"granitemoehybrid", make_granite_hybrid},
       {"hypenet", make_hypenet},
       {"jet_nemotron", make_jet_nemotron},
-      {"qwen2", make_qwen2},
-      {"qwen3", make_qwen3},
+      {"lfm2", make_lfm2},
+      {"lfm2_moe", make_lfm2_moe},
+      {"llama", softmax("llama")},
+      {"minimax", make_minimax},
+      {"mistral", softmax("mistral")},
+      {"nemotron_h", make_nemotron_h},
+      {"olmo2", softmax("olmo2")},
+      {"olmo3", softmax("olmo3")},
+      {"olmo_hybrid", make_olmo_hybrid},
+      {"qwen2", softmax("qwen2")},
+      {"qwen3", softmax("qwen3")},
+      {"qwen3_5", make_qwen3_5},
+      {"qwen3_5_moe", make_qwen3_5_moe},
+      {"qwen3_next", make_qwen3_next},
+      {"smollm3", softmax("smollm3")},
   };
   return table;
 }
@@ -36,6 +67,8 @@ std::string canonical_type(const std::string& name) {
       {"jetnemotron", "jet_nemotron"},
       {"qwen2.5", "qwen2"},
       {"qwen2_5", "qwen2"},
+      {"qwen3_5_text", "qwen3_5"},
+      {"qwen3_5_moe_text", "qwen3_5_moe"},
   };
   const auto found = aliases.find(name);
   return found == aliases.end() ? name : found->second;
@@ -70,6 +103,14 @@ std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::s
   for (at::Tensor& parameter : model->parameters()) parameter.set_requires_grad(false);
   model->eval();
   return model;
+}
+
+WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
+                       const CausalLM& model) {
+  std::vector<std::string> names = model.named_parameters().keys();
+  const std::string& head = model.info().tied_head;
+  if (!head.empty() && checkpoint->find(head) != nullptr) names.push_back(head);
+  return load_weights(checkpoint, dtype, names);
 }
 
 void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights) {
@@ -134,16 +175,17 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
 
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
                                         const nlohmann::json& config) {
-  check_layer_count(checkpoint, config);
+  check_layer_count(checkpoint, config.contains("text_config") ? config["text_config"] : config);
+  const std::string label = checkpoint.folder().string();
+  ShapeSource shapes;
+  const std::string tied_head = make_model(config, label, shapes)->info().tied_head;
   WeightMap headers;
   for (const std::string& name : checkpoint.tensor_names()) {
+    if (name == tied_head || shapes.is_ignored(name)) continue;
     require_floating(checkpoint, name);
     headers.emplace(name,
                     at::empty(checkpoint.find(name)->shape, at::TensorOptions().device(at::kMeta)));
   }
-  const std::string label = checkpoint.folder().string();
-  ShapeSource shapes;
-  headers.erase(make_model(config, label, shapes)->info().tied_head);
   return build_model(config, label, headers);
 }
 
@@ -156,9 +198,9 @@ std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::Sc
                                      const nlohmann::json& override, at::Device device) {
   const auto checkpoint = std::make_shared<Checkpoint>(folder);
   const nlohmann::json config = override_config(checkpoint->config(), override);
-  const ModelInfo info = check_tensors(*checkpoint, config)->info();
-  WeightMap weights = load_weights(checkpoint, dtype);
-  resolve_tied_head(info, folder.string(), weights);
+  const auto meta = check_tensors(*checkpoint, config);
+  WeightMap weights = load_weights(checkpoint, dtype, *meta);
+  resolve_tied_head(meta->info(), folder.string(), weights);
   return build_model(config, folder.string(), Placement(device)(weights));
 }
 

@@ -50,6 +50,12 @@ std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::Sc
                                      const nlohmann::json& override = nullptr,
                                      at::Device device = at::kCPU);
 
+/// The tensors of a checkpoint that `model` (check_tensors) has, in `dtype`: what lies beside them,
+/// such as a vision tower, is not read. With the output projection of a model whose embedding
+/// serves as one, where it is there.
+WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
+                       const CausalLM& model);
+
 /// Drops the output projection of a model whose embedding serves as one, where both are equal;
 /// throws DataError where they differ.
 void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights);

@@ -51,6 +51,11 @@ std::string list_problem(const std::string& title, const std::vector<std::string
                      items.size() > kMaxListed ? ", ..." : "");
 }
 
+bool begins_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
 /// A tensor without data. Sizes of a config are bounded one by one, but not their product.
 at::Tensor stand_in(const std::string& label, const std::string& name, at::IntArrayRef shape) {
   constexpr double kMost = 1e15;
@@ -104,6 +109,11 @@ at::Tensor MapSource::tensor(const std::string& name, at::IntArrayRef shape) {
   return found->second;
 }
 
+std::int64_t MapSource::rows_of(const std::string& name) const {
+  const auto found = weights_.find(name);
+  return found == weights_.end() || found->second.dim() == 0 ? 0 : found->second.size(0);
+}
+
 void MapSource::finish() const {
   std::vector<std::string> missing, unexpected, misshaped, names;
   for (const auto& [name, shape] : asked_) {
@@ -118,10 +128,7 @@ void MapSource::finish() const {
     }
   }
   for (const auto& [name, tensor] : weights_) {
-    const bool is_ignored =
-        std::any_of(ignored_.begin(), ignored_.end(),
-                    [&](const std::string& prefix) { return name.starts_with(prefix); });
-    if (is_ignored || asked_.contains(name)) continue;
+    if (begins_with_any(name, ignored_) || asked_.contains(name)) continue;
     // Names are compared only for what is shown: there may be millions on either side.
     const std::string hint = unexpected.size() < kMaxListed ? did_you_mean(name, names) : "";
     unexpected.push_back(
@@ -137,6 +144,10 @@ void MapSource::finish() const {
 at::Tensor ShapeSource::tensor(const std::string& name, at::IntArrayRef shape) {
   shapes_[name] = shape.vec();
   return stand_in("the model", name, shape);
+}
+
+bool ShapeSource::is_ignored(const std::string& name) const {
+  return begins_with_any(name, ignored_);
 }
 
 std::int64_t ShapeSource::parameters() const {
@@ -164,8 +175,13 @@ void require_floating(const Checkpoint& checkpoint, const std::string& name) {
 }
 
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype) {
+  return load_weights(checkpoint, dtype, checkpoint->tensor_names());
+}
+
+WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
+                       const std::vector<std::string>& names) {
   WeightMap weights;
-  for (const std::string& name : checkpoint->tensor_names()) {
+  for (const std::string& name : names) {
     require_floating(*checkpoint, name);
     const TensorInfo& info = *checkpoint->find(name);
     const auto bytes = checkpoint->bytes(info);

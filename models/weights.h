@@ -24,6 +24,9 @@ class TensorSource {
   /// Whether there is a parameter `name`, for checkpoints that are laid out in several ways. A
   /// source that makes what it is asked for has none.
   virtual bool has(const std::string& name) const = 0;
+  /// The size of its first dimension, for tensors that are cut in several ways; 0 where `has` says
+  /// no.
+  virtual std::int64_t rows_of([[maybe_unused]] const std::string& name) const { return 0; }
   /// Tensors whose names begin with `prefix` are none of the model's, and no error: a vision tower
   /// beside the text model.
   virtual void ignore(const std::string& prefix) = 0;
@@ -37,6 +40,7 @@ class MapSource : public TensorSource {
   MapSource(const WeightMap& weights, std::string label);
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
   bool has(const std::string& name) const override { return weights_.contains(name); }
+  std::int64_t rows_of(const std::string& name) const override;
   void ignore(const std::string& prefix) override { ignored_.push_back(prefix); }
   void finish() const;
 
@@ -52,19 +56,25 @@ class ShapeSource : public TensorSource {
  public:
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override;
   bool has(const std::string&) const override { return false; }
-  void ignore(const std::string&) override {}
+  void ignore(const std::string& prefix) override { ignored_.push_back(prefix); }
+  /// Whether the architecture said that a tensor of this name is none of its own.
+  bool is_ignored(const std::string& name) const;
   const std::map<std::string, std::vector<std::int64_t>>& shapes() const { return shapes_; }
   /// Number of parameters asked for.
   std::int64_t parameters() const;
 
  private:
   std::map<std::string, std::vector<std::int64_t>> shapes_;
+  std::vector<std::string> ignored_;  ///< prefixes
 };
 
 /// All tensors of a checkpoint in `dtype`: views of the mapped file where the type is the same,
 /// copies where it must be converted. The tensors keep the mapping alive. Throws DataError for
 /// element types that are not floating point.
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype);
+/// The same of those tensors alone, which must be there.
+WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
+                       const std::vector<std::string>& names);
 
 /// The element type in torch's terms.
 at::ScalarType scalar_type(DType dtype);

@@ -31,6 +31,8 @@ std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& 
       return "output head";
     case models::Part::kMlp:
       return "MLP";
+    case models::Part::kExpert:
+      return "experts";
     default:
       return "norms";
   }

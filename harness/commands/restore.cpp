@@ -61,6 +61,7 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   command->add_flag("--linear", options.linear,
                     "The linear layers' projections, too (q, k, v, qk)");
   command->add_flag("--norms", options.norms, "q_norm and k_norm, too");
+  command->add_flag("--gates", options.gates, "The output gates, too");
   command->add_flag("--no-biases", arguments->no_biases, "Leave the projections' biases");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });

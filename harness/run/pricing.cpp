@@ -74,11 +74,15 @@ GroupShape group_shape(const models::CausalLM& model, std::string name, std::int
   const auto parts = models::parts_by_tensor(shape.info);
   for (const auto& item : model.named_parameters()) {
     const auto part = parts.find(item.key());
-    if (part == parts.end() || !part->second.front().layer || item.value().dim() != 2) continue;
+    if (part == parts.end() || !part->second.front().layer) continue;
+    const bool is_expert = part->second.front().rows.part == models::Part::kExpert;
+    // A layer's experts may be one tensor of three dimensions; other such are no matrices.
+    if (item.value().dim() != 2 && !(is_expert && item.value().dim() == 3)) continue;
     const std::int64_t layer = *part->second.front().layer;
-    const auto count = static_cast<double>(item.value().numel());
+    const double used = is_expert ? shape.info.expert_share : 1;
+    const double count = used * static_cast<double>(item.value().numel());
     shape.layer_parameters[static_cast<std::size_t>(layer)] += count;
-    shape.widest = std::max(shape.widest, item.value().size(0));
+    shape.widest = std::max(shape.widest, item.value().size(item.value().dim() - 2));
     if (layer + 1 == model.num_layers() && part->second.front().in_mixer) last_mixer += count;
   }
   const models::MixerInfo& last = shape.info.mixers.back();

@@ -18,7 +18,8 @@ namespace niah {
 struct GroupShape {
   std::string name;  ///< "zoo: sft, qk, qk-pro"
   models::ModelInfo info;
-  std::vector<double> layer_parameters;  ///< of the matrices of each layer
+  /// Of the matrices of each layer that a token goes through.
+  std::vector<double> layer_parameters;
   /// Of those, what the last layer needs to take in a token that nothing is asked of.
   double last_intake = 0;
   double head_parameters = 0;

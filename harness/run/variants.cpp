@@ -27,7 +27,7 @@ struct Source {
   std::filesystem::path folder;
   nlohmann::json config;
   models::ModelInfo info;
-  models::WeightMap weights;
+  models::WeightMap weights;  ///< without what is none of the model's
   std::string sha256;
 };
 
@@ -35,18 +35,19 @@ Source load_source(const std::filesystem::path& folder, const ModelConfig& model
                    at::ScalarType dtype) {
   const auto checkpoint = std::make_shared<models::Checkpoint>(folder);
   const nlohmann::json config = models::override_config(checkpoint->config(), model.override);
-  const models::ModelInfo info = models::check_tensors(*checkpoint, config)->info();
-  Source source{folder, config, info, models::load_weights(checkpoint, dtype),
+  const auto meta = models::check_tensors(*checkpoint, config);
+  Source source{folder, config, meta->info(), models::load_weights(checkpoint, dtype, *meta),
                 checkpoint->weights_sha256()};
   models::resolve_tied_head(source.info, folder.string(), source.weights);
   return source;
 }
 
 /// Tensors that the fine-tune left as they were are held once.
-void share_equal_tensors(const models::WeightMap& base, models::WeightMap& other) {
-  for (auto& [name, tensor] : other) {
-    const auto found = base.find(name);
-    if (found != base.end() && found->second.sizes() == tensor.sizes() &&
+void share_equal_tensors(const Source& base, Source& other) {
+  const models::WeightMap named = models::renamed(base.weights, base.info, other.info);
+  for (auto& [name, tensor] : other.weights) {
+    const auto found = named.find(name);
+    if (found != named.end() && found->second.sizes() == tensor.sizes() &&
         at::equal(found->second, tensor))
       tensor = found->second;
   }
@@ -83,7 +84,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
   if (!model.sft.empty()) {
     sft = load_source(model.sft, model, dtype);
     require_same_architecture(base, *sft);
-    share_equal_tensors(base.weights, sft->weights);
+    share_equal_tensors(base, *sft);
   }
   models::Placement place(device);
   std::vector<LoadedVariant> loaded;
@@ -103,12 +104,14 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
       case VariantKind::kCheckpoint: {
         Source other = load_source(variant.checkpoint, model, dtype);
         require_same_architecture(base, other);
-        share_equal_tensors(base.weights, other.weights);
+        share_equal_tensors(base, other);
         add(variant, other, other.weights, "");
         break;
       }
       case VariantKind::kRestored:
-        add(variant, *sft, models::restore(base.weights, sft->weights, base.info, variant.restore),
+        add(variant, *sft,
+            models::restore(models::renamed(base.weights, base.info, sft->info), sft->weights,
+                            sft->info, variant.restore),
             surgery_of(variant.restore, base.sha256));
         break;
     }

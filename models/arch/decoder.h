@@ -50,6 +50,10 @@ struct DecoderShape {
   /// What all names but the output projection's begin with, and the names of two tensors.
   std::string prefix = "model", embedding = "embed_tokens", final_norm = "norm";
   double embedding_scale = 1, logits_scale = 1;  ///< factors; each product rounds as activations
+  double logits_divisor = 1;                     ///< logits are divided by it, and rounded
+  /// What a mixer and an MLP give, times this, is added to the residual stream.
+  double residual_scale = 1;
+  bool mlp_bias = false;
 };
 
 /// A layer: how mixer, MLP and norms are put together differs between architectures.
@@ -70,7 +74,7 @@ using MakeBlock =
 using MakeMixer =
     std::function<std::shared_ptr<Mixer>(std::int64_t index, const std::string& prefix)>;
 
-/// The usual block: h + mixer(norm h), then + mlp(norm).
+/// The usual block: h + r mixer(norm h), then + r mlp(norm), r the shape's residual_scale.
 struct PreNormBlock : Block {
   PreNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
                const std::string& prefix);
@@ -80,13 +84,33 @@ struct PreNormBlock : Block {
   std::vector<PartRows> other_parts() const override;
 
   std::string prefix;
+  double residual_scale;
   std::shared_ptr<RmsNorm> input_layernorm, post_attention_layernorm;
   std::shared_ptr<Mixer> self_attn;
   std::shared_ptr<SwiGlu> mlp;
 };
 
-/// Pre-norm blocks around the mixers, whose tensors are under self_attn.
+/// OLMo's block: h + norm(mixer(h)), then + norm(mlp(h)), with no norm before (OLMo 2, arXiv
+/// 2501.00656).
+struct PostNormBlock : Block {
+  /// `norm_name`: what the norm after the mixer is called.
+  PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
+                const std::string& prefix,
+                const std::string& norm_name = "post_attention_layernorm");
+  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+                 std::int64_t rows) const override;
+  MixerInfo describe_mixer() const override { return self_attn->describe(); }
+  std::vector<PartRows> other_parts() const override;
+
+  std::string prefix, norm_name;
+  std::shared_ptr<RmsNorm> mixer_norm, post_feedforward_layernorm;
+  std::shared_ptr<Mixer> self_attn;
+  std::shared_ptr<SwiGlu> mlp;
+};
+
+/// Blocks of either kind around the mixers, whose tensors are under self_attn.
 MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
+MakeBlock post_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
 
 /// The model around the blocks; it fills in what info() says of them. Parameter names are,
 /// with the shape's prefix, model.embed_tokens, model.layers.{i}, model.norm; and lm_head.
@@ -106,7 +130,7 @@ class DecoderLM : public CausalLM {
   void describe_parts();
 
   std::string embedding_name_, norm_name_;
-  double embedding_scale_, logits_scale_;
+  double embedding_scale_, logits_scale_, logits_divisor_;
   std::shared_ptr<Embedding> embed_tokens_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<RmsNorm> norm_;

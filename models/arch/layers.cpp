@@ -6,6 +6,7 @@
 #include "models/ops/gate.h"
 #include "models/ops/projection.h"
 #include "models/ops/rotary.h"
+#include "models/ops/short_convolution.h"
 
 namespace niah::models {
 
@@ -34,18 +35,37 @@ Embedding::Embedding(TensorSource& source, const std::string& name, std::int64_t
 
 at::Tensor Embedding::operator()(const at::Tensor& ids) const { return at::embedding(weight, ids); }
 
-SwiGlu::SwiGlu(TensorSource& source, const std::string& name, std::int64_t size,
-               std::int64_t width) {
-  gate_proj = register_module("gate_proj",
-                              std::make_shared<Linear>(source, name + ".gate_proj", size, width));
-  up_proj =
-      register_module("up_proj", std::make_shared<Linear>(source, name + ".up_proj", size, width));
-  down_proj = register_module("down_proj",
-                              std::make_shared<Linear>(source, name + ".down_proj", width, size));
+SwiGlu::SwiGlu(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width,
+               bool with_bias) {
+  const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
+    return register_module(part,
+                           std::make_shared<Linear>(source, name + "." + part, in, out, with_bias));
+  };
+  gate_proj = linear("gate_proj", size, width);
+  up_proj = linear("up_proj", size, width);
+  down_proj = linear("down_proj", width, size);
 }
 
 at::Tensor SwiGlu::operator()(const at::Tensor& x) const {
   return (*down_proj)(silu_product((*gate_proj)(x), (*up_proj)(x)));
+}
+
+ShortConvolution::ShortConvolution(TensorSource& source, const std::string& name,
+                                   std::int64_t channels, std::int64_t taps, bool with_bias) {
+  weight = register_parameter("weight", source.tensor(name + ".weight", {channels, 1, taps}));
+  if (with_bias) bias = register_parameter("bias", source.tensor(name + ".bias", {channels}));
+}
+
+at::Tensor ShortConvolution::operator()(const at::Tensor& x, const LayerStates& states) const {
+  return convolve(x, weight, bias, states);
+}
+
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    const LayerStates& states) {
+  const ShortConvolutionResult result =
+      short_convolution(x, weight, bias, states.joined(&Forgetting::tail));
+  states.store(&Forgetting::tail, result.tail);
+  return result.output;
 }
 
 at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim) {
@@ -60,9 +80,15 @@ at::Tensor last_rows(const at::Tensor& x, std::int64_t rows) {
   return rows == x.size(1) ? x : x.narrow(1, x.size(1) - rows, rows);
 }
 
-at::Tensor rotate(const at::Tensor& x, const Pass& pass) {
+at::Tensor rotate(const at::Tensor& x, const Pass& pass, const Rotation& how) {
   const std::int64_t rows = x.size(2), skipped = pass.tokens - rows;
-  return apply_rotary(x, pass.cos.narrow(-2, skipped, rows), pass.sin.narrow(-2, skipped, rows));
+  const auto of_rows = [&](const at::Tensor& usual, const at::Tensor& of_windows) {
+    return (how.by_window_tables ? of_windows : usual).narrow(-2, skipped, rows);
+  };
+  const at::Tensor cos = of_rows(pass.cos, pass.window_cos);
+  const at::Tensor sin = of_rows(pass.sin, pass.window_sin);
+  if (!how.rounds_once) return apply_rotary(x, cos, sin);
+  return apply_rotary(x.to(at::kFloat), cos, sin).to(x.scalar_type());
 }
 
 namespace {

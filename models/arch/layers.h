@@ -41,13 +41,27 @@ struct Embedding : torch::nn::Module {
   at::Tensor weight;
 };
 
-/// down(silu(gate x) * up x), no biases.
+/// down(silu(gate x) * up x), with biases on all three or on none.
 struct SwiGlu : torch::nn::Module {
-  SwiGlu(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width);
+  SwiGlu(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width,
+         bool with_bias = false);
   at::Tensor operator()(const at::Tensor& x) const;
 
   std::shared_ptr<Linear> gate_proj, up_proj, down_proj;
 };
+
+/// A short convolution (ops/short_convolution.h) over `channels`, whose tail it keeps.
+struct ShortConvolution : torch::nn::Module {
+  ShortConvolution(TensorSource& source, const std::string& name, std::int64_t channels,
+                   std::int64_t taps, bool with_bias = false);
+  /// x [B, T, C] → [B, T, C]; takes all T positions into `states`.
+  at::Tensor operator()(const at::Tensor& x, const LayerStates& states) const;
+
+  at::Tensor weight, bias;  // [C, 1, k], [C]
+};
+/// The same with a weight [C, 1, k] that is put together from several tensors.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    const LayerStates& states);
 
 /// [B, T, H*D] → [B, H, T, D].
 at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim);
@@ -55,8 +69,14 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim);
 at::Tensor merge_heads(const at::Tensor& x);
 /// The last `rows` of the T positions of [B, T, d].
 at::Tensor last_rows(const at::Tensor& x, std::int64_t rows);
+
+/// How a layer's heads are rotated.
+struct Rotation {
+  bool by_window_tables = false;  ///< by the pass' tables for window layers
+  bool rounds_once = false;       ///< in fp32, and only the result is rounded (OLMo)
+};
 /// Rotary embedding of heads [B, H, R, D] of a pass' last R positions.
-at::Tensor rotate(const at::Tensor& x, const Pass& pass);
+at::Tensor rotate(const at::Tensor& x, const Pass& pass, const Rotation& how = {});
 
 /// `f` of x [B, ...], of one sequence at a time where they decode together: libtorch rounds
 /// functions of the numbers behind the last whole vector of a tensor differently, and a few heads

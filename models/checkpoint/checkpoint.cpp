@@ -96,8 +96,9 @@ std::vector<std::string> find_shards(const fs::path& folder) {
 
 }  // namespace
 
-json parse_json_file(const fs::path& path, std::string_view doing) {
-  const std::string text = read_file(path, doing);
+namespace {
+
+json parse_text(const std::string& text, const fs::path& path, std::string_view doing) {
   refuse_lfs_pointer(text, path, doing);
   try {
     return parse_strict_json(text);
@@ -113,6 +114,33 @@ json parse_json_file(const fs::path& path, std::string_view doing) {
   }
 }
 
+/// The text with the bare word Infinity, which Python writes and JSON does not have, as a string of
+/// the same length: whatever else is wrong is still found where it is.
+std::string with_infinity_as_string(std::string text) {
+  constexpr std::string_view kWord = "Infinity", kString = "\"inf\"   ";
+  static_assert(kWord.size() == kString.size());
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      in_string = !in_string;
+    else if (!in_string && text.compare(i, kWord.size(), kWord) == 0)
+      text.replace(i, kWord.size(), kString);
+  }
+  return text;
+}
+
+}  // namespace
+
+json parse_json_file(const fs::path& path, std::string_view doing) {
+  return parse_text(read_file(path, doing), path, doing);
+}
+
+json parse_config_file(const fs::path& path, std::string_view doing) {
+  return parse_text(with_infinity_as_string(read_file(path, doing)), path, doing);
+}
+
 Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
   if (!is_folder(folder))
     throw DataError(fmt::format(
@@ -123,7 +151,7 @@ Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
   if (!is_there(config))
     throw DataError(
         fmt::format("opening the checkpoint {}: it has no config.json", folder.string()));
-  config_ = parse_json_file(config, "reading the model config");
+  config_ = parse_config_file(config, "reading the model config");
   if (!config_.is_object())
     throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
   if (is_there(folder / kGeneration)) add_end_of_text(folder / kGeneration);

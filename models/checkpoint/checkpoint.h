@@ -68,4 +68,8 @@ nlohmann::json config_identity(nlohmann::json config);
 /// pointer.
 nlohmann::json parse_json_file(const std::filesystem::path& path, std::string_view doing);
 
+/// The same of a config.json, in which Python writes a float that JSON has no word for, Infinity:
+/// it is read as the string "inf".
+nlohmann::json parse_config_file(const std::filesystem::path& path, std::string_view doing);
+
 }  // namespace niah::models

@@ -72,15 +72,16 @@ bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, c
 /// By the processor's kernel, a head at a time. `state` is brought forward in place.
 DeltaRuleResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
-  const std::int64_t heads = q.size(1), tokens = q.size(2), dim = v.size(3);
+  const std::int64_t heads = v.size(1), tokens = q.size(2), dim = v.size(3);
+  const std::int64_t share = heads / q.size(1);
   const at::Tensor output = cpu::empty_heads(q.size(0), heads, tokens, dim, v.options());
   at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
     const c10::DataPtr scratch = cpu::allocate_scratch(cpu::delta_rule_scratch(q.size(3), dim));
     for (std::int64_t i = begin; i < end; ++i) {
-      const auto of = [&](const at::Tensor& x) {
-        return cpu::head_of<float>(x, i / heads, i % heads);
+      const auto of = [&](const at::Tensor& x, std::int64_t group = 1) {
+        return cpu::head_of<float>(x, i / heads, i % heads / group);
       };
-      cpu::kernels().delta_rule({of(q), of(k), of(v), of(g), of(beta),
+      cpu::kernels().delta_rule({of(q, share), of(k, share), of(v), of(g), of(beta),
                                  cpu::mutable_head_of<float>(output, i / heads, i % heads),
                                  q.stride(2), k.stride(2), v.stride(2), g.stride(2), beta.stride(2),
                                  output.stride(2), tokens, q.size(3), dim,
@@ -99,12 +100,15 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
   const std::int64_t tokens = query.size(2);
   at::Tensor current = state.defined()
                            ? state
-                           : at::zeros({query.size(0), query.size(1), query.size(3), value.size(3)},
+                           : at::zeros({query.size(0), value.size(1), query.size(3), value.size(3)},
                                        query.options());
   if (has_kernel(query, key, value, log_decay, beta))
     return by_kernel(query, key, value, log_decay, beta,
                      current.clone(at::MemoryFormat::Contiguous));
-  if (tokens == 1) return one_token(query, key, value, log_decay, beta, current);
+  const std::int64_t share = value.size(1) / query.size(1);
+  const at::Tensor q = share == 1 ? query : query.repeat_interleave(share, 1);
+  const at::Tensor k = share == 1 ? key : key.repeat_interleave(share, 1);
+  if (tokens == 1) return one_token(q, k, value, log_decay, beta, current);
 
   std::vector<at::Tensor> outputs;
   const auto run = [&](std::int64_t begin, std::int64_t chunks, std::int64_t length) {
@@ -112,7 +116,7 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
       return x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
     };
     DeltaRuleResult part =
-        run_chunks(cut(query), cut(key), cut(value), cut(log_decay), cut(beta), current);
+        run_chunks(cut(q), cut(k), cut(value), cut(log_decay), cut(beta), current);
     outputs.push_back(part.output);
     current = part.state;
   };

@@ -13,8 +13,9 @@ struct DeltaRuleResult {
 };
 
 /// With S' = exp(g_t) S_{t-1} and u = beta_t (v_t - k_t S'):  S_t = S' + k_t^T u, o_t = q_t S_t.
-/// query, key [B, H, T, K] and value [B, H, T, V] fp32, keys of length 1 (queries scaled by the
-/// caller); log_decay g [B, H, T] fp32, <= 0; beta [B, H, T] fp32 in (0, 1). `state` undefined
+/// query, key [B, H_k, T, K] and value [B, H, T, V] fp32, keys of length 1 (queries scaled by the
+/// caller); head h reads query and key head h / (H / H_k); log_decay g [B, H, T] fp32, <= 0; beta
+/// [B, H, T] fp32 in (0, 2). `state` undefined
 /// means zero. In chunks (the WY form): within a chunk a unit lower triangular system gives all u
 /// at once; only products with the state go chunk after chunk. By a kernel where one applies
 /// (ops/cpu).

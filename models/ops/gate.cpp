@@ -38,6 +38,11 @@ at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) {
   return by_kernel(gate, up, [](const auto& kernels) { return kernels.silu_product; });
 }
 
+at::Tensor silu_gated(const at::Tensor& x, const at::Tensor& gate) {
+  if (has_kernel(gate, x)) return silu_product(gate, x);  // which rounds once
+  return (x.to(at::kFloat) * at::silu(gate.to(at::kFloat))).to(x.scalar_type());
+}
+
 at::Tensor sigmoid_product(const at::Tensor& x, const at::Tensor& gate) {
   if (!has_kernel(x, gate)) return x * at::sigmoid(gate);
   return by_kernel(x, gate, [](const auto& kernels) { return kernels.sigmoid_product; });

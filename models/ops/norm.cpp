@@ -31,7 +31,8 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& weight, double eps,
                        kernels.rms_norm(
                            x.const_data_ptr<T>() + begin * size, weight.const_data_ptr<T>(),
                            output.mutable_data_ptr<T>() + begin * size, end - begin, size,
-                           static_cast<float>(eps), rounding == NormRounding::kBeforeWeight);
+                           static_cast<float>(eps), rounding == NormRounding::kBeforeWeight,
+                           rounding == NormRounding::kOnePlusWeight ? 1.0F : 0.0F);
                      });
   });
   return output;
@@ -42,6 +43,9 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& weight, double eps,
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
                     NormRounding rounding) {
   if (has_kernel(x, weight)) return by_kernel(x, weight, eps, rounding);
+  if (rounding == NormRounding::kOnePlusWeight)  // 1 + weight would lose bits in a narrower type
+    return at::rms_norm(x.to(at::kFloat), {x.size(-1)}, weight.to(at::kFloat) + 1, eps)
+        .to(x.scalar_type());
   if (x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat)
     return at::rms_norm(x, {x.size(-1)}, weight, eps);
   if (rounding == NormRounding::kAfterWeight)

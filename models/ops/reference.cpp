@@ -27,7 +27,10 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
 DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
                                  const at::Tensor& value, const at::Tensor& log_decay,
                                  const at::Tensor& beta, const at::Tensor& state) {
-  const at::Tensor q = query.to(at::kDouble), k = key.to(at::kDouble), v = value.to(at::kDouble);
+  const std::int64_t share = value.size(1) / query.size(1);
+  const at::Tensor q = query.to(at::kDouble).repeat_interleave(share, 1);
+  const at::Tensor k = key.to(at::kDouble).repeat_interleave(share, 1);
+  const at::Tensor v = value.to(at::kDouble);
   const at::Tensor decay = at::exp(log_decay.to(at::kDouble)), b = beta.to(at::kDouble);
   at::Tensor s = state.defined()
                      ? state.to(at::kDouble)
@@ -41,6 +44,61 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
     outputs.push_back(at::matmul(at_t(q), s));
   }
   return {at::cat(outputs, 2).to(query.scalar_type()), s.to(query.scalar_type())};
+}
+
+Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                    const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state) {
+  const std::int64_t heads = x.size(1), repeats = heads / input.size(1);
+  const auto wide = [&](const at::Tensor& groups) {
+    return groups.to(at::kDouble).repeat_interleave(repeats, 1);
+  };
+  const at::Tensor values = x.to(at::kDouble), b = wide(input), c = wide(readout);
+  const at::Tensor left = at::exp(log_decay.to(at::kDouble)), dt = step.to(at::kDouble);
+  at::Tensor s = state.defined()
+                     ? state.to(at::kDouble)
+                     : at::zeros({x.size(0), heads, x.size(3), b.size(3)}, values.options());
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t t = 0; t < x.size(2); ++t) {
+    const auto at_t = [&](const at::Tensor& all) { return all.narrow(2, t, 1); };
+    const at::Tensor taken = (at_t(values) * at_t(dt).unsqueeze(-1)).transpose(-1, -2);
+    s = s * at_t(left).unsqueeze(-1) + at::matmul(taken, at_t(b));
+    outputs.push_back(at::matmul(at_t(c), s.transpose(-1, -2)));
+  }
+  return {at::cat(outputs, 2).to(x.scalar_type()), s.to(x.scalar_type())};
+}
+
+at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
+                       const RunExpert& run) {
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t b = 0; b < x.size(0); ++b)
+    for (std::int64_t t = 0; t < x.size(1); ++t) {
+      at::Tensor sum;
+      for (std::int64_t expert = 0; expert < experts; ++expert) {
+        const at::Tensor weight =  // of this expert, zero where it is not chosen
+            (routing.weights[b][t].to(at::kDouble) * routing.experts[b][t].eq(expert)).sum();
+        const at::Tensor part = run(expert, x[b][t].view({1, 1, -1})).to(at::kDouble) * weight;
+        sum = sum.defined() ? sum + part : part;
+      }
+      outputs.push_back(sum.view({-1}));
+    }
+  return at::stack(outputs).view({x.size(0), x.size(1), -1}).to(x.scalar_type());
+}
+
+at::Tensor short_convolution(const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& bias) {
+  const at::Tensor wide = x.to(at::kDouble).contiguous();
+  const at::Tensor taps = weight.to(at::kDouble).contiguous();
+  const auto in = wide.accessor<double, 3>(), w = taps.accessor<double, 3>();
+  at::Tensor output = at::zeros(x.sizes(), wide.options());
+  auto y = output.accessor<double, 3>();
+  for (std::int64_t b = 0; b < x.size(0); ++b)
+    for (std::int64_t t = 0; t < x.size(1); ++t)
+      for (std::int64_t c = 0; c < x.size(2); ++c) {
+        y[b][t][c] = bias.defined() ? bias[c].item<double>() : 0;
+        for (std::int64_t m = 0, k = weight.size(2); m < k; ++m)
+          if (t - k + 1 + m >= 0) y[b][t][c] += w[c][0][m] * in[b][t - k + 1 + m][c];
+      }
+  return output.to(x.scalar_type());
 }
 
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,

@@ -5,7 +5,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "models/ops/delta_rule.h"
+#include "models/ops/experts.h"
 #include "models/ops/lightning.h"
+#include "models/ops/mamba2.h"
 
 namespace niah::models::reference {
 
@@ -19,6 +21,17 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
 DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
                                  const at::Tensor& value, const at::Tensor& log_decay,
                                  const at::Tensor& beta, const at::Tensor& state);
+
+/// mamba2 one token at a time, in fp64.
+Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                    const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state);
+
+/// mix_experts one token at a time, every expert run for each of them, in fp64.
+at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
+                       const RunExpert& run);
+
+/// The output of short_convolution [B, T, C] of a whole text, one number at a time, in fp64.
+at::Tensor short_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// Causal softmax attention of the last R of n positions, one query row at a time, in fp64.
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,

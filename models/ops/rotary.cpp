@@ -39,6 +39,13 @@ at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScali
   return slowed * ramp + kept * (1 - ramp);
 }
 
+at::Tensor llama3_frequencies(double theta, std::int64_t head_dim, const Llama3Scaling& scaling) {
+  const at::Tensor kept = rotary_frequencies(theta, head_dim);
+  const at::Tensor turns = kept * (scaling.original_positions / (2 * std::numbers::pi));
+  const at::Tensor ramp = ((turns - scaling.low) / (scaling.high - scaling.low)).clamp(0, 1);
+  return kept * ramp + kept / scaling.factor * (1 - ramp);
+}
+
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
                                                 std::int64_t position, std::int64_t tokens) {
   const at::Tensor positions =
@@ -90,6 +97,10 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
 }  // namespace
 
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  const std::int64_t dim = x.size(-1), width = 2 * cos.size(-1);
+  if (width < dim)
+    return at::cat(
+        {apply_rotary(x.narrow(-1, 0, width), cos, sin), x.narrow(-1, width, dim - width)}, -1);
   at::Tensor c = cos.to(x.scalar_type());
   at::Tensor s = sin.to(x.scalar_type());
   if (has_kernel(x)) return by_kernel(x, c, s);

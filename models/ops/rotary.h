@@ -26,6 +26,17 @@ struct YarnScaling {
 };
 at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScaling& scaling);
 
+/// Llama 3.1's scaling: frequencies that turn less than `low` times in the original context are
+/// slowed down by `factor`, those above `high` turns are kept, between them lies a ramp over turns.
+struct Llama3Scaling {
+  double factor = 1;
+  double low = 1, high = 4;
+  double original_positions = 0;  ///< context of the original training
+
+  bool operator==(const Llama3Scaling&) const = default;
+};
+at::Tensor llama3_frequencies(double theta, std::int64_t head_dim, const Llama3Scaling& scaling);
+
 /// cos and sin of position * inv_freq, [T, D/2] fp32, for positions `position` .. `position`+T-1.
 /// The angle is an fp32 product, as in the reference implementations, also far out.
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
@@ -35,7 +46,8 @@ std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
                                                 const std::vector<std::int64_t>& positions,
                                                 std::int64_t tokens);
 
-/// Rotates x [B, H, T, D]: element j is paired with j + D/2. cos, sin [T, D/2], or [B, T, D/2], are
+/// Rotates x [B, H, T, D]: element j is paired with j + R/2, where cos and sin, [T, R/2] or
+/// [B, T, R/2], are for the first R of the D elements; the others stay as they are. cos and sin are
 /// rounded to x's type.
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
 

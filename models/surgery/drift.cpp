@@ -33,6 +33,8 @@ const char* part_name(Part part) {
       return "norm";
     case Part::kMlp:
       return "MLP";
+    case Part::kExpert:
+      return "experts";
     case Part::kEmbedding:
       return "embedding";
     case Part::kHead:
@@ -112,12 +114,12 @@ WeightDrift weight_drift(const std::filesystem::path& pre, const std::filesystem
   const auto [before, after] = open_pair(pre, post);
   const ModelInfo& info = before.meta->info();
   WeightDrift drift;
+  const auto names_after = counterparts(info, after.meta->info());
   for (const auto& [name, parts] : parts_by_tensor(info)) {
     stop_if_interrupted();
-    // A tied head is written or left out as a checkpoint likes.
-    if (before.checkpoint->find(name) == nullptr || after.checkpoint->find(name) == nullptr)
-      continue;
-    const at::Tensor old = read_values(before, name), now = read_values(after, name);
+    const auto name_after = names_after.find(name);
+    if (name_after == names_after.end()) continue;  // stored in another way: not comparable
+    const at::Tensor old = read_values(before, name), now = read_values(after, name_after->second);
     for (const PlacedPart& part : parts) {
       TensorDrift tensor{name, part.layer, part_name(part.rows.part), "", 0, 0};
       if (part.layer) tensor.mixer = info.mixers[static_cast<std::size_t>(*part.layer)].name;
@@ -131,7 +133,8 @@ WeightDrift weight_drift(const std::filesystem::path& pre, const std::filesystem
     const MixerInfo& mixer = info.mixers[i];
     if (!mixer.attends || !mixer.has_plain_routing) continue;
     stop_if_interrupted();
-    const Routing old = routing_of(before, mixer), now = routing_of(after, mixer);
+    const Routing old = routing_of(before, mixer);
+    const Routing now = routing_of(after, after.meta->info().mixers[i]);
     for (std::int64_t head = 0; head < mixer.heads; ++head)
       drift.routing.push_back(drift_of(old, now, static_cast<std::int64_t>(i), head));
   }

@@ -243,6 +243,16 @@ std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method
   return rows;
 }
 
+WeightMap renamed(const WeightMap& weights, const ModelInfo& model, const ModelInfo& other) {
+  const auto names = counterparts(model, other);
+  WeightMap result;
+  for (const auto& [name, tensor] : weights) {
+    const auto found = names.find(name);
+    result.emplace(found == names.end() ? name : found->second, tensor);
+  }
+  return result;
+}
+
 namespace {
 
 /// Puts these heads in the place of the mixer's own.

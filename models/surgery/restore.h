@@ -24,6 +24,10 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
 WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& info,
                   const RestoreOptions& options);
 
+/// `weights` of `model` under the names that `other`, the same model in maybe another layout, has
+/// for them; what has no counterpart keeps its name.
+WeightMap renamed(const WeightMap& weights, const ModelInfo& model, const ModelInfo& other);
+
 /// The rows of a mixer that a method writes.
 std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method);
 

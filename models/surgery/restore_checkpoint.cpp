@@ -97,6 +97,9 @@ std::vector<PartRows> changed_rows(const MixerInfo& mixer,
                                    const RestoreCheckpointOptions& options) {
   std::vector<PartRows> rows;
   if (options.norms) rows = norm_rows(mixer, options.restore.method);
+  if (options.gates)
+    for (PartRows& gate : mixer.of(Part::kGate))
+      if (options.biases || !gate.is_bias) rows.push_back(std::move(gate));
   for (PartRows& part : restored_rows(mixer, options.restore.method))
     if (options.biases || !part.is_bias) rows.push_back(std::move(part));
   return rows;
@@ -210,7 +213,11 @@ class Restoration {
  public:
   Restoration(const OpenCheckpoint& pre, const OpenCheckpoint& post, const fs::path& folder,
               const RestoreCheckpointOptions& options)
-      : pre_(pre), post_(post), folder_(folder), options_(options) {}
+      : pre_(pre),
+        post_(post),
+        folder_(folder),
+        options_(options),
+        names_before_(counterparts(post.meta->info(), pre.meta->info())) {}
 
   void layer(std::int64_t index) {
     const MixerInfo& mixer = post_.meta->info().mixers[static_cast<std::size_t>(index)];
@@ -238,7 +245,8 @@ class Restoration {
     std::map<std::string, std::pair<Stored, Stored>> stored;  // before and after the fine-tune
     WeightMap before, after;
     for (const std::string& name : tensors_of(rows)) {
-      const auto& [old, now] = stored[name] = {read_tensor(pre_, name), read_tensor(post_, name)};
+      const auto& [old, now] =
+          stored[name] = {read_tensor(pre_, name_before(name)), read_tensor(post_, name)};
       before.emplace(name, old.values);
       after.emplace(name, now.values);
     }
@@ -250,6 +258,14 @@ class Restoration {
     }
     for (const std::string& name : tensors_of(rows))
       write(name, after.at(name), stored.at(name).first, stored.at(name).second);
+  }
+  /// What the checkpoint before the fine-tune calls a tensor.
+  const std::string& name_before(const std::string& name) const {
+    const auto found = names_before_.find(name);
+    if (found != names_before_.end()) return found->second;
+    throw DataError(fmt::format(
+        "restoring: tensor '{}' has no counterpart in {}, which is laid out in another way", name,
+        pre_.checkpoint->folder().string()));
   }
   void write(const std::string& name, const at::Tensor& restored, const Stored& old,
              const Stored& now) {
@@ -275,6 +291,7 @@ class Restoration {
   const OpenCheckpoint& post_;
   fs::path folder_;
   const RestoreCheckpointOptions& options_;
+  std::map<std::string, std::string> names_before_;
   std::map<std::string, Patch> patches_;  // by file
   RestoreSummary summary_;
   double routing_change_ = 0, routing_size_ = 0;
@@ -291,6 +308,7 @@ std::string describe_restoration(const fs::path& pre, const fs::path& post,
                                  {"alpha", options.restore.alpha},
                                  {"biases", options.biases},
                                  {"norms", options.norms},
+                                 {"gates", options.gates},
                                  {"layers", summary.layers}};
   if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
   if (summary.residual) json["residual"] = *summary.residual;

@@ -17,6 +17,7 @@ struct RestoreCheckpointOptions {
   bool linear = false;  ///< the linear layers' projections, too (not with qk-pro)
   bool biases = true;   ///< the projections' biases, too
   bool norms = false;   ///< q_norm and k_norm, too, where the model has them (not with v)
+  bool gates = false;   ///< the output gates, too, where the model has them
 };
 
 /// One tensor that was changed.
@@ -36,14 +37,14 @@ struct RestoreSummary {
   std::optional<double> residual;
 };
 
-/// Writes `out`: the checkpoint `post` with projections of its softmax layers taken from `pre`.
-/// Bytes are copied as they are, but for the changed tensors, which are written into their places
-/// in `post`'s element types: everything else is the same to the byte, sub-folders and dot files
-/// too. Memory: one layer's projections. The folder is made under another name and renamed at the
-/// end; whatever happens before leaves nothing under `out`. restore.json says what came from where.
-/// Throws UsageError when `out` holds anything or lies in one of the two, or a layer cannot be
-/// restored, DataError for checkpoints that are not of one model (with
-/// the differences) and for files.
+/// Writes `out`: the checkpoint `post` with projections of its softmax layers taken from `pre`,
+/// whose tensors may have other names. Bytes are copied as they are, but for the changed tensors,
+/// which are written into their places in `post`'s element types: everything else is the same to
+/// the byte, sub-folders and dot files too. Memory: one layer's projections. The folder is made
+/// under another name and renamed at the end; whatever happens before leaves nothing under `out`.
+/// restore.json says what came from where. Throws UsageError when `out` holds anything or lies in
+/// one of the two, or a layer cannot be restored, DataError for checkpoints that are not of one
+/// model (with the differences) and for files.
 RestoreSummary restore_checkpoint(const std::filesystem::path& pre,
                                   const std::filesystem::path& post,
                                   const std::filesystem::path& out,

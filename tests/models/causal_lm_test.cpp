@@ -16,7 +16,8 @@ at::Tensor random_ids(const CausalLM& model, std::int64_t tokens) {
 class Sequences : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(Sequences, DecodedTogetherGetWhatEachGetsAlone) {
-  for (const char* prefix : {"hypenet", "jet", "qwen"})
+  for (const char* prefix : {"hypenet", "jet", "qwen", "olmohybrid", "lfm2", "falconh1", "nemotron",
+                             "granite4", "bamba", "minimax"})
     for (const std::string& folder : golden_models(prefix)) {
       if (!folder.starts_with(test_data().string())) continue;
       torch::manual_seed(3);

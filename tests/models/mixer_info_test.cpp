@@ -5,29 +5,36 @@
 
 #include "models/registry.h"
 #include "tests/models/support.h"
+#include "tests/models/tiny_hybrids.h"
 
 namespace niah::models {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::shared_ptr<CausalLM> model_of(const std::string& folder) {
+/// A model of tests/data, or of any folder.
+std::shared_ptr<CausalLM> model_of(const fs::path& folder) {
   const Checkpoint checkpoint(test_data() / "models" / folder);
   return check_tensors(checkpoint, checkpoint.config());
 }
 
-std::vector<std::string> all_models() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(test_data() / "models"))
-    if (fs::exists(entry.path() / "config.json")) names.push_back(entry.path().filename().string());
-  return names;
+std::vector<std::string> all_models() { return golden_models(""); }
+
+/// A model without data of every checkpoint in the repository, and of the tiny ones.
+std::vector<std::pair<std::string, std::shared_ptr<CausalLM>>> every_model() {
+  std::vector<std::pair<std::string, std::shared_ptr<CausalLM>>> models;
+  for (const std::string& name : all_models()) models.emplace_back(name, model_of(name));
+  for (const auto& [name, config] : tiny_hybrids()) {
+    ShapeSource shapes;
+    models.emplace_back(name, make_model(config, name, shapes));
+  }
+  return models;
 }
 
 // What restores, compares and counts weights by their parts loses none and takes none twice.
 TEST(MixerInfo, EveryRowOfEveryTensorIsOfOnePart) {
   ASSERT_GE(all_models().size(), 5U);
-  for (const std::string& name : all_models()) {
-    const auto model = model_of(name);
+  for (const auto& [name, model] : every_model()) {
     auto parts = parts_by_tensor(model->info());
     for (const auto& item : model->named_parameters()) {
       std::vector<int> taken(static_cast<std::size_t>(item.value().size(0)));
@@ -45,11 +52,12 @@ TEST(MixerInfo, EveryRowOfEveryTensorIsOfOnePart) {
 }
 
 TEST(MixerInfo, LayersOfTensorsAreThoseOfTheirNames) {
-  for (const std::string& name : all_models())
-    for (const auto& [tensor, parts] : parts_by_tensor(model_of(name)->info())) {
-      constexpr std::string_view kPrefix = "model.layers.";
+  for (const auto& [name, model] : every_model())
+    for (const auto& [tensor, parts] : parts_by_tensor(model->info())) {
+      constexpr std::string_view kLayers = ".layers.";
+      const std::size_t at = tensor.find(kLayers);
       std::optional<std::int64_t> layer;
-      if (tensor.starts_with(kPrefix)) layer = std::stoll(tensor.substr(kPrefix.size()));
+      if (at != tensor.npos) layer = std::stoll(tensor.substr(at + kLayers.size()));
       for (const PlacedPart& part : parts) EXPECT_EQ(part.layer, layer) << name << " " << tensor;
     }
 }

@@ -13,7 +13,8 @@ namespace {
 SelftestOptions quick() { return {.chunk = 100, .long_tokens = 4500}; }
 
 TEST(Selftest, PassesOnEveryArchitecture) {
-  for (const char* prefix : {"hypenet", "jet", "qwen"})
+  for (const char* prefix : {"hypenet", "jet", "qwen", "olmohybrid", "lfm2", "falconh1", "nemotron",
+                             "granite4", "bamba", "minimax"})
     for (const std::string& folder : golden_models(prefix)) {
       if (!folder.starts_with(test_data().string())) continue;
       for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {

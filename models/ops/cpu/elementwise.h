@@ -48,7 +48,8 @@ inline float sum_of(const Vec& x) {
 
 template <typename T>
 inline void rms_norm(const T* x, const T* weight, T* output, std::int64_t rows, std::int64_t size,
-                     float eps, bool round_first) {
+                     float eps, bool round_first, float weight_offset) {
+  const Vec offset(weight_offset);
   for (std::int64_t r = 0; r < rows; ++r, x += size, output += size) {
     Vec squares(0.0F);
     for (std::int64_t i = 0; i < size; i += kWidth) {
@@ -58,7 +59,8 @@ inline void rms_norm(const T* x, const T* weight, T* output, std::int64_t rows, 
     const Vec scale(1 / std::sqrt(sum_of(squares) / static_cast<float>(size) + eps));
     for (std::int64_t i = 0; i < size; i += kWidth) {
       const Vec normed = load(x + i) * scale;
-      store((round_first ? rounded(normed, x) : normed) * load(weight + i), output + i);
+      store((round_first ? rounded(normed, x) : normed) * (load(weight + i) + offset),
+            output + i);
     }
   }
 }

@@ -94,10 +94,10 @@ struct RowProducts {
 /// Kernels for numbers of type T, float or c10::BFloat16.
 template <typename T>
 struct TypedKernels {
-  /// x / sqrt(mean x^2 + eps) * weight for `rows` rows of `size` numbers; `round_first`: the
-  /// quotient is rounded to T before the product.
+  /// x / sqrt(mean x^2 + eps) * (weight + weight_offset) for `rows` rows of `size` numbers;
+  /// `round_first`: the quotient is rounded to T before the product.
   void (*rms_norm)(const T* x, const T* weight, T* output, std::int64_t rows, std::int64_t size,
-                   float eps, bool round_first);
+                   float eps, bool round_first, float weight_offset);
   void (*rotary)(const RotaryRows<T>& rows);
   /// silu(gate) * up
   void (*silu_product)(const T* gate, const T* up, T* output, std::int64_t count);

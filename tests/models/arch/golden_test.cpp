@@ -47,7 +47,8 @@ TEST_P(GoldenModel, Bf16AgreesWhereTheMarginIsClear) {
 
 std::vector<std::string> all_goldens() {
   std::vector<std::string> all;
-  for (const char* family : {"hypenet", "jet", "qwen"})
+  for (const char* family : {"hypenet", "jet", "qwen", "llama", "mistral", "smollm3", "granite",
+                             "olmo", "lfm2", "falconh1", "nemotron", "bamba", "minimax"})
     for (std::string& folder : golden_models(family)) all.push_back(std::move(folder));
   return all;
 }
@@ -57,6 +58,21 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenModel, testing::ValuesIn(all_goldens()), [](
   std::replace(name.begin(), name.end(), '-', '_');
   return name + "_" + std::to_string(info.index);
 });
+
+TEST(OlderConfigs, ComputeTheSame) {
+  int found = 0;
+  for (const fs::path folder : all_goldens()) {
+    if (!fs::exists(folder / "config.old_style.json")) continue;
+    ++found;
+    const WeightMap weights = load_weights(std::make_shared<Checkpoint>(folder), at::kFloat);
+    const auto model =
+        build_model(parse_config_file(folder / "config.old_style.json", "testing"), "old", weights);
+    const VerifyResult result = verify(*model, read_golden(folder / "golden.safetensors"), 0);
+    EXPECT_LT(result.prefill_max_abs_diff, 1e-4) << folder;
+    require_same_model("new", load_model(folder, at::kFloat)->info(), "old", model->info());
+  }
+  EXPECT_GE(found, 1);
+}
 
 TEST(Qwen3, ReadsTheRotaryScalingOfOlderConfigs) {
   const fs::path folder = test_data() / "models/qwen3-yarn";
@@ -138,7 +154,8 @@ TEST_P(TinyModel, ShortChunksBehindOthersKeepTheConvolutionsTail) {
 
 INSTANTIATE_TEST_SUITE_P(All, TinyModel,
                          testing::Values("hypenet-tiny-sharded", "jet-tiny-bf16", "qwen2-window",
-                                         "qwen3-yarn"),
+                                         "qwen3-yarn", "olmo3-tiny", "smollm3-tiny", "qwen35-tiny",
+                                         "qwen3next-tiny", "olmohybrid-tiny", "lfm2moe-tiny"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -41,6 +41,23 @@ TEST_P(DeltaRuleLength, MatchesTheRecurrence) {
   }
 }
 
+// One key head for two value heads that follow each other, and betas up to 2.
+TEST(DeltaRule, SharesKeyHeads) {
+  for (const std::int64_t tokens : {1, 70, 130})
+    for (const std::int64_t key_dim : {24, 32}) {  // without and with a kernel
+      torch::manual_seed(tokens);
+      const at::Tensor q = torch::randn({2, 3, tokens, key_dim});
+      const at::Tensor k = q.flip(2) / q.flip(2).norm(2, -1, /*keepdim=*/true);
+      const at::Tensor v = torch::randn({2, 6, tokens, 32});
+      const at::Tensor g = -torch::rand({2, 6, tokens}), beta = 2 * torch::rand({2, 6, tokens});
+      const auto shared = gated_delta_rule(q, k, v, g, beta, {});
+      const auto slow = reference::gated_delta_rule(q.repeat_interleave(2, 1),
+                                                    k.repeat_interleave(2, 1), v, g, beta, {});
+      EXPECT_LT(max_diff(shared.output, slow.output), 1e-4) << tokens;
+      EXPECT_LT(max_diff(shared.state, slow.state), 1e-4) << tokens;
+    }
+}
+
 class DeltaRuleCut : public testing::TestWithParam<std::int64_t> {};
 
 TEST_P(DeltaRuleCut, GoesOnFromAState) {

@@ -69,6 +69,18 @@ TEST_P(Kernels, NormRoundsBeforeTheWeightWhereTheCheckpointWasTrainedSo) {
   EXPECT_LT(((found - expected).abs() / (expected.abs() + 1e-3)).max().item<double>(), allowed);
 }
 
+TEST_P(Kernels, NormAddsOneToTheWeightInFullPrecision) {
+  for (const std::int64_t size : {16, 20}) {  // with and without a kernel
+    const at::Tensor x = draw({7, size}), weight = draw({size}) / 1000;
+    const at::Tensor found = rms_norm(x, weight, 1e-6, NormRounding::kOnePlusWeight);
+    const at::Tensor factor = weight.to(at::kDouble) + 1;
+    expect_close(found, reference::rms_norm(x.to(at::kDouble), factor, 1e-6).to(GetParam()));
+    const at::Tensor wide =
+        rms_norm(x.to(at::kFloat), weight.to(at::kFloat), 1e-6, NormRounding::kOnePlusWeight);
+    EXPECT_TRUE(at::equal(found, wide.to(GetParam())));
+  }
+}
+
 TEST_P(Kernels, ProductsOfAFewRowsAreTheReferences) {
   for (const std::int64_t inputs : {16, 24, 512, 1536, 20})
     for (const std::int64_t outputs : {1, 3, 64, 131}) {

@@ -1,0 +1,38 @@
+// Gated DeltaNet (arXiv 2412.06464) between its projections: what Qwen3-Next, Qwen3.5 and OLMo
+// Hybrid share.
+#pragma once
+
+#include "models/arch/layers.h"
+#include "models/mixer_info.h"
+
+namespace niah::models {
+
+/// Sizes: value heads that follow each other share a key head.
+struct DeltaNetShape {
+  std::int64_t key_heads, value_heads, key_dim, value_dim, taps;
+  bool doubles_beta = false;  ///< beta up to 2, so that a state's eigenvalues may be negative
+
+  std::int64_t keys() const { return key_heads * key_dim; }
+  std::int64_t values() const { return value_heads * value_dim; }
+  /// Of the convolution: all queries, all keys, all values.
+  std::int64_t channels() const { return 2 * keys() + values(); }
+};
+
+/// Queries, keys and values [B, T, channels], convolved and activated, and step sizes b and decays
+/// a [B, T, Vh] as they are projected → the last `rows` outputs [B, rows, Vh, V] in qkv's type.
+/// With A_log and dt_bias [Vh]:  beta = sigmoid(b), g = -exp(A_log) softplus(a + dt_bias); queries
+/// and keys are brought to length 1, queries then times K^-1/2. In fp32 but for the sigmoid. Takes
+/// all T positions into `states`.
+at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at::Tensor& b,
+                     const at::Tensor& a, const at::Tensor& a_log, const at::Tensor& dt_bias,
+                     const LayerStates& states, std::int64_t rows);
+
+/// norm(o) * silu(gate) a head: o [B, R, Vh, V], gate [B, R, Vh * V] → [B, R, Vh * V]. The norm's
+/// result is rounded before the weight, after it, and after the product with the gate, whose silu
+/// is in fp32.
+at::Tensor gated_norm(const at::Tensor& o, const RmsNorm& norm, const at::Tensor& gate);
+
+/// A mixer of this kind without its parts.
+MixerInfo delta_net_info(const DeltaNetShape& shape);
+
+}  // namespace niah::models

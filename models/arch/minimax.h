@@ -1,0 +1,19 @@
+// MiniMax-01 (arXiv 2501.08313): lightning layers with a few softmax layers among them, each
+// followed by a mixture of experts.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "models/causal_lm.h"
+
+namespace niah::models {
+
+/// Builds a MiniMax from its config.json and its tensors. `label` names the config in errors.
+/// Throws DataError for every config field that is unknown, ill-typed, or would change the result
+/// in a way that is not implemented.
+std::shared_ptr<CausalLM> make_minimax(const nlohmann::json& config, const std::string& label,
+                                       TensorSource& source);
+
+}  // namespace niah::models

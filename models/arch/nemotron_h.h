@@ -1,0 +1,19 @@
+// Nemotron-H (arXiv 2504.03624): each layer is one of Mamba-2, softmax attention without positions,
+// an MLP, or a mixture of experts.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "models/causal_lm.h"
+
+namespace niah::models {
+
+/// Builds a Nemotron-H from its config.json and its tensors. `label` names the config in errors.
+/// Throws DataError for every config field that is unknown, ill-typed, or would change the result
+/// in a way that is not implemented.
+std::shared_ptr<CausalLM> make_nemotron_h(const nlohmann::json& config, const std::string& label,
+                                          TensorSource& source);
+
+}  // namespace niah::models

@@ -1,0 +1,557 @@
+// The model in the order of the forward pass: config, softmax mixer, gated delta net, mixture of
+// experts, model (the blocks around them are feed_forward.h's). Letters: B batch, T tokens of this
+// pass, R wanted rows, d hidden size, H/H_kv heads of D, Kh/Vh key and value heads of K and V, E
+// experts. Equations: Qwen3-Next and Qwen3.5 in transformers, Gated DeltaNet, arXiv 2412.06464.
+// They differ in this: Qwen3-Next fuses a mixer's projections by key head and mixes experts in some
+// layers, Qwen3.5 in all or in none.
+#include "models/arch/qwen3_5.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "models/arch/decoder.h"
+#include "models/arch/delta_net.h"
+#include "models/arch/feed_forward.h"
+#include "models/arch/rope.h"
+#include "models/ops/experts.h"
+#include "models/ops/gate.h"
+
+namespace niah::models {
+namespace {
+
+// ------------------------------------------------------------------------------------------ config
+
+enum class Family { kDense, kMoe, kNext };
+enum class LayerKind { kSoftmax, kDelta };
+
+struct QwenConfig {
+  Family family;
+  std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
+  std::vector<LayerKind> layers;
+  DeltaNetShape delta;
+  bool bias, tied;
+  bool is_nested = false;  ///< beside a vision tower
+  double eps;
+  Rope rope;
+  std::vector<bool> mixes;  ///< by layer: a mixture of experts, else an MLP
+  std::int64_t experts = 0, chosen = 0, expert_ff = 0, shared_ff = 0;
+  bool normalises = true;  ///< the weights of a token's experts sum to 1
+  std::int64_t max_positions;
+  std::vector<std::int64_t> eos_ids;
+};
+
+const char* name_of(Family family) {
+  switch (family) {
+    case Family::kDense:
+      return "qwen3_5";
+    case Family::kMoe:
+      return "qwen3_5_moe";
+    case Family::kNext:
+      return "qwen3_next";
+  }
+  return "";
+}
+
+std::vector<LayerKind> read_layers(ConfigReader& reader, Family family) {
+  const std::int64_t count = reader.count("num_hidden_layers", family == Family::kDense ? 32
+                                                               : family == Family::kMoe ? 40
+                                                                                        : 48);
+  const std::int64_t interval = reader.count("full_attention_interval", 4);
+  std::vector<LayerKind> layers;
+  for (const std::string& type : reader.text_list("layer_types")) {
+    if (type == "full_attention")
+      layers.push_back(LayerKind::kSoftmax);
+    else if (type == "linear_attention")
+      layers.push_back(LayerKind::kDelta);
+    else
+      reader.refuse(
+          "layer_types",
+          fmt::format("'{}' is not supported; full_attention and linear_attention are", type));
+  }
+  if (layers.empty())
+    for (std::int64_t i = 0; i < count; ++i)
+      layers.push_back((i + 1) % interval == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
+  if (static_cast<std::int64_t>(layers.size()) != count)
+    reader.refuse("layer_types",
+                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  return layers;
+}
+
+DeltaNetShape read_delta_net(ConfigReader& reader) {
+  DeltaNetShape delta;
+  delta.key_heads = reader.count("linear_num_key_heads", 16);
+  delta.value_heads = reader.count("linear_num_value_heads", 32);
+  delta.key_dim = reader.count("linear_key_head_dim", 128);
+  delta.value_dim = reader.count("linear_value_head_dim", 128);
+  delta.taps = reader.count("linear_conv_kernel_dim", 4);
+  check_heads(reader, "linear_num_key_heads", delta.value_heads, delta.key_heads);
+  return delta;
+}
+
+/// The layers that mlp_only_layers names.
+std::set<std::int64_t> read_mlp_only(ConfigReader& reader) {
+  constexpr const char* kField = "mlp_only_layers";
+  const nlohmann::json& value = reader.raw(kField);
+  std::set<std::int64_t> layers;
+  if (value.is_null()) return layers;
+  if (!value.is_array()) reader.refuse(kField, "a list of layers was expected");
+  for (const nlohmann::json& layer : value) {
+    if (!layer.is_number_integer()) reader.refuse(kField, "a list of layers was expected");
+    layers.insert(layer.get<std::int64_t>());
+  }
+  return layers;
+}
+
+void read_experts(ConfigReader& reader, QwenConfig& c) {
+  const bool is_next = c.family == Family::kNext;
+  c.mixes.assign(c.layers.size(), c.family != Family::kDense);
+  if (c.family == Family::kDense) {
+    reader.must_be("mlp_only_layers", nlohmann::json::array(), "no layer has experts");
+    return;
+  }
+  c.experts = reader.integer("num_experts", is_next ? 512 : 256, 0, ConfigReader::kMaxCount);
+  c.chosen = reader.count("num_experts_per_tok", is_next ? 10 : 8);
+  c.expert_ff = reader.positive("moe_intermediate_size", 512);
+  c.shared_ff = reader.positive("shared_expert_intermediate_size", 512);
+  if (is_next) {
+    c.normalises = reader.boolean("norm_topk_prob", true);
+    const std::int64_t step = reader.count("decoder_sparse_step", 1);
+    const std::set<std::int64_t> plain = read_mlp_only(reader);
+    for (std::size_t i = 0; i < c.mixes.size(); ++i) {
+      const auto layer = static_cast<std::int64_t>(i);
+      c.mixes[i] = c.experts > 0 && !plain.contains(layer) && (layer + 1) % step == 0;
+    }
+  } else {
+    reader.must_be("norm_topk_prob", true, "the weights of a token's experts sum to 1");
+    reader.must_be("mlp_only_layers", nlohmann::json::array(), "every layer has experts");
+    if (c.experts == 0) reader.refuse("num_experts", "a positive integer was expected, found 0");
+  }
+  if (c.experts > 0 && c.chosen > c.experts)
+    reader.refuse("num_experts_per_tok",
+                  fmt::format("{} of num_experts = {}", c.chosen, c.experts));
+  reader.without_effect({"router_aux_loss_coef", "output_router_logits"});
+}
+
+/// Fields of the text model, which are all of a flat config.
+QwenConfig read_text_config(ConfigReader& reader, const std::string& label,
+                            const nlohmann::json& json, Family family) {
+  const bool is_next = family == Family::kNext;
+  QwenConfig c;
+  c.family = family;
+  c.vocab = reader.positive("vocab_size", is_next ? 151936 : 248320);
+  c.d = reader.positive("hidden_size", family == Family::kDense ? 4096 : 2048);
+  // A model whose layers are all mixtures has no use for it.
+  c.ff = reader.positive("intermediate_size", is_next ? 5632 : 12288);
+  c.layers = read_layers(reader, family);
+  c.heads = reader.count("num_attention_heads", 16);
+  const std::int64_t kv_heads = family == Family::kDense ? 4 : 2;
+  c.kv_heads =
+      reader.count("num_key_value_heads", reader.has("num_key_value_heads") ? c.heads : kv_heads);
+  c.head_dim = reader.count("head_dim", reader.has("head_dim") ? c.d / c.heads : 256);
+  c.delta = read_delta_net(reader);
+  read_experts(reader, c);
+  c.eps = reader.number("rms_norm_eps", 1e-6, 0, 1);
+  c.bias = reader.boolean("attention_bias", false);
+  c.tied = reader.boolean("tie_word_embeddings", false);
+  c.max_positions = reader.positions("max_position_embeddings", 32768);
+  c.rope = read_rope(reader, label,
+                     {.head_dim = c.head_dim,
+                      .max_positions = c.max_positions,
+                      .partial = 0.25,
+                      .may_be_partial = true,
+                      .has_mrope = true});
+  c.eos_ids = read_eos_ids(reader, c.vocab);
+  reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
+  reader.must_be("attn_output_gate", true, "softmax layers have an output gate");
+  reader.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
+  ignore_bookkeeping(reader);
+  reader.without_effect({"mamba_ssm_dtype"});
+  for (const auto& [field, value] : json.items())
+    if (field.starts_with("mtp_")) reader.without_effect({field.c_str()});  // a draft model's
+  reader.finish();
+  check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
+  return c;
+}
+
+/// A config is flat, or the text model's is in text_config, beside the vision tower's.
+QwenConfig read_config(const nlohmann::json& json, const std::string& label, Family family) {
+  ConfigReader outer(json, label);
+  if (outer.is_null("text_config")) return read_text_config(outer, label, json, family);
+  const nlohmann::json& text = outer.raw("text_config");
+  const std::string text_label = label + ": text_config";
+  ConfigReader inner(text, text_label);
+  QwenConfig c = read_text_config(inner, text_label, text, family);
+  c.is_nested = true;
+  if (outer.boolean("tie_word_embeddings", c.tied) != c.tied)
+    outer.refuse("tie_word_embeddings",
+                 fmt::format("{}, but it is {} in text_config; make them equal", !c.tied, c.tied));
+  // Where generation_config.json names tokens that end a text, they are found out here.
+  for (const std::int64_t id : read_eos_ids(outer, c.vocab))
+    if (std::find(c.eos_ids.begin(), c.eos_ids.end(), id) == c.eos_ids.end())
+      c.eos_ids.push_back(id);
+  outer.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
+  ignore_bookkeeping(outer);
+  outer.without_effect({"vision_config", "image_token_id", "video_token_id",
+                        "vision_start_token_id", "vision_end_token_id"});
+  outer.finish();
+  return c;
+}
+
+/// See ModelInfo::settings.
+std::map<std::string, std::string> settings_of(const QwenConfig& c) {
+  std::map<std::string, std::string> settings = {{"rms_norm_eps", fmt::to_string(c.eps)},
+                                                 {"tie_word_embeddings", fmt::to_string(c.tied)}};
+  const auto has = [&](LayerKind kind) {
+    return std::find(c.layers.begin(), c.layers.end(), kind) != c.layers.end();
+  };
+  const auto mixing = std::count(c.mixes.begin(), c.mixes.end(), true);
+  if (mixing < static_cast<std::int64_t>(c.mixes.size()))
+    settings["intermediate_size"] = fmt::to_string(c.ff);
+  if (has(LayerKind::kSoftmax)) {
+    settings["num_attention_heads"] = fmt::to_string(c.heads);
+    settings["num_key_value_heads"] = fmt::to_string(c.kv_heads);
+    settings["head_dim"] = fmt::to_string(c.head_dim);
+    settings["attention_bias"] = fmt::to_string(c.bias);
+    settings["rope_theta"] = fmt::to_string(c.rope.theta);
+    settings["rotated"] = fmt::to_string(c.rope.width);
+    settings["rope scaling"] = c.rope.scaling();
+  }
+  if (has(LayerKind::kDelta)) {
+    settings["linear_num_key_heads"] = fmt::to_string(c.delta.key_heads);
+    settings["linear_num_value_heads"] = fmt::to_string(c.delta.value_heads);
+    settings["linear_key_head_dim"] = fmt::to_string(c.delta.key_dim);
+    settings["linear_value_head_dim"] = fmt::to_string(c.delta.value_dim);
+    settings["linear_conv_kernel_dim"] = fmt::to_string(c.delta.taps);
+  }
+  if (mixing > 0) {
+    std::string which;
+    for (const bool mixes : c.mixes) which += mixes ? 'E' : '-';
+    settings["layers with experts"] = which;
+    settings["num_experts"] = fmt::to_string(c.experts);
+    settings["num_experts_per_tok"] = fmt::to_string(c.chosen);
+    settings["moe_intermediate_size"] = fmt::to_string(c.expert_ff);
+    settings["shared_expert_intermediate_size"] = fmt::to_string(c.shared_ff);
+    settings["norm_topk_prob"] = fmt::to_string(c.normalises);
+  }
+  return settings;
+}
+
+// ----------------------------------------------------------------------------------- softmax mixer
+
+/// Attention with an output gate, which q_proj holds beside each head's query.
+struct SoftmaxMixer : Mixer {
+  SoftmaxMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
+      : Mixer(name), c(config) {
+    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
+      return register_module(part,
+                             std::make_shared<Linear>(source, name + "." + part, in, out, c.bias));
+    };
+    const auto norm = [&](const char* part) {
+      return register_module(part, std::make_shared<RmsNorm>(source, name + "." + part, c.head_dim,
+                                                             c.eps, NormRounding::kOnePlusWeight));
+    };
+    q_proj = linear("q_proj", c.d, 2 * c.heads * c.head_dim);
+    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim);
+    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim);
+    o_proj = linear("o_proj", c.heads * c.head_dim, c.d);
+    q_norm = norm("q_norm");
+    k_norm = norm("k_norm");
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
+                 std::int64_t rows) const override {
+    const at::Tensor k =  // [B, H_kv, T, D]
+        rotate((*k_norm)(split_heads((*k_proj)(x), c.head_dim)), pass);
+    const at::Tensor v = split_heads((*v_proj)(x), c.head_dim);  // [B, H_kv, T, D]
+    const auto seen = remember(states, {k, v});
+    if (rows == 0) return x.narrow(1, 0, 0);
+
+    const at::Tensor both =  // [B, R, H, 2, D]: a head's query, its gate
+        (*q_proj)(last_rows(x, rows)).unflatten(-1, {c.heads, 2, c.head_dim});
+    const at::Tensor q =  // [B, H, R, D]
+        rotate((*q_norm)(both.select(3, 0).contiguous().transpose(1, 2)), pass);
+    const at::Tensor gate = both.select(3, 1).flatten(-2);  // [B, R, H*D]
+    const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
+    const at::Tensor o =
+        merge_heads(attend(q, seen, {.scale = scale, .cached = !states.empty()}, pass));
+    return (*o_proj)(sigmoid_product(o, gate));
+  }
+
+  MixerInfo describe() const override {
+    MixerInfo info = softmax_info(c.heads, c.kv_heads, c.head_dim);
+    claim_rows(info, Part::kQuery, "q_proj", {"", 0, c.head_dim, 2 * c.head_dim, c.heads});
+    claim_rows(info, Part::kGate, "q_proj", {"", c.head_dim, c.head_dim, 2 * c.head_dim, c.heads});
+    claim(info, {{Part::kKey, "k_proj"},
+                 {Part::kValue, "v_proj"},
+                 {Part::kOutput, "o_proj"},
+                 {Part::kQueryNorm, "q_norm"},
+                 {Part::kKeyNorm, "k_norm"}});
+    return info;
+  }
+
+  QwenConfig c;
+  std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj;
+  std::shared_ptr<RmsNorm> q_norm, k_norm;
+};
+
+// --------------------------------------------------------------------------------- gated delta net
+
+/// What a gated delta net projects its input to.
+struct DeltaInputs {
+  at::Tensor qkv;   ///< [B, T, channels], before the convolution
+  at::Tensor b, a;  ///< [B, T, Vh]
+};
+
+/// What both spellings of the projections share.
+struct DeltaMixer : Mixer {
+  DeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
+      : Mixer(name), c(config), shape(config.delta) {
+    conv1d = register_module("conv1d", std::make_shared<ShortConvolution>(
+                                           source, name + ".conv1d", shape.channels(), shape.taps));
+    norm = register_module(
+        "norm", std::make_shared<RmsNorm>(source, name + ".norm", shape.value_dim, c.eps));
+    out_proj = linear(source, "out_proj", shape.values(), c.d);
+    a_log = register_parameter("A_log", source.tensor(name + ".A_log", {shape.value_heads}));
+    dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.value_heads}));
+  }
+
+  std::shared_ptr<Linear> linear(TensorSource& source, const char* part, std::int64_t in,
+                                 std::int64_t out) {
+    return register_module(part, std::make_shared<Linear>(source, prefix + "." + part, in, out));
+  }
+
+  /// The convolution, the delta rule, and what follows it: [B, R, d]. `gate` makes z [B, R, Vh*V],
+  /// and is called only if rows are wanted.
+  template <typename Gate>
+  at::Tensor mix_inputs(const DeltaInputs& in, const Gate& gate, const LayerStates& states,
+                        std::int64_t rows) const {
+    const at::Tensor qkv = swish((*conv1d)(in.qkv, states));
+    const at::Tensor o = delta_net(shape, qkv, in.b, in.a, a_log, dt_bias, states, rows);
+    if (rows == 0) return in.qkv.new_empty({in.qkv.size(0), 0, c.d});
+    return (*out_proj)(gated_norm(o, *norm, gate()));
+  }
+
+  void claim_common(MixerInfo& info) const {
+    claim(info, {{Part::kConvolution, "conv1d"},
+                 {Part::kNorm, "norm"},
+                 {Part::kOutput, "out_proj"},
+                 {Part::kOther, "A_log"},
+                 {Part::kOther, "dt_bias"}});
+  }
+
+  QwenConfig c;
+  DeltaNetShape shape;
+  std::shared_ptr<ShortConvolution> conv1d;
+  std::shared_ptr<RmsNorm> norm;
+  std::shared_ptr<Linear> out_proj;
+  at::Tensor a_log, dt_bias;  // [Vh]
+};
+
+/// Qwen3.5's: a projection for queries, keys and values, and one each for z, b and a.
+struct SplitDeltaMixer : DeltaMixer {
+  SplitDeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
+      : DeltaMixer(config, source, name) {
+    in_proj_qkv = linear(source, "in_proj_qkv", c.d, shape.channels());
+    in_proj_z = linear(source, "in_proj_z", c.d, shape.values());
+    in_proj_b = linear(source, "in_proj_b", c.d, shape.value_heads);
+    in_proj_a = linear(source, "in_proj_a", c.d, shape.value_heads);
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
+                 std::int64_t rows) const override {
+    return mix_inputs(
+        {(*in_proj_qkv)(x), (*in_proj_b)(x), (*in_proj_a)(x)},
+        [&] { return (*in_proj_z)(last_rows(x, rows)); }, states, rows);
+  }
+
+  MixerInfo describe() const override {
+    MixerInfo info = delta_net_info(shape);
+    const std::int64_t keys = shape.keys(), values = shape.values();
+    claim_rows(info, Part::kQuery, "in_proj_qkv", {"", 0, keys, keys, 1});
+    claim_rows(info, Part::kKey, "in_proj_qkv", {"", keys, keys, keys, 1});
+    claim_rows(info, Part::kValue, "in_proj_qkv", {"", 2 * keys, values, values, 1});
+    claim(info,
+          {{Part::kGate, "in_proj_z"}, {Part::kOther, "in_proj_b"}, {Part::kOther, "in_proj_a"}});
+    claim_common(info);
+    return info;
+  }
+
+  std::shared_ptr<Linear> in_proj_qkv, in_proj_z, in_proj_b, in_proj_a;
+};
+
+/// Qwen3-Next's: rows in Kh groups, each a key head's q, k, and its value heads' v, z; and b, a.
+struct FusedDeltaMixer : DeltaMixer {
+  FusedDeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
+      : DeltaMixer(config, source, name),
+        share(shape.value_heads / shape.key_heads),
+        group(2 * shape.key_dim + 2 * share * shape.value_dim) {
+    in_proj_qkvz = linear(source, "in_proj_qkvz", c.d, shape.key_heads * group);
+    in_proj_ba = linear(source, "in_proj_ba", c.d, 2 * shape.value_heads);
+  }
+
+  /// x [B, T, d], normed → [B, R, d].
+  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
+                 std::int64_t rows) const override {
+    const std::int64_t k = shape.key_dim, v = share * shape.value_dim;
+    const at::Tensor qkvz = (*in_proj_qkvz)(x).unflatten(-1, {shape.key_heads, group});
+    const at::Tensor ba = (*in_proj_ba)(x).unflatten(-1, {shape.key_heads, 2 * share});
+    const auto part = [](const at::Tensor& groups, std::int64_t first, std::int64_t count) {
+      return groups.narrow(-1, first, count).flatten(-2);
+    };
+    const at::Tensor qkv = at::cat({part(qkvz, 0, k), part(qkvz, k, k), part(qkvz, 2 * k, v)}, -1);
+    return mix_inputs(
+        {qkv, part(ba, 0, share), part(ba, share, share)},
+        [&] { return part(last_rows(qkvz, rows), 2 * k + v, v); }, states, rows);
+  }
+
+  MixerInfo describe() const override {
+    MixerInfo info = delta_net_info(shape);
+    const std::int64_t k = shape.key_dim, v = share * shape.value_dim;
+    const auto rows = [&](std::int64_t first, std::int64_t count) -> TensorRows {
+      return {"", first, count, group, shape.key_heads};
+    };
+    claim_rows(info, Part::kQuery, "in_proj_qkvz", rows(0, k));
+    claim_rows(info, Part::kKey, "in_proj_qkvz", rows(k, k));
+    claim_rows(info, Part::kValue, "in_proj_qkvz", rows(2 * k, v));
+    claim_rows(info, Part::kGate, "in_proj_qkvz", rows(2 * k + v, v));
+    claim(info, {{Part::kOther, "in_proj_ba"}});
+    claim_common(info);
+    return info;
+  }
+
+  std::int64_t share, group;  // value heads of a key head, rows of it
+  std::shared_ptr<Linear> in_proj_qkvz, in_proj_ba;
+};
+
+// --------------------------------------------------------------------------------------- mixture
+
+/// The chosen experts, and one for all tokens with a gate of its own.
+struct Mixture : FeedForward {
+  Mixture(const QwenConfig& config, TensorSource& source, const std::string& name) : c(config) {
+    gate =
+        register_module("gate", std::make_shared<Linear>(source, name + ".gate", c.d, c.experts));
+    experts = register_module(
+        "experts", std::make_shared<GatedExperts>(source, name + ".experts", c.experts, c.d,
+                                                  c.expert_ff, c.family == Family::kMoe));
+    shared_expert = register_module(
+        "shared_expert",
+        std::make_shared<GatedMlp>(source, name + ".shared_expert", c.d, c.shared_ff));
+    shared_expert_gate =
+        register_module("shared_expert_gate",
+                        std::make_shared<Linear>(source, name + ".shared_expert_gate", c.d, 1));
+  }
+
+  std::vector<PartRows> parts(const std::string& prefix) const override {
+    return parts_of_mixture(prefix, *this);
+  }
+
+  at::Tensor operator()(const at::Tensor& x) const override {
+    const Routing routing = route_by_softmax((*gate)(x), c.chosen, c.normalises, x.scalar_type());
+    const at::Tensor mixed =
+        mix_experts(x, routing, c.experts, [&](std::int64_t expert, const at::Tensor& tokens) {
+          return experts->run(expert, tokens);
+        });
+    const at::Tensor share = each_sequence((*shared_expert_gate)(x),
+                                           [](const at::Tensor& one) { return at::sigmoid(one); });
+    return mixed + share * (*shared_expert)(x);
+  }
+
+  QwenConfig c;
+  std::shared_ptr<Linear> gate, shared_expert_gate;
+  std::shared_ptr<GatedExperts> experts;
+  std::shared_ptr<GatedMlp> shared_expert;
+};
+
+// ------------------------------------------------------------------------------------------- model
+
+DecoderShape shape_of(const QwenConfig& c, const TensorSource& source) {
+  const bool is_outer = source.has("model.language_model.embed_tokens.weight") ||
+                        (c.is_nested && !source.has("model.embed_tokens.weight"));
+  return {.vocab = c.vocab,
+          .d = c.d,
+          .ff = c.ff,
+          .eps = c.eps,
+          .rounding = NormRounding::kOnePlusWeight,
+          .tied = c.tied,
+          .prefix = is_outer ? "model.language_model" : "model"};
+}
+
+std::shared_ptr<Mixer> make_mixer(const QwenConfig& c, LayerKind kind, TensorSource& source,
+                                  const std::string& prefix) {
+  if (kind == LayerKind::kSoftmax)
+    return std::make_shared<SoftmaxMixer>(c, source, prefix + ".self_attn");
+  const std::string name = prefix + ".linear_attn";
+  if (c.family == Family::kNext) return std::make_shared<FusedDeltaMixer>(c, source, name);
+  return std::make_shared<SplitDeltaMixer>(c, source, name);
+}
+
+std::shared_ptr<FeedForward> make_feed_forward(const QwenConfig& c, bool mixes,
+                                               TensorSource& source, const std::string& name) {
+  if (mixes) return std::make_shared<Mixture>(c, source, name);
+  return std::make_shared<GatedMlp>(source, name, c.d, c.ff);
+}
+
+MakeBlock blocks_of(const QwenConfig& c, TensorSource& source) {
+  return [c, &source, shape = shape_of(c, source)](std::int64_t index, const std::string& prefix) {
+    const LayerKind kind = c.layers[static_cast<std::size_t>(index)];
+    const BlockNames names{.mixer = kind == LayerKind::kSoftmax ? "self_attn" : "linear_attn"};
+    return std::make_shared<NamedPreNormBlock>(
+        shape, names, make_mixer(c, kind, source, prefix),
+        make_feed_forward(c, c.mixes[static_cast<std::size_t>(index)], source, prefix + ".mlp"),
+        source, prefix);
+  };
+}
+
+class Qwen : public DecoderLM {
+ public:
+  Qwen(const QwenConfig& config, TensorSource& source)
+      : DecoderLM(shape_of(config, source), static_cast<std::int64_t>(config.layers.size()), source,
+                  blocks_of(config, source)),
+        rotary_(config.rope, device()) {
+    source.ignore("model.visual.");
+    source.ignore("mtp.");
+    info_.architecture = name_of(config.family);
+    info_.eos_ids = config.eos_ids;
+    info_.max_positions = config.max_positions;
+    info_.settings = settings_of(config);
+    info_.scales_positions = config.rope.is_scaled();
+    if (config.experts > 0)
+      info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
+  }
+
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
+    Pass pass{positions, tokens, {}, {}};
+    std::tie(pass.cos, pass.sin) = rotary_.tables(positions, tokens);
+    return pass;
+  }
+
+ private:
+  RotaryEmbedding rotary_;
+};
+
+}  // namespace
+
+std::shared_ptr<CausalLM> make_qwen3_5(const nlohmann::json& config, const std::string& label,
+                                       TensorSource& source) {
+  return std::make_shared<Qwen>(read_config(config, label, Family::kDense), source);
+}
+
+std::shared_ptr<CausalLM> make_qwen3_5_moe(const nlohmann::json& config, const std::string& label,
+                                           TensorSource& source) {
+  return std::make_shared<Qwen>(read_config(config, label, Family::kMoe), source);
+}
+
+std::shared_ptr<CausalLM> make_qwen3_next(const nlohmann::json& config, const std::string& label,
+                                          TensorSource& source) {
+  return std::make_shared<Qwen>(read_config(config, label, Family::kNext), source);
+}
+
+}  // namespace niah::models

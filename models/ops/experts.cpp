@@ -1,0 +1,82 @@
+#include "models/ops/experts.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "models/ops/gate.h"
+
+namespace niah::models {
+namespace {
+
+/// By a kernel where one applies, so that a number's result does not depend on its place.
+at::Tensor logistic(const at::Tensor& x) { return sigmoid_product(at::ones_like(x), x); }
+
+/// Divided by their sum, which is taken in the order of the choice whatever else is in the tensor.
+at::Tensor normalised(const at::Tensor& weights, double epsilon) {
+  at::Tensor sum = weights.select(-1, 0);
+  for (std::int64_t i = 1; i < weights.size(-1); ++i) sum = sum + weights.select(-1, i);
+  return weights / (sum + epsilon).unsqueeze(-1);
+}
+
+/// The choice among `scores` [B, T, E] with those outside of the best groups at -inf.
+at::Tensor keep_groups(const at::Tensor& scores, const SigmoidRouting& how) {
+  const at::Tensor grouped = scores.unflatten(-1, {how.groups, -1});  // [B, T, G, E/G]
+  const auto best = grouped.topk(std::min<std::int64_t>(2, grouped.size(-1)), -1);
+  const at::Tensor value = std::get<0>(best).sum(-1);
+  const at::Tensor kept = std::get<1>(value.topk(how.chosen_groups, -1));
+  const at::Tensor out = at::ones_like(value, at::kBool).scatter(-1, kept, false);
+  return grouped.masked_fill(out.unsqueeze(-1), -std::numeric_limits<float>::infinity())
+      .flatten(-2);
+}
+
+}  // namespace
+
+Routing route_by_softmax(const at::Tensor& logits, std::int64_t chosen, bool is_normalised,
+                         at::ScalarType weights) {
+  const auto [best, experts] = at::softmax(logits.to(at::kFloat), -1).topk(chosen, -1);
+  return {experts, (is_normalised ? normalised(best, 0) : best).to(weights)};
+}
+
+Routing route_by_chosen_softmax(const at::Tensor& logits, std::int64_t chosen) {
+  const auto [best, experts] = logits.topk(chosen, -1);
+  return {experts, at::softmax(best.to(at::kFloat), -1).to(logits.scalar_type())};
+}
+
+Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
+                         const SigmoidRouting& how) {
+  const at::Tensor scores = logistic(logits);
+  at::Tensor choice = bias.defined() ? scores + bias : scores;
+  if (how.groups > 1) choice = keep_groups(choice, how);
+  const at::Tensor experts = std::get<1>(choice.topk(how.chosen, -1));
+  at::Tensor weights = scores.gather(-1, experts);
+  if (how.normalised) weights = normalised(weights, how.epsilon);
+  return {experts, weights * how.scale};
+}
+
+at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
+                       const RunExpert& run) {
+  const at::Tensor tokens = x.reshape({-1, x.size(-1)});                 // [N, d]
+  const at::Tensor chosen = routing.experts.reshape({-1});               // [N k]
+  const at::Tensor order = chosen.argsort(/*stable=*/true, 0, false);    // by expert, then token
+  const at::Tensor rows = order.div(routing.experts.size(-1), "floor");  // the token of each
+  const at::Tensor weights = routing.weights.reshape({-1, 1}).index_select(0, order);
+  const at::Tensor counts = at::bincount(chosen, {}, experts).cpu();
+  at::Tensor sum;
+  std::int64_t begin = 0;
+  for (std::int64_t expert = 0; expert < experts; ++expert) {
+    const std::int64_t count = counts.const_data_ptr<std::int64_t>()[expert];
+    if (count == 0) continue;
+    const at::Tensor own = rows.narrow(0, begin, count);
+    const at::Tensor output = run(expert, tokens.index_select(0, own).unsqueeze(1)).squeeze(1);
+    const at::Tensor weighted = (output * weights.narrow(0, begin, count)).to(x.scalar_type());
+    if (!sum.defined())
+      sum = at::zeros({tokens.size(0), output.size(1)}, x.options().dtype(at::kFloat));
+    sum.index_add_(0, own, weighted.to(at::kFloat));
+    begin += count;
+  }
+  return sum.to(x.scalar_type()).view({x.size(0), x.size(1), -1});
+}
+
+}  // namespace niah::models

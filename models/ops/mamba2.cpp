@@ -1,0 +1,146 @@
+#include "models/ops/mamba2.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+namespace niah::models {
+namespace {
+
+// Scores grow with the chunk, states shrink with it; they are even near the sizes of state and
+// head, 64 to 128.
+constexpr std::int64_t kChunk = 64;
+
+// Numbers of scores that are made at once: enough to be busy with, and no more memory than that
+// whatever the pass' length.
+constexpr std::int64_t kScoresAtOnce = std::int64_t{1} << 23;
+// The states of so many chunks are one product with a triangular matrix, whose cost grows with
+// their square.
+constexpr std::int64_t kMostChunksAtOnce = 16;
+
+// As in the delta rule: what is below exp(-80) does not reach any sum, and denormal factors are
+// slow.
+constexpr double kVanished = -80;
+
+/// exp(x) for x <= 0, exactly zero where it would hardly count.
+at::Tensor decay(const at::Tensor& x) { return at::exp(x).masked_fill(x.lt(kVanished), 0); }
+
+/// exp(c_i - c_j) for sums c [..., n] and i >= j, zero above the diagonal, where it could overflow.
+at::Tensor decay_between(const at::Tensor& c) {
+  const std::int64_t n = c.size(-1);
+  const at::Tensor later = at::ones({n, n}, c.options().dtype(at::kBool)).triu(1);
+  return decay((c.unsqueeze(-1) - c.unsqueeze(-2))
+                   .masked_fill(later, -std::numeric_limits<float>::infinity()));
+}
+
+/// What groups [B, G, ...] hold, for each of `heads`: [B, G, H/G, ...] without copies.
+at::Tensor for_heads(const at::Tensor& groups, std::int64_t heads) {
+  const at::Tensor shared = groups.unsqueeze(2);
+  std::vector<std::int64_t> shape = shared.sizes().vec();
+  shape[2] = heads / groups.size(1);
+  return shared.expand(shape);
+}
+
+/// exp(x) of x [B, H, 1], of one sequence at a time: libtorch rounds functions of the numbers
+/// behind the last whole vector of a tensor differently, and a few heads are no whole vector.
+at::Tensor exp_of_each(const at::Tensor& x) {
+  if (x.size(0) == 1) return at::exp(x);
+  std::vector<at::Tensor> all;
+  for (const at::Tensor& one : x.split(1)) all.push_back(at::exp(one));
+  return at::cat(all);
+}
+
+Mamba2Result one_token(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                       const at::Tensor& input, const at::Tensor& readout,
+                       const at::Tensor& state) {
+  const auto row = [&](const at::Tensor& groups) {  // [B, H, 1, N]
+    return for_heads(groups, x.size(1)).flatten(1, 2);
+  };
+  const at::Tensor taken = (x * step.unsqueeze(-1)).transpose(-1, -2);  // [B, H, P, 1]
+  const at::Tensor next =
+      at::addcmul(state * exp_of_each(log_decay).unsqueeze(-1), taken, row(input));
+  return {at::matmul(next, row(readout).transpose(-1, -2)).transpose(-1, -2), next};
+}
+
+/// The states before each of M chunks and after the last, [..., M+1, P*N], from what each adds,
+/// [..., M, P*N], the logarithm of what each leaves of the state before it, [..., M], and the first
+/// state, [..., 1, P*N]: S_{m+1} = exp(total_m) S_m + added_m, all of them in one product.
+at::Tensor chunk_states(const at::Tensor& first, const at::Tensor& added, const at::Tensor& total) {
+  const at::Tensor none = at::zeros_like(total.narrow(-1, 0, 1));
+  const at::Tensor left = decay_between(at::cat({none, total}, -1).cumsum(-1));  // [..., M+1, M+1]
+  return at::matmul(left, at::cat({first, added}, -2));
+}
+
+/// M chunks of L tokens, where each of G groups has R heads: x [B, G, R, M, L, P], step and
+/// log_decay [B, G, R, M, L], input and readout [B, G, M, L, N], state [B, G, R, P, N]. The output
+/// is shaped as x. Products with input or readout, which a group's heads share, are those of a
+/// matrix with all R heads side by side.
+Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                        const at::Tensor& input, const at::Tensor& readout,
+                        const at::Tensor& state) {
+  const std::int64_t heads = x.size(2), chunks = x.size(3), length = x.size(4), size = x.size(5);
+  const at::Tensor c = log_decay.cumsum(-1);
+  const at::Tensor taken = x * step.unsqueeze(-1);  // dt x
+
+  const at::Tensor products = at::matmul(readout, input.transpose(-1, -2));  // [B, G, M, L, L]
+  const at::Tensor scores = decay_between(c) * products.unsqueeze(2);        // [B, G, R, M, L, L]
+  const at::Tensor within = at::matmul(scores, taken);                       // [B, G, R, M, L, P]
+
+  // What each chunk adds to the state by its end, as rows P of columns N.
+  const at::Tensor to_end = decay(c.narrow(-1, length - 1, 1) - c).unsqueeze(-1);
+  const at::Tensor rows =  // [B, G, M, R*P, L]
+      (taken * to_end).permute({0, 1, 3, 2, 5, 4}).flatten(3, 4);
+  const at::Tensor added = at::matmul(rows, input)  // [B, G, R, M, P*N]
+                               .unflatten(3, {heads, size})
+                               .flatten(4)
+                               .transpose(2, 3);
+  const at::Tensor states =  // [B, G, R, M+1, P, N]
+      chunk_states(state.flatten(3).unsqueeze(3), added, c.select(-1, length - 1))
+          .unflatten(-1, {size, input.size(-1)});
+
+  const at::Tensor before =  // [B, G, M, R*P, N]
+      states.narrow(3, 0, chunks).transpose(2, 3).flatten(3, 4);
+  const at::Tensor from_state = at::matmul(readout, before.transpose(-1, -2))
+                                    .unflatten(-1, {heads, size})
+                                    .permute({0, 1, 4, 2, 3, 5});
+  return {within + from_state * decay(c).unsqueeze(-1), states.select(3, chunks)};
+}
+
+}  // namespace
+
+Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
+                    const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state) {
+  const std::int64_t batch = x.size(0), heads = x.size(1), tokens = x.size(2);
+  at::Tensor current =
+      state.defined() ? state : at::zeros({batch, heads, x.size(3), input.size(3)}, x.options());
+  if (tokens == 1) return one_token(x, step, log_decay, input, readout, current);
+
+  const std::int64_t groups = input.size(1);
+  current = current.unflatten(1, {groups, heads / groups});
+  std::vector<at::Tensor> outputs;
+  const auto run = [&](std::int64_t begin, std::int64_t chunks, std::int64_t length) {
+    const auto cut = [&](const at::Tensor& all) {
+      return all.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
+    };
+    const auto cut_heads = [&](const at::Tensor& all) {
+      return cut(all).unflatten(1, {groups, heads / groups});
+    };
+    const Mamba2Result part = run_chunks(cut_heads(x), cut_heads(step), cut_heads(log_decay),
+                                         cut(input), cut(readout), current);
+    outputs.push_back(part.output.flatten(3, 4).flatten(1, 2));
+    current = part.state;
+  };
+  const std::int64_t at_once = std::clamp<std::int64_t>(
+      kScoresAtOnce / (batch * heads * kChunk * kChunk), 1, kMostChunksAtOnce);
+  const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;
+  for (std::int64_t done = 0; done < chunks; done += at_once)
+    run(done * kChunk, std::min(at_once, chunks - done), kChunk);
+  if (rest > 0) run(chunks * kChunk, 1, rest);
+  // A copy: a view would keep the states before every chunk alive.
+  return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2),
+          current.flatten(1, 2).clone(at::MemoryFormat::Contiguous)};
+}
+
+}  // namespace niah::models

@@ -1,0 +1,159 @@
+// Restoring where only some rows of a tensor are a query, and where the checkpoint before the
+// fine-tune has other names than the one after it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "harness/base/files.h"
+#include "models/surgery/drift.h"
+#include "models/surgery/restore_checkpoint.h"
+#include "models/verify.h"
+#include "tests/models/support.h"
+#include "tests/models/tiny_hybrids.h"
+
+namespace niah::models {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+WeightMap read(const fs::path& folder) {
+  return load_weights(std::make_shared<Checkpoint>(folder), at::kFloat);
+}
+
+/// Before: a vision-language checkpoint; after: the text model alone.
+class Layouts : public testing::Test {
+ protected:
+  Layouts() {
+    json text = tiny_qwen("qwen3_5_text");
+    text["attention_bias"] = true;
+    const json wrapper = {{"model_type", "qwen3_5"}, {"text_config", text}};
+    WeightMap before = tiny_weights(wrapper, 1);
+    before["model.visual.pos_embed.weight"] = at::ones({3, 3});
+    write(pre_, wrapper, before);
+    write(post_, text, tiny_weights(text, 2));
+  }
+  static void write(const fs::path& folder, const json& config, const WeightMap& weights) {
+    fs::create_directory(folder);
+    write_file(folder / "config.json", config.dump());
+    save_weights(folder / "model.safetensors", weights, {});
+  }
+  /// The names whose tensors changed, and how many rows of each are what they were before.
+  std::map<std::string, std::int64_t> restored_rows() const {
+    const WeightMap before = read(pre_), after = read(post_), out = read(out_);
+    EXPECT_EQ(out.size(), after.size());
+    std::map<std::string, std::int64_t> rows;
+    for (const auto& [name, tensor] : out) {
+      if (at::equal(tensor, after.at(name))) continue;
+      const at::Tensor& old = before.at("model.language_model" + name.substr(5));
+      for (std::int64_t r = 0; r < tensor.size(0); ++r) {
+        if (at::equal(tensor[r], old[r])) ++rows[name];
+        EXPECT_TRUE(at::equal(tensor[r], old[r]) || at::equal(tensor[r], after.at(name)[r]));
+      }
+    }
+    return rows;
+  }
+
+  TemporaryFolder temporary_;
+  fs::path pre_ = temporary_.path() / "pre", post_ = temporary_.path() / "post",
+           out_ = temporary_.path() / "out";
+};
+
+TEST_F(Layouts, TensorsAreFoundByWhatTheyAreFor) {
+  restore_checkpoint(pre_, post_, out_, {});
+  std::map<std::string, std::int64_t> expected;
+  for (const char* layer : {"1", "3"})
+    for (const char* kind : {"weight", "bias"}) {
+      const std::string prefix = fmt::format("model.layers.{}.self_attn.", layer);
+      expected[prefix + "q_proj." + kind] = 4 * 64;  // of twice as many: the others are gates
+      expected[prefix + "k_proj." + kind] = 2 * 64;
+    }
+  EXPECT_EQ(restored_rows(), expected);
+}
+
+TEST_F(Layouts, GatesAndNormsAreAnOption) {
+  RestoreCheckpointOptions options;
+  options.gates = options.norms = true;
+  restore_checkpoint(pre_, post_, out_, options);
+  const auto rows = restored_rows();
+  EXPECT_EQ(rows.at("model.layers.1.self_attn.q_proj.weight"), 2 * 4 * 64);
+  EXPECT_EQ(rows.at("model.layers.1.self_attn.k_norm.weight"), 64);
+  EXPECT_EQ(rows.size(), 12U);
+}
+
+TEST_F(Layouts, AreCompared) {
+  const WeightDrift drift = weight_drift(pre_, post_);
+  EXPECT_EQ(drift.routing.size(), 2U * 4);
+  std::set<std::string> parts;
+  for (const TensorDrift& tensor : drift.tensors) parts.insert(tensor.part);
+  EXPECT_TRUE(parts.contains("MLP") && parts.contains("embedding") && parts.contains("gate"));
+}
+
+TEST_F(Layouts, WhatIsNoneOfTheModelsIsNotLoaded) {
+  const auto model = load_model(pre_, at::kBFloat16);
+  for (const std::string& name : model->named_parameters().keys())
+    EXPECT_FALSE(name.starts_with("model.visual")) << name;
+  const auto checkpoint = std::make_shared<Checkpoint>(pre_);
+  EXPECT_FALSE(
+      load_weights(checkpoint, at::kFloat, *model).contains("model.visual.pos_embed.weight"));
+}
+
+/// Pairs of checkpoints with logits of the restored one, recorded from its reference
+/// implementation.
+std::vector<fs::path> golden_surgeries() {
+  std::vector<fs::path> all;
+  const char* root = std::getenv("NIAH_GOLDEN_DIR");
+  if (root == nullptr) return all;
+  for (const char* name : {"qwen35", "qwen35-layouts", "qwen3next", "olmohybrid", "lfm2"})
+    if (const fs::path folder = fs::path(root) / "families/surgery" / name; fs::exists(folder))
+      all.push_back(folder);
+  return all;
+}
+
+/// Restores a pair, and compares logits with those of golden`kind`.safetensors.
+void expect_golden(const fs::path& pair, const std::string& kind, const fs::path& out) {
+  const fs::path golden = pair / ("golden" + kind + ".safetensors");
+  if (!fs::exists(golden)) return;  // a family without gates
+  RestoreCheckpointOptions options;
+  options.norms = kind == ".norms";
+  options.gates = kind == ".gates";
+  restore_checkpoint(pair / "pre", pair / "post", out, options);
+  const VerifyResult result = verify(*load_model(out, at::kFloat), read_golden(golden), 0);
+  EXPECT_LT(result.prefill_max_abs_diff, 1e-4) << golden;
+  EXPECT_LT(result.decode_max_abs_diff, 1e-4) << golden;
+}
+
+/// Of every tensor of `out`: rows that rows.json lists are those of `pre`, all others `post`'s.
+void expect_listed_rows(const fs::path& pair, const fs::path& out) {
+  const WeightMap before = read(pair / "pre"), after = read(pair / "post"), found = read(out);
+  const json listed = parse_json_file(pair / "rows.json", "testing")["rows_from_pre"];
+  ASSERT_FALSE(listed.empty());
+  ASSERT_EQ(found.size(), after.size());
+  for (const auto& [name, tensor] : found) {
+    at::Tensor expected = after.at(name).clone();
+    for (const json& rows : listed.value(name, json::array())) {
+      const std::string other = "model.language_model" + name.substr(5);
+      const at::Tensor& old = before.at(before.contains(name) ? name : other);
+      expected.narrow(0, rows[0], rows[1]).copy_(old.narrow(0, rows[0], rows[1]));
+    }
+    EXPECT_TRUE(at::equal(tensor, expected)) << pair << " " << name;
+  }
+}
+
+TEST(GoldenSurgery, IsReproducedExactly) {
+  if (golden_surgeries().empty()) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
+  const TemporaryFolder temporary;
+  for (const fs::path& pair : golden_surgeries())
+    for (const std::string kind : {"", ".norms", ".gates"}) {
+      const fs::path out = temporary.path() / (pair.filename().string() + kind);
+      expect_golden(pair, kind, out);
+      if (kind.empty()) expect_listed_rows(pair, out);
+    }
+}
+
+}  // namespace
+}  // namespace niah::models
