@@ -151,7 +151,7 @@ at::Tensor times(const at::Tensor& x, double factor) { return factor == 1 ? x : 
 MixerInfo describe_both(const GroupedAttention& attention, const Mamba2Mixer& mamba) {
   MixerInfo info = attention.describe(), other = mamba.describe();
   info.letter = 'P';
-  info.name = "softmax beside Mamba-2";
+  info.name = "softmax+Mamba-2";
   info.cost.state_values = other.cost.state_values;
   info.cost.tail_values = other.cost.tail_values;
   info.cost.token_flops = other.cost.token_flops;

@@ -39,9 +39,9 @@ Mamba2Mixer::Mamba2Mixer(const Mamba2Shape& shape, TensorSource& source, const s
 /// x [B, T, d], normed → [B, R, d].
 at::Tensor Mamba2Mixer::mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                             std::int64_t rows) const {
-  const at::Tensor y = scan(x, states, rows);  // [B, R, H P] fp32
+  const at::Tensor y = scan(x, states, rows);  // [B, H, R, P] fp32
   if (rows == 0) return x.narrow(1, 0, 0);
-  return (*out_proj)(gated(y, last_rows(x, rows)));
+  return (*out_proj)(gated(merge_heads(y), last_rows(x, rows)));
 }
 
 /// Rows `first` and so on of the input projection: those of z are only wanted for the last
@@ -90,7 +90,7 @@ at::Tensor Mamba2Mixer::scan(const at::Tensor& x, const LayerStates& states,
   states.store(&Forgetting::recurrent, result.state);
   const auto last = [&](const at::Tensor& all) { return all.narrow(2, all.size(2) - rows, rows); };
   const at::Tensor skipped = last(values) * skip.to(at::kFloat).view({1, -1, 1, 1});
-  return merge_heads(last(result.output) + skipped);
+  return last(result.output) + skipped;
 }
 
 at::Tensor Mamba2Mixer::gated(const at::Tensor& y, const at::Tensor& x) const {
