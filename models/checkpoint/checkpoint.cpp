@@ -121,12 +121,14 @@ std::string with_infinity_as_string(std::string text) {
   static_assert(kWord.size() == kString.size());
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (in_string && text[i] == '\\')
+    if (in_string && text[i] == '\\') {
       ++i;
-    else if (text[i] == '"')
+    } else if (text[i] == '"') {
       in_string = !in_string;
-    else if (!in_string && text.compare(i, kWord.size(), kWord) == 0)
+    } else if (!in_string && text.compare(i, kWord.size(), kWord) == 0) {
       text.replace(i, kWord.size(), kString);
+      i += kString.size() - 1;
+    }
   }
   return text;
 }

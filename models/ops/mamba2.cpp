@@ -27,11 +27,14 @@ constexpr double kVanished = -80;
 /// exp(x) for x <= 0, exactly zero where it would hardly count.
 at::Tensor decay(const at::Tensor& x) { return at::exp(x).masked_fill(x.lt(kVanished), 0); }
 
-/// exp(c_i - c_j) for sums c [..., n] and i >= j, zero above the diagonal, where it could overflow.
+/// exp(c_i - c_j) in fp32 for sums c [..., n] in fp64 and i >= j, zero above the diagonal, where it
+/// could overflow. Sums of strong decays are long numbers that differ little: in fp32 their
+/// differences would be off by the sums' own rounding.
 at::Tensor decay_between(const at::Tensor& c) {
   const std::int64_t n = c.size(-1);
   const at::Tensor later = at::ones({n, n}, c.options().dtype(at::kBool)).triu(1);
   return decay((c.unsqueeze(-1) - c.unsqueeze(-2))
+                   .to(at::kFloat)
                    .masked_fill(later, -std::numeric_limits<float>::infinity()));
 }
 
@@ -81,7 +84,7 @@ Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::T
                         const at::Tensor& input, const at::Tensor& readout,
                         const at::Tensor& state) {
   const std::int64_t heads = x.size(2), chunks = x.size(3), length = x.size(4), size = x.size(5);
-  const at::Tensor c = log_decay.cumsum(-1);
+  const at::Tensor c = log_decay.cumsum(-1, at::kDouble);
   const at::Tensor taken = x * step.unsqueeze(-1);  // dt x
 
   const at::Tensor products = at::matmul(readout, input.transpose(-1, -2));  // [B, G, M, L, L]
@@ -89,7 +92,7 @@ Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::T
   const at::Tensor within = at::matmul(scores, taken);                       // [B, G, R, M, L, P]
 
   // What each chunk adds to the state by its end, as rows P of columns N.
-  const at::Tensor to_end = decay(c.narrow(-1, length - 1, 1) - c).unsqueeze(-1);
+  const at::Tensor to_end = decay((c.narrow(-1, length - 1, 1) - c).to(at::kFloat)).unsqueeze(-1);
   const at::Tensor rows =  // [B, G, M, R*P, L]
       (taken * to_end).permute({0, 1, 3, 2, 5, 4}).flatten(3, 4);
   const at::Tensor added = at::matmul(rows, input)  // [B, G, R, M, P*N]
@@ -105,7 +108,7 @@ Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::T
   const at::Tensor from_state = at::matmul(readout, before.transpose(-1, -2))
                                     .unflatten(-1, {heads, size})
                                     .permute({0, 1, 4, 2, 3, 5});
-  return {within + from_state * decay(c).unsqueeze(-1), states.select(3, chunks)};
+  return {within + from_state * decay(c.to(at::kFloat)).unsqueeze(-1), states.select(3, chunks)};
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ std::filesystem::path test_data();
 inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::filesystem::path> roots = {test_data() / "models"};
   if (const char* all = std::getenv("NIAH_GOLDEN_DIR"))
-    roots.push_back(std::filesystem::path(all) / "models");
+    for (const char* part : {"models", "families"})
+      roots.push_back(std::filesystem::path(all) / part);
   std::vector<std::string> folders;
   for (const auto& root : roots)
     for (const auto& entry : std::filesystem::directory_iterator(root))
