@@ -5,7 +5,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
 #include "reports/answer.h"
-#include "reports/diagnosis.h"
+#include "reports/diagnosis/page.h"
 #include "reports/format.h"
 #include "reports/gradient_chart.h"
 #include "reports/heatmap.h"

@@ -13,7 +13,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "reports/answer.h"
-#include "reports/diagnosis.h"
+#include "reports/diagnosis/page.h"
 #include "reports/format.h"
 #include "reports/heatmap.h"
 #include "reports/lm_eval.h"

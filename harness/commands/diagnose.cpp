@@ -17,7 +17,7 @@
 #include "harness/run/workload.h"
 #include "models/attention_watch.h"
 #include "models/surgery/drift.h"
-#include "reports/diagnosis.h"
+#include "reports/diagnosis/page.h"
 
 namespace niah {
 namespace {

@@ -19,7 +19,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/run/plan.h"
-#include "reports/diagnosis.h"
+#include "reports/diagnosis/page.h"
 #include "reports/journal.h"
 #include "reports/results.h"
 

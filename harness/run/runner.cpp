@@ -33,7 +33,7 @@
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "models/selftest.h"
-#include "reports/diagnosis.h"
+#include "reports/diagnosis/page.h"
 #include "reports/statistics.h"
 
 namespace niah {

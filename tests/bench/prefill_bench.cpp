@@ -22,7 +22,19 @@ namespace {
 
 using nlohmann::json;
 
-enum Shape { kZoo, kHybrid512, kHybrid1024, kJet1024, kQwen512, kHypeNet2B };
+enum Shape {
+  kZoo,
+  kHybrid512,
+  kHybrid1024,
+  kJet1024,
+  kQwen512,
+  kHypeNet2B,
+  kQwen35,
+  kQwenNext,
+  kNemotron,
+  kFalcon,
+  kLfm2
+};
 
 /// NIAH_BENCH_DEVICE, as runtime.device; the CPU where it is not set.
 at::Device bench_device() {
@@ -94,15 +106,102 @@ json jet(std::int64_t d) {
   return config;
 }
 
+/// Qwen3.5's way: three layers with the gated delta rule, then one of gated softmax attention.
+json qwen3_5(std::int64_t d) {
+  json config = common(d, 8, d / 128, d / 512);
+  config.update(json{{"model_type", "qwen3_5_text"},
+                     {"full_attention_interval", 4},
+                     {"linear_num_key_heads", d / 128},
+                     {"linear_num_value_heads", d / 64},
+                     {"linear_key_head_dim", 128},
+                     {"linear_value_head_dim", 128},
+                     {"linear_conv_kernel_dim", 4}});
+  return config;
+}
+
+/// The same with 32 experts instead of each MLP, of which a token goes through 4 and a shared one.
+json qwen3_next(std::int64_t d) {
+  json config = qwen3_5(d);
+  config.update(json{{"model_type", "qwen3_next"},
+                     {"num_experts", 32},
+                     {"num_experts_per_tok", 4},
+                     {"moe_intermediate_size", d / 2},
+                     {"shared_expert_intermediate_size", d / 2},
+                     {"norm_topk_prob", true},
+                     {"decoder_sparse_step", 1}});
+  return config;
+}
+
+/// Nemotron-H's way: one mixer a block, Mamba-2 and MLPs, and softmax attention once.
+json nemotron_h(std::int64_t d) {
+  json config = common(d, 8, d / 128, d / 512);
+  config.update(json{{"model_type", "nemotron_h"},
+                     {"hybrid_override_pattern", "M-M-M*-M"},
+                     {"mamba_num_heads", d / 32},
+                     {"mamba_head_dim", 64},
+                     {"n_groups", 8},
+                     {"ssm_state_size", 128},
+                     {"conv_kernel", 4},
+                     {"mlp_hidden_act", "relu2"}});
+  return config;
+}
+
+/// Falcon-H1's way: Mamba-2 and softmax attention side by side in every layer.
+json falcon_h1(std::int64_t d) {
+  json config = common(d, 8, d / 128, d / 512);
+  config.update(json{{"model_type", "falcon_h1"},
+                     {"mamba_d_ssm", d},
+                     {"mamba_n_heads", d / 64},
+                     {"mamba_d_head", 64},
+                     {"mamba_n_groups", 1},
+                     {"mamba_d_state", 128},
+                     {"mamba_d_conv", 4}});
+  return config;
+}
+
+/// LFM2's way: short convolutions, every fourth layer softmax attention.
+json lfm2(std::int64_t d) {
+  json config = common(d, 8, d / 64, d / 256);
+  config.erase("head_dim");
+  config.update(json{{"model_type", "lfm2"},
+                     {"full_attn_idxs", {3, 7}},
+                     {"conv_L_cache", 3},
+                     {"block_auto_adjust_ff_dim", false}});
+  return config;
+}
+
+json config_of(Shape shape) {
+  switch (shape) {
+    case kHybrid512:
+      return hypenet(512);
+    case kHybrid1024:
+      return hypenet(1024);
+    case kJet1024:
+      return jet(1024);
+    case kHypeNet2B:
+      return hypenet_2b();
+    case kQwen35:
+      return qwen3_5(1024);
+    case kQwenNext:
+      return qwen3_next(1024);
+    case kNemotron:
+      return nemotron_h(1024);
+    case kFalcon:
+      return falcon_h1(1024);
+    case kLfm2:
+      return lfm2(1024);
+    default:
+      break;
+  }
+  json config = common(512, 8, 8, 2);
+  config["model_type"] = "qwen3";
+  return config;
+}
+
 std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
   const at::Device device = bench_device();
   if (shape == kZoo) return load_model(NIAH_SOURCE_DIR "/models/zoo/base", dtype, nullptr, device);
-  json config = shape == kHybrid512    ? hypenet(512)
-                : shape == kHybrid1024 ? hypenet(1024)
-                : shape == kJet1024    ? jet(1024)
-                : shape == kHypeNet2B  ? hypenet_2b()
-                                       : common(512, 8, 8, 2);
-  if (shape == kQwen512) config["model_type"] = "qwen3";
+  const json config = config_of(shape);
   RandomSource source(1, 8);
   const auto drawn = make_model(config, "benchmark", source);
   WeightMap weights;
@@ -169,6 +268,7 @@ void prefill(benchmark::State& bench) {
 BENCHMARK(prefill)
     ->ArgNames({"shape", "tokens", "chunk", "bf16"})
     ->ArgsProduct({{kHybrid1024, kJet1024, kHybrid512, kQwen512}, {16384}, {512, 1024}, {0, 1}})
+    ->ArgsProduct({{kQwen35, kQwenNext, kNemotron, kFalcon, kLfm2}, {16384}, {512, 1024}, {0, 1}})
     ->ArgsProduct({{kZoo}, {16384}, {256, 512, 1024, 2048, 4096}, {0, 1}})
     ->ArgsProduct({{kZoo}, {131072, 262144}, {512}, {0}})
     ->Apply([](auto* bench) {

@@ -1,9 +1,12 @@
-#include "reports/diagnosis.h"
+#include "reports/diagnosis/diagnosis.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "harness/base/files.h"
+#include "reports/diagnosis/page.h"
+#include "reports/diagnosis/summary.h"
+#include "reports/diagnosis/tables.h"
 #include "reports/report.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"

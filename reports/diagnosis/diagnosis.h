@@ -2,13 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include "reports/table.h"
 
 namespace niah::reports {
 
@@ -53,23 +49,5 @@ struct Diagnosis {
 /// A head is a retrieval head when, in the reference, the final position puts at least this share
 /// of its attention on the needle.
 inline constexpr double kRetrievalMass = 0.1;
-
-/// The findings in sentences.
-std::vector<std::string> diagnosis_in_words(const Diagnosis& diagnosis);
-
-/// Drift by layer, drift by tensor, routing by head, attention by head.
-std::vector<Table> diagnosis_tables(const Diagnosis& diagnosis);
-
-/// The page, with links to `files` that lie beside it.
-std::string diagnosis_page(const Diagnosis& diagnosis, const std::vector<std::string>& files);
-
-/// Writes diagnose.html and its tables (CSV) into a folder. Throws DataError.
-void write_diagnosis(const Diagnosis& diagnosis, const std::filesystem::path& out);
-
-/// Whether a file's content is such a page, of this version or an earlier one.
-bool is_diagnosis_page(std::string_view content);
-
-/// The page's name, for reports that link to it.
-inline constexpr const char* kDiagnosisPage = "diagnose.html";
 
 }  // namespace niah::reports

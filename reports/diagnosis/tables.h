@@ -1,0 +1,21 @@
+// A diagnosis as tables.
+#pragma once
+
+#include <vector>
+
+#include "reports/diagnosis/diagnosis.h"
+#include "reports/table.h"
+
+namespace niah::reports {
+
+/// Drift by layer; by tensor; routing by head; attention by head. Without rows where there is
+/// nothing to say.
+Table layer_table(const Diagnosis& diagnosis);
+Table tensor_table(const Diagnosis& diagnosis);
+Table routing_table(const Diagnosis& diagnosis);
+Table attention_table(const Diagnosis& diagnosis);
+
+/// All of these that have rows.
+std::vector<Table> diagnosis_tables(const Diagnosis& diagnosis);
+
+}  // namespace niah::reports
