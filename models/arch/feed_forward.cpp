@@ -80,6 +80,13 @@ void check_routing(const ConfigReader& reader, const SigmoidRouting& routing, st
                                              routing.chosen));
 }
 
+void add_settings(std::map<std::string, std::string>& settings, const SigmoidRouting& routing) {
+  settings["experts: a token's"] = fmt::to_string(routing.chosen);
+  settings["experts: groups"] = fmt::format("{} of {}", routing.chosen_groups, routing.groups);
+  settings["experts: weights"] =
+      fmt::format("{}, times {}", routing.normalised ? "of sum 1" : "as scored", routing.scale);
+}
+
 std::vector<PartRows> parts_of_mixture(const std::string& prefix,
                                        const torch::nn::Module& mixture) {
   const std::string experts = prefix + ".experts.";

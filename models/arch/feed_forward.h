@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -68,6 +69,9 @@ struct RoutingFields {
 /// among.
 void check_routing(const ConfigReader& reader, const SigmoidRouting& routing, std::int64_t experts,
                    const RoutingFields& fields);
+
+/// See ModelInfo::settings.
+void add_settings(std::map<std::string, std::string>& settings, const SigmoidRouting& routing);
 
 /// The parts of a mixture whose child `experts` holds the experts.
 std::vector<PartRows> parts_of_mixture(const std::string& prefix, const torch::nn::Module& mixture);

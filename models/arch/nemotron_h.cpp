@@ -216,15 +216,11 @@ std::map<std::string, std::string> settings_of(const NemotronConfig& c) {
   if (c.has(LayerKind::kMlp) || c.has(LayerKind::kMixture))
     settings["mlp_bias"] = fmt::to_string(c.mlp_bias);
   if (!c.has(LayerKind::kMixture)) return settings;
-  const SigmoidRouting& routing = c.mixture.routing;
   settings["experts"] = fmt::to_string(c.mixture.experts);
   settings["experts: width"] = fmt::to_string(c.mixture.ff);
   settings["experts: shared width"] = fmt::to_string(c.mixture.shared_ff);
   settings["experts: latent size"] = fmt::to_string(c.mixture.latent);
-  settings["experts: a token's"] = fmt::to_string(routing.chosen);
-  settings["experts: groups"] = fmt::format("{} of {}", routing.chosen_groups, routing.groups);
-  settings["experts: weights"] =
-      fmt::format("{}, times {}", routing.normalised ? "of sum 1" : "as scored", routing.scale);
+  add_settings(settings, c.mixture.routing);
   return settings;
 }
 
