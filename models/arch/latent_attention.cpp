@@ -14,27 +14,26 @@
 namespace niah::models {
 namespace {
 
-/// [.., D] with zeros after its numbers: the attention kernels want keys and values of one width.
+/// [.., D] with zeros after its numbers.
 at::Tensor padded(const at::Tensor& x, std::int64_t width) {
   return x.size(-1) == width ? x : at::constant_pad_nd(x, {0, width - x.size(-1)});
 }
 
-/// Where making n keys and values costs as much as the wider products with latents do.
-std::int64_t break_even(const LatentAttentionShape& shape, std::int64_t padded_dim) {
-  const std::int64_t wider = shape.kept() - padded_dim;
-  if (wider <= 0) return std::numeric_limits<std::int64_t>::max();
-  return shape.rank * (shape.own_dim + shape.value_dim) / (2 * wider);
+double scale_of(const LatentAttentionShape& shape) {
+  return 1 / std::sqrt(static_cast<double>(shape.key_dim()));
 }
 
 }  // namespace
 
+std::int64_t LatentAttentionShape::latent_rows() const {
+  const std::int64_t wider = kept() - made_dim();
+  if (wider <= 0) return std::numeric_limits<std::int64_t>::max();
+  return rank * (own_dim + value_dim) / (2 * wider);
+}
+
 LatentAttention::LatentAttention(const LatentAttentionShape& shape, TensorSource& source,
                                  const std::string& name)
-    : Mixer(name),
-      shape(shape),
-      scale_(1 / std::sqrt(static_cast<double>(shape.key_dim()))),
-      padded_dim_(std::max(shape.key_dim(), shape.value_dim)),
-      latent_rows_(break_even(shape, padded_dim_)) {
+    : Mixer(name), shape(shape) {
   const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
     return register_module(part,
                            std::make_shared<Linear>(source, name + "." + part, in, out, bias));
@@ -63,7 +62,7 @@ at::Tensor LatentAttention::mix(const at::Tensor& x, const LayerStates& states, 
 
   const at::Tensor q =  // [B, R, H, a+s]
       (*q_proj)(last_rows(x, rows)).unflatten(-1, {shape.heads, shape.key_dim()});
-  const bool is_few = !states.empty() && rows <= latent_rows_;
+  const bool is_few = !states.empty() && rows <= shape.latent_rows();
   return (*o_proj)(is_few ? attend_latents(q, seen, pass)
                           : attend_heads(q, seen, !states.empty(), pass));
 }
@@ -84,7 +83,8 @@ at::Tensor LatentAttention::attend_latents(const at::Tensor& query,
   });
   std::vector<KeyValue> latents;
   for (const KeyValue& own : seen) latents.push_back({own.key, own.key});
-  const at::Tensor o = attend(q, latents, {.scale = scale_}, pass).narrow(-1, 0, shape.rank);
+  const at::Tensor o =
+      attend(q, latents, {.scale = scale_of(shape)}, pass).narrow(-1, 0, shape.rank);
   return each_sequence(o.transpose(1, 2), [&](const at::Tensor& one) {
     return merge_heads(at::matmul(one.transpose(1, 2), to_value));
   });
@@ -93,21 +93,19 @@ at::Tensor LatentAttention::attend_latents(const at::Tensor& query,
 /// As the equations are written: query [B, R, H, a+s] → [B, R, H*v].
 at::Tensor LatentAttention::attend_heads(const at::Tensor& query, const std::vector<KeyValue>& seen,
                                          bool cached, const Pass& pass) const {
-  // Keys and values of a long text are many times what is kept of it: a few heads at a time. An
-  // instrument is shown all at once.
-  constexpr std::int64_t kMostNumbers = std::int64_t{1} << 26;
-  const std::int64_t of_head = 2 * padded_dim_ * query.size(0) * seen.front().key.size(2);
+  // A few heads at a time; an instrument is shown all at once.
+  const std::int64_t of_head = 2 * shape.made_dim() * query.size(0) * seen.front().key.size(2);
   const std::int64_t each =
-      pass.watch ? shape.heads : std::clamp<std::int64_t>(kMostNumbers / of_head, 1, shape.heads);
+      pass.watch ? shape.heads : std::clamp<std::int64_t>(most_made / of_head, 1, shape.heads);
   std::vector<at::Tensor> outputs;
   for (std::int64_t first = 0; first < shape.heads; first += each) {
     const std::int64_t count = std::min(each, shape.heads - first);
     std::vector<KeyValue> made;
     for (const KeyValue& own : seen) made.push_back(keys_and_values(own.key, first, count));
     const at::Tensor q = query.narrow(2, first, count).transpose(1, 2);  // [B, h, R, a+s]
-    const Attention how{.scale = scale_, .cached = cached};
+    const Attention how{.scale = scale_of(shape), .cached = cached};
     outputs.push_back(
-        attend(padded(q, padded_dim_), made, how, pass).narrow(-1, 0, shape.value_dim));
+        attend(padded(q, shape.made_dim()), made, how, pass).narrow(-1, 0, shape.value_dim));
   }
   return merge_heads(at::cat(outputs, 1));
 }
@@ -121,8 +119,8 @@ KeyValue LatentAttention::keys_and_values(const at::Tensor& kept, std::int64_t f
       split_heads(project(latent, kv_b_proj->weight.narrow(0, first * made, count * made)), made);
   const at::Tensor shared_key =
       kept.narrow(-1, shape.rank, shape.shared_dim).expand({-1, count, -1, -1});
-  return {padded(at::cat({both.narrow(-1, 0, shape.own_dim), shared_key}, -1), padded_dim_),
-          padded(both.narrow(-1, shape.own_dim, shape.value_dim), padded_dim_)};
+  return {padded(at::cat({both.narrow(-1, 0, shape.own_dim), shared_key}, -1), shape.made_dim()),
+          padded(both.narrow(-1, shape.own_dim, shape.value_dim), shape.made_dim())};
 }
 
 MixerInfo LatentAttention::describe() const {
@@ -134,7 +132,7 @@ MixerInfo LatentAttention::describe() const {
   info.heads = info.kv_heads = shape.heads;
   info.head_dim = shape.key_dim();
   info.cost.kv_values = shape.kept();
-  info.cost.query_values = shape.heads * padded_dim_;
+  info.cost.query_values = shape.heads * shape.made_dim();
   claim(info, {{Part::kQuery, "q_proj"}});
   claim_rows(info, Part::kKey, "kv_b_proj", {"", 0, a, a + v, shape.heads});
   claim_rows(info, Part::kKey, "kv_a_proj_with_mqa", {"", r, s, s, 1});

@@ -2,6 +2,8 @@
 // keys and values of all heads are made of one narrow latent, and that is what is cached.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +24,11 @@ struct LatentAttentionShape {
   std::int64_t key_dim() const { return own_dim + shared_dim; }
   /// Numbers kept a token: the latent and the shared part of the key.
   std::int64_t kept() const { return rank + shared_dim; }
+  /// Width of the keys and values that are made: attention's kernels want one for both.
+  std::int64_t made_dim() const { return std::max(key_dim(), value_dim); }
+  /// Up to so many queries attend to latents: where making the keys and values of a token costs as
+  /// much as the wider products with its latent do.
+  std::int64_t latent_rows() const;
 };
 
 /// Softmax attention to what latents say. Few queries attend to the latents themselves, W_K and W_V
@@ -34,6 +41,9 @@ struct LatentAttention : Mixer {
   MixerInfo describe() const override;
 
   LatentAttentionShape shape;
+  /// Numbers of keys and values that are made at a time, of one head at least: those of a long text
+  /// are many times what is kept of it.
+  std::int64_t most_made = std::int64_t{1} << 26;
   std::shared_ptr<Linear> q_proj, kv_a_proj_with_mqa, kv_b_proj, o_proj;
   std::shared_ptr<RmsNorm> kv_a_layernorm;
 
@@ -43,10 +53,6 @@ struct LatentAttention : Mixer {
   at::Tensor attend_heads(const at::Tensor& query, const std::vector<KeyValue>& seen, bool cached,
                           const Pass& pass) const;
   KeyValue keys_and_values(const at::Tensor& kept, std::int64_t first, std::int64_t count) const;
-
-  double scale_;
-  std::int64_t padded_dim_;   ///< of keys and values that are made: one width for both
-  std::int64_t latent_rows_;  ///< up to so many queries attend to latents
 };
 
 /// See ModelInfo::settings.
