@@ -93,6 +93,7 @@ TEST(LatentAttention, OfValuesWiderThanKeys) {
     const at::Tensor out = mixer->mix(x, &state, {{0}, 90, {}, {}}, rows);
     EXPECT_LT(max_diff(out, last_rows(expected, rows)), 2e-5) << rows;
   }
+  EXPECT_LT(max_diff(mixer->mix(x, nullptr, {{0}, 90, {}, {}}, 90), expected), 2e-5);
 }
 
 }  // namespace
