@@ -46,7 +46,7 @@ struct PartRows {
 
 /// What one layer's mixer keeps and computes beside its matrices, for pricing.
 struct MixerCost {
-  std::int64_t kv_values = 0;     ///< numbers kept a token: 2 * H_kv * D; 0 for linear layers
+  std::int64_t kv_values = 0;     ///< numbers kept a token: 2 * H_kv * D, or a latent; 0: linear
   std::int64_t window = 0;        ///< tokens kept at most; 0: all
   std::int64_t query_values = 0;  ///< H * D: 4 FLOPs each for every token and key that it sees
   std::int64_t state_values = 0;  ///< fp32 numbers of the recurrent matrix

@@ -14,6 +14,7 @@
 #include "models/arch/granite_hybrid.h"
 #include "models/arch/hypenet.h"
 #include "models/arch/jet_nemotron.h"
+#include "models/arch/kimi_linear.h"
 #include "models/arch/lfm2.h"
 #include "models/arch/minimax.h"
 #include "models/arch/nemotron_h.h"
@@ -40,6 +41,7 @@ std::map<std::string, MakeArchitecture>& makers() {
       {"granitemoehybrid", make_granite_hybrid},
       {"hypenet", make_hypenet},
       {"jet_nemotron", make_jet_nemotron},
+      {"kimi_linear", make_kimi_linear},
       {"lfm2", make_lfm2},
       {"lfm2_moe", make_lfm2_moe},
       {"llama", softmax("llama")},

@@ -22,7 +22,7 @@ std::int64_t forgetting_bytes(const Forgetting& layer) {
 void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
   const std::int64_t tokens = key.size(2);
   const std::int64_t needed = length_ + tokens;
-  if (!key_.defined() || needed > key_.size(2)) grow(key, needed);
+  if (!key_.defined() || needed > key_.size(2)) grow({key, value}, needed);
   key_.narrow(2, length_, tokens).copy_(key);
   value_.narrow(2, length_, tokens).copy_(value);
   length_ = needed;
@@ -30,19 +30,20 @@ void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
 
 void KvCache::append_zeros(std::int64_t tokens) {
   const std::int64_t needed = length_ + tokens;
-  if (needed > key_.size(2)) grow(key_, needed);
+  if (needed > key_.size(2)) grow({key_, value_}, needed);
   key_.narrow(2, length_, tokens).zero_();
   value_.narrow(2, length_, tokens).zero_();
   length_ = needed;
 }
 
-void KvCache::grow(const at::Tensor& like, std::int64_t needed) {
+void KvCache::grow(const KeyValue& like, std::int64_t needed) {
   // Doubling keeps the cost of an unforeseen length linear; a foreseen one is allocated once.
   const std::int64_t old = key_.defined() ? key_.size(2) : 0;
   const std::int64_t capacity = std::max({needed, wanted_, needed > wanted_ ? 2 * old : 0});
-  const auto shape = {like.size(0), like.size(1), capacity, like.size(3)};
-  at::Tensor key = at::empty(shape, like.options());
-  at::Tensor value = at::empty(shape, like.options());
+  const auto room = [&](const at::Tensor& x) {
+    return at::empty({x.size(0), x.size(1), capacity, x.size(3)}, x.options());
+  };
+  at::Tensor key = room(like.key), value = room(like.value);
   if (length_ > 0) {
     key.narrow(2, 0, length_).copy_(key_.narrow(2, 0, length_));
     value.narrow(2, 0, length_).copy_(value_.narrow(2, 0, length_));

@@ -9,8 +9,14 @@
 
 namespace niah::models {
 
-/// Keys and values of one softmax layer, both [B, H_kv, capacity, D], of which the first length()
-/// positions are in use. Rows are written once and never changed, so going back is truncation.
+/// Keys and values [B, H_kv, n, D] that a pass may look at.
+struct KeyValue {
+  at::Tensor key, value;
+};
+
+/// Keys and values of one softmax layer, both [B, H_kv, capacity, D], each with a D of its own, of
+/// which the first length() positions are in use. Rows are written once and never changed, so going
+/// back is truncation.
 class KvCache {
  public:
   /// Makes room for `tokens` positions in all, so that appending up to there moves nothing.
@@ -32,7 +38,7 @@ class KvCache {
   KvCache copy(std::int64_t tokens) const;
 
  private:
-  void grow(const at::Tensor& like, std::int64_t needed);
+  void grow(const KeyValue& like, std::int64_t needed);
 
   at::Tensor key_, value_;
   std::int64_t length_ = 0;
@@ -46,11 +52,6 @@ struct Forgetting {
   at::Tensor tail;          ///< [B, taps-1, channels]: what a short convolution still needs
   at::Tensor window_key;    ///< [B, H_kv, <= window-1, D]: a sliding window's keys
   at::Tensor window_value;  ///< and values
-};
-
-/// Keys and values [B, H_kv, n, D] that a pass may look at.
-struct KeyValue {
-  at::Tensor key, value;
 };
 
 /// What a sliding window holds followed by the pass' own `fresh` keys and values; the last

@@ -34,10 +34,12 @@ at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at
     const at::Tensor step = at::sigmoid(one).to(at::kFloat).transpose(1, 2);
     return shape.doubles_beta ? step * 2 : step;
   });
-  const at::Tensor log_decay = each_sequence(a, [&](const at::Tensor& one) {  // [B, Vh, T], <= 0
+  at::Tensor log_decay = each_sequence(a, [&](const at::Tensor& one) {  // [B, Vh, T, 1 or K], <= 0
     const at::Tensor step = at::softplus(one.to(at::kFloat) + dt_bias.to(at::kFloat));
-    return (-at::exp(a_log.to(at::kFloat)) * step).transpose(1, 2);
+    const at::Tensor rate = -at::exp(a_log.to(at::kFloat)).reshape({-1, 1});  // [Vh, 1]
+    return (rate * step.unflatten(-1, {shape.value_heads, -1})).transpose(1, 2);
   });
+  if (log_decay.size(-1) == 1) log_decay = log_decay.squeeze(-1);
   const double scale = 1 / std::sqrt(static_cast<double>(shape.key_dim));
   const DeltaRuleResult result =
       gated_delta_rule(q * scale, k, v, log_decay, beta, states.joined(&Forgetting::recurrent));

@@ -1,5 +1,5 @@
-// Gated DeltaNet (arXiv 2412.06464) between its projections: what Qwen3-Next, Qwen3.5 and OLMo
-// Hybrid share.
+// Gated DeltaNet (arXiv 2412.06464) between its projections: what Qwen3-Next, Qwen3.5, OLMo Hybrid
+// and Kimi Linear share.
 #pragma once
 
 #include "models/arch/layers.h"
@@ -20,8 +20,9 @@ struct DeltaNetShape {
 
 /// Queries, keys and values [B, T, channels], convolved and activated, and step sizes b and decays
 /// a [B, T, Vh] as they are projected → the last `rows` outputs [B, rows, Vh, V] in qkv's type.
-/// With A_log and dt_bias [Vh]:  beta = sigmoid(b), g = -exp(A_log) softplus(a + dt_bias); queries
-/// and keys are brought to length 1, queries then times K^-1/2. In fp32 but for the sigmoid. Takes
+/// With A_log, Vh numbers, and dt_bias [Vh]:  beta = sigmoid(b), g = -exp(A_log) softplus(a +
+/// dt_bias); queries and keys are brought to length 1, queries then times K^-1/2. In fp32 but for
+/// the sigmoid. With a [B, T, Vh * K] and dt_bias [Vh * K] every channel decays on its own. Takes
 /// all T positions into `states`.
 at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at::Tensor& b,
                      const at::Tensor& a, const at::Tensor& a_log, const at::Tensor& dt_bias,

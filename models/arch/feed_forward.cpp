@@ -1,5 +1,6 @@
 #include "models/arch/feed_forward.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <utility>
@@ -50,6 +51,40 @@ at::Tensor GatedExperts::run(std::int64_t expert, const at::Tensor& tokens) cons
   const at::Tensor gate = project(tokens, both.narrow(0, 0, width));
   const at::Tensor up = project(tokens, both.narrow(0, width, width));
   return project(silu_product(gate, up), down);
+}
+
+SigmoidRouter::SigmoidRouter(TensorSource& source, const std::string& name, std::int64_t experts,
+                             std::int64_t size) {
+  weight = register_parameter("weight", source.tensor(name + ".weight", {experts, size}));
+  correction = register_parameter("e_score_correction_bias",
+                                  source.tensor(name + ".e_score_correction_bias", {experts}));
+}
+
+Routing SigmoidRouter::operator()(const at::Tensor& x, const SigmoidRouting& how) const {
+  const at::Tensor logits = project(x.to(at::kFloat), weight.to(at::kFloat));
+  return route_by_sigmoid(logits, correction.to(at::kFloat), how);
+}
+
+void check_routing(const ConfigReader& reader, const SigmoidRouting& routing, std::int64_t experts,
+                   const RoutingFields& fields) {
+  if (experts % routing.groups != 0)
+    reader.refuse(fields.groups,
+                  fmt::format("{} does not divide the {} experts", routing.groups, experts));
+  if (routing.chosen_groups > routing.groups)
+    reader.refuse(fields.chosen_groups,
+                  fmt::format("there are {} groups ({}), found {}", routing.groups, fields.groups,
+                              routing.chosen_groups));
+  const std::int64_t open = experts / routing.groups * routing.chosen_groups;
+  if (routing.chosen > open)
+    reader.refuse(fields.chosen, fmt::format("a token can choose among {} experts, found {}", open,
+                                             routing.chosen));
+}
+
+void add_settings(std::map<std::string, std::string>& settings, const SigmoidRouting& routing) {
+  settings["experts: a token's"] = fmt::to_string(routing.chosen);
+  settings["experts: groups"] = fmt::format("{} of {}", routing.chosen_groups, routing.groups);
+  settings["experts: weights"] =
+      fmt::format("{}, times {}", routing.normalised ? "of sum 1" : "as scored", routing.scale);
 }
 
 std::vector<PartRows> parts_of_mixture(const std::string& prefix,

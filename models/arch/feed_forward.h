@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "models/arch/decoder.h"
+#include "models/ops/experts.h"
 
 namespace niah::models {
 
@@ -47,6 +49,29 @@ struct GatedExperts : torch::nn::Module {
   std::vector<std::shared_ptr<GatedMlp>> each;  ///< empty where they are fused
   at::Tensor gate_up_proj, down_proj;
 };
+
+/// A router by sigmoid scores, in fp32, with a correction that takes part in the choice alone.
+struct SigmoidRouter : torch::nn::Module {
+  SigmoidRouter(TensorSource& source, const std::string& name, std::int64_t experts,
+                std::int64_t size);
+  /// x [B, T, d].
+  Routing operator()(const at::Tensor& x, const SigmoidRouting& how) const;
+
+  at::Tensor weight, correction;  // [E, d], [E]
+};
+
+/// What a config calls the sizes of a routing.
+struct RoutingFields {
+  std::string groups = "n_group", chosen_groups = "topk_group", chosen = "num_experts_per_tok";
+};
+
+/// Refuses groups that do not divide the experts, and more experts a token than it can choose
+/// among.
+void check_routing(const ConfigReader& reader, const SigmoidRouting& routing, std::int64_t experts,
+                   const RoutingFields& fields);
+
+/// See ModelInfo::settings.
+void add_settings(std::map<std::string, std::string>& settings, const SigmoidRouting& routing);
 
 /// The parts of a mixture whose child `experts` holds the experts.
 std::vector<PartRows> parts_of_mixture(const std::string& prefix, const torch::nn::Module& mixture);

@@ -18,7 +18,6 @@
 #include "models/arch/grouped_attention.h"
 #include "models/arch/mamba2.h"
 #include "models/ops/experts.h"
-#include "models/ops/projection.h"
 
 namespace niah::models {
 namespace {
@@ -140,17 +139,7 @@ MixtureConfig read_mixture(ConfigReader& reader) {
   c.routing.chosen = reader.count("num_experts_per_tok", 2);
   c.routing.normalised = reader.boolean("norm_topk_prob", true);
   c.routing.scale = reader.number("routed_scaling_factor", 1);
-  if (c.experts % c.routing.groups != 0)
-    reader.refuse("n_group",
-                  fmt::format("{} does not divide the {} experts", c.routing.groups, c.experts));
-  if (c.routing.chosen_groups > c.routing.groups)
-    reader.refuse("topk_group", fmt::format("there are {} groups (n_group), found {}",
-                                            c.routing.groups, c.routing.chosen_groups));
-  const std::int64_t open = c.experts / c.routing.groups * c.routing.chosen_groups;
-  if (c.routing.chosen > open)
-    reader.refuse(
-        "num_experts_per_tok",
-        fmt::format("a token can choose among {} experts, found {}", open, c.routing.chosen));
+  check_routing(reader, c.routing, c.experts, {});
   return c;
 }
 
@@ -227,15 +216,11 @@ std::map<std::string, std::string> settings_of(const NemotronConfig& c) {
   if (c.has(LayerKind::kMlp) || c.has(LayerKind::kMixture))
     settings["mlp_bias"] = fmt::to_string(c.mlp_bias);
   if (!c.has(LayerKind::kMixture)) return settings;
-  const SigmoidRouting& routing = c.mixture.routing;
   settings["experts"] = fmt::to_string(c.mixture.experts);
   settings["experts: width"] = fmt::to_string(c.mixture.ff);
   settings["experts: shared width"] = fmt::to_string(c.mixture.shared_ff);
   settings["experts: latent size"] = fmt::to_string(c.mixture.latent);
-  settings["experts: a token's"] = fmt::to_string(routing.chosen);
-  settings["experts: groups"] = fmt::format("{} of {}", routing.chosen_groups, routing.groups);
-  settings["experts: weights"] =
-      fmt::format("{}, times {}", routing.normalised ? "of sum 1" : "as scored", routing.scale);
+  add_settings(settings, c.mixture.routing);
   return settings;
 }
 
@@ -270,22 +255,6 @@ struct SquaredMlp : FeedForward {
   std::shared_ptr<Linear> up_proj, down_proj;
 };
 
-/// The router: sigmoid scores, and a correction that takes part in the choice alone.
-struct Router : torch::nn::Module {
-  Router(const NemotronConfig& c, TensorSource& source, const std::string& name) {
-    const std::int64_t experts = c.mixture.experts;
-    weight = register_parameter("weight", source.tensor(name + ".weight", {experts, c.d}));
-    correction = register_parameter("e_score_correction_bias",
-                                    source.tensor(name + ".e_score_correction_bias", {experts}));
-  }
-  Routing operator()(const at::Tensor& x, const SigmoidRouting& how) const {
-    const at::Tensor logits = project(x.to(at::kFloat), weight.to(at::kFloat));
-    return route_by_sigmoid(logits, correction.to(at::kFloat), how);
-  }
-
-  at::Tensor weight, correction;  // [E, d], [E]
-};
-
 /// shared(x) + up(sum over the chosen experts of down(x)), where the experts work on a narrower
 /// stream between up and down, or on x itself.
 struct Mixture : FeedForward {
@@ -295,7 +264,8 @@ struct Mixture : FeedForward {
       return std::make_shared<SquaredMlp>(source, name + "." + part, size, width, config.mlp_bias);
     };
     const std::int64_t size = c.latent > 0 ? c.latent : config.d;
-    gate = register_module("gate", std::make_shared<Router>(config, source, name + ".gate"));
+    gate = register_module(
+        "gate", std::make_shared<SigmoidRouter>(source, name + ".gate", c.experts, config.d));
     const auto list = register_module("experts", std::make_shared<torch::nn::Module>("experts"));
     for (std::int64_t i = 0; i < c.experts; ++i) {
       experts.push_back(mlp("experts." + std::to_string(i), size, c.ff));
@@ -323,7 +293,7 @@ struct Mixture : FeedForward {
   }
 
   MixtureConfig c;
-  std::shared_ptr<Router> gate;
+  std::shared_ptr<SigmoidRouter> gate;
   std::vector<std::shared_ptr<SquaredMlp>> experts;
   std::shared_ptr<SquaredMlp> shared_experts;
   std::shared_ptr<Linear> fc1_latent_proj, fc2_latent_proj;  // null where experts work on x

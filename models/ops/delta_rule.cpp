@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <bit>
 #include <limits>
 #include <vector>
 
@@ -20,44 +21,114 @@ constexpr double kVanished = -80;
 /// exp(x) for x <= 0, exactly zero where it would hardly count.
 at::Tensor decay(const at::Tensor& x) { return at::exp(x).masked_fill(x.lt(kVanished), 0); }
 
+/// `g` of one token, a number or one for each channel, as a factor of the state: [B, H, 1 or K, 1].
+at::Tensor state_factor(const at::Tensor& g) {
+  return at::exp(g.dim() == 4 ? g.transpose(-1, -2) : g.unsqueeze(-1));
+}
+
 DeltaRuleResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
-  const at::Tensor decayed = state * at::exp(g).unsqueeze(-1);
+  // libtorch may round a head's numbers in another way when more heads follow them.
+  if (q.is_cpu() && q.size(0) > 1) {
+    std::vector<at::Tensor> outputs, states;
+    for (std::int64_t i = 0; i < q.size(0); ++i) {
+      const auto own = [&](const at::Tensor& x) { return x.narrow(0, i, 1); };
+      const DeltaRuleResult one = one_token(own(q), own(k), own(v), own(g), own(beta), own(state));
+      outputs.push_back(one.output);
+      states.push_back(one.state);
+    }
+    return {at::cat(outputs), at::cat(states)};
+  }
+  const at::Tensor decayed = state * state_factor(g);
   const at::Tensor u = (v - at::matmul(k, decayed)) * beta.unsqueeze(-1);  // [B, H, 1, V]
   const at::Tensor next = decayed + at::matmul(k.transpose(-1, -2), u);
   return {at::matmul(q, next), next};
 }
 
-/// N chunks of C tokens: q, k [B, H, N, C, K], v [B, H, N, C, V], g, beta [B, H, N, C]. Letters as
-/// in the literature: (I + A) [U | W] = [beta V | beta exp(c) K].
-DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
-  const std::int64_t chunks = q.size(2), length = q.size(3), key_dim = q.size(4);
+/// What decays make of N chunks of C tokens.
+struct Decayed {
+  at::Tensor overlaps;    ///< k_i k_j with the decay from j to i, for j < i: [B, H, N, C, C]
+  at::Tensor scores;      ///< q_i k_j in the same way, for j <= i; zero elsewhere
+  at::Tensor from_start;  ///< decay from before the chunk to each token: [B, H, N, C, 1 or K]
+  at::Tensor to_end;      ///< from each token to the chunk's last one
+};
+
+/// One decay a token: q, k [B, H, N, C, K], g [B, H, N, C].
+Decayed decay_tokens(const at::Tensor& q, const at::Tensor& k, const at::Tensor& g) {
+  const std::int64_t length = q.size(3);
   const at::Tensor c = g.cumsum(-1);  // [B, H, N, C]
-  const at::Tensor b = beta.unsqueeze(-1), from_start = decay(c).unsqueeze(-1);
   const at::Tensor future = at::ones({length, length}, q.options().dtype(at::kBool)).triu(1);
   const at::Tensor between =  // exp(c_i - c_j), zero above the diagonal, where it could overflow
       decay((c.unsqueeze(-1) - c.unsqueeze(-2))
                 .masked_fill(future, -std::numeric_limits<float>::infinity()));
   const at::Tensor keys = k.transpose(-1, -2);
-  const at::Tensor a = (at::matmul(k, keys) * between * b).tril(-1);
-  const at::Tensor right = at::cat({k * (b * from_start), v * b}, -1);
+  return {at::matmul(k, keys) * between, at::matmul(q, keys) * between, decay(c).unsqueeze(-1),
+          decay(c.narrow(-1, length - 1, 1) - c).unsqueeze(-1)};
+}
+
+/// One decay a channel: q, k, g [B, H, N, C, K], C a power of two. Here the decay from j to i
+/// stands inside of the product of their keys, channel by channel; as exp(c_i) exp(-c_j) it would
+/// overflow, and as one factor for each pair it would be C times as much memory as the keys. So
+/// neighbouring stretches are joined, two at a time, until one is left. Where they meet divides the
+/// decay from a token of the earlier one to a token of the later one in two factors, neither of
+/// them above 1, one for each side of a matrix product. Their logarithms are sums of g alone:
+/// nothing is subtracted, so that weak decays keep their digits beside strong ones.
+Decayed decay_channels(const at::Tensor& q, const at::Tensor& k, const at::Tensor& g) {
+  // Of C/h stretches of h tokens: log decays [B, H, N, C/h, h, K], products [B, H, N, C/h, h, h].
+  at::Tensor from_start = g.unsqueeze(-2), to_end = at::zeros_like(from_start);
+  at::Tensor scores = (q * k).sum(-1, /*keepdim=*/true).unsqueeze(-1);
+  at::Tensor overlaps = at::zeros_like(scores);
+  const auto half = [](const at::Tensor& x, std::int64_t which) {
+    return x.unflatten(3, {-1, 2}).select(4, which);
+  };
+  for (std::int64_t h = 1; h < q.size(3); h *= 2) {
+    const auto rows = [&](const at::Tensor& x, std::int64_t which) {
+      return x.unflatten(3, {-1, 2, h}).select(4, which);
+    };
+    const at::Tensor first = half(from_start, 0), second = half(from_start, 1);
+    const at::Tensor from_meeting = decay(second), to_meeting = decay(half(to_end, 0));
+    const at::Tensor earlier = (rows(k, 0) * to_meeting).transpose(-1, -2);
+    const auto join = [&](const at::Tensor& products, const at::Tensor& later) {
+      const at::Tensor across = at::matmul(rows(later, 1) * from_meeting, earlier);
+      return at::cat({at::constant_pad_nd(half(products, 0), {0, h}),
+                      at::cat({across, half(products, 1)}, -1)},
+                     -2);
+    };
+    overlaps = join(overlaps, k);
+    scores = join(scores, q);
+    const auto whole = [&](const at::Tensor& stretch) { return stretch.narrow(-2, h - 1, 1); };
+    to_end = at::cat({half(to_end, 0) + whole(second), half(to_end, 1)}, -2);
+    from_start = at::cat({first, whole(first) + second}, -2);
+  }
+  return {overlaps.squeeze(3), scores.squeeze(3), decay(from_start.squeeze(3)),
+          decay(to_end.squeeze(3))};
+}
+
+/// N chunks of C tokens: q, k [B, H, N, C, K], v [B, H, N, C, V], g [B, H, N, C] or [B, H, N, C,
+/// K], beta [B, H, N, C]. Letters as in the literature: (I + A) [U | W] = [beta V | beta exp(c) K].
+DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
+  const std::int64_t chunks = q.size(2), length = q.size(3), key_dim = q.size(4);
+  const Decayed decayed = g.dim() == q.dim() ? decay_channels(q, k, g) : decay_tokens(q, k, g);
+  const at::Tensor b = beta.unsqueeze(-1);
+  const at::Tensor a = (decayed.overlaps * b).tril(-1);
+  const at::Tensor right = at::cat({k * (b * decayed.from_start), v * b}, -1);
   const at::Tensor solved =
       at::linalg_solve_triangular(a, right, /*upper=*/false, /*left=*/true, /*unitriangular=*/true);
   const at::Tensor w = solved.narrow(-1, 0, key_dim);
   const at::Tensor u = solved.narrow(-1, key_dim, v.size(4));
-  const at::Tensor scores = at::matmul(q, keys) * between;  // the diagonal belongs to it
-  const at::Tensor q_from_start = q * from_start;
-  const at::Tensor to_end = decay(c.narrow(-1, length - 1, 1) - c).unsqueeze(-2);  // [..., 1, C]
-  const at::Tensor keys_to_end = keys * to_end;
-  const at::Tensor whole = from_start.narrow(-2, length - 1, 1);  // [B, H, N, 1, 1]
+  const at::Tensor q_from_start = q * decayed.from_start;
+  const at::Tensor keys_to_end = (k * decayed.to_end).transpose(-1, -2);
+  const at::Tensor whole =  // [B, H, N, 1 or K, 1]
+      decayed.from_start.narrow(-2, length - 1, 1).transpose(-1, -2);
 
   at::Tensor current = state;
   std::vector<at::Tensor> outputs;
   for (std::int64_t n = 0; n < chunks; ++n) {
     const auto at_n = [&](const at::Tensor& x) { return x.select(2, n); };
     const at::Tensor r = at_n(u) - at::matmul(at_n(w), current);  // the chunk's vectors u
-    outputs.push_back(at::matmul(at_n(q_from_start), current) + at::matmul(at_n(scores), r));
+    outputs.push_back(at::matmul(at_n(q_from_start), current) +
+                      at::matmul(at_n(decayed.scores), r));
     current = current * at_n(whole) + at::matmul(at_n(keys_to_end), r);
   }
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
@@ -65,7 +136,7 @@ DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
 
 bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g,
                 const at::Tensor& beta) {
-  return q.scalar_type() == at::kFloat && cpu::applies({q, k, v, g, beta}) &&
+  return g.dim() == 3 && q.scalar_type() == at::kFloat && cpu::applies({q, k, v, g, beta}) &&
          cpu::has_whole_rows({q, k, v});
 }
 
@@ -112,12 +183,21 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
 
   std::vector<at::Tensor> outputs;
   const auto run = [&](std::int64_t begin, std::int64_t chunks, std::int64_t length) {
+    // Tokens of zeros after the last one change nothing, and fill a chunk that is to be halved.
+    const std::int64_t room =
+        log_decay.dim() == 4
+            ? static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)))
+            : length;
     const auto cut = [&](const at::Tensor& x) {
-      return x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
+      const at::Tensor own = x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
+      if (room == length) return own;
+      const std::int64_t more = room - length;
+      return at::constant_pad_nd(own, own.dim() == 4 ? std::vector<std::int64_t>{0, more}
+                                                     : std::vector<std::int64_t>{0, 0, 0, more});
     };
     DeltaRuleResult part =
         run_chunks(cut(q), cut(k), cut(value), cut(log_decay), cut(beta), current);
-    outputs.push_back(part.output);
+    outputs.push_back(part.output.narrow(2, 0, chunks * length));
     current = part.state;
   };
   const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;

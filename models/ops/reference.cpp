@@ -38,7 +38,7 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
   std::vector<at::Tensor> outputs;
   for (std::int64_t t = 0; t < q.size(2); ++t) {
     const auto at_t = [&](const at::Tensor& x) { return x.narrow(2, t, 1); };
-    s = s * at_t(decay).unsqueeze(-1);
+    s = s * (decay.dim() == 4 ? at_t(decay).transpose(2, 3) : at_t(decay).unsqueeze(-1));
     const at::Tensor u = at_t(b).unsqueeze(-1) * (at_t(v) - at::matmul(at_t(k), s));
     s = s + at::matmul(at_t(k).transpose(2, 3), u);
     outputs.push_back(at::matmul(at_t(q), s));

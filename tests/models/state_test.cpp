@@ -34,6 +34,17 @@ TEST(KvCache, GrowsAndTruncatesWithoutChangingWhatItHolds) {
   EXPECT_THROW(cache.truncate(9), std::logic_error);
 }
 
+TEST(KvCache, HoldsKeysWithoutValues) {
+  KvCache cache;
+  const at::Tensor a = torch::randn({1, 1, 3, 4}), b = torch::randn({1, 1, 5, 4});
+  cache.append(a, a.narrow(3, 0, 0));
+  cache.append(b, b.narrow(3, 0, 0));
+  cache.append_zeros(1);
+  EXPECT_TRUE(at::equal(cache.copy(20).key().narrow(2, 0, 8), at::cat({a, b}, 2)));
+  EXPECT_EQ(cache.value().sizes(), (std::vector<std::int64_t>{1, 1, 9, 0}));
+  EXPECT_EQ(cache.copy(20).bytes(), 20 * 4 * 4);
+}
+
 TEST(KvCache, ReservedRoomIsNotMoved) {
   KvCache cache;
   cache.reserve(100);

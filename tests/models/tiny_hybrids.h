@@ -31,6 +31,31 @@ inline nlohmann::json tiny_qwen(const std::string& type) {
           {"linear_value_head_dim", 16}};
 }
 
+/// With a latent that is wide enough for both ways to attend to it.
+inline nlohmann::json tiny_kimi() {
+  return {{"model_type", "kimi_linear"},
+          {"vocab_size", 97},
+          {"hidden_size", 64},
+          {"intermediate_size", 96},
+          {"num_hidden_layers", 3},
+          {"num_attention_heads", 2},
+          {"linear_attn_config",
+           {{"full_attn_layers", nlohmann::json::array({2})},
+            {"kda_layers", {1, 3}},
+            {"num_heads", 2},
+            {"head_dim", 32}}},
+          {"kv_lora_rank", 32},
+          {"qk_nope_head_dim", 16},
+          {"qk_rope_head_dim", 16},
+          {"v_head_dim", 16},
+          {"attention_bias", true},
+          {"num_experts", 6},
+          {"num_expert_group", 3},
+          {"topk_group", 2},
+          {"num_experts_per_token", 2},
+          {"moe_intermediate_size", 32}};
+}
+
 /// The families with Mamba-2 mixers, and MiniMax.
 inline void add_mamba2_families(std::vector<std::pair<std::string, nlohmann::json>>& all) {
   const auto config = [](const char* type, const nlohmann::json& own) {
@@ -132,6 +157,7 @@ inline std::vector<std::pair<std::string, nlohmann::json>> tiny_hybrids() {
               {"moe_intermediate_size", 32},
               {"num_dense_layers", 1}});
   all.emplace_back("lfm2_moe", lfm);
+  all.emplace_back("kimi_linear", tiny_kimi());
   add_mamba2_families(all);
   return all;
 }

@@ -12,7 +12,8 @@ bit with what each gets alone.
 import sys
 
 import record_hybrids
-from transformers import Lfm2MoeConfig, OlmoHybridConfig, Qwen3_5TextConfig, Qwen3NextConfig
+from transformers import (KimiLinearConfig, Lfm2MoeConfig, OlmoHybridConfig, Qwen3_5TextConfig,
+                          Qwen3NextConfig)
 
 LINEAR, FULL = "linear_attention", "full_attention"
 DELTA = dict(intermediate_size=48, linear_num_key_heads=1, linear_num_value_heads=2, linear_key_head_dim=16,
@@ -30,6 +31,12 @@ CASES = {
     "lfm2moe-tiny": (Lfm2MoeConfig, dict(EXPERTS, pad_token_id=None, intermediate_size=48, num_attention_heads=2,
                                          num_key_value_heads=1, layer_types=["conv", FULL], num_dense_layers=1,
                                          routed_scaling_factor=1.4)),
+    # The latent is so wide that both ways to attend to it are taken.
+    "kimi-tiny": (KimiLinearConfig, dict(
+        EXPERTS, pad_token_id=None, num_key_value_heads=4, intermediate_size=48, layer_types=[LINEAR, FULL],
+        mlp_layer_types=["dense", "sparse"], linear_head_dim=16, linear_num_heads=2, linear_conv_kernel_dim=4,
+        kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=8, v_head_dim=8, num_experts=6, n_group=3,
+        topk_group=2, rms_norm_eps=1e-3)),
 }
 FIRST_SEED = 30
 draw_hybrid = record_hybrids.draw

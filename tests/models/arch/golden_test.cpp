@@ -48,7 +48,7 @@ TEST_P(GoldenModel, Bf16AgreesWhereTheMarginIsClear) {
 std::vector<std::string> all_goldens() {
   std::vector<std::string> all;
   for (const char* family : {"hypenet", "jet", "qwen", "llama", "mistral", "smollm3", "granite",
-                             "olmo", "lfm2", "falconh1", "nemotron", "bamba", "minimax"})
+                             "olmo", "lfm2", "falconh1", "nemotron", "bamba", "minimax", "kimi"})
     for (std::string& folder : golden_models(family)) all.push_back(std::move(folder));
   return all;
 }
@@ -155,7 +155,8 @@ TEST_P(TinyModel, ShortChunksBehindOthersKeepTheConvolutionsTail) {
 INSTANTIATE_TEST_SUITE_P(All, TinyModel,
                          testing::Values("hypenet-tiny-sharded", "jet-tiny-bf16", "qwen2-window",
                                          "qwen3-yarn", "olmo3-tiny", "smollm3-tiny", "qwen35-tiny",
-                                         "qwen3next-tiny", "olmohybrid-tiny", "lfm2moe-tiny"),
+                                         "qwen3next-tiny", "olmohybrid-tiny", "lfm2moe-tiny",
+                                         "kimi-tiny"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

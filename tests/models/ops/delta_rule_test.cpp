@@ -41,6 +41,74 @@ TEST_P(DeltaRuleLength, MatchesTheRecurrence) {
   }
 }
 
+/// Inputs with a decay for each channel. `strong` of them decay by up to `decay` a token, the
+/// others hardly.
+Inputs channel_inputs(std::int64_t tokens, double decay, double strong) {
+  Inputs in = random_inputs(tokens);
+  const at::Tensor is_strong = torch::rand(in.k.sizes()).lt(strong).to(at::kFloat);
+  in.g = -decay * torch::rand(in.k.sizes()) * is_strong - 1e-3 * torch::rand(in.k.sizes());
+  return in;
+}
+
+TEST_P(DeltaRuleLength, MatchesTheRecurrenceWithADecayForEachChannel) {
+  for (const double decay : {0.0, 0.05, 1.0, 30.0, 1e4})
+    for (const double strong : {0.1, 1.0}) {
+      const Inputs in = channel_inputs(GetParam(), decay, strong);
+      const at::Tensor beta = 2 * in.beta;
+      const auto fast = gated_delta_rule(in.q, in.k, in.v, in.g, beta, in.state);
+      const auto slow = reference::gated_delta_rule(in.q, in.k, in.v, in.g, beta, in.state);
+      EXPECT_LT(max_diff(fast.output, slow.output), 2e-5) << decay << " " << strong;
+      EXPECT_LT(max_diff(fast.state, slow.state), 2e-5) << decay << " " << strong;
+    }
+}
+
+TEST(DeltaRule, WithADecayForEachChannelIsTheOneWithOneWhereTheyAreEqual) {
+  for (const std::int64_t tokens : {1, 5, 64, 150}) {
+    const Inputs in = random_inputs(tokens);
+    const auto one = gated_delta_rule(in.q, in.k, in.v, in.g, in.beta, in.state);
+    const auto each =
+        gated_delta_rule(in.q, in.k, in.v, in.g.unsqueeze(-1).expand_as(in.k), in.beta, in.state);
+    EXPECT_LT(max_diff(each.output, one.output), 2e-5) << tokens;
+    EXPECT_LT(max_diff(each.state, one.state), 2e-5) << tokens;
+  }
+}
+
+// exp(c_i) exp(-c_j) of these would be zero times infinity.
+TEST(DeltaRule, StrongDecaysOfChannelsNeitherOverflowNorTouchWeakOnes) {
+  Inputs in = random_inputs(130);
+  in.g = at::full(in.k.sizes(), -1e30);
+  in.g.narrow(-1, 0, 12).fill_(-1e-4);
+  const auto fast = gated_delta_rule(in.q, in.k, in.v, in.g, in.beta, in.state);
+  const auto slow = reference::gated_delta_rule(in.q, in.k, in.v, in.g, in.beta, in.state);
+  EXPECT_LT(max_diff(fast.output, slow.output), 2e-5);
+  EXPECT_LT(max_diff(fast.state, slow.state), 2e-5);
+}
+
+TEST(DeltaRule, WithADecayForEachChannelIsDifferentiable) {
+  const Inputs in = channel_inputs(70, 1, 1);
+  const auto gradient = [&](const auto& rule) {
+    const at::Tensor g = in.g.detach().clone().requires_grad_();
+    const auto result = rule(in.q, in.k, in.v, g, in.beta, in.state);
+    return torch::autograd::grad({result.output.square().sum() + result.state.sum()}, {g})[0];
+  };
+  EXPECT_LT(max_diff(gradient(gated_delta_rule), gradient(reference::gated_delta_rule)), 1e-4);
+}
+
+TEST(DeltaRule, SequencesOfOneTokenGetWhatEachGetsAlone) {
+  const Inputs in = channel_inputs(7, 1, 1);  // as seven sequences
+  const auto turned = [](const at::Tensor& x) { return x.transpose(0, 2).contiguous(); };
+  const at::Tensor states = torch::randn({7, 5, 24, 40});
+  const at::Tensor q = turned(in.q), k = turned(in.k), v = turned(in.v), g = turned(in.g);
+  const at::Tensor beta = turned(in.beta);
+  const auto all = gated_delta_rule(q, k, v, g, beta, states);
+  for (std::int64_t i = 0; i < 7; ++i) {
+    const auto own = [&](const at::Tensor& x) { return x.narrow(0, i, 1); };
+    const auto one = gated_delta_rule(own(q), own(k), own(v), own(g), own(beta), own(states));
+    EXPECT_TRUE(at::equal(own(all.output), one.output)) << i;
+    EXPECT_TRUE(at::equal(own(all.state), one.state)) << i;
+  }
+}
+
 // One key head for two value heads that follow each other, and betas up to 2.
 TEST(DeltaRule, SharesKeyHeads) {
   for (const std::int64_t tokens : {1, 70, 130})
@@ -61,17 +129,18 @@ TEST(DeltaRule, SharesKeyHeads) {
 class DeltaRuleCut : public testing::TestWithParam<std::int64_t> {};
 
 TEST_P(DeltaRuleCut, GoesOnFromAState) {
-  const Inputs in = random_inputs(GetParam());
   const std::int64_t tokens = GetParam(), cut = (tokens + 1) / 3;
-  const auto part = [&](std::int64_t begin, std::int64_t count, const at::Tensor& state) {
-    const auto piece = [&](const at::Tensor& x) { return x.narrow(2, begin, count); };
-    return gated_delta_rule(piece(in.q), piece(in.k), piece(in.v), piece(in.g), piece(in.beta),
-                            state);
-  };
-  const auto whole = part(0, tokens, {});
-  const auto rest = part(cut, tokens - cut, part(0, cut, {}).state);
-  EXPECT_LT(max_diff(rest.output, whole.output.narrow(2, cut, tokens - cut)), 2e-5);
-  EXPECT_LT(max_diff(rest.state, whole.state), 2e-5);
+  for (const Inputs& in : {random_inputs(tokens), channel_inputs(tokens, 1, 0.5)}) {
+    const auto part = [&](std::int64_t begin, std::int64_t count, const at::Tensor& state) {
+      const auto piece = [&](const at::Tensor& x) { return x.narrow(2, begin, count); };
+      return gated_delta_rule(piece(in.q), piece(in.k), piece(in.v), piece(in.g), piece(in.beta),
+                              state);
+    };
+    const auto whole = part(0, tokens, {});
+    const auto rest = part(cut, tokens - cut, part(0, cut, {}).state);
+    EXPECT_LT(max_diff(rest.output, whole.output.narrow(2, cut, tokens - cut)), 2e-5);
+    EXPECT_LT(max_diff(rest.state, whole.state), 2e-5);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(AroundChunkBoundaries, DeltaRuleLength,

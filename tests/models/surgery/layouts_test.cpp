@@ -108,7 +108,7 @@ std::vector<fs::path> golden_surgeries() {
   std::vector<fs::path> all;
   const char* root = std::getenv("NIAH_GOLDEN_DIR");
   if (root == nullptr) return all;
-  for (const char* name : {"qwen35", "qwen35-layouts", "qwen3next", "olmohybrid", "lfm2"})
+  for (const char* name : {"qwen35", "qwen35-layouts", "qwen3next", "olmohybrid", "lfm2", "kimi"})
     if (const fs::path folder = fs::path(root) / "families/surgery" / name; fs::exists(folder))
       all.push_back(folder);
   return all;
