@@ -203,13 +203,12 @@ void release_tensor(const Checkpoint& checkpoint, const std::string& name) {
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
                        const std::vector<std::string>& names) {
   WeightMap weights;
-  const Adapter* adapter = checkpoint->adapter();
   for (const std::string& name : names) {
     const at::Tensor stored = read_tensor(checkpoint, name);
     weights.emplace(name, stored.to(dtype));
     // A copy's original need not stay in memory.
-    const bool is_changed = adapter != nullptr && adapter->find(name) != nullptr;
-    if (is_changed || stored.scalar_type() != dtype) release_tensor(*checkpoint, name);
+    if (checkpoint->is_adapted(name) || stored.scalar_type() != dtype)
+      release_tensor(*checkpoint, name);
   }
   return weights;
 }

@@ -49,7 +49,7 @@ constexpr std::array kRefused = {
 
 void refuse_where_set(ConfigReader& reader, const std::string& field, const char* what) {
   if (is_set(reader.raw(field)))
-    reader.refuse(field, fmt::format("{} is not supported; {}", what, kAdvice));
+    reader.refuse(field, fmt::format("not supported ({}); {}", what, kAdvice));
 }
 
 /// The initialisations that subtract from the base what the factors begin with: the adapter then
@@ -84,12 +84,13 @@ void refuse_other_kinds(ConfigReader& reader, const json& config) {
 std::vector<std::string> keys_in_order(const std::string& text, const std::string& field) {
   std::vector<std::string> keys;
   std::string current;
-  [[maybe_unused]] const json whole = json::parse(text, [&](int depth, json::parse_event_t event, json& value) {
-    if (event != json::parse_event_t::key) return true;
-    if (depth == 1) current = value.get<std::string>();
-    if (depth == 2 && current == field) keys.push_back(value.get<std::string>());
-    return true;
-  });
+  [[maybe_unused]] const json whole =
+      json::parse(text, [&](int depth, json::parse_event_t event, json& value) {
+        if (event != json::parse_event_t::key) return true;
+        if (depth == 1) current = value.get<std::string>();
+        if (depth == 2 && current == field) keys.push_back(value.get<std::string>());
+        return true;
+      });
   return keys;
 }
 

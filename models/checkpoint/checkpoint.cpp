@@ -164,7 +164,9 @@ void refuse_quantised(const json& config, const fs::path& file) {
       "reading {}: quantization_config: its weights are quantised{}, and only fp32, fp16 and bf16 "
       "are computed here; name the checkpoint that it was made from, or save it dequantised "
       "(model.dequantize() in transformers)",
-      file.string(), method.is_string() ? fmt::format(" ({})", shown(method)) : ""));
+      file.string(),
+      method.is_string() ? fmt::format(" ({})", valid_utf8(method.get<std::string>().substr(0, 80)))
+                         : ""));
 }
 
 }  // namespace
