@@ -135,6 +135,7 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
                         const std::string& other_name, const ModelInfo& other) {
   const auto described = [](const ModelInfo& info) {
     std::map<std::string, std::string> all = info.settings;
+    all.erase("tie_word_embeddings");
     all["model_type"] = info.architecture;
     all["vocab_size"] = fmt::to_string(info.vocab_size);
     all["hidden_size"] = fmt::to_string(info.hidden_size);
@@ -170,7 +171,7 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
   if (layers->get<std::uint64_t>() <= tensors) return;
   throw DataError(fmt::format(
       "loading {}: its config.json says num_hidden_layers: {}, but it holds {} tensors in all",
-      checkpoint.folder().string(), layers->dump(), tensors));
+      checkpoint.path().text(), layers->dump(), tensors));
 }
 
 }  // namespace
@@ -178,7 +179,7 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
                                         const nlohmann::json& config) {
   check_layer_count(checkpoint, config.contains("text_config") ? config["text_config"] : config);
-  const std::string label = checkpoint.folder().string();
+  const std::string label = checkpoint.path().text();
   ShapeSource shapes;
   const std::string tied_head = make_model(config, label, shapes)->info().tied_head;
   WeightMap headers;
@@ -196,14 +197,14 @@ nlohmann::json override_config(nlohmann::json config, const nlohmann::json& over
   return config;
 }
 
-std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype,
+std::shared_ptr<CausalLM> load_model(const CheckpointPath& path, at::ScalarType dtype,
                                      const nlohmann::json& override, at::Device device) {
-  const auto checkpoint = std::make_shared<Checkpoint>(folder);
+  const auto checkpoint = std::make_shared<Checkpoint>(path);
   const nlohmann::json config = override_config(checkpoint->config(), override);
   const auto meta = check_tensors(*checkpoint, config);
   WeightMap weights = load_weights(checkpoint, dtype, *meta);
-  resolve_tied_head(meta->info(), folder.string(), weights);
-  return build_model(config, folder.string(), Placement(device)(weights));
+  resolve_tied_head(meta->info(), path.text(), weights);
+  return build_model(config, path.text(), Placement(device)(weights));
 }
 
 }  // namespace niah::models

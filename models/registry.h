@@ -38,15 +38,16 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint, const nloh
 
 /// Throws DataError, listing what differs, unless the two compute the same with the same tensors.
 /// How a config spells it, what it leaves to defaults, and fields that change nothing that is
-/// computed (ids that end a text, use_cache, ...) may differ.
+/// computed (ids that end a text, use_cache, ...) may differ. So may whether the embedding serves as
+/// the output head: a fine-tune may train the two apart.
 void require_same_model(const std::string& first_name, const ModelInfo& first,
                         const std::string& other_name, const ModelInfo& other);
 
 /// `config` with the fields of `override` (an object, or null) put in place of its own.
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override);
 
-/// Opens a checkpoint folder, checks it and builds its model in `dtype` on `device`.
-std::shared_ptr<CausalLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype,
+/// Opens a checkpoint, checks it and builds its model in `dtype` on `device`.
+std::shared_ptr<CausalLM> load_model(const CheckpointPath& path, at::ScalarType dtype,
                                      const nlohmann::json& override = nullptr,
                                      at::Device device = at::kCPU);
 

@@ -10,6 +10,7 @@
 #include "harness/base/memory.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "models/adapted_tensor.h"
 
 namespace niah::models {
 namespace {
@@ -169,25 +170,45 @@ at::Tensor view_tensor(const TensorInfo& info, std::span<const std::byte> bytes,
 void require_floating(const Checkpoint& checkpoint, const std::string& name) {
   const DType dtype = checkpoint.find(name)->dtype;
   if (at::isFloatingType(scalar_type(dtype))) return;
-  throw DataError(fmt::format("loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16",
-                              checkpoint.file_of(name).string(), valid_utf8(name),
-                              dtype_name(dtype)));
+  throw DataError(
+      fmt::format("loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16, "
+                  "and quantised ones have to be saved dequantised first",
+                  checkpoint.file_of(name).string(), valid_utf8(name), dtype_name(dtype)));
 }
 
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype) {
   return load_weights(checkpoint, dtype, checkpoint->tensor_names());
 }
 
+at::Tensor read_base_tensor(const std::shared_ptr<const Checkpoint>& checkpoint,
+                            const std::string& name) {
+  require_floating(*checkpoint, name);
+  const TensorInfo& info = *checkpoint->find(name);
+  return view_tensor(info, checkpoint->bytes(info), checkpoint);
+}
+
+at::Tensor read_tensor(const std::shared_ptr<const Checkpoint>& checkpoint,
+                       const std::string& name) {
+  const at::Tensor base = read_base_tensor(checkpoint, name);
+  const Adapter* adapter = checkpoint->adapter();
+  const TensorChange* change = adapter == nullptr ? nullptr : adapter->find(name);
+  return change == nullptr ? base : apply_change(base, *change, *adapter);
+}
+
+void release_tensor(const Checkpoint& checkpoint, const std::string& name) {
+  const auto bytes = checkpoint.bytes(*checkpoint.find(name));
+  release_pages(bytes.data(), bytes.size());
+}
+
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
                        const std::vector<std::string>& names) {
   WeightMap weights;
   for (const std::string& name : names) {
-    require_floating(*checkpoint, name);
-    const TensorInfo& info = *checkpoint->find(name);
-    const auto bytes = checkpoint->bytes(info);
-    weights.emplace(name, view_tensor(info, bytes, checkpoint).to(dtype));
-    // A converted tensor is a copy: its original need not stay in memory.
-    if (scalar_type(info.dtype) != dtype) release_pages(bytes.data(), bytes.size());
+    const at::Tensor stored = read_tensor(checkpoint, name);
+    weights.emplace(name, stored.to(dtype));
+    // A copy's original need not stay in memory.
+    if (checkpoint->is_adapted(name) || stored.scalar_type() != dtype)
+      release_tensor(*checkpoint, name);
   }
   return weights;
 }

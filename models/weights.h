@@ -68,9 +68,22 @@ class ShapeSource : public TensorSource {
   std::vector<std::string> ignored_;  ///< prefixes
 };
 
+/// One tensor of a checkpoint in the type of its file: a view of the mapped file, or what an
+/// adapter makes of it. W + s B A is computed in fp32 (fp64 where the file has that) and rounded
+/// once, to the type in which the base is stored, and so is a tensor that an adapter replaces: base
+/// and adapter are to the bit what restore writes as their merged checkpoint, whatever type a model
+/// is then computed in. Throws DataError for element types that are not floating point.
+at::Tensor read_tensor(const std::shared_ptr<const Checkpoint>& checkpoint,
+                       const std::string& name);
+/// The same without the adapter.
+at::Tensor read_base_tensor(const std::shared_ptr<const Checkpoint>& checkpoint,
+                            const std::string& name);
+/// Takes what was read of a tensor's file out of memory.
+void release_tensor(const Checkpoint& checkpoint, const std::string& name);
+
 /// All tensors of a checkpoint in `dtype`: views of the mapped file where the type is the same,
-/// copies where it must be converted. The tensors keep the mapping alive. Throws DataError for
-/// element types that are not floating point.
+/// copies where it must be converted or an adapter changes it. The tensors keep the mapping alive.
+/// Throws what read_tensor throws.
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype);
 /// The same of those tensors alone, which must be there.
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,

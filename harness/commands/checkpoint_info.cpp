@@ -22,6 +22,13 @@ void print_storage(const models::Checkpoint& checkpoint) {
   for (const auto& [dtype, count] : dtypes) print_out("{} tensors in {}, ", count, dtype);
   print_out("{} in {} file{}\n", format_bytes(bytes), checkpoint.weight_files().size(),
             checkpoint.weight_files().size() == 1 ? "" : "s");
+  const models::Adapter* adapter = checkpoint.adapter();
+  if (adapter == nullptr) return;
+  std::int64_t parameters = 0;
+  for (const models::TensorInfo& tensor : adapter->file().tensors()) parameters += tensor.numel();
+  print_out("  adapter        changes {} tensors by {} numbers{}\n", adapter->changes().size(),
+            format_count(parameters),
+            adapter->new_head() != nullptr ? ", and brings an output head of its own" : "");
 }
 
 void print_tokenizer(const models::Checkpoint& checkpoint) {

@@ -9,6 +9,7 @@
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
+#include "harness/commands/pair_options.h"
 #include "harness/config/sweep.h"
 #include "harness/run/loading.h"
 #include "harness/run/machine.h"
@@ -25,8 +26,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct DiagnoseArguments {
-  std::string pre, post, out, tokenizer, task = "s2", length = "8K", haystack = "kjv",
-                                         dtype = "auto", device = "auto";
+  PairArguments pair;
+  std::string out, tokenizer, task = "s2", length = "8K", haystack = "kjv", dtype = "auto",
+                              device = "auto";
   std::vector<std::string> overrides;
   std::int64_t samples = 8;
   std::uint64_t seed = 0;
@@ -37,7 +39,8 @@ struct DiagnoseArguments {
 // ----------------------------------------------------------------------------------------- weights
 
 void add_weights(const DiagnoseArguments& arguments, reports::Diagnosis& diagnosis) {
-  const models::WeightDrift drift = models::weight_drift(arguments.pre, arguments.post);
+  const models::WeightDrift drift =
+      models::weight_drift(arguments.pair.before(), arguments.pair.after());
   for (const models::TensorDrift& tensor : drift.tensors)
     diagnosis.tensors.push_back(
         {tensor.name, tensor.layer, tensor.part, tensor.mixer, tensor.change, tensor.norm});
@@ -70,13 +73,13 @@ SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   sweep.lengths = {*length};
   sweep.samples.otherwise = arguments.samples;
   sweep.seed = arguments.seed;
-  sweep.tokenizer = arguments.tokenizer.empty() ? arguments.pre : arguments.tokenizer;
+  sweep.tokenizer = arguments.tokenizer.empty() ? arguments.pair.pre : arguments.tokenizer;
   sweep.runtime.dtype = arguments.dtype;
   sweep.runtime.device = arguments.device;
   ModelConfig model;
   model.name = "pair";
-  model.base = arguments.pre;
-  model.sft = arguments.post;
+  model.base = arguments.pair.before();
+  model.sft = arguments.pair.after();
   for (const std::string& text : arguments.overrides) add_config_override(model.override, text);
   model.variants = {variant("base", VariantKind::kBase), variant("sft", VariantKind::kSft),
                     variant("qk", VariantKind::kRestored, {.method = models::RestoreMethod::kQk}),
@@ -166,11 +169,11 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
                     arguments.samples));
   require_place_for_page(arguments.out);
   reports::Diagnosis diagnosis;
-  const auto name = [](const std::string& folder) {
-    return fs::absolute(fs::path(folder) / "").parent_path().filename().string();
+  const auto name = [](const models::CheckpointPath& path) {
+    return fs::absolute(path.own_folder() / "").parent_path().filename().string();
   };
-  diagnosis.pre = name(arguments.pre);
-  diagnosis.post = name(arguments.post);
+  diagnosis.pre = name(arguments.pair.before());
+  diagnosis.post = name(arguments.pair.after());
   add_weights(arguments, diagnosis);
   if (!arguments.weights_only) add_attention(arguments, diagnosis);
   const fs::path out = arguments.out;
@@ -190,8 +193,7 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
 void add_diagnose_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<DiagnoseArguments>();
   CLI::App* command = add_command(program, kDiagnose);
-  command->add_option("--pre", arguments->pre, "Checkpoint before the fine-tune")->required();
-  command->add_option("--post", arguments->post, "Checkpoint after it")->required();
+  add_pair_options(*command, arguments->pair);
   command
       ->add_option("--out", arguments->out,
                    "Folder for diagnose.html and its tables; a run's folder gets a link to it")

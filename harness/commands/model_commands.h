@@ -17,7 +17,8 @@ inline constexpr CommandText kRun = {
     "niah run configs/nightly.yaml --out runs/tonight"};
 inline constexpr CommandText kRestore = {
     "restore", "Write a fine-tuned checkpoint with W_Q and W_K put back to what they were before",
-    "niah restore --pre base --post base-cot --out base-cot-qk --method qk"};
+    "niah restore --pre base --post base-cot --out base-cot-qk --method qk\n"
+    "  niah restore --pre base --adapter lora --out lora-qk --method qk"};
 inline constexpr CommandText kDiagnose = {
     "diagnose",
     "What a fine-tune did inside: how far weights and routing moved, and which heads still look "

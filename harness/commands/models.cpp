@@ -10,6 +10,7 @@
 #include "harness/commands/checkpoint_info.h"
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
+#include "harness/commands/pair_options.h"
 #include "harness/config/sweep.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
@@ -40,11 +41,12 @@ std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& 
 
 /// What every command that opens a checkpoint may be told about it.
 struct ModelArguments {
-  std::string folder;
+  std::string folder, adapter;
   std::vector<std::string> overrides;
   std::string dtype = "fp32";
   std::string device = "cpu";
 
+  models::CheckpointPath path() const { return {folder, adapter}; }
   nlohmann::json override() const {
     nlohmann::json fields;
     for (const std::string& text : overrides) add_config_override(fields, text);
@@ -56,12 +58,13 @@ struct ModelArguments {
     throw UsageError(fmt::format("--dtype '{}': fp32 or bf16 was expected", dtype));
   }
   std::shared_ptr<models::CausalLM> load() const {
-    return models::load_model(folder, scalar_type(), override(), models::find_device(device));
+    return models::load_model(path(), scalar_type(), override(), models::find_device(device));
   }
 };
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("model", arguments.folder, "Checkpoint folder")->required();
+  add_adapter_option(command, arguments.adapter);
   add_repeated(command, "--override", arguments.overrides,
                "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
 }
@@ -91,7 +94,7 @@ void print_state_sizes(const models::ModelInfo& info) {
 }
 
 ExitCode run_info(const ModelArguments& arguments) {
-  const models::Checkpoint checkpoint(arguments.folder);
+  const models::Checkpoint checkpoint(arguments.path());
   const auto model = models::check_tensors(
       checkpoint, models::override_config(checkpoint.config(), arguments.override()));
   const models::ModelInfo& info = model->info();
@@ -103,7 +106,7 @@ ExitCode run_info(const ModelArguments& arguments) {
     parameters += item.value().numel();
   }
 
-  print_out("{}\n", arguments.folder);
+  print_out("{}\n", arguments.path().text());
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
             info.hidden_size, format_count(info.vocab_size));
   print_out("  layers         {}  {}  ({})\n", info.mixers.size(), models::layer_pattern(info),

@@ -7,14 +7,17 @@
 #include "harness/base/units.h"
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
+#include "harness/commands/pair_options.h"
+#include "models/surgery/restore_adapter.h"
 #include "models/surgery/restore_checkpoint.h"
 
 namespace niah {
 namespace {
 
 struct RestoreArguments {
-  std::string pre, post, out, method, layers;
-  bool no_biases = false;
+  PairArguments pair;
+  std::string out, method, layers;
+  bool no_biases = false, merge = false;
   models::RestoreCheckpointOptions options;
 };
 
@@ -26,13 +29,17 @@ ExitCode run_restore(RestoreArguments arguments) {
   if (options.restore.lambda < 0)
     throw UsageError(fmt::format("--lambda {}: 0 or more was expected", options.restore.lambda));
   return_large_blocks();
-  const models::RestoreSummary summary =
-      models::restore_checkpoint(arguments.pre, arguments.post, arguments.out, options);
+  const models::CheckpointPath pre = arguments.pair.before(), post = arguments.pair.after();
+  if (arguments.merge && !post.has_adapter())
+    throw UsageError("--merge belongs to --adapter: without one there is nothing to merge");
+  const auto restore =
+      post.has_adapter() && !arguments.merge ? models::restore_adapter : models::restore_checkpoint;
+  const models::RestoreSummary summary = restore(pre, post, arguments.out, options);
   double most = 0;
   for (const models::RestoredTensor& tensor : summary.tensors)
     most = std::max(most, tensor.relative_change);
   print_out("{}: {} tensors of layers {} from {}, everything else from {} ({})\n", arguments.out,
-            summary.tensors.size(), fmt::join(summary.layers, ", "), arguments.pre, arguments.post,
+            summary.tensors.size(), fmt::join(summary.layers, ", "), pre.text(), post.text(),
             format_bytes(static_cast<double>(summary.bytes)));
   print_out("largest change of a tensor: {:.2g} of its norm\n", most);
   if (summary.residual)
@@ -47,8 +54,7 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<RestoreArguments>();
   models::RestoreCheckpointOptions& options = arguments->options;
   CLI::App* command = add_command(program, kRestore);
-  command->add_option("--pre", arguments->pre, "Checkpoint before the fine-tune")->required();
-  command->add_option("--post", arguments->post, "Checkpoint after it")->required();
+  add_pair_options(*command, arguments->pair);
   command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();
   command->add_option("--method", arguments->method, "qk, qk-pro, qk-pro-exact, q, k or v")
       ->required();
@@ -63,6 +69,9 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   command->add_flag("--norms", options.norms, "q_norm and k_norm, too");
   command->add_flag("--gates", options.gates, "The output gates, too");
   command->add_flag("--no-biases", arguments->no_biases, "Leave the projections' biases");
+  command->add_flag("--merge", arguments->merge,
+                    "With --adapter: write a merged checkpoint, not an adapter (--alpha 0 merges "
+                    "and restores nothing)");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });
 }

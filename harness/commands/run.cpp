@@ -10,6 +10,7 @@
 #include "harness/base/progress.h"
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
+#include "harness/commands/pair_options.h"
 #include "harness/commands/print_report.h"
 #include "harness/config/sweep.h"
 #include "harness/embedded_configs.h"
@@ -60,7 +61,8 @@ struct ReproduceArguments {
   RunOptions options{"runs/reproduce", false};
   bool quick = false;
   bool full = false;
-  std::string pre, post, family = "model";
+  PairArguments pair;
+  std::string family = "model";
   std::vector<std::string> config_overrides, overrides;
   std::string haystack;
 };
@@ -90,10 +92,12 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
     sweep.haystack = tasks::find_haystack(arguments.haystack);
     sweep.haystack.repeat = repeat;
   }
-  if (arguments.pre.empty() != arguments.post.empty())
+  const PairArguments& pair = arguments.pair;
+  if (pair.any() && (pair.pre.empty() || (pair.post.empty() && pair.adapter.empty())))
     throw UsageError(
-        "--pre and --post belong together: the checkpoints before and after the fine-tune");
-  if (arguments.pre.empty()) {
+        "--pre and --post belong together: the checkpoints before and after the fine-tune (or "
+        "--pre and --adapter)");
+  if (!pair.any()) {
     if (!arguments.config_overrides.empty())
       throw UsageError("--override changes the config.json of --pre and --post: give those too");
     return sweep;
@@ -101,8 +105,8 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
 
   ModelConfig& model = sweep.models.front();
   model.name = arguments.family;
-  model.base = arguments.pre;
-  model.sft = arguments.post;
+  model.base = pair.before();
+  model.sft = pair.after();
   for (const std::string& text : arguments.config_overrides)
     add_config_override(model.override, text);
   std::erase_if(model.variants,
@@ -111,7 +115,7 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   sweep.name = arguments.family;
   sweep.title = fmt::format(
       "Recall of {} before and after its fine-tune, and with Q and K restored", arguments.family);
-  sweep.tokenizer = arguments.pre;
+  sweep.tokenizer = pair.pre;
   sweep.reasoning.clear();
   sweep.caveats.clear();
   return sweep;
@@ -150,8 +154,7 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_option("--out", arguments->options.out, "Run folder")->capture_default_str();
   command->add_flag("--quick", arguments->quick, "A look in about a minute: 4K and 16K, 8 samples");
   command->add_flag("--full", arguments->full, "100 samples a cell");
-  command->add_option("--pre", arguments->pre, "Checkpoint folder before the fine-tune");
-  command->add_option("--post", arguments->post, "Checkpoint folder after it");
+  add_pair_options(*command, arguments->pair, /*is_optional=*/true);
   command->add_option("--family", arguments->family, "Name of the pair in the report");
   add_repeated(*command, "--override", arguments->config_overrides,
                "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");

@@ -6,6 +6,7 @@
 #include "harness/commands/checkpoint_info.h"
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
+#include "harness/commands/pair_options.h"
 
 namespace niah {
 namespace {
@@ -24,12 +25,12 @@ void add_unavailable(CLI::App& program, const CommandText& text) {
 
 /// What the files' headers say. Which layers there are, what they keep, and whether the tensors are
 /// those that the config asks for is known to the architectures, which hold tensors.
-ExitCode run_info(const std::string& folder) {
-  const models::Checkpoint checkpoint(folder);
+ExitCode run_info(const models::CheckpointPath& path) {
+  const models::Checkpoint checkpoint(path);
   const std::vector<std::string> names = checkpoint.tensor_names();
   std::int64_t values = 0;
   for (const std::string& name : names) values += checkpoint.find(name)->numel();
-  print_out("{}\n", folder);
+  print_out("{}\n", path.text());
   print_out("  architecture   {} (by its config.json)\n", checkpoint.model_type());
   print_out("  tensors        {}, {} numbers in all\n", names.size(), format_count(values));
   print_storage(checkpoint);
@@ -42,10 +43,16 @@ ExitCode run_info(const std::string& folder) {
 }  // namespace
 
 void add_info_command(CLI::App& program, Command& chosen) {
-  const auto folder = std::make_shared<std::string>();
+  struct Arguments {
+    std::string folder, adapter;
+  };
+  const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = add_command(program, kInfo);
-  command->add_option("model", *folder, "Checkpoint folder")->required();
-  command->callback([folder, &chosen] { chosen = [folder] { return run_info(*folder); }; });
+  command->add_option("model", arguments->folder, "Checkpoint folder")->required();
+  add_adapter_option(*command, arguments->adapter);
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] { return run_info({arguments->folder, arguments->adapter}); };
+  });
 }
 
 void add_reproduce_command(CLI::App& program, Command&) { add_unavailable(program, kReproduce); }

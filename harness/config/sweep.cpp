@@ -31,6 +31,17 @@ fs::path resolve(const fs::path& base, const std::string& text) {
   return (fs::path(text).is_absolute() ? fs::path(text) : base / text).lexically_normal();
 }
 
+/// A checkpoint: a folder, or {base: FOLDER, adapter: FOLDER}.
+models::CheckpointPath read_path(YamlMap& map, const std::string& key, const fs::path& base) {
+  const YAML::Node node = map.raw(key);
+  if (!node.IsDefined() || !node.IsMap()) return resolve(base, map.text(key));
+  YamlMap both = map.map(key);
+  models::CheckpointPath path{resolve(base, both.text("base")),
+                              resolve(base, both.text("adapter"))};
+  both.finish();
+  return path;
+}
+
 /// ", alpha 0.5, layers 2,3": what is not as by default.
 std::string parts_text(const models::RestoreOptions& options, const char* between) {
   std::string text;
@@ -73,7 +84,8 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
     case VariantKind::kSft:
       return {"Fine-tuned", "the checkpoint after the fine-tune"};
     case VariantKind::kCheckpoint:
-      return {variant.name, "checkpoint " + variant.checkpoint.filename().string()};
+      return {variant.name, (variant.checkpoint.has_adapter() ? "adapter " : "checkpoint ") +
+                                variant.checkpoint.own_folder().filename().string()};
     case VariantKind::kRestored:
       break;
   }
@@ -153,7 +165,7 @@ VariantConfig read_own_checkpoint(YamlMap& map) {
 VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
   VariantConfig variant;
   variant.kind = VariantKind::kCheckpoint;
-  variant.checkpoint = resolve(base, map.text("checkpoint"));
+  variant.checkpoint = read_path(map, "checkpoint", base);
   variant.name = map.text("name");
   const std::string role = map.text("role", reports::role_name(reports::Role::kControl));
   const auto known = reports::parse_role(role);
@@ -287,9 +299,9 @@ ModelConfig read_model(YamlMap map, const fs::path& base) {
   }
   model.name = map.text("name");
   if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
-  model.base = resolve(base, map.text("base"));
-  if (map.has("sft")) model.sft = resolve(base, map.text("sft"));
-  map.text("sft", "");
+  model.base = read_path(map, "base", base);
+  if (map.has("sft")) model.sft = read_path(map, "sft", base);
+  map.raw("sft");
   model.variants = read_variants(map, base);
   map.finish();
   return model;
@@ -556,16 +568,16 @@ std::string apply_override(YAML::Node root, const std::string& path, const std::
 std::string weights_text(const ModelConfig& model, const VariantConfig& variant) {
   switch (variant.kind) {
     case VariantKind::kBase:
-      return "checkpoint " + model.base.string();
+      return "checkpoint " + model.base.text();
     case VariantKind::kSft:
-      return "checkpoint " + model.sft.string();
+      return "checkpoint " + model.sft.text();
     case VariantKind::kCheckpoint:
-      return "checkpoint " + variant.checkpoint.string();
+      return "checkpoint " + variant.checkpoint.text();
     case VariantKind::kRestored:
       break;
   }
-  return fmt::format("{} of {} with {}", restore_text(variant.restore), model.sft.string(),
-                     model.base.string());
+  return fmt::format("{} of {} with {}", restore_text(variant.restore), model.sft.text(),
+                     model.base.text());
 }
 
 /// Samples of two variants that are the same could not be told apart by any report.
@@ -642,8 +654,8 @@ SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, co
       model.refuse("name", fmt::format("two models are called '{}'", valid_utf8(name)));
   }
   refuse_equal_variants(root, sweep.models);
-  sweep.tokenizer =
-      root.has("tokenizer") ? resolve(base, root.text("tokenizer")) : sweep.models.front().base;
+  sweep.tokenizer = root.has("tokenizer") ? resolve(base, root.text("tokenizer"))
+                                          : sweep.models.front().base.folder;
   root.text("tokenizer", "");
   read_generation(root, sweep);
   read_prompt(root, sweep);

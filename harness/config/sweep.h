@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/config/yaml.h"
+#include "models/checkpoint/checkpoint_path.h"
 #include "models/surgery/restore_options.h"
 #include "reports/record.h"
 #include "tasks/haystack.h"
@@ -30,7 +31,7 @@ struct VariantConfig {
   std::string name;
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
-  std::filesystem::path checkpoint;
+  models::CheckpointPath checkpoint;
   // For reports. What the file does not say is filled in from the kind, never from the name.
   reports::Role role = reports::Role::kBase;
   std::string label, description;
@@ -41,8 +42,8 @@ struct VariantConfig {
 
 struct ModelConfig {
   std::string name;
-  std::filesystem::path base, sft;  ///< sft may be empty
-  nlohmann::json override;          ///< fields of config.json to replace: an object, or null
+  models::CheckpointPath base, sft;  ///< sft may be empty
+  nlohmann::json override;           ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;
 };
 

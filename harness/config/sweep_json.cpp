@@ -23,6 +23,11 @@ std::string plan_path(const std::filesystem::path& path) {
       valid_utf8(text)));
 }
 
+nlohmann::ordered_json plan_checkpoint(const models::CheckpointPath& path) {
+  if (!path.has_adapter()) return plan_path(path.folder);
+  return {{"base", plan_path(path.folder)}, {"adapter", plan_path(path.adapter)}};
+}
+
 }  // namespace
 
 std::string sweep_to_json(const SweepConfig& sweep) {
@@ -54,8 +59,8 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
   }
   for (const ModelConfig& model : sweep.models) {
-    nlohmann::ordered_json entry = {{"name", model.name}, {"base", plan_path(model.base)}};
-    if (!model.sft.empty()) entry["sft"] = plan_path(model.sft);
+    nlohmann::ordered_json entry = {{"name", model.name}, {"base", plan_checkpoint(model.base)}};
+    if (!model.sft.empty()) entry["sft"] = plan_checkpoint(model.sft);
     if (!model.override.is_null()) entry["override"] = model.override;
     for (const VariantConfig& variant : model.variants) {
       nlohmann::ordered_json one = {{"name", variant.name}};
@@ -69,7 +74,7 @@ std::string sweep_to_json(const SweepConfig& sweep) {
         if (variant.restore.layers) one["layers"] = *variant.restore.layers;
       }
       if (variant.kind == VariantKind::kCheckpoint) {
-        one["checkpoint"] = plan_path(variant.checkpoint);
+        one["checkpoint"] = plan_checkpoint(variant.checkpoint);
         one["role"] = reports::role_name(variant.role);
         if (!variant.restored_from.empty()) one["restored_from"] = variant.restored_from;
         if (!variant.fine_tune.empty()) one["fine_tune"] = variant.fine_tune;

@@ -4,7 +4,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -15,12 +14,12 @@ namespace niah {
 namespace {
 
 /// The checkpoints that a model of the sweep reads, each once.
-std::set<std::filesystem::path> checkpoints_of(const ModelConfig& model) {
-  std::set<std::filesystem::path> folders = {model.base};
-  if (!model.sft.empty()) folders.insert(model.sft);
+std::set<models::CheckpointPath> checkpoints_of(const ModelConfig& model) {
+  std::set<models::CheckpointPath> paths = {model.base};
+  if (!model.sft.empty()) paths.insert(model.sft);
   for (const VariantConfig& variant : model.variants)
-    if (variant.kind == VariantKind::kCheckpoint) folders.insert(variant.checkpoint);
-  return folders;
+    if (variant.kind == VariantKind::kCheckpoint) paths.insert(variant.checkpoint);
+  return paths;
 }
 
 /// What is put around every prompt has an embedding, and so has what its text may become.
@@ -30,11 +29,11 @@ void require_vocabularies(const Workload& work) {
   const auto framed =
       work.format().with_bos_policy(tokenizer.encode_prompt(work.format().frame("A", "B")));
   for (const ModelConfig& model : work.sweep().models)
-    for (const std::filesystem::path& folder : checkpoints_of(model)) {
-      const models::Checkpoint checkpoint(folder);
+    for (const models::CheckpointPath& path : checkpoints_of(model)) {
+      const models::Checkpoint checkpoint(path);
       const auto meta = models::check_tensors(
           checkpoint, models::override_config(checkpoint.config(), model.override));
-      require_vocabulary(tokenizer, name, framed, meta->info().vocab_size, folder.string());
+      require_vocabulary(tokenizer, name, framed, meta->info().vocab_size, path.text());
     }
 }
 

@@ -79,7 +79,7 @@ std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
       const bool own = variant.kind == VariantKind::kCheckpoint;
       if (!own && variant.kind != VariantKind::kSft) continue;
       const std::filesystem::path file =
-          (own ? variant.checkpoint : model.sft) / reports::kLocalityFile;
+          (own ? variant.checkpoint : model.sft).own_folder() / reports::kLocalityFile;
       if (!is_there(file)) continue;
       curves.push_back(models::parse_json_file(file, "reading where the gradient came from")
                            .get<reports::GradientCurve>());

@@ -299,14 +299,19 @@ struct HeaderPrice {
 HeaderPrice read_headers(const ModelConfig& model, at::ScalarType dtype) {
   HeaderPrice price;
   const auto element = static_cast<double>(c10::elementSize(dtype));
-  std::set<std::string> counted;
-  const auto open = [&](const std::filesystem::path& folder) {
-    const models::Checkpoint checkpoint(folder);
+  std::set<models::CheckpointPath> counted;
+  const auto open = [&](const models::CheckpointPath& path) {
+    const models::Checkpoint checkpoint(path);
     const auto meta = models::check_tensors(
         checkpoint, models::override_config(checkpoint.config(), model.override));
-    if (counted.insert(folder.string()).second)
-      for (const at::Tensor& tensor : meta->parameters())
-        price.weights += element * static_cast<double>(tensor.numel());
+    // Adapters hold their base once, and beside it what they change of it.
+    const bool is_new_folder = counted.insert(path.folder).second;
+    const bool is_new_adapter = path.has_adapter() && counted.insert(path).second;
+    for (const auto& item : meta->named_parameters()) {
+      const int held =
+          (is_new_folder ? 1 : 0) + (is_new_adapter && checkpoint.is_adapted(item.key()) ? 1 : 0);
+      price.weights += held * element * static_cast<double>(item.value().numel());
+    }
     return meta;
   };
   std::int64_t of_sft = 0;

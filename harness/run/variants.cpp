@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
@@ -24,38 +25,97 @@ namespace {
 
 /// A checkpoint in memory.
 struct Source {
-  std::filesystem::path folder;
+  models::CheckpointPath path;
   nlohmann::json config;
   models::ModelInfo info;
   models::WeightMap weights;  ///< without what is none of the model's
   std::string sha256;
 };
 
-Source load_source(const std::filesystem::path& folder, const ModelConfig& model,
-                   at::ScalarType dtype) {
-  const auto checkpoint = std::make_shared<models::Checkpoint>(folder);
-  const nlohmann::json config = models::override_config(checkpoint->config(), model.override);
-  const auto meta = models::check_tensors(*checkpoint, config);
-  Source source{folder, config, meta->info(), models::load_weights(checkpoint, dtype, *meta),
-                checkpoint->weights_sha256()};
-  models::resolve_tied_head(source.info, folder.string(), source.weights);
-  return source;
-}
+/// Reads the checkpoints of one model. A folder's tensors are held once, however many adapters are
+/// on top of it: those hold what they change and share the rest.
+class SourceLoader {
+ public:
+  SourceLoader(const ModelConfig& model, at::ScalarType dtype) : model_(model), dtype_(dtype) {
+    const auto note = [&](const models::CheckpointPath& path) {
+      if (path.has_adapter()) bases_.insert(path.folder);
+    };
+    note(model.base);
+    note(model.sft);
+    for (const VariantConfig& variant : model.variants) note(variant.checkpoint);
+  }
+
+  Source load(const models::CheckpointPath& path) {
+    const auto checkpoint = std::make_shared<models::Checkpoint>(path);
+    Source source{path, models::override_config(checkpoint->config(), model_.override), {}, {}, {}};
+    const auto meta = models::check_tensors(*checkpoint, source.config);
+    source.info = meta->info();
+    const Folder folder = open_folder(path.folder);
+    if (path.has_adapter()) {
+      source.weights = with_adapter(folder.weights, checkpoint, *meta);
+      source.sha256 = models::adapted_sha256(folder.sha256, *checkpoint->adapter());
+    } else {
+      source.weights = folder.weights;
+      source.sha256 = folder.sha256;
+    }
+    models::resolve_tied_head(source.info, path.text(), source.weights);
+    return source;
+  }
+
+ private:
+  struct Folder {
+    models::WeightMap weights;
+    std::string sha256;
+  };
+
+  Folder open_folder(const std::filesystem::path& path) {
+    const auto found = folders_.find(path);
+    if (found != folders_.end()) return found->second;
+    const auto checkpoint = std::make_shared<models::Checkpoint>(path);
+    const auto meta = models::check_tensors(
+        *checkpoint, models::override_config(checkpoint->config(), model_.override));
+    Folder folder{models::load_weights(checkpoint, dtype_, *meta), checkpoint->weights_sha256()};
+    // Others are not kept: what they share with the base is held once as soon as that is known.
+    if (bases_.contains(path)) folders_.emplace(path, folder);
+    return folder;
+  }
+
+  models::WeightMap with_adapter(const models::WeightMap& base,
+                                 const std::shared_ptr<const models::Checkpoint>& checkpoint,
+                                 const models::CausalLM& meta) const {
+    models::WeightMap weights;
+    std::vector<std::string> own;
+    for (const std::string& name : meta.named_parameters().keys()) {
+      const auto shared = base.find(name);
+      if (shared == base.end() || checkpoint->is_adapted(name))
+        own.push_back(name);
+      else
+        weights.insert(*shared);
+    }
+    weights.merge(models::load_weights(checkpoint, dtype_, own));
+    return weights;
+  }
+
+  const ModelConfig& model_;
+  at::ScalarType dtype_;
+  std::set<std::filesystem::path> bases_;            ///< folders with an adapter on top
+  std::map<std::filesystem::path, Folder> folders_;  ///< those that were read
+};
 
 /// Tensors that the fine-tune left as they were are held once.
 void share_equal_tensors(const Source& base, Source& other) {
   const models::WeightMap named = models::renamed(base.weights, base.info, other.info);
   for (auto& [name, tensor] : other.weights) {
     const auto found = named.find(name);
-    if (found != named.end() && found->second.sizes() == tensor.sizes() &&
-        at::equal(found->second, tensor))
+    if (found != named.end() && !found->second.is_same(tensor) &&
+        found->second.sizes() == tensor.sizes() && at::equal(found->second, tensor))
       tensor = found->second;
   }
 }
 
 /// Variants are views on each other's tensors: that needs one architecture.
 void require_same_architecture(const Source& first, const Source& other) {
-  models::require_same_model(first.folder.string(), first.info, other.folder.string(), other.info);
+  models::require_same_model(first.path.text(), first.info, other.path.text(), other.info);
 }
 
 std::string fingerprint(const Source& weights, const std::string& surgery,
@@ -79,10 +139,11 @@ std::string surgery_of(const models::RestoreOptions& options, const std::string&
 
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
                                          at::Device device, const FingerprintBasis& basis) {
-  const Source base = load_source(model.base, model, dtype);
+  SourceLoader loader(model, dtype);
+  const Source base = loader.load(model.base);
   std::optional<Source> sft;
   if (!model.sft.empty()) {
-    sft = load_source(model.sft, model, dtype);
+    sft = loader.load(model.sft);
     require_same_architecture(base, *sft);
     share_equal_tensors(base, *sft);
   }
@@ -91,7 +152,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
   const auto add = [&](const VariantConfig& variant, const Source& source,
                        const models::WeightMap& weights, const std::string& surgery) {
     loaded.push_back({describe_variant(variant, model.name, fingerprint(source, surgery, basis)),
-                      models::build_model(source.config, source.folder.string(), place(weights))});
+                      models::build_model(source.config, source.path.text(), place(weights))});
   };
   for (const VariantConfig& variant : model.variants) {
     switch (variant.kind) {
@@ -102,7 +163,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
         add(variant, *sft, sft->weights, "");
         break;
       case VariantKind::kCheckpoint: {
-        Source other = load_source(variant.checkpoint, model, dtype);
+        Source other = loader.load(variant.checkpoint);
         require_same_architecture(base, other);
         share_equal_tensors(base, other);
         add(variant, other, other.weights, "");

@@ -44,7 +44,7 @@ namespace {
 
 /// The sweep's tokenizer: without `tokenizer` that of the first model, whose folder is then named.
 std::shared_ptr<const models::Tokenizer> open_tokenizer_of(const SweepConfig& sweep) {
-  if (sweep.models.empty() || sweep.tokenizer != sweep.models.front().base ||
+  if (sweep.models.empty() || sweep.tokenizer != sweep.models.front().base.folder ||
       is_there(sweep.tokenizer))
     return models::open_tokenizer(sweep.tokenizer);
   throw DataError(fmt::format("opening the base checkpoint of model '{}': {}: no such folder",

@@ -96,9 +96,7 @@ std::vector<std::string> find_shards(const fs::path& folder) {
 
 }  // namespace
 
-namespace {
-
-json parse_text(const std::string& text, const fs::path& path, std::string_view doing) {
+json parse_json_text(const std::string& text, const fs::path& path, std::string_view doing) {
   refuse_lfs_pointer(text, path, doing);
   try {
     return parse_strict_json(text);
@@ -113,6 +111,8 @@ json parse_text(const std::string& text, const fs::path& path, std::string_view 
         fmt::format("{}: {}:{}:{}: not valid JSON", doing, path.string(), line, column));
   }
 }
+
+namespace {
 
 /// The text with the bare word Infinity, which Python writes and JSON does not have, as a string of
 /// the same length: whatever else is wrong is still found where it is.
@@ -136,14 +136,45 @@ std::string with_infinity_as_string(std::string text) {
 }  // namespace
 
 json parse_json_file(const fs::path& path, std::string_view doing) {
-  return parse_text(read_file(path, doing), path, doing);
+  return parse_json_text(read_file(path, doing), path, doing);
 }
 
 json parse_config_file(const fs::path& path, std::string_view doing) {
-  return parse_text(with_infinity_as_string(read_file(path, doing)), path, doing);
+  return parse_json_text(with_infinity_as_string(read_file(path, doing)), path, doing);
 }
 
-Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
+namespace {
+
+/// What is wrong with a folder that has no config.json.
+std::string why_no_checkpoint(const fs::path& folder) {
+  if (is_there(folder / "adapter_config.json"))
+    return "; it is a PEFT adapter: name its base as the checkpoint, and it as the adapter";
+  if (is_folder(folder / "snapshots"))
+    return "; it is a model of the hub's cache: name one of the folders in its snapshots";
+  std::error_code ignored;
+  if (fs::is_symlink(folder / "config.json", ignored))
+    return ": the link leads nowhere, the file that it names was not fetched or is gone";
+  return "";
+}
+
+/// Numbers of quantised weights mean something only to the program that made them.
+void refuse_quantised(const json& config, const fs::path& file) {
+  const auto found = config.find("quantization_config");
+  if (found == config.end() || found->is_null()) return;
+  const json method = found->is_object() ? found->value("quant_method", json()) : json();
+  throw DataError(fmt::format(
+      "reading {}: quantization_config: its weights are quantised{}, and only fp32, fp16 and bf16 "
+      "are computed here; name the checkpoint that it was made from, or save it dequantised "
+      "(model.dequantize() in transformers)",
+      file.string(),
+      method.is_string() ? fmt::format(" ({})", valid_utf8(method.get<std::string>().substr(0, 80)))
+                         : ""));
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const CheckpointPath& path) : path_(path) {
+  const fs::path& folder = path_.folder;
   if (!is_folder(folder))
     throw DataError(fmt::format(
         "opening the checkpoint {}: no such folder; a Hugging Face folder with config.json and "
@@ -151,17 +182,39 @@ Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder) {
         folder.string(), kSingle));
   const fs::path config = folder / "config.json";
   if (!is_there(config))
-    throw DataError(
-        fmt::format("opening the checkpoint {}: it has no config.json", folder.string()));
+    throw DataError(fmt::format("opening the checkpoint {}: it has no config.json{}",
+                                folder.string(), why_no_checkpoint(folder)));
   config_ = parse_config_file(config, "reading the model config");
   if (!config_.is_object())
     throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
+  refuse_quantised(config_, config);
   if (is_there(folder / kGeneration)) add_end_of_text(folder / kGeneration);
 
   if (!is_there(folder / kSingle) && is_there(folder / kIndex))
     open_shards(read_index(folder / kIndex));
   else
     open_files(find_shards(folder));
+  if (path_.has_adapter()) open_adapter();
+}
+
+void Checkpoint::open_adapter() {
+  TensorTable base;
+  for (const auto& [name, place] : tensors_) base.emplace(name, place.second);
+  adapter_ = std::make_unique<Adapter>(path_.adapter, base, folder().string());
+  if (const TensorInfo* head = adapter_->new_head()) {
+    new_head_ = std::make_unique<TensorInfo>(*head);
+    new_head_->name = kHeadTensor;
+    tensors_.emplace(new_head_->name, std::pair{&adapter_->file(), new_head_.get()});
+  }
+  if (new_head_ == nullptr && adapter_->find(kHeadTensor) == nullptr) return;
+  // The head is no longer the embedding. Older configs of LFM2 call the field tie_embedding.
+  const auto untie = [](json& config) {
+    config["tie_word_embeddings"] = false;
+    if (config.contains("tie_embedding")) config["tie_embedding"] = false;
+  };
+  untie(config_);
+  if (const auto text = config_.find("text_config"); text != config_.end() && text->is_object())
+    untie(*text);
 }
 
 /// Generation ends at the ids of either file. config_ stays as it is where nothing is added.
@@ -187,7 +240,7 @@ void Checkpoint::add_end_of_text(const fs::path& file) {
 
 void Checkpoint::open_files(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    files_.push_back(std::make_unique<SafetensorsFile>(folder_ / name));
+    files_.push_back(std::make_unique<SafetensorsFile>(folder() / name));
     for (const TensorInfo& tensor : files_.back()->tensors()) {
       const auto [place, is_new] =
           tensors_.emplace(tensor.name, std::pair{files_.back().get(), &tensor});
@@ -195,7 +248,7 @@ void Checkpoint::open_files(const std::vector<std::string>& names) {
         throw DataError(fmt::format(
             "opening the checkpoint {}: {} and {} both hold tensor '{}', and there is no {} to say "
             "which one counts",
-            folder_.string(), place->second.first->path().filename().string(), name,
+            folder().string(), place->second.first->path().filename().string(), name,
             valid_utf8(tensor.name), kIndex));
     }
   }
@@ -206,14 +259,14 @@ void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_ma
   for (const auto& [name, shard] : weight_map) shards.insert(shard);
   std::vector<std::string> missing;
   for (const std::string& shard : shards)
-    if (!is_there(folder_ / shard)) missing.push_back(shard);
+    if (!is_there(folder() / shard)) missing.push_back(shard);
   if (!missing.empty())
     throw DataError(fmt::format(
-        "opening the checkpoint {}: {} of {} shards named by {} are missing: {}", folder_.string(),
+        "opening the checkpoint {}: {} of {} shards named by {} are missing: {}", folder().string(),
         missing.size(), shards.size(), kIndex, fmt::join(missing, ", ")));
   std::map<std::string, const SafetensorsFile*> opened;
   for (const std::string& shard : shards) {
-    files_.push_back(std::make_unique<SafetensorsFile>(folder_ / shard));
+    files_.push_back(std::make_unique<SafetensorsFile>(folder() / shard));
     opened.emplace(shard, files_.back().get());
   }
   for (const auto& [name, shard] : weight_map) {
@@ -224,7 +277,7 @@ void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_ma
           fmt::format("opening the checkpoint {}: {} says that tensor '{}' is in {}, which does "
                       "not hold it: the "
                       "index and the shards are of different versions",
-                      folder_.string(), kIndex, valid_utf8(name), shard));
+                      folder().string(), kIndex, valid_utf8(name), shard));
     tensors_.emplace(name, std::pair{file, tensor});
   }
   for (const auto& file : files_)
@@ -234,7 +287,7 @@ void Checkpoint::open_shards(const std::map<std::string, std::string>& weight_ma
         throw DataError(fmt::format(
             "opening the checkpoint {}: {} holds tensor '{}', which {} does not place there: the "
             "index and the shards are of different versions",
-            folder_.string(), file->path().filename().string(), valid_utf8(tensor.name), kIndex));
+            folder().string(), file->path().filename().string(), valid_utf8(tensor.name), kIndex));
     }
 }
 
@@ -242,7 +295,7 @@ std::string Checkpoint::model_type() const {
   const auto found = config_.find("model_type");
   if (found == config_.end() || !found->is_string())
     throw DataError(
-        fmt::format("reading {}: it has no model_type", (folder_ / "config.json").string()));
+        fmt::format("reading {}: it has no model_type", (folder() / "config.json").string()));
   return found->get<std::string>();
 }
 
@@ -275,7 +328,7 @@ std::uint64_t Checkpoint::offset(const TensorInfo& tensor) const {
 
 fs::path Checkpoint::file_of(std::string_view name) const {
   const auto found = tensors_.find(name);
-  return found == tensors_.end() ? folder_ : found->second.first->path();
+  return found == tensors_.end() ? folder() : found->second.first->path();
 }
 
 std::vector<fs::path> Checkpoint::weight_files() const {
@@ -288,6 +341,7 @@ std::vector<fs::path> Checkpoint::weight_files() const {
 std::string Checkpoint::weights_sha256() const {
   Sha256 hash;
   for (const auto& [name, place] : tensors_) {
+    if (place.second == new_head_.get()) continue;  // the adapter's hash covers it
     const auto& [file, tensor] = place;
     hash.update(
         fmt::format("{} {} {}\n", name, dtype_name(tensor->dtype), format_shape(tensor->shape)));
@@ -295,7 +349,11 @@ std::string Checkpoint::weights_sha256() const {
     hash.update({reinterpret_cast<const char*>(data.data()), data.size()});
     release_pages(data.data(), data.size());
   }
-  return hash.hex();
+  return adapter_ == nullptr ? hash.hex() : adapted_sha256(hash.hex(), *adapter_);
+}
+
+std::string adapted_sha256(const std::string& weights_sha256, const Adapter& adapter) {
+  return sha256_hex(fmt::format("{} with {}", weights_sha256, adapter.sha256()));
 }
 
 json config_identity(json config) {

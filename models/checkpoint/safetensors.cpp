@@ -63,7 +63,8 @@ DType parse_dtype(const json& entry, const std::string& name, const std::string&
   for (const DTypeEntry& known : kDTypes)
     if (known.name == text) return known.dtype;
   refuse(label, fmt::format("tensor '{}' has dtype '{}', which is not supported (F64, F32, F16, "
-                            "BF16 and integers are)",
+                            "BF16 and integers are); quantised weights have to be saved "
+                            "dequantised first",
                             shown(name), shown(text)));
 }
 

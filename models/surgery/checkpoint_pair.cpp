@@ -5,7 +5,6 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "harness/base/memory.h"
 #include "harness/base/path_kind.h"
 #include "models/registry.h"
 #include "models/tokenizer/tokenizer.h"
@@ -16,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OpenCheckpoint open(const fs::path& folder) {
+OpenCheckpoint open(const CheckpointPath& path) {
   OpenCheckpoint opened;
-  opened.checkpoint = std::make_shared<Checkpoint>(folder);
+  opened.checkpoint = std::make_shared<Checkpoint>(path);
   opened.meta = check_tensors(*opened.checkpoint, opened.checkpoint->config());
   return opened;
 }
@@ -56,19 +55,18 @@ void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
 
 }  // namespace
 
-CheckpointPair open_pair(const fs::path& pre, const fs::path& post) {
+CheckpointPair open_pair(const CheckpointPath& pre, const CheckpointPath& post) {
   CheckpointPair pair{open(pre), open(post)};
-  require_same_model(pre.string(), pair.pre.meta->info(), post.string(), pair.post.meta->info());
-  require_same_tokenizer(pre, post);
+  require_same_model(pre.text(), pair.pre.meta->info(), post.text(), pair.post.meta->info());
+  require_same_tokenizer(pre.folder, post.folder);
   return pair;
 }
 
 at::Tensor read_values(const OpenCheckpoint& from, const std::string& name) {
-  const TensorInfo& info = *from.checkpoint->find(name);
-  const auto bytes = from.checkpoint->bytes(info);
-  at::Tensor values = view_tensor(info, bytes, from.checkpoint)
-                          .to(info.dtype == DType::kF64 ? at::kDouble : at::kFloat, false, true);
-  release_pages(bytes.data(), bytes.size());
+  const at::Tensor stored = read_tensor(from.checkpoint, name);
+  const at::ScalarType type = stored.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  at::Tensor values = stored.to(type, false, /*copy=*/true);
+  release_tensor(*from.checkpoint, name);
   return values;
 }
 

@@ -1,7 +1,6 @@
 // Two checkpoints of one model: before and after a fine-tune.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -22,10 +21,10 @@ struct CheckpointPair {
 
 /// Opens both and checks that they are of one model and one tokenizer, by what is computed: how
 /// their files spell it does not count. Throws DataError with the differences.
-CheckpointPair open_pair(const std::filesystem::path& pre, const std::filesystem::path& post);
+CheckpointPair open_pair(const CheckpointPath& pre, const CheckpointPath& post);
 
-/// A tensor's values, in fp64 where the file has that, else in fp32: exact in either case. The
-/// file's pages are given back to the system afterwards.
+/// A tensor's values (read_tensor), in fp64 where the file has that, else in fp32: exact in either
+/// case. The file's pages are given back to the system afterwards.
 at::Tensor read_values(const OpenCheckpoint& from, const std::string& name);
 
 }  // namespace niah::models

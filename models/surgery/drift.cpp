@@ -110,7 +110,7 @@ RoutingDrift drift_of(const Routing& before, const Routing& after, std::int64_t 
 
 }  // namespace
 
-WeightDrift weight_drift(const std::filesystem::path& pre, const std::filesystem::path& post) {
+WeightDrift weight_drift(const CheckpointPath& pre, const CheckpointPath& post) {
   const auto [before, after] = open_pair(pre, post);
   const ModelInfo& info = before.meta->info();
   WeightDrift drift;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "models/checkpoint/checkpoint_path.h"
 
 namespace niah::models {
 
@@ -37,8 +38,9 @@ struct WeightDrift {
   std::vector<RoutingDrift> routing;  ///< layer by layer, head by head
 };
 
-/// Compares two checkpoints of one model, tensor by tensor; memory: the largest tensor of both in
-/// fp32. Throws DataError when they are not of one model (with the differences).
-WeightDrift weight_drift(const std::filesystem::path& pre, const std::filesystem::path& post);
+/// Compares two checkpoints of one model, tensor by tensor, with what adapters make of them;
+/// memory: the largest tensor of both in fp32. Throws DataError when they are not of one model
+/// (with the differences).
+WeightDrift weight_drift(const CheckpointPath& pre, const CheckpointPath& post);
 
 }  // namespace niah::models

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/checkpoint/checkpoint_path.h"
 #include "models/surgery/restore.h"
 
 namespace niah::models {
@@ -37,16 +38,16 @@ struct RestoreSummary {
   std::optional<double> residual;
 };
 
-/// Writes `out`: the checkpoint `post` with projections of its softmax layers taken from `pre`,
-/// whose tensors may have other names. Bytes are copied as they are, but for the changed tensors,
-/// which are written into their places in `post`'s element types: everything else is the same to
-/// the byte, sub-folders and dot files too. Memory: one layer's projections. The folder is made
-/// under another name and renamed at the end; whatever happens before leaves nothing under `out`.
-/// restore.json says what came from where. Throws UsageError when `out` holds anything or lies in
-/// one of the two, or a layer cannot be restored, DataError for checkpoints that are not of one
-/// model (with the differences) and for files.
-RestoreSummary restore_checkpoint(const std::filesystem::path& pre,
-                                  const std::filesystem::path& post,
+/// Writes `out`: the checkpoint `post`, with what an adapter on top makes of it merged into it, and
+/// projections of its softmax layers taken from `pre`, whose tensors may have other names. Bytes
+/// are copied as they are, but for the changed tensors, which are written into their places in
+/// `post`'s element types: everything else is the same to the byte, sub-folders and dot files too.
+/// Memory: one layer's projections. The folder is made under another name and renamed at the end;
+/// whatever happens before leaves nothing under `out`. restore.json says what came from where.
+/// Throws UsageError when `out` holds anything or lies in one of the two, a layer cannot be
+/// restored, or an adapter's output head has no place, DataError for checkpoints that are not of
+/// one model (with the differences) and for files.
+RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPath& post,
                                   const std::filesystem::path& out,
                                   const RestoreCheckpointOptions& options);
 

@@ -59,6 +59,30 @@ TEST(Sweep, ReadsModelsVariantsAndPaths) {
   EXPECT_EQ(model.variants[4].checkpoint, "/configs/c");
 }
 
+TEST(Sweep, ACheckpointMayBeABaseWithAnAdapter) {
+  const std::string text = replaced(
+      replaced(kSweep, "sft: /abs/sft", "sft: {base: checkpoints/base, adapter: runs/lora}"),
+      "checkpoint: c}", "checkpoint: {base: b, adapter: /abs/l}}");
+  const SweepConfig sweep = parse(text);
+  const ModelConfig& model = sweep.models[0];
+  EXPECT_FALSE(model.base.has_adapter());
+  EXPECT_EQ(model.sft.folder, model.base.folder);
+  EXPECT_EQ(model.sft.adapter, "/configs/runs/lora");
+  EXPECT_EQ(model.variants[4].checkpoint.adapter, "/abs/l");
+  EXPECT_THAT(model.variants[4].description, HasSubstr("adapter l"));
+  EXPECT_EQ(sweep.tokenizer, model.base.folder);
+  const std::string kept = sweep_to_json(sweep);
+  EXPECT_EQ(sweep_to_json(parse_sweep(kept, "plan.json", "/", {})), kept);
+
+  EXPECT_THAT(refusal(replaced(text, "adapter: runs/lora", "adaptor: runs/lora")),
+              HasSubstr("adapter"));
+  EXPECT_THAT(refusal(replaced(text, "{base: checkpoints/base, ", "{")), HasSubstr("base"));
+  // Two adapters on one base differ; one that is named twice does not.
+  EXPECT_THAT(refusal(replaced(text, "{base: b, adapter: /abs/l}",
+                               "{base: checkpoints/base, adapter: runs/lora}")),
+              HasSubstr("are the same, checkpoint /configs/checkpoints/base with the adapter"));
+}
+
 TEST(Sweep, SamplesMayComeFromFiles) {
   const std::string models = "models: [{name: m, base: b}]\n";
   const SweepConfig one = parse("name: x\nsamples_from: s.jsonl\n" + models);
@@ -155,9 +179,10 @@ TEST(Sweep, DescriptionsClaimNothingThatTheConfigDoesNotSay) {
   EXPECT_EQ(variant(plain, "sft").description, "Fine-tuned: the checkpoint after the fine-tune");
   EXPECT_EQ(variant(plain, "qk").description,
             "QK-Restore: the fine-tune with W_Q and W_K of the softmax layers from base");
-  const SweepConfig said = parse(replaced(
-      kSweep, "sft, qk,", "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
-      "alpha: 0.5, label: Half},"));
+  const SweepConfig said =
+      parse(replaced(kSweep, "sft, qk,",
+                     "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
+                     "alpha: 0.5, label: Half},"));
   EXPECT_EQ(variant(said, "sft").label, "CoT-SFT");
   EXPECT_EQ(variant(said, "qk").label, "Half");
   EXPECT_EQ(variant(said, "qk").description,
@@ -206,9 +231,9 @@ TEST(Sweep, NumbersHaveBounds) {
   EXPECT_THAT(with("{4K: 10, 4096: 20, 8K: 7}"),
               HasSubstr("samples.4096: the count for 4K was already given"));
   EXPECT_THAT(with("{4K: 10, 8K: 20, 16K: 7}"), HasSubstr("samples.16K: 16K is none of `lengths`"));
-  EXPECT_EQ(refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"),
-                    {{"lengths", "[8K]"}}),
-            "accepted")
+  EXPECT_EQ(
+      refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"), {{"lengths", "[8K]"}}),
+      "accepted")
       << "an option may ask for some of the lengths";
   EXPECT_THAT(refusal(kSweep + "runtime: {memory_mib: 17592186044416}\n"),
               HasSubstr("runtime.memory_mib: expected an integer from 0 to "));

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -14,6 +15,7 @@
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "tests/models/tiny_adapter.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
@@ -179,6 +181,70 @@ TEST_F(LoadVariants, FurtherEndsOfTextAreAnotherVariant) {
   write_file(sft_ / "generation_config.json", R"({"eos_token_id": [1, 2]})");
   EXPECT_EQ(fingerprints()[0], before[0]);
   EXPECT_NE(fingerprints()[1], before[1]);
+}
+
+class AdapterVariants : public testing::Test {
+ protected:
+  AdapterVariants() {
+    first_.add_factors("base_model.model.model.layers.0.self_attn.q_proj", 64, 64);
+    second_.add_factors("base_model.model.model.layers.1.mlp.down_proj", 64, 96);
+    first_.write();
+    second_.write();
+  }
+  /// base, the first adapter, the second one, and the first one restored.
+  std::vector<LoadedVariant> load(at::ScalarType dtype) const {
+    ModelConfig model;
+    model.name = "pair";
+    model.base = first_.folder_;
+    model.sft = first_.path();
+    model.variants.resize(4);
+    model.variants[1].kind = VariantKind::kSft;
+    model.variants[2].kind = VariantKind::kCheckpoint;
+    model.variants[2].checkpoint = {first_.folder_, second_.adapter_};
+    model.variants[3].kind = VariantKind::kRestored;
+    return load_variants(model, dtype, at::kCPU, {"tokenizer", "arithmetic", "greedy"});
+  }
+  models::TinyAdapter first_{models::tiny_llama()}, second_{models::tiny_llama()};
+};
+
+/// The parameters that do not lie where those of `base` do.
+std::vector<std::string> own_parameters(const LoadedVariant& variant, const LoadedVariant& base) {
+  std::vector<std::string> own;
+  const auto others = base.model->named_parameters();
+  for (const auto& item : variant.model->named_parameters())
+    if (item.value().const_data_ptr() != others.find(item.key())->const_data_ptr())
+      own.push_back(item.key());
+  return own;
+}
+
+TEST_F(AdapterVariants, HoldTheirBaseOnce) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const std::vector<LoadedVariant> loaded = load(dtype);
+    EXPECT_THAT(own_parameters(loaded[1], loaded[0]),
+                testing::ElementsAre("model.layers.0.self_attn.q_proj.weight"));
+    EXPECT_THAT(own_parameters(loaded[2], loaded[0]),
+                testing::ElementsAre("model.layers.1.mlp.down_proj.weight"));
+    EXPECT_THAT(own_parameters(loaded[3], loaded[0]), testing::IsEmpty());
+  }
+}
+
+TEST_F(AdapterVariants, HaveFingerprintsOfWhatTheyDo) {
+  const auto fingerprints = [&] {
+    std::vector<std::string> all;
+    for (const LoadedVariant& variant : load(at::kFloat)) all.push_back(variant.info.fingerprint);
+    return all;
+  };
+  const auto before = fingerprints();
+  EXPECT_EQ(std::set<std::string>(before.begin(), before.end()).size(), 4U);
+  first_.config_["peft_version"] = "0.21.2";  // says nothing of what it does
+  first_.write();
+  EXPECT_EQ(fingerprints(), before);
+  first_.config_["lora_alpha"] = 9;
+  first_.write();
+  const auto after = fingerprints();
+  EXPECT_EQ(after[0], before[0]);
+  EXPECT_NE(after[1], before[1]);
+  EXPECT_EQ(after[2], before[2]);
 }
 
 }  // namespace

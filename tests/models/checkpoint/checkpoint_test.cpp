@@ -84,6 +84,50 @@ TEST_F(DamagedCheckpoint, IndexMayNotLeaveItsFolder) {
   }
 }
 
+TEST_F(DamagedCheckpoint, FilesThatTheIndexDoesNotNameDoNotCount) {
+  save_weights(folder_ / "consolidated.safetensors", {{"w", at::ones({2})}}, {});
+  save_weights(folder_ / "model-00001-of-00001.safetensors", {{"w", at::ones({2})}}, {});
+  EXPECT_EQ(error(), "loaded");
+}
+
+TEST_F(DamagedCheckpoint, TheHubsCacheIsReadThroughItsLinks) {
+  const fs::path model = temporary_.path() / "models--org--name", blobs = model / "blobs",
+                 snapshot = model / "snapshots/0123abcd";
+  fs::create_directories(blobs);
+  fs::create_directories(snapshot);
+  int number = 0;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    const std::string blob = "sha" + std::to_string(number++);
+    fs::rename(entry.path(), blobs / blob);
+    fs::create_symlink(fs::path("../../blobs") / blob, snapshot / entry.path().filename());
+  }
+  folder_ = snapshot;
+  EXPECT_EQ(error(), "loaded");
+  folder_ = model;
+  EXPECT_THAT(error(), AllOf(HasSubstr("no config.json"), HasSubstr("in its snapshots")));
+  folder_ = snapshot;
+  fs::remove(snapshot / "config.json");
+  fs::create_symlink("../../blobs/gone", snapshot / "config.json");
+  EXPECT_THAT(error(), HasSubstr("the link leads nowhere"));
+}
+
+TEST_F(DamagedCheckpoint, QuantisedWeightsAreRefusedWithWhatToDo) {
+  set_config("quantization_config", {{"quant_method", "fp8"}, {"fmt", "e4m3"}});
+  EXPECT_THAT(error(), AllOf(HasSubstr("quantised (fp8)"), HasSubstr("dequantised")));
+  EXPECT_EQ(error().find('\n'), std::string::npos);
+  auto config = json("config.json");
+  config.erase("quantization_config");
+  write("config.json", config);
+  const fs::path single = temporary_.path() / "int8";
+  fs::create_directory(single);
+  fs::copy(folder_ / "config.json", single);
+  WeightMap weights = load_weights(std::make_shared<Checkpoint>(folder_), at::kFloat);
+  weights["model.norm.weight"] = at::ones({64}, at::kByte);
+  save_weights(single / "model.safetensors", weights, {});
+  folder_ = single;
+  EXPECT_THAT(error(), AllOf(HasSubstr("dtype U8"), HasSubstr("dequantised")));
+}
+
 TEST_F(DamagedCheckpoint, BrokenJsonGivesLineAndColumn) {
   write_file(folder_ / "config.json", "{\n  \"a\": 1,\n  oops\n}");
   EXPECT_THAT(error(), HasSubstr("config.json:3:3"));

@@ -1,0 +1,167 @@
+#include "models/surgery/restoration.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "harness/base/pending.h"
+#include "harness/base/sha256.h"
+#include "harness/version.h"
+#include "models/weights.h"
+
+namespace niah::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The q_norm and k_norm that go with what the method restores.
+std::vector<PartRows> norm_rows(const MixerInfo& mixer, RestoreMethod method) {
+  std::vector<PartRows> rows;
+  if (method == RestoreMethod::kV) return rows;
+  if (method != RestoreMethod::kK) rows = mixer.of(Part::kQueryNorm);
+  if (method != RestoreMethod::kQ)
+    for (PartRows& norm : mixer.of(Part::kKeyNorm)) rows.push_back(std::move(norm));
+  return rows;
+}
+
+/// A folder inside of a checkpoint would be copied into itself.
+void require_outside(const fs::path& out, const fs::path& checkpoint) {
+  const std::string inside = fs::weakly_canonical(normal_path(out)).string() + "/";
+  const std::string around = fs::weakly_canonical(normal_path(checkpoint)).string() + "/";
+  if (inside.starts_with(around))
+    throw UsageError(fmt::format("restoring: {} lies in the checkpoint {}; choose another --out",
+                                 out.string(), checkpoint.string()));
+}
+
+/// The name of a folder, wherever it is.
+std::string folder_name(const fs::path& folder) { return normal_path(folder).filename().string(); }
+
+}  // namespace
+
+StoredTensor read_stored(const OpenCheckpoint& from, const std::string& name) {
+  const at::Tensor stored = read_tensor(from.checkpoint, name).contiguous();
+  const std::string sha256 =
+      sha256_hex({static_cast<const char*>(stored.const_data_ptr()), stored.nbytes()});
+  const at::ScalarType type = stored.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  StoredTensor result{stored.to(type, false, /*copy=*/true), sha256};
+  release_tensor(*from.checkpoint, name);
+  return result;
+}
+
+double norm_of(const at::Tensor& a) {
+  const at::Tensor flat = a.reshape({-1});
+  return std::sqrt(at::dot(flat, flat).item<double>());  // one pass at the memory's speed
+}
+
+NamesBefore::NamesBefore(const CheckpointPair& pair)
+    : names_(counterparts(pair.post.meta->info(), pair.pre.meta->info())),
+      pre_(pair.pre.checkpoint->path().text()) {}
+
+const std::string& NamesBefore::operator()(const std::string& name) const {
+  const auto found = names_.find(name);
+  if (found != names_.end()) return found->second;
+  throw DataError(
+      fmt::format("restoring: tensor '{}' has no counterpart in {}, which is laid out in another "
+                  "way",
+                  name, pre_));
+}
+
+bool makes_new_weights(RestoreMethod method) {
+  return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
+}
+
+std::vector<PartRows> changed_rows(const MixerInfo& mixer,
+                                   const RestoreCheckpointOptions& options) {
+  std::vector<PartRows> rows;
+  if (options.norms) rows = norm_rows(mixer, options.restore.method);
+  if (options.gates)
+    for (PartRows& gate : mixer.of(Part::kGate))
+      if (options.biases || !gate.is_bias) rows.push_back(std::move(gate));
+  for (PartRows& part : restored_rows(mixer, options.restore.method))
+    if (options.biases || !part.is_bias) rows.push_back(std::move(part));
+  return rows;
+}
+
+std::vector<std::string> tensors_of(const std::vector<PartRows>& rows) {
+  std::vector<std::string> names;
+  for (const PartRows& part : rows)
+    if (std::find(names.begin(), names.end(), part.rows.tensor) == names.end())
+      names.push_back(part.rows.tensor);
+  return names;
+}
+
+std::vector<PartRows> rows_of(const std::string& tensor, const std::vector<PartRows>& rows) {
+  std::vector<PartRows> own;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(own),
+               [&](const PartRows& part) { return part.rows.tensor == tensor; });
+  return own;
+}
+
+void require_restorable(const CheckpointPath& pre, const CheckpointPath& post, const fs::path& out,
+                        const RestoreOptions& options) {
+  require_own_folder(normal_path(out), {}, "restoring");
+  for (const CheckpointPath* path : {&pre, &post}) {
+    require_outside(out, path->folder);
+    if (path->has_adapter()) require_outside(out, path->adapter);
+  }
+  if (!(options.alpha >= 0 && options.alpha <= 1))
+    throw UsageError(
+        fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.alpha));
+}
+
+std::vector<std::string> prepare_copies(const fs::path& from, const fs::path& to) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(from)) {
+    const fs::path name = entry.path().lexically_relative(from);
+    if (name == kRestoreManifest) continue;  // written anew
+    if (entry.is_symlink() && entry.is_directory()) {
+      // Followed, it could lead round in a circle.
+      fs::create_directory_symlink(fs::canonical(entry.path()), to / name);
+    } else if (entry.is_directory()) {
+      fs::create_directory(to / name);
+    } else if (entry.is_regular_file()) {
+      create_file(to / name, entry.file_size());
+      names.push_back(name.string());
+    } else {
+      throw DataError(fmt::format(
+          "restoring: {} is neither a file nor a folder, so it cannot be copied; remove "
+          "it first",
+          entry.path().string()));
+    }
+  }
+  return names;
+}
+
+void write_manifest(const fs::path& folder, const CheckpointPath& pre, const CheckpointPath& post,
+                    const RestoreCheckpointOptions& options, RestoreSummary& summary) {
+  nlohmann::ordered_json json = {{"niah_version", kVersion},
+                                 {"method", restore_method_name(options.restore.method)},
+                                 {"pre", folder_name(pre.folder)},
+                                 {"post", folder_name(post.folder)}};
+  if (pre.has_adapter()) json["pre_adapter"] = folder_name(pre.adapter);
+  if (post.has_adapter()) json["post_adapter"] = folder_name(post.adapter);
+  json["linear"] = options.linear;
+  json["alpha"] = options.restore.alpha;
+  json["biases"] = options.biases;
+  json["norms"] = options.norms;
+  json["gates"] = options.gates;
+  json["layers"] = summary.layers;
+  if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
+  if (summary.residual) json["residual"] = *summary.residual;
+  for (const RestoredTensor& tensor : summary.tensors)
+    json["tensors"].push_back({{"name", tensor.name},
+                               {"file", tensor.file},
+                               {"relative_change", tensor.relative_change},
+                               {"pre_sha256", tensor.pre_sha256},
+                               {"post_sha256", tensor.post_sha256}});
+  write_file(folder / kRestoreManifest, json.dump(2) + "\n");
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) summary.bytes += static_cast<std::int64_t>(entry.file_size());
+}
+
+}  // namespace niah::models

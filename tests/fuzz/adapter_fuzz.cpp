@@ -1,0 +1,53 @@
+// libFuzzer target: an adapter of any adapter_config.json and any weights on a base of two tensors.
+// The first NUL byte parts the two; without one the weights are those of a sound adapter.
+#include <fstream>
+#include <span>
+#include <vector>
+
+#include "models/checkpoint/adapter.h"
+#include "tests/fuzz/support.h"
+#include "tests/temporary_folder.h"
+
+namespace {
+
+using niah::models::DType;
+
+/// Factors of the base's `model.layers.0.q_proj.weight`, r = 2.
+void write_weights(const std::filesystem::path& file) {
+  static const std::vector<float> numbers(8, 1);
+  const auto bytes = std::as_bytes(std::span(numbers));
+  niah::models::write_safetensors(
+      file,
+      {{"base_model.model.model.layers.0.q_proj.lora_A.weight", DType::kF32, {2, 4}, bytes},
+       {"base_model.model.model.layers.0.q_proj.lora_B.weight", DType::kF32, {4, 2}, bytes}},
+      {});
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const niah::TemporaryFolder folder;
+  const std::string_view bytes = niah::fuzz::as_text(data, size);
+  const std::size_t cut = bytes.find('\0');
+  const auto write = [](const char* name, std::string_view text) {
+    std::ofstream(folder.path() / name, std::ios::binary) << text;
+  };
+  write("adapter_config.json", bytes.substr(0, cut));
+  if (cut == std::string_view::npos)
+    write_weights(folder.path() / "adapter_model.safetensors");
+  else
+    write("adapter_model.safetensors", bytes.substr(cut + 1));
+  const niah::models::TensorInfo weight{"model.layers.0.q_proj.weight", DType::kF32, {4, 4}, 0, 64};
+  const niah::models::TensorInfo norm{"model.norm.weight", DType::kBF16, {4}, 64, 72};
+  const niah::models::TensorTable base = {{weight.name, &weight}, {norm.name, &norm}};
+  niah::fuzz::expect_result_or_error([&] {
+    const niah::models::Adapter adapter(folder.path(), base, "fuzz");
+    niah::fuzz::require(!adapter.changes().empty() || adapter.new_head() != nullptr);
+    for (const auto& [name, change] : adapter.changes()) {
+      niah::fuzz::require(base.contains(name));
+      for (const auto* tensor : change.tensors()) (void)adapter.file().bytes(*tensor);
+    }
+    (void)adapter.sha256();
+  });
+  return 0;
+}
