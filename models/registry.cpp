@@ -26,36 +26,49 @@
 namespace niah::models {
 namespace {
 
+/// An architecture, and what its results were compared with.
+struct Architecture {
+  MakeArchitecture make;
+  std::string tested_against;
+};
+
+// Of the checkpoints themselves only the configs were at hand: README.md says so once for all.
+constexpr const char* kReference = "logits of its reference implementation at toy size";
+constexpr const char* kTransformers = "logits and greedy text of transformers 5.24 at toy size";
+
 /// A family of arch/softmax.cpp.
-MakeArchitecture softmax(const char* family) {
-  return [family](const nlohmann::json& config, const std::string& label, TensorSource& source) {
-    return make_softmax(family, config, label, source);
-  };
+Architecture softmax(const char* family) {
+  return {[family](const nlohmann::json& config, const std::string& label, TensorSource& source) {
+            return make_softmax(family, config, label, source);
+          },
+          kTransformers};
 }
 
-std::map<std::string, MakeArchitecture>& makers() {
-  static std::map<std::string, MakeArchitecture> table = {
-      {"bamba", make_bamba},
-      {"falcon_h1", make_falcon_h1},
+std::map<std::string, Architecture>& architectures() {
+  static std::map<std::string, Architecture> table = {
+      {"bamba", {make_bamba, kTransformers}},
+      {"falcon_h1", {make_falcon_h1, kTransformers}},
       {"granite", softmax("granite")},
-      {"granitemoehybrid", make_granite_hybrid},
-      {"hypenet", make_hypenet},
-      {"jet_nemotron", make_jet_nemotron},
-      {"kimi_linear", make_kimi_linear},
-      {"lfm2", make_lfm2},
-      {"lfm2_moe", make_lfm2_moe},
+      {"granitemoehybrid", {make_granite_hybrid, kTransformers}},
+      {"hypenet", {make_hypenet, kReference}},
+      {"jet_nemotron", {make_jet_nemotron, kReference}},
+      {"kimi_linear", {make_kimi_linear, kTransformers}},
+      {"lfm2", {make_lfm2, kTransformers}},
+      {"lfm2_moe", {make_lfm2_moe, kTransformers}},
       {"llama", softmax("llama")},
-      {"minimax", make_minimax},
+      {"minimax", {make_minimax, kTransformers}},
       {"mistral", softmax("mistral")},
-      {"nemotron_h", make_nemotron_h},
+      {"nemotron_h",
+       {make_nemotron_h, std::string(kTransformers) +
+                             ", but for a bound on dt that transformers has in prefill alone"}},
       {"olmo2", softmax("olmo2")},
       {"olmo3", softmax("olmo3")},
-      {"olmo_hybrid", make_olmo_hybrid},
+      {"olmo_hybrid", {make_olmo_hybrid, kTransformers}},
       {"qwen2", softmax("qwen2")},
       {"qwen3", softmax("qwen3")},
-      {"qwen3_5", make_qwen3_5},
-      {"qwen3_5_moe", make_qwen3_5_moe},
-      {"qwen3_next", make_qwen3_next},
+      {"qwen3_5", {make_qwen3_5, kTransformers}},
+      {"qwen3_5_moe", {make_qwen3_5_moe, kTransformers}},
+      {"qwen3_next", {make_qwen3_next, kTransformers}},
       {"smollm3", softmax("smollm3")},
   };
   return table;
@@ -78,8 +91,21 @@ std::string canonical_type(const std::string& name) {
 
 }  // namespace
 
-void register_architecture(const std::string& model_type, MakeArchitecture make) {
-  makers().insert_or_assign(model_type, std::move(make));
+void register_architecture(const std::string& model_type, MakeArchitecture make,
+                           std::string tested_against) {
+  architectures().insert_or_assign(model_type,
+                                   Architecture{std::move(make), std::move(tested_against)});
+}
+
+std::vector<std::string> known_architectures() {
+  std::vector<std::string> names;
+  for (const auto& [name, architecture] : architectures()) names.push_back(name);
+  return names;
+}
+
+std::string tested_against(const std::string& model_type) {
+  const auto found = architectures().find(canonical_type(model_type));
+  return found == architectures().end() ? "" : found->second.tested_against;
 }
 
 std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
@@ -88,10 +114,9 @@ std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::st
   if (!config.is_object() || type == config.end() || !type->is_string())
     throw DataError(fmt::format("reading {}: it has no model_type", label));
   const std::string name = canonical_type(type->get<std::string>());
-  const auto maker = makers().find(name);
-  if (maker != makers().end()) return maker->second(config, label, source);
-  std::vector<std::string> known;
-  for (const auto& [known_name, make] : makers()) known.push_back(known_name);
+  const auto found = architectures().find(name);
+  if (found != architectures().end()) return found->second.make(config, label, source);
+  const std::vector<std::string> known = known_architectures();
   throw DataError(fmt::format("reading {}: model_type '{}' is not supported{}; supported: {}",
                               label, valid_utf8(name), did_you_mean(name, known),
                               fmt::join(known, ", ")));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "models/causal_lm.h"
 
@@ -17,8 +18,16 @@ using MakeArchitecture = std::function<std::shared_ptr<CausalLM>(
     const nlohmann::json& config, const std::string& label, TensorSource& source)>;
 
 /// Adds an architecture by its model_type, for tests and programs with one of their own: those that
-/// come with this program are in registry.cpp. Not while other threads open models.
-void register_architecture(const std::string& model_type, MakeArchitecture make);
+/// come with this program are in registry.cpp. `tested_against`: see there. Not while other threads
+/// open models.
+void register_architecture(const std::string& model_type, MakeArchitecture make,
+                           std::string tested_against = "");
+
+/// The architectures that can be built, by model_type.
+std::vector<std::string> known_architectures();
+
+/// What the results of an architecture were compared with; empty for nothing.
+std::string tested_against(const std::string& model_type);
 
 /// Builds the architecture that `config` names by model_type. `label` names the config in errors.
 /// Throws DataError for an unknown model_type (lists the known ones) or anything the architecture

@@ -109,6 +109,8 @@ ExitCode run_info(const ModelArguments& arguments) {
   print_out("{}\n", arguments.path().text());
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
             info.hidden_size, format_count(info.vocab_size));
+  const std::string tested = models::tested_against(info.architecture);
+  print_out("  tested against {}\n", tested.empty() ? "nothing" : tested);
   print_out("  layers         {}  {}  ({})\n", info.mixers.size(), models::layer_pattern(info),
             models::pattern_legend(info));
   print_out("  parameters     {}\n", format_count(parameters));

@@ -100,6 +100,7 @@ FalconConfig read_config(const nlohmann::json& json, const std::string& label) {
   c.tied = reader.boolean("tie_word_embeddings", false);
   c.eos_ids = read_eos_ids(reader, c.vocab);
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
+  reader.must_be("attn_layer_indices", nullptr, "every layer attends");
   reader.must_be("mamba_use_mlp", true, "every layer has an MLP");
   reader.must_be("sliding_window", nullptr, "attention sees everything");
   reader.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");

@@ -237,6 +237,13 @@ struct Mixture : FeedForward {
     down = weight(*child(*this, "output_linear"), "output_linear", {experts, c.d, c.expert_ff});
   }
 
+  std::vector<PartRows> parts(const std::string& prefix) const override {
+    std::vector<PartRows> all = parts_of(Part::kMlp, prefix, *this);
+    for (PartRows& rows : all)
+      if (rows.rows.tensor != prefix + ".router.layer.weight") rows.part = Part::kExpert;
+    return all;
+  }
+
   at::Tensor operator()(const at::Tensor& x) const override {
     return mix_experts(x, route_by_chosen_softmax(project(x, router), chosen), experts,
                        [&](std::int64_t expert, const at::Tensor& tokens) {
@@ -301,15 +308,13 @@ struct GraniteBlock : Block {
   MixerInfo describe_mixer() const override { return mixer->describe(); }
 
   std::vector<PartRows> other_parts() const override {
-    std::vector<PartRows> parts;
-    const auto add = [&](Part part, const char* name, const torch::nn::Module& module) {
-      for (PartRows& rows : parts_of(part, prefix + "." + name, module))
-        parts.push_back(std::move(rows));
+    std::vector<PartRows> parts = mlp->parts(prefix + "." + names.mlp);
+    const auto add = [&](std::vector<PartRows> more) {
+      for (PartRows& rows : more) parts.push_back(std::move(rows));
     };
-    add(Part::kMlp, names.mlp, *mlp);
-    if (experts) add(Part::kMlp, "block_sparse_moe", *experts);
-    add(Part::kNorm, "input_layernorm", *input_layernorm);
-    add(Part::kNorm, names.mlp_norm, *mlp_norm);
+    if (experts) add(experts->parts(prefix + ".block_sparse_moe"));
+    add(parts_of(Part::kNorm, prefix + ".input_layernorm", *input_layernorm));
+    add(parts_of(Part::kNorm, prefix + "." + names.mlp_norm, *mlp_norm));
     return parts;
   }
 
@@ -337,6 +342,8 @@ class GraniteHybrid : public DecoderLM {
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
+    if (config.experts > 0)
+      info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {

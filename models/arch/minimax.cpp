@@ -211,6 +211,10 @@ struct Mixture : FeedForward {
                                              /*is_fused=*/false, GatedNames{"w1", "w3", "w2"}));
   }
 
+  std::vector<PartRows> parts(const std::string& prefix) const override {
+    return parts_of_mixture(prefix, *this);
+  }
+
   at::Tensor operator()(const at::Tensor& x) const override {
     const Routing routing =
         route_by_softmax(project(x, gate), chosen, /*normalised=*/true, at::kFloat);
@@ -265,8 +269,7 @@ struct MiniMaxBlock : Block {
   MixerInfo describe_mixer() const override { return self_attn->describe(); }
 
   std::vector<PartRows> other_parts() const override {
-    std::vector<PartRows> parts =
-        parts_of(Part::kMlp, prefix + ".block_sparse_moe", *block_sparse_moe);
+    std::vector<PartRows> parts = block_sparse_moe->parts(prefix + ".block_sparse_moe");
     for (const auto& [name, norm] :
          {std::pair{".input_layernorm", input_layernorm},
           std::pair{".post_attention_layernorm", post_attention_layernorm}})
@@ -296,6 +299,7 @@ class MiniMax : public DecoderLM {
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
+    info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {

@@ -282,6 +282,10 @@ struct Mixture : FeedForward {
                                                     config.d, config.mlp_bias));
   }
 
+  std::vector<PartRows> parts(const std::string& prefix) const override {
+    return parts_of_mixture(prefix, *this);
+  }
+
   at::Tensor operator()(const at::Tensor& x) const override {
     const at::Tensor latent = fc1_latent_proj ? (*fc1_latent_proj)(x) : x;
     const at::Tensor mixed =
@@ -347,7 +351,7 @@ struct FeedForwardBlock : Block {
     return info;
   }
   std::vector<PartRows> other_parts() const override {
-    std::vector<PartRows> parts = parts_of(Part::kMlp, prefix + ".mixer", *mixer);
+    std::vector<PartRows> parts = mixer->parts(prefix + ".mixer");
     for (PartRows& rows : parts_of(Part::kNorm, prefix + ".norm", *norm))
       parts.push_back(std::move(rows));
     return parts;
@@ -406,6 +410,9 @@ class NemotronH : public DecoderLM {
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
+    if (config.has(LayerKind::kMixture))
+      info_.expert_share = static_cast<double>(config.mixture.routing.chosen) /
+                           static_cast<double>(config.mixture.experts);
   }
 };
 

@@ -168,6 +168,7 @@ QwenConfig read_text_config(ConfigReader& reader, const std::string& label,
                       .has_mrope = true});
   c.eos_ids = read_eos_ids(reader, c.vocab);
   reader.must_be("hidden_act", "silu", "the MLP is SwiGLU");
+  reader.must_be("use_sliding_window", false, "attention sees everything");
   reader.must_be("attn_output_gate", true, "softmax layers have an output gate");
   reader.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
   ignore_bookkeeping(reader);
@@ -197,7 +198,7 @@ QwenConfig read_config(const nlohmann::json& json, const std::string& label, Fam
       c.eos_ids.push_back(id);
   outer.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
   ignore_bookkeeping(outer);
-  outer.without_effect({"vision_config", "image_token_id", "video_token_id",
+  outer.without_effect({"language_model_only", "vision_config", "image_token_id", "video_token_id",
                         "vision_start_token_id", "vision_end_token_id"});
   outer.finish();
   return c;

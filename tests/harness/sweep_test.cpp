@@ -399,7 +399,23 @@ TEST(Sweep, EveryShippedSweepIsValid) {
     EXPECT_NO_THROW(read_sweep(entry.path(), {})) << entry.path();
     ++read;
   }
-  EXPECT_GE(read, 6);
+  EXPECT_GE(read, 21);
+}
+
+TEST(Sweep, EveryFamilysSweepComparesAPairAndRestoresIt) {
+  const std::filesystem::path families =
+      std::filesystem::path(NIAH_SOURCE_DIR) / "configs/families";
+  for (const auto& entry : std::filesystem::directory_iterator(families)) {
+    const SweepConfig sweep = read_sweep(entry.path(), {});
+    EXPECT_EQ(sweep.name, entry.path().stem());
+    ASSERT_EQ(sweep.models.size(), 1U) << entry.path();
+    const std::vector<VariantConfig>& variants = sweep.models[0].variants;
+    ASSERT_GE(variants.size(), 3U) << entry.path();
+    EXPECT_EQ(variants[0].kind, VariantKind::kBase) << entry.path();
+    EXPECT_EQ(variants[1].kind, VariantKind::kSft) << entry.path();
+    for (std::size_t i = 2; i < variants.size(); ++i)
+      EXPECT_EQ(variants[i].kind, VariantKind::kRestored) << entry.path();
+  }
 }
 
 }  // namespace

@@ -2,34 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/base/error.h"
 #include "models/registry.h"
-#include "tests/models/support.h"
+#include "tests/models/arch/released.h"
 
 namespace niah::models {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using Shape = std::vector<std::int64_t>;
-
-/// A list of layers that are `otherwise`, but for those named.
-json pattern(std::int64_t layers, const std::string& otherwise,
-             const std::map<std::string, std::set<std::int64_t>>& named) {
-  json list = json::array();
-  for (std::int64_t i = 0; i < layers; ++i) {
-    std::string kind = otherwise;
-    for (const auto& [name, indexes] : named)
-      if (indexes.contains(i)) kind = name;
-    list.push_back(kind);
-  }
-  return list;
-}
 
 json hypenet(std::int64_t layers, std::int64_t d, std::int64_t ff, std::int64_t heads,
              const std::set<std::int64_t>& softmax) {
@@ -101,16 +86,6 @@ json jet_nemotron(std::int64_t layers, std::int64_t d, std::int64_t ff, std::int
           {"eos_token_id", 151643}};
 }
 
-/// A released checkpoint: how large it is, and some of its tensors.
-struct Released {
-  std::string name;
-  json config;
-  std::int64_t parameters;
-  std::size_t tensors;
-  std::string pattern;
-  std::map<std::string, Shape> shapes;
-};
-
 std::vector<Released> all_released() {
   return {
       {"HypeNet-2B",
@@ -166,24 +141,10 @@ std::vector<Released> all_released() {
 
 class ReleasedConfig : public testing::TestWithParam<Released> {};
 
-TEST_P(ReleasedConfig, HasItsParametersTensorsAndLayers) {
-  const Released& released = GetParam();
-  ShapeSource source;
-  const auto model = make_model(released.config, released.name, source);
-  EXPECT_EQ(source.parameters(), released.parameters);
-  EXPECT_EQ(source.shapes().size(), released.tensors);
-  EXPECT_EQ(layer_pattern(model->info()), released.pattern);
-  for (const auto& [name, shape] : released.shapes)
-    EXPECT_EQ(source.shapes().at(name), shape) << name;
-  EXPECT_FALSE(source.shapes().contains("lm_head.weight"));
-}
+TEST_P(ReleasedConfig, HasItsParametersTensorsAndLayers) { expect_released(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(All, ReleasedConfig, testing::ValuesIn(all_released()),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
-                           std::erase(name, '-');
-                           return name;
-                         });
+                         [](const auto& info) { return test_name(info.param); });
 
 TEST(HypeNet, WarnsWhenTheLogitsScalingOfItsSizeIsMissing) {
   const auto warnings = [](json config) {
