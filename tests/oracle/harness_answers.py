@@ -42,20 +42,29 @@ FIELDS = ("index", "input", "outputs", "length", "max_length", "gen_prefix")
 
 
 class Recorder(HFLM):
-    """The harness's model, which also keeps the ids that it was asked and that it answered."""
+    """The harness's model, which keeps what it answered: a prompt is asked once for each state of the weights."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.asked: list[dict] = []
+    def __init__(self, file: pathlib.Path, weights: str, **kwargs):
+        super().__init__(batch_size=1, **kwargs)
+        self.file, self.weights = file, weights
+        rows = [json.loads(line) for line in file.open(encoding="utf-8")] if file.exists() else []
+        self.answers = {tuple(row["prompt_ids"]): row for row in rows if row["weights"] == weights}
 
     def _model_generate(self, context, max_length, stop, **generation_kwargs):
-        output = super()._model_generate(
-            context, max_length, stop, output_logits=True, return_dict_in_generate=True, **generation_kwargs)
-        best = torch.stack(output.logits, 1)[0].topk(2).values  # [steps, 2]
-        prompt = context.shape[1]
-        self.asked.append({"prompt_ids": context[0].tolist(), "ids": output.sequences[0, prompt:].tolist(),
-                           "margins": (best[:, 0] - best[:, 1]).tolist()})
-        return output.sequences
+        prompt = tuple(context[0].tolist())
+        if prompt not in self.answers:
+            output = super()._model_generate(
+                context, max_length, stop, output_logits=True, return_dict_in_generate=True, **generation_kwargs)
+            best = torch.stack(output.logits, 1)[0].topk(2).values  # [steps, 2]
+            self.keep({"weights": self.weights, "prompt_ids": prompt,
+                       "ids": output.sequences[0, len(prompt):].tolist(),
+                       "margins": (best[:, 0] - best[:, 1]).tolist()})
+        return torch.tensor([[*prompt, *self.answers[prompt]["ids"]]])
+
+    def keep(self, row: dict) -> None:
+        self.answers[row["prompt_ids"]] = row
+        with self.file.open("a", encoding="utf-8") as file:
+            print(json.dumps(row), file=file)
 
 
 class Harness:
@@ -79,45 +88,35 @@ class Harness:
             raise SystemExit("that is not what this model says: its weights were not put in order")
 
     def answers(self, name: str, samples: list[dict]) -> list[dict]:
-        """Of every sample, in order: prompt_ids, ids without the end's, margins of every step, score."""
-        kept = self.out / f"{name}.json"
-        asked = [sample["prompt_sha256"] for sample in samples]
-        if kept.exists():
-            found = json.loads(kept.read_text())
-            if (found["weights"], found["asked"]) == (self.weights, asked):
-                return found["answers"]
-        answers = self.ask(name, samples)
-        kept.write_text(json.dumps({"weights": self.weights, "asked": asked, "answers": answers}))
-        return answers
-
-    def ask(self, name: str, samples: list[dict]) -> list[dict]:
+        """Of every sample, in order: ids without the end's, margins of every step, score."""
         folder = self.out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        length = str(samples[0]["max_length"])
-        ruler = pathlib.Path(lm_eval.__file__).parent / "tasks/ruler"
-        rows = [{field: sample[field] for field in FIELDS} for sample in samples]
-        file = folder / "samples.jsonl"
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        (folder / "task.yaml").write_text(TASK_YAML.format(name=name, ruler=ruler, length=length))
-        (folder / "samples.py").write_text(TASK_DATA.format(samples=str(file.resolve())))
-        model = Recorder(pretrained=self.model, tokenizer=self.tokenizer, device="cpu", dtype="float32", batch_size=1)
+        write_task(folder, name, samples)
+        model = Recorder(self.out / "answers.jsonl", self.weights, pretrained=self.model, tokenizer=self.tokenizer,
+                         device="cpu", dtype="float32")
         done = lm_eval.simple_evaluate(
             model=model, tasks=[name], task_manager=TaskManager(include_path=str(folder)), log_samples=True,
             bootstrap_iters=0)
-        scores = {tuple(self.tokenizer(row["arguments"][0][0]).input_ids): row[length]
-                  for row in done["samples"][name]}
-        by_prompt = {tuple(answer["prompt_ids"]): answer for answer in model.asked}
-        return [self.finished(by_prompt, scores, sample) for sample in samples]
+        scores = {row["doc"]["index"]: row[str(row["doc"]["max_length"])] for row in done["samples"][name]}
+        return [self.finished(model.answers, scores[sample["index"]], sample) for sample in samples]
 
-    def finished(self, by_prompt: dict, scores: dict, sample: dict) -> dict:
-        prompt = tuple(sample["input_ids"])
-        if prompt not in by_prompt:
+    def finished(self, answers: dict, score: float, sample: dict) -> dict:
+        answer = answers.get(tuple(sample["input_ids"]))
+        if answer is None:
             raise SystemExit(f"{sample['task']}#{sample['index']}: the harness asked other token ids than niah's")
-        answer = by_prompt[prompt]
         ids = answer["ids"]
         if ids and ids[-1] == self.tokenizer.eos_token_id:
             ids = ids[:-1]
-        return {**answer, "ids": ids, "score": float(scores[prompt])}
+        return {"ids": ids, "margins": answer["margins"], "score": float(score)}
+
+
+def write_task(folder: pathlib.Path, name: str, samples: list[dict]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    ruler = pathlib.Path(lm_eval.__file__).parent / "tasks/ruler"
+    rows = [{field: sample[field] for field in FIELDS} for sample in samples]
+    file = folder / "samples.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "task.yaml").write_text(TASK_YAML.format(name=name, ruler=ruler, length=samples[0]["max_length"]))
+    (folder / "samples.py").write_text(TASK_DATA.format(samples=str(file.resolve())))
 
 
 def sha256_of(file: pathlib.Path) -> str:
