@@ -76,7 +76,7 @@ def make_samples(options: argparse.Namespace, task: str, length: str) -> list[di
                str(options.samples), "--seed", "0", "--tokenizer", options.out / "checkpoint", "--haystack", "kjv",
                "--token-ids"]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode()
-    return [json.loads(line) for line in lines.splitlines()]
+    return [json.loads(line) for line in lines.split("\n") if line]
 
 
 def ask_niah(options: argparse.Namespace) -> dict[str, dict]:
@@ -126,8 +126,7 @@ def compare(options: argparse.Namespace) -> int:
                   f"| {sum(r['score'] for r in theirs):g} of {n} | {sum(len(r['ids']) for r in theirs)} "
                   f"| {sum(what is not None for what in found)} samples "
                   f"| {min(min(r['margins']) for r in theirs):.2g} |", flush=True)
-    print(*differences, sep="\n")
-    print(f"{len(differences)} samples differ")
+    print(*differences, f"{len(differences)} samples differ", sep="\n")
     return 1 if differences else 0
 
 
