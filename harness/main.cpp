@@ -8,8 +8,8 @@
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/commands/commands.h"
-#include "harness/run/memory_guard.h"
-#include "harness/run/torch_error.h"
+#include "harness/engine/local/memory_guard.h"
+#include "harness/engine/local/torch_error.h"
 #include "harness/version.h"
 
 namespace niah {

@@ -9,10 +9,11 @@
 #include "harness/commands/commands.h"
 #include "harness/commands/model_commands.h"
 #include "harness/commands/print_sample.h"
+#include "harness/engine/local/decode_session.h"
+#include "harness/run/asking.h"
 #include "harness/run/loading.h"
 #include "harness/run/machine.h"
 #include "harness/run/pricing.h"
-#include "harness/run/probe.h"
 #include "harness/run/stored_run.h"
 #include "models/reader.h"
 #include "reports/variants.h"
@@ -48,21 +49,20 @@ const reports::VariantInfo& known_variant(const reports::RunInfo& info,
 
 /// Asks one variant; whether it says what the journal has.
 bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& question,
-            const std::vector<reports::Record>& records, std::int64_t chunk, std::int64_t top) {
-  const TokenIds prompt(question.ids.begin(), question.ids.end());
-  models::Reader reader({variant.model}, question.longest());
-  read_prompt(reader, question.ids, 0, chunk, [](std::int64_t) {});
+            const Request& request, const std::vector<reports::Record>& records, std::int64_t chunk,
+            std::int64_t top) {
+  const TokenIds prompt(request.ids.begin(), request.ids.end());
+  models::Reader reader({variant.model}, request.longest());
+  read_prompt(reader, request.ids, 0, chunk, [](std::int64_t) {});
   print_out("\n{}\n", reports::label_of(run.info(), known_variant(run.info(), variant)));
   const models::Reader::Point before = reader.mark();
   print_out("  first token of the answer:\n");
   print_likeliest(reader.read_one(0, {prompt.back()}, 1), top, run.work().tokenizer());
   reader.rewind(before);
-  Asking asking(question, variant.info.fingerprint,
-                stop_ids(*variant.model, run.work().tokenizer(), run.work().format()), prompt,
-                run.work().tokenizer());
-  while (asking.pass(reader, 0)) {
+  DecodeSession session({}, request, variant.model->info().eos_ids, prompt, run.work().tokenizer());
+  while (session.pass(reader, 0)) {
   }
-  const reports::Record record = asking.record();
+  const reports::Record record = record_of(question, variant.info.fingerprint, session.answer());
   print_out("  {}\n  ids       {}\n", outcome_of(record), fmt::join(record.ids, " "));
   const auto stored = std::find_if(records.begin(), records.end(),
                                    [&](const auto& one) { return one.variant == record.variant; });
@@ -79,8 +79,10 @@ bool replay(const StoredRun& run, const LoadedVariant& variant, const Question& 
 ExitCode run_replay(const ReplayArguments& arguments) {
   const StoredRun run(arguments.which.run, arguments.variant);
   const SampleId id = parse_sample_id(arguments.which.sample);
-  const StoredSample stored = run.sample(id);
+  StoredSample stored = run.sample(id);
   print_sample(id, stored, run.work().tokenizer());
+  const Request request =
+      request_of(stored.question, stop_ids(run.work().format(), run.work().tokenizer()));
   const Machine machine = prepare_machine(run.work().sweep().runtime);
   require_memory(run.work(), machine);
   const auto records = run.records(id);
@@ -90,7 +92,7 @@ ExitCode run_replay(const ReplayArguments& arguments) {
   const bool is_known = info.tokenizer_tables_sha256 == run.work().tokenizer().tables_sha256();
   for (const LoadedVariant& variant :
        load_all(run.work(), machine, is_known ? info.tokenizer_sha256 : ""))
-    same = replay(run, variant, stored.question, records, chunk, arguments.top) && same;
+    same = replay(run, variant, stored.question, request, records, chunk, arguments.top) && same;
   return same ? ExitCode::kOk : ExitCode::kCheckFailed;
 }
 

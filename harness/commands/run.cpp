@@ -15,6 +15,7 @@
 #include "harness/config/sweep.h"
 #include "harness/embedded_configs.h"
 #include "harness/run/dry_run.h"
+#include "harness/run/local_engines.h"
 #include "harness/run/runner.h"
 #include "reports/report.h"
 
@@ -22,6 +23,11 @@ namespace niah {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Runs a sweep by the engines that its models need: here they are made.
+reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options) {
+  return run_sweep(sweep, options, LocalEngines(sweep.runtime));
+}
 
 // ----------------------------------------------------------------------------------------------
 // run
@@ -48,7 +54,7 @@ ExitCode run_config(RunArguments arguments) {
   if (!arguments.shard.empty())
     std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
-  const reports::Report report = run_sweep(sweep, arguments.options);
+  const reports::Report report = run_with_engines(sweep, arguments.options);
   const ExitCode code = print_report(report, arguments.options.out);
   const bool is_empty_shard = arguments.options.shards > 1 && report.results.cells.empty();
   return is_empty_shard ? ExitCode::kOk : code;
@@ -124,7 +130,7 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
 ExitCode run_reproduce(const ReproduceArguments& arguments) {
   const SweepConfig sweep = reproduce_sweep(arguments);
   const Progress clock("", 1, /*quiet=*/true);
-  const reports::Report report = run_sweep(sweep, arguments.options);
+  const reports::Report report = run_with_engines(sweep, arguments.options);
   const ExitCode code = print_report(report, arguments.options.out);
   say("Took {}.\n", format_duration(clock.elapsed()));
   return code;

@@ -11,7 +11,7 @@
 #include "harness/base/memory.h"
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
-#include "harness/run/bundles.h"
+#include "harness/run/cell_batch.h"
 #include "harness/run/loading.h"
 #include "harness/run/machine.h"
 #include "harness/run/speed.h"
@@ -72,10 +72,11 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
   }
   price.measured = seconds_since(begin);
 
-  for (const Bundle& bundle : bundle_lengths(work.assignments(), sweep, shapes.front())) {
+  for (const CellBatch& batch : batch_lengths(
+           work.assignments(), sweep, sweep.runtime.share_prefixes, group_cost(shapes.front()))) {
     std::vector<LabelledQuestions> cells;
     std::vector<double> making;
-    for (const Assignment& assignment : bundle) {
+    for (const Assignment& assignment : batch) {
       const auto start = std::chrono::steady_clock::now();
       cells.push_back({assignment.label, work.questions(assignment)});
       making.push_back(seconds_since(start));

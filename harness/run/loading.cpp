@@ -80,11 +80,4 @@ std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& varian
   return warnings;
 }
 
-void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
-                     const std::vector<std::string>& warnings) {
-  info.variants.clear();
-  for (const LoadedVariant& variant : order) info.variants.push_back(variant.info);
-  info.caveats.insert(info.caveats.end(), warnings.begin(), warnings.end());
-}
-
 }  // namespace niah

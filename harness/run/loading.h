@@ -8,7 +8,6 @@
 #include "harness/run/machine.h"
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
-#include "reports/record.h"
 
 namespace niah {
 
@@ -25,9 +24,5 @@ std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machin
 /// `work` asks for longer texts than a model's config claims.
 std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
                                         const Workload& work);
-
-/// Adds what loading the variants tells: fingerprints, and `warnings` of the models.
-void describe_loaded(reports::RunInfo& info, const std::vector<LoadedVariant>& order,
-                     const std::vector<std::string>& warnings);
 
 }  // namespace niah

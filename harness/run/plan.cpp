@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
@@ -169,6 +170,19 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
     if (difference.separates())
       compare(differences, difference.name.c_str(), difference.first, difference.second);
   return differences;
+}
+
+void require_distinct_fingerprints(const std::vector<reports::VariantInfo>& variants) {
+  std::map<std::string, const reports::VariantInfo*> seen;
+  for (const reports::VariantInfo& variant : variants) {
+    const auto [first, fresh] = seen.emplace(variant.fingerprint, &variant);
+    if (fresh) continue;
+    throw UsageError(fmt::format(
+        "'{} {}' and '{} {}' are the same: weights, settings and tokenizer (fingerprint {}). Their "
+        "samples could not be told apart; leave one out of `models`, or name another checkpoint",
+        first->second->model, first->second->name, variant.model, variant.name,
+        variant.fingerprint));
+  }
 }
 
 std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,

@@ -41,6 +41,10 @@ reports::RunInfo read_plan(const std::filesystem::path& folder);
 /// What keeps two descriptions from being of one run; empty when they are.
 std::vector<std::string> run_differences(const reports::RunInfo& old, const reports::RunInfo& info);
 
+/// Throws UsageError naming both, when two variants have one fingerprint: it is all that tells
+/// their records apart.
+void require_distinct_fingerprints(const std::vector<reports::VariantInfo>& variants);
+
 /// Now, as ISO 8601 in UTC.
 std::string utc_now();
 

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
 #include "harness/base/units.h"
-#include "harness/run/branches.h"
+#include "harness/engine/local/batched_decode.h"
+#include "harness/engine/local/prefix_schedule.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
 #include "models/reader.h"
@@ -189,28 +191,29 @@ double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t b
   double weights = group.head_parameters;
   for (const double parameters : group.layer_parameters) weights += parameters;
   const std::int64_t each =
-      branch_bytes(static_cast<std::int64_t>(state),
-                   static_cast<std::int64_t>(weights * static_cast<double>(group.element)),
-                   group.variants, budget);
+      batch_bytes(static_cast<std::int64_t>(state),
+                  static_cast<std::int64_t>(weights * static_cast<double>(group.element)),
+                  group.variants, budget);
   return std::min(static_cast<double>(workers * each),
                   static_cast<double>(samples * group.variants) * state);
 }
 
 /// Adds what one prompt and its answers cost.
-void add_visit(CellPrice& price, const GroupShape& group, const Visit& visit,
-               const Question& question, std::int64_t chunk, const Speed* speed) {
+void add_prompt(CellPrice& price, const GroupShape& group, const ScheduledPrompt& scheduled,
+                const Question& question, std::int64_t chunk, const Speed* speed) {
   const auto tokens = static_cast<std::int64_t>(question.ids.size());
   const auto drafted = static_cast<std::int64_t>(question.draft.size());
   const auto variants = static_cast<double>(group.variants);
   // The prompt but for its last token is read for all variants at once.
   const std::int64_t shared_end = tokens - 1;
-  price.computed_tokens += shared_end - visit.resume + group.variants * (1 + drafted);
-  price.flops += read_flops(group, visit.resume, shared_end) +
+  price.computed_tokens += shared_end - scheduled.resume + group.variants * (1 + drafted);
+  price.flops += read_flops(group, scheduled.resume, shared_end) +
                  variants * ask_flops(group, shared_end, tokens + drafted, drafted + 1);
   if (speed == nullptr) return;
-  for (std::int64_t at = visit.resume; at < visit.tail; at += chunk)
+  for (std::int64_t at = scheduled.resume; at < scheduled.tail; at += chunk)
     price.seconds_low += speed->chunk.at(at);
-  price.seconds_low += speed->chunk.at(visit.tail) * static_cast<double>(shared_end - visit.tail) /
+  price.seconds_low += speed->chunk.at(scheduled.tail) *
+                       static_cast<double>(shared_end - scheduled.tail) /
                        static_cast<double>(chunk);
   const double one = speed->token.at(tokens), answer = speed->answer.at(tokens);
   const double share = static_cast<double>(drafted) / static_cast<double>(Speed::kAnswerTokens - 1);
@@ -242,12 +245,13 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
       asked.emplace_back(&price, &question);
     }
   }
-  const std::vector<Visit> visits = schedule_prefixes(prompts, chunk, runtime.share_prefixes);
-  for (const Visit& visit : visits) {
-    const auto& [price, question] = asked[visit.prompt];
-    add_visit(*price, group, visit, *question, chunk, speed);
+  const std::vector<ScheduledPrompt> schedule =
+      schedule_prefixes(prompts, chunk, runtime.share_prefixes);
+  for (const ScheduledPrompt& scheduled : schedule) {
+    const auto& [price, question] = asked[scheduled.prompt];
+    add_prompt(*price, group, scheduled, *question, chunk, speed);
   }
-  needs.marks = most_marks(visits);
+  needs.marks = most_snapshots(schedule);
   for (CellPrice& price : prices) {
     price.seconds_high += price.seconds_low;
     price.memory = price_cell_memory(group, needs);
@@ -256,20 +260,13 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
   return prices;
 }
 
-double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group) {
-  constexpr std::int64_t kReasoningTokens = 500;  // a problem and its solution
-  const auto samples = static_cast<double>(work.samples);
-  if (work.cell == nullptr)
-    return samples * static_cast<double>(group.variants) *
-           ask_flops(group, 0, kReasoningTokens, kReasoningTokens / 2);
-  const double whole = read_flops(group, 0, work.length);
-  if (!sweep.runtime.share_prefixes) return samples * whole;
-  // The shared trunk once, and what is left behind a needle at any depth alike.
-  double left = 0;
-  constexpr std::int64_t kDepths = 8;
-  for (std::int64_t i = 0; i < kDepths; ++i)
-    left += read_flops(group, work.length * (2 * i + 1) / (2 * kDepths), work.length) / kDepths;
-  return whole + samples * left;
+GroupCost group_cost(const GroupShape& group) {
+  const auto shape = std::make_shared<const GroupShape>(group);
+  return {.read = [shape](std::int64_t begin,
+                          std::int64_t end) { return read_flops(*shape, begin, end); },
+          .ask = [shape](std::int64_t begin, std::int64_t end,
+                         std::int64_t rows) { return ask_flops(*shape, begin, end, rows); },
+          .variants = group.variants};
 }
 
 std::optional<double> memory_limit(const RuntimeConfig& runtime, at::Device device) {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/run/job_cost.h"
 #include "harness/run/machine.h"
-#include "harness/run/prefix_schedule.h"
 #include "harness/run/variants.h"
 #include "harness/run/workload.h"
 #include "models/causal_lm.h"
@@ -109,8 +109,8 @@ std::vector<CellPrice> price_cells(const GroupShape& group,
                                    const RuntimeConfig& runtime, std::int64_t chunk,
                                    std::int64_t workers, std::int64_t answers, const Speed* speed);
 
-/// What an assignment costs on a group of variants, in FLOPs, roughly.
-double job_cost(const Assignment& work, const SweepConfig& sweep, const GroupShape& group);
+/// The same figures for a run's plan, which knows no shapes.
+GroupCost group_cost(const GroupShape& group);
 
 /// Bytes that may be used in all: runtime.memory_mib where it is set, else what a device has left,
 /// or on the CPU what this process has and what the machine has left. Nullopt when nothing is

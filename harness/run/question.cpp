@@ -32,6 +32,10 @@ Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const Pr
   const std::string prompt = format.frame(sample.input, sample.gen_prefix);
   Question question;
   question.prompt = [&cell, ordinal] { return cell.sample(ordinal).prompt(); };
+  question.framed = [&cell, ordinal, &format] {
+    const tasks::Sample again = cell.sample(ordinal);
+    return format.frame(again.input, again.gen_prefix);
+  };
   question.ids = format.with_bos_policy(encoder.encode_prompt(prompt));
   if (!sample.outputs.empty() && format.gives_answer_prefix()) {
     question.expected_text = " " + sample.outputs.front();
@@ -67,7 +71,7 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
       format.is_raw()
           ? question.problem.prompt
           : format.frame(question.problem.question + "\n" + question.set->instruction(), "");
-  question.prompt = [prompt] { return prompt; };
+  question.prompt = question.framed = [prompt] { return prompt; };
   question.ids = format.with_bos_policy(tokenizer.encode_prompt(prompt));
   if (format.is_raw()) {
     question.expected_text = question.problem.solution;

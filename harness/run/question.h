@@ -7,7 +7,7 @@
 #include <string>
 
 #include "harness/config/sweep.h"
-#include "harness/run/prefix_schedule.h"
+#include "harness/engine/request.h"
 #include "harness/run/prompt_format.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "models/tokenizer/tokenizer.h"
@@ -21,6 +21,7 @@ namespace niah {
 struct Question {
   reports::Record blank;  ///< everything of the record that is known before the model answers
   std::function<std::string()> prompt;  ///< its text, made again when it is needed
+  std::function<std::string()> framed;  ///< ... in the format that `ids` spell
   std::string expected_text;            ///< what the draft spells
   PromptIds ids;                        ///< the prompt as the model reads it
   TokenIds draft;  ///< expected continuation; empty where it cannot be spelled in ids

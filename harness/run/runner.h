@@ -3,14 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <utility>
 
 #include "harness/config/sweep.h"
-#include "harness/run/journal.h"
-#include "harness/run/variants.h"
-#include "models/tokenizer/tokenizer.h"
+#include "harness/run/opened_engine.h"
 #include "reports/report.h"
 
 namespace niah {
@@ -26,10 +23,11 @@ struct RunOptions {
 /// "2/4" → shard 2 of 4. Throws UsageError.
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
-/// Runs what the journal in `options.out` does not hold yet, then draws the reports. The folder
-/// keeps plan.json, journal.jsonl and what reports write. Throws UsageError when the folder holds a
-/// run of another plan, or for a shard of a sweep whose cells may end early, Interrupted (finished
-/// work saved) on Ctrl-C, DataError for files and memory.
-reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options);
+/// Runs what the journal in `options.out` does not hold yet by the engines that `opener` opens,
+/// then draws the reports. The folder keeps plan.json, journal.jsonl and what reports write. Throws
+/// UsageError when the folder holds a run of another plan, or for a shard of a sweep whose cells
+/// may end early, Interrupted (finished work saved) on Ctrl-C, DataError for files and memory.
+reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options,
+                          const EngineOpener& opener);
 
 }  // namespace niah

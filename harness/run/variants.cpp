@@ -5,7 +5,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -198,16 +197,9 @@ bool are_same_weights(const LoadedVariant& a, const LoadedVariant& b) {
 }  // namespace
 
 void require_distinct(const std::vector<LoadedVariant>& variants) {
-  std::map<std::string, const reports::VariantInfo*> seen;
-  for (const LoadedVariant& variant : variants) {
-    const auto [first, fresh] = seen.emplace(variant.info.fingerprint, &variant.info);
-    if (fresh) continue;
-    throw UsageError(fmt::format(
-        "'{} {}' and '{} {}' are the same: weights, settings and tokenizer (fingerprint {}). Their "
-        "samples could not be told apart; leave one out of `models`, or name another checkpoint",
-        first->second->model, first->second->name, variant.info.model, variant.info.name,
-        variant.info.fingerprint));
-  }
+  std::vector<reports::VariantInfo> infos;
+  for (const LoadedVariant& variant : variants) infos.push_back(variant.info);
+  require_distinct_fingerprints(infos);
   for (std::size_t i = 0; i < variants.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (variants[i].info.model == variants[j].info.model &&

@@ -8,6 +8,7 @@
 #include "harness/base/files.h"
 #include "harness/commands/commands.h"
 #include "harness/config/sweep.h"
+#include "harness/run/local_engines.h"
 #include "harness/run/pricing.h"
 #include "harness/run/runner.h"
 #include "models/arch/decoder.h"
@@ -232,7 +233,8 @@ TEST_F(MadeUpArchitecture, IsSweptWithItsRestoredVariants) {
       "models: [{name: m, base: base, sft: sft, variants: [base, sft, qk, qk-pro]}]\n"
       "runtime: {dtype: fp32, threads: 1}\n",
       "test", temporary_.path(), {});
-  const reports::Report report = run_sweep(sweep, {temporary_.path() / "run", /*quiet=*/true});
+  const reports::Report report =
+      run_sweep(sweep, {temporary_.path() / "run", /*quiet=*/true}, LocalEngines(sweep.runtime));
   ASSERT_EQ(report.results.cells.size(), 4U);
   for (const reports::Cell& cell : report.results.cells) EXPECT_EQ(cell.n, 2);
 }

@@ -1,0 +1,95 @@
+// One thread's reading of a list: prompts in the order of their schedule, each asked of every
+// variant.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "harness/engine/answer.h"
+#include "harness/engine/local/batched_decode.h"
+#include "harness/engine/local/decode_session.h"
+#include "harness/engine/local/snapshots.h"
+#include "harness/engine/local/work_stealing_schedule.h"
+#include "harness/engine/request.h"
+#include "models/reader.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace niah {
+
+/// How the local engine computes.
+struct LocalSettings {
+  std::int64_t chunk = 512;          ///< tokens of one prefill pass
+  bool share_prefixes = true;        ///< else every prompt is read from its start
+  std::int64_t snapshot_memory = 0;  ///< bytes of one thread's snapshots
+  std::int64_t answer_memory = 0;    ///< bytes that a thread may spend on long answers
+  std::int64_t workers = 1;          ///< threads that read at once, on one core each
+  std::int64_t threads = 1;          ///< that one computes with when it reads alone
+};
+
+/// A list while threads read it. Each prompt is at one thread at a time.
+class OpenList {
+ public:
+  /// `models`: the variants of the list's group; `cost`: of reading for all of them.
+  OpenList(RequestList list, std::vector<std::shared_ptr<models::CausalLM>> models, ReadCost cost,
+           const LocalSettings& settings, const AnswerSink& sink);
+  OpenList(const OpenList&) = delete;
+  OpenList& operator=(const OpenList&) = delete;
+
+  WorkStealingSchedule& schedule() { return *schedule_; }
+  const std::vector<std::shared_ptr<models::CausalLM>>& models() const { return models_; }
+  const Request& request(std::size_t index) const { return list_.requests[index]; }
+  const PromptIds& prompt(std::size_t index) const { return prompts_[index]; }
+  /// Tokens of a prompt and all that may follow it.
+  std::int64_t longest() const { return longest_; }
+
+  /// Whether this variant is asked and has not answered yet.
+  bool is_open(AnswerId id) const { return is_open_[id.request][id.variant]; }
+  /// Hands an answer over.
+  void give(const Answer& answer);
+  /// Hands over, for all that nobody read, that memory did not suffice.
+  void fail_unread();
+
+ private:
+  RequestList list_;
+  std::vector<PromptIds> prompts_;
+  std::vector<std::shared_ptr<models::CausalLM>> models_;
+  std::vector<std::vector<bool>> is_open_;  ///< by request and variant
+  std::int64_t longest_ = 0;
+  std::unique_ptr<WorkStealingSchedule> schedule_;
+  const AnswerSink* sink_;
+};
+
+/// Reads what the schedule of a list gives one thread.
+class CellReader {
+ public:
+  /// All of them outlive it.
+  CellReader(OpenList& list, const LocalSettings& settings, const models::Tokenizer& tokenizer);
+  CellReader(const CellReader&) = delete;
+  CellReader& operator=(const CellReader&) = delete;
+
+  /// From `prompt` on, until nothing is left for `worker`; false when memory did not suffice for
+  /// the prompt that came last. All answers but that one's are given when it returns.
+  bool read(std::size_t worker, std::optional<ScheduledPrompt> prompt);
+
+ private:
+  /// What reading the common part of a prompt took.
+  struct Shared {
+    std::int64_t tokens = 0;
+    double seconds = 0;
+  };
+
+  Shared read_shared(const ScheduledPrompt& prompt);
+  void ask_all(std::size_t request, Shared shared);
+
+  OpenList* list_;
+  const models::Tokenizer* tokenizer_;
+  std::int64_t chunk_;
+  models::Reader reader_;
+  BatchedDecode batch_;
+  Snapshots snapshots_;
+};
+
+}  // namespace niah

@@ -1,0 +1,23 @@
+// What asking costs, roughly: for the order of things and the progress line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "harness/run/workload.h"
+
+namespace niah {
+
+/// The cost of one group of an engine's variants, in FLOPs or what takes as long.
+struct GroupCost {
+  /// Of reading positions [begin, end) for every variant, nothing asked of them.
+  std::function<double(std::int64_t begin, std::int64_t end)> read;
+  /// Of reading [begin, end) for one variant, with `rows` tokens of an answer.
+  std::function<double(std::int64_t begin, std::int64_t end, std::int64_t rows)> ask;
+  std::int64_t variants = 1;
+};
+
+/// What an assignment costs on a group of variants, roughly.
+double job_cost(const Assignment& work, bool shares_prefixes, const GroupCost& group);
+
+}  // namespace niah

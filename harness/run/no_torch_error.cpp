@@ -1,7 +1,0 @@
-#include "harness/run/torch_error.h"
-
-namespace niah {
-
-std::optional<TorchError> torch_error(const std::exception&) { return std::nullopt; }
-
-}  // namespace niah
