@@ -7,7 +7,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
-#include "harness/commands/commands.h"
+#include "harness/cli/command.h"
 #include "harness/engine/local/memory_guard.h"
 #include "harness/engine/local/torch_error.h"
 #include "harness/version.h"

@@ -23,10 +23,9 @@ at::Device find_device(const std::string& name) {
   if (name == "cpu" || (name == "auto" && count == 0)) return at::kCPU;
   if (name == "auto" || name == "cuda") return find_device("cuda:0");
   constexpr std::string_view kCuda = "cuda:";
-  const auto index =
-      name.starts_with(kCuda)
-          ? parse_integer(std::string_view(name).substr(kCuda.size()), kNotNegative)
-          : std::nullopt;
+  const auto index = name.starts_with(kCuda)
+                         ? parse_integer(std::string_view(name).substr(kCuda.size()), kNotNegative)
+                         : std::nullopt;
   if (!index)
     throw UsageError(fmt::format("device '{}': auto, cpu, cuda or cuda:N was expected{}",
                                  valid_utf8(name), did_you_mean(name, {"auto", "cpu", "cuda"})));

@@ -47,8 +47,8 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint, const nloh
 
 /// Throws DataError, listing what differs, unless the two compute the same with the same tensors.
 /// How a config spells it, what it leaves to defaults, and fields that change nothing that is
-/// computed (ids that end a text, use_cache, ...) may differ. So may whether the embedding serves as
-/// the output head: a fine-tune may train the two apart.
+/// computed (ids that end a text, use_cache, ...) may differ. So may whether the embedding serves
+/// as the output head: a fine-tune may train the two apart.
 void require_same_model(const std::string& first_name, const ModelInfo& first,
                         const std::string& other_name, const ModelInfo& other);
 

@@ -9,7 +9,7 @@
 namespace niah::models {
 namespace {
 
-std::int64_t forgetting_bytes(const Forgetting& layer) {
+std::int64_t forgetting_bytes(const RecurrentState& layer) {
   std::int64_t total = 0;
   for (const at::Tensor* part :
        {&layer.recurrent, &layer.tail, &layer.window_key, &layer.window_value})
@@ -61,7 +61,7 @@ std::int64_t KvCache::bytes() const {
   return key_.defined() ? static_cast<std::int64_t>(key_.nbytes() + value_.nbytes()) : 0;
 }
 
-KeyValue extend_window(Forgetting& layer, std::int64_t window, const KeyValue& fresh) {
+KeyValue extend_window(RecurrentState& layer, std::int64_t window, const KeyValue& fresh) {
   const auto extend = [&](at::Tensor& held, const at::Tensor& own) {
     const at::Tensor all = held.defined() ? at::cat({held, own}, 2) : own;
     const std::int64_t kept = std::min(window - 1, all.size(2));
@@ -79,7 +79,7 @@ KvCache KvCache::copy(std::int64_t tokens) const {
   return copy;
 }
 
-at::Tensor LayerStates::joined(at::Tensor Forgetting::*part) const {
+at::Tensor LayerStates::joined(at::Tensor RecurrentState::*part) const {
   if (all_.empty()) return {};
   if (all_.size() == 1) return all_.front()->forgetting.*part;
   std::vector<at::Tensor> parts;
@@ -87,7 +87,7 @@ at::Tensor LayerStates::joined(at::Tensor Forgetting::*part) const {
   return at::cat(parts);
 }
 
-void LayerStates::store(at::Tensor Forgetting::*part, const at::Tensor& joined) const {
+void LayerStates::store(at::Tensor RecurrentState::*part, const at::Tensor& joined) const {
   if (all_.size() == 1) all_.front()->forgetting.*part = joined;
   if (all_.size() <= 1) return;
   std::int64_t i = 0;
@@ -156,7 +156,7 @@ void State::rewind(const Mark& mark) {
 
 std::int64_t Mark::bytes() const {
   std::int64_t total = 0;
-  for (const Forgetting& layer : layers) total += forgetting_bytes(layer);
+  for (const RecurrentState& layer : layers) total += forgetting_bytes(layer);
   return total;
 }
 

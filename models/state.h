@@ -47,7 +47,7 @@ class KvCache {
 
 /// The parts of a layer's memory that forget. They are never changed in place: a layer replaces
 /// them, so holding them is a snapshot. Undefined before the first token.
-struct Forgetting {
+struct RecurrentState {
   at::Tensor recurrent;     ///< [B, H, D_k, D_v] fp32: a linear layer's matrix
   at::Tensor tail;          ///< [B, taps-1, channels]: what a short convolution still needs
   at::Tensor window_key;    ///< [B, H_kv, <= window-1, D]: a sliding window's keys
@@ -56,13 +56,13 @@ struct Forgetting {
 
 /// What a sliding window holds followed by the pass' own `fresh` keys and values; the last
 /// `window`-1 of them stay for the next pass.
-KeyValue extend_window(Forgetting& layer, std::int64_t window, const KeyValue& fresh);
+KeyValue extend_window(RecurrentState& layer, std::int64_t window, const KeyValue& fresh);
 
 /// What one layer remembers: a softmax layer its keys and values, others what they have not
 /// forgotten.
 struct LayerState {
   KvCache cache;
-  Forgetting forgetting;
+  RecurrentState forgetting;
 };
 
 /// One layer's memories of the sequences that go through it together, one for each of the batch.
@@ -81,9 +81,9 @@ class LayerStates {
 
   /// One part of what forgets, of all sequences along the first dimension; undefined where nothing
   /// is kept or read yet.
-  at::Tensor joined(at::Tensor Forgetting::*part) const;
+  at::Tensor joined(at::Tensor RecurrentState::*part) const;
   /// Replaces it.
-  void store(at::Tensor Forgetting::*part, const at::Tensor& joined) const;
+  void store(at::Tensor RecurrentState::*part, const at::Tensor& joined) const;
 
  private:
   std::vector<LayerState*> all_;
@@ -99,7 +99,7 @@ std::vector<KeyValue> remember(const LayerStates& states, const KeyValue& fresh,
 /// position. Valid until the state is rewound to before it.
 struct Mark {
   std::int64_t position = 0;
-  std::vector<Forgetting> layers;
+  std::vector<RecurrentState> layers;
   /// Bytes that this mark keeps alive beside the state's own, at most.
   std::int64_t bytes() const;
 };

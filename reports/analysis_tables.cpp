@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "harness/base/units.h"
+#include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 #include "reports/tables.h"
-#include "reports/variants.h"
 
 namespace niah::reports {
 namespace {

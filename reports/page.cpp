@@ -4,15 +4,15 @@
 
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
-#include "reports/answer.h"
+#include "reports/analysis/findings.h"
+#include "reports/analysis/variant_labels.h"
 #include "reports/diagnosis/page.h"
+#include "reports/draw/gradient_chart.h"
+#include "reports/draw/heatmap.h"
+#include "reports/draw/html.h"
+#include "reports/draw/line_chart.h"
 #include "reports/format.h"
-#include "reports/gradient_chart.h"
-#include "reports/heatmap.h"
-#include "reports/line_chart.h"
-#include "reports/markup.h"
 #include "reports/tables.h"
-#include "reports/variants.h"
 
 namespace niah::reports {
 namespace {
@@ -63,14 +63,14 @@ std::string header(const Results& results) {
          paragraph("lead", asked) + "</header>\n";
 }
 
-std::string answer_block(const Answer& answer) {
+std::string findings_block(const Findings& answer) {
   std::string out = "<section class=\"answer\" aria-label=\"The answer\">\n";
   for (const std::string& headline : answer.headlines) out += paragraph("headline", headline);
   if (!answer.points.empty()) out += list(answer.points);
   return out + "</section>\n";
 }
 
-std::string caveat_box(const Results& results, const Answer& answer) {
+std::string caveat_box(const Results& results, const Findings& answer) {
   std::vector<std::string> items = results.run.caveats;
   items.insert(items.end(), answer.warnings.begin(), answer.warnings.end());
   if (items.empty()) return "";
@@ -227,9 +227,9 @@ std::string page_head(std::string_view title, std::string_view style) {
 
 std::string report_page(const Results& results, const Analysis& analysis,
                         const std::vector<std::string>& files, bool diagnosis) {
-  const Answer answer = answer_in_words(results, analysis);
+  const Findings answer = findings_in_words(results, analysis);
   std::string out = page_head(results.run.name);
-  out += header(results) + "<main>\n" + answer_block(answer) + caveat_box(results, answer);
+  out += header(results) + "<main>\n" + findings_block(answer) + caveat_box(results, answer);
   out += section("heatmaps", "Where needles are found",
                  "Each square is the share of needles found at one depth and one context length. "
                  "Down: depth of the needle, start of the text at the top. Across: context length. "

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "reports/comparisons.h"
-#include "reports/results.h"
+#include "reports/analysis/comparisons.h"
+#include "reports/analysis/results.h"
 
 namespace niah::reports {
 

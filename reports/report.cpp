@@ -12,16 +12,16 @@
 
 #include "harness/base/files.h"
 #include "harness/base/text.h"
-#include "reports/answer.h"
+#include "reports/analysis/findings.h"
+#include "reports/analysis/variant_labels.h"
 #include "reports/diagnosis/page.h"
+#include "reports/draw/heatmap.h"
+#include "reports/draw/png.h"
+#include "reports/export/lm_eval.h"
+#include "reports/export/results_json.h"
 #include "reports/format.h"
-#include "reports/heatmap.h"
-#include "reports/lm_eval.h"
 #include "reports/page.h"
-#include "reports/png.h"
-#include "reports/results_json.h"
 #include "reports/tables.h"
-#include "reports/variants.h"
 
 namespace niah::reports {
 namespace {
@@ -166,7 +166,7 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
 }
 
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour) {
-  const Answer answer = answer_in_words(results, analysis);
+  const Findings answer = findings_in_words(results, analysis);
   constexpr std::size_t kColumns = 100;
   std::string text;
   const auto add = [&](const std::vector<std::string>& lines, const std::string& bullet) {

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <vector>
 
-#include "reports/comparisons.h"
-#include "reports/journal.h"
+#include "reports/analysis/comparisons.h"
+#include "reports/analysis/results.h"
+#include "reports/journal_reader.h"
 #include "reports/record.h"
-#include "reports/results.h"
 
 namespace niah::reports {
 

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "harness/base/units.h"
+#include "reports/analysis/variant_labels.h"
+#include "reports/draw/gradient_chart.h"
 #include "reports/format.h"
-#include "reports/gradient_chart.h"
-#include "reports/variants.h"
 
 namespace niah::reports {
 namespace {

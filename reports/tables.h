@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "reports/comparisons.h"
-#include "reports/results.h"
-#include "reports/table.h"
+#include "reports/analysis/comparisons.h"
+#include "reports/analysis/results.h"
+#include "reports/draw/table.h"
 
 namespace niah::reports {
 

@@ -5,7 +5,7 @@
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
-#include "tasks/protocols.h"
+#include "tasks/needle/protocols.h"
 #include "tasks/task.h"
 
 namespace niah::tasks {

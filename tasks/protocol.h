@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tasks/haystack.h"
+#include "tasks/haystack/sources.h"
 #include "tasks/sample.h"
 
 namespace niah::tasks {

@@ -18,7 +18,7 @@
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
-#include "tasks/protocols.h"
+#include "tasks/needle/protocols.h"
 #include "tasks/task.h"
 #include "tasks/unicode.h"
 

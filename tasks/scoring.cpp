@@ -112,7 +112,7 @@ bool is_loop(std::string_view answer) {
 }
 
 /// The class of an answer that is neither a hit nor an unfinished thought.
-MissClass classify_miss(std::string_view text, const Answer& answer) {
+MissClass classify_miss(std::string_view text, const ScoringInput& answer) {
   constexpr std::size_t kPartial = 3;  // by chance one number in a thousand has so many right
   const auto& expected = *answer.expected;
   const bool partial = std::any_of(expected.begin(), expected.end(), [&](const std::string& value) {
@@ -194,7 +194,7 @@ std::size_t matching_prefix(std::string_view output, std::string_view expected) 
   return 0;
 }
 
-MissClass classify(const Answer& answer) {
+MissClass classify(const ScoringInput& answer) {
   check(answer.expected != nullptr, "an answer is classified without what was expected");
   const auto& expected = *answer.expected;
   if (strip(answer.output).empty()) return MissClass::kEmpty;

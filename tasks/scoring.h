@@ -35,7 +35,7 @@ MissClass parse_miss_class(const std::string& name);
 bool is_format_miss(MissClass miss);
 
 /// What the classifier looks at.
-struct Answer {
+struct ScoringInput {
   std::string_view output;  ///< generated text only, no prefix
   const std::vector<std::string>* expected = nullptr;
   bool hit_token_limit = false;  ///< stopped by the limit, not by an end-of-text token
@@ -59,6 +59,6 @@ std::size_t matching_prefix(std::string_view output, std::string_view expected);
 
 /// What happened. Only what stands after the thought counts as the answer, so a sample whose value
 /// stands in the thought alone scores 1 by string_match_all and is kAnswerInThought here.
-MissClass classify(const Answer& answer);
+MissClass classify(const ScoringInput& answer);
 
 }  // namespace niah::tasks

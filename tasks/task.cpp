@@ -11,8 +11,8 @@
 namespace niah::tasks {
 
 const std::vector<Task>& all_tasks() {
-  using enum Surroundings;
-  using enum TokenKind;
+  using enum HaystackType;
+  using enum ValueType;
   static const std::vector<Task> tasks = {
       {.name = "s1", .surroundings = kLines},
       {.name = "s2"},

@@ -8,14 +8,14 @@
 namespace niah::tasks {
 
 /// What the needles stand in.
-enum class Surroundings {
+enum class HaystackType {
   kLines,        ///< one line, repeated (RULER's "noise")
   kText,         ///< sentences of a haystack
   kDistractors,  ///< lines that are needles themselves, with other keys
 };
 
 /// What keys and values look like.
-enum class TokenKind {
+enum class ValueType {
   kWords,   ///< an adjective and a noun, hyphenated
   kNumber,  ///< seven digits
   kUuid,    ///< a version-4 UUID
@@ -24,9 +24,9 @@ enum class TokenKind {
 /// One task of RULER's needle family, by the names of its configuration.
 struct Task {
   std::string name;
-  Surroundings surroundings = Surroundings::kText;
-  TokenKind key = TokenKind::kWords;
-  TokenKind value = TokenKind::kNumber;
+  HaystackType surroundings = HaystackType::kText;
+  ValueType key = ValueType::kWords;
+  ValueType value = ValueType::kNumber;
   int keys = 1;         ///< keys in the text
   int values = 1;       ///< values of each key
   int queries = 1;      ///< keys asked for

@@ -28,14 +28,13 @@ inline std::optional<std::filesystem::path> golden_folder() {
 }  // namespace niah
 
 /// Ends a test that this machine cannot run: skipped, or failed with NIAH_REQUIRE_ALL=1.
-#define NIAH_CANNOT_RUN(what)                                          \
-  do {                                                                 \
-    if (niah::machine_has_all())                                       \
-      FAIL() << what << "; NIAH_REQUIRE_ALL=1 says that it is here"; \
-    GTEST_SKIP() << what;                                              \
+#define NIAH_CANNOT_RUN(what)                                                                   \
+  do {                                                                                          \
+    if (niah::machine_has_all()) FAIL() << what << "; NIAH_REQUIRE_ALL=1 says that it is here"; \
+    GTEST_SKIP() << what;                                                                       \
   } while (false)
 
 /// Ends a test of the full recordings where they are not.
-#define NIAH_NEEDS_GOLDENS()           \
-  if (!niah::golden_folder())          \
+#define NIAH_NEEDS_GOLDENS()  \
+  if (!niah::golden_folder()) \
   GTEST_SKIP() << "the full recordings are not here; NIAH_GOLDEN_DIR names their folder"

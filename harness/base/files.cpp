@@ -15,7 +15,7 @@
 #include "harness/base/descriptor.h"
 #include "harness/base/error.h"
 #include "harness/base/path_kind.h"
-#include "harness/base/pending.h"
+#include "harness/base/pending_folder.h"
 #include "harness/base/units.h"
 
 namespace niah {

@@ -1,10 +1,8 @@
 #include "harness/config/sweep.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/base/error.h"
@@ -12,9 +10,9 @@
 #include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
-#include "reports/variants.h"
-#include "tasks/corpus/reasoning_set.h"
+#include "harness/config/models_section.h"
 #include "tasks/protocol.h"
+#include "tasks/reasoning/reasoning_set.h"
 
 namespace niah {
 namespace {
@@ -26,286 +24,6 @@ constexpr NumberRange kHalfWidth{0, 0.5, /*open_low=*/true, /*open_high=*/true};
 constexpr IntegerRange kThreads{1, 4096};
 constexpr IntegerRange kPassTokens{1, std::int64_t{1} << 24};
 constexpr IntegerRange kMebibytes{0, std::int64_t{1} << 30};
-
-fs::path resolve(const fs::path& base, const std::string& text) {
-  return (fs::path(text).is_absolute() ? fs::path(text) : base / text).lexically_normal();
-}
-
-/// A checkpoint: a folder, or {base: FOLDER, adapter: FOLDER}.
-models::CheckpointPath read_path(YamlMap& map, const std::string& key, const fs::path& base) {
-  const YAML::Node node = map.raw(key);
-  if (!node.IsDefined() || !node.IsMap()) return resolve(base, map.text(key));
-  YamlMap both = map.map(key);
-  models::CheckpointPath path{resolve(base, both.text("base")),
-                              resolve(base, both.text("adapter"))};
-  both.finish();
-  return path;
-}
-
-/// ", alpha 0.5, layers 2,3": what is not as by default.
-std::string parts_text(const models::RestoreOptions& options, const char* between) {
-  std::string text;
-  if (options.alpha != 1) text += fmt::format("{}alpha {}", between, options.alpha);
-  if (options.layers) text += fmt::format("{}layers {}", between, fmt::join(*options.layers, ","));
-  return text;
-}
-
-/// A label and what it stands for.
-struct Words {
-  std::string label, text;
-};
-
-/// What a method puts back.
-Words restoration_words(const models::RestoreOptions& options) {
-  switch (options.method) {
-    case models::RestoreMethod::kQk:
-      return {"QK-Restore", "W_Q and W_K of the softmax layers from base"};
-    case models::RestoreMethod::kQkPro:
-      return {"QK-Pro",
-              fmt::format("W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda {})",
-                          options.lambda)};
-    case models::RestoreMethod::kQkProExact:
-      return {"QK-Pro, exact", "the W_Q and W_K nearest to its own whose W_Q W_K^T is base's"};
-    case models::RestoreMethod::kQ:
-      return {"Q only", "W_Q from base (ablation)"};
-    case models::RestoreMethod::kK:
-      return {"K only", "W_K from base (ablation)"};
-    case models::RestoreMethod::kV:
-      return {"V only", "W_V from base (ablation)"};
-  }
-  throw std::logic_error("unknown restoration");
-}
-
-/// What a variant is, where the file does not say: nothing is known of how a fine-tune was made.
-Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
-  switch (variant.kind) {
-    case VariantKind::kBase:
-      return {"Base", "the checkpoint before the fine-tune"};
-    case VariantKind::kSft:
-      return {"Fine-tuned", "the checkpoint after the fine-tune"};
-    case VariantKind::kCheckpoint:
-      return {variant.name, (variant.checkpoint.has_adapter() ? "adapter " : "checkpoint ") +
-                                variant.checkpoint.own_folder().filename().string()};
-    case VariantKind::kRestored:
-      break;
-  }
-  Words words = restoration_words(variant.restore);
-  words.text =
-      fmt::format("{} with {}{}", fine_tune, words.text, parts_text(variant.restore, ", "));
-  return words;
-}
-
-/// The first variant of that kind, or nullptr.
-const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind) {
-  for (const VariantConfig& variant : variants)
-    if (variant.kind == kind) return &variant;
-  return nullptr;
-}
-
-/// Fills in labels and descriptions that the file does not give. "Label: text" as a description
-/// gives both.
-void describe_all(std::vector<VariantConfig>& variants) {
-  for (VariantConfig& variant : variants)
-    if (variant.label.empty()) variant.label = reports::label_in(variant.description);
-  const VariantConfig* tuned = find_kind(variants, VariantKind::kSft);
-  const bool named = tuned != nullptr && !tuned->label.empty();
-  const std::string fine_tune = named ? tuned->label : "the fine-tune";
-  for (VariantConfig& variant : variants) {
-    const Words plain = plain_words(variant, fine_tune);
-    if (variant.label.empty())
-      variant.label = variant.description.empty() ? plain.label : variant.name;
-    if (variant.description.empty())
-      variant.description = fmt::format("{}: {}", variant.label, plain.text);
-  }
-}
-
-/// [2, 5-8], or the same as one text.
-std::vector<std::int64_t> read_layer_list(YamlMap& map) {
-  std::vector<std::int64_t> layers;
-  for (const std::string& text : map.texts("layers")) {
-    const auto some = at_its_place(map, "layers", [&] { return models::parse_layers(text); });
-    layers.insert(layers.end(), some.begin(), some.end());
-  }
-  return layers;
-}
-
-VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
-  VariantConfig variant;
-  variant.name = name;
-  if (name == "base") return variant;
-  if (name == "sft") {
-    variant.kind = VariantKind::kSft;
-    variant.role = reports::Role::kTuned;
-    return variant;
-  }
-  std::vector<std::string> known = models::restore_method_names();
-  known.insert(known.begin(), {"base", "sft"});
-  if (std::find(known.begin(), known.end(), name) == known.end())
-    map.refuse("variants",
-               fmt::format("'{}' is not a variant{} ({}, or a mapping)", valid_utf8(name),
-                           did_you_mean(name, known), fmt::join(known, ", ")));
-  variant.kind = VariantKind::kRestored;
-  variant.role = reports::Role::kRestored;
-  variant.restore.method = models::parse_restore_method(name);
-  return variant;
-}
-
-/// `of: base` or `of: sft`: the model's own checkpoint, with words of the file's own.
-VariantConfig read_own_checkpoint(YamlMap& map) {
-  const std::string of = map.text("of");
-  if (of != "base" && of != "sft")
-    map.refuse("of", fmt::format("expected base or sft, the model's own checkpoints, got '{}'; "
-                                 "another one is named by `checkpoint`",
-                                 valid_utf8(of)));
-  VariantConfig variant = plain_variant(map, of);
-  variant.name = map.text("name", of);
-  return variant;
-}
-
-VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
-  VariantConfig variant;
-  variant.kind = VariantKind::kCheckpoint;
-  variant.checkpoint = read_path(map, "checkpoint", base);
-  variant.name = map.text("name");
-  const std::string role = map.text("role", reports::role_name(reports::Role::kControl));
-  const auto known = reports::parse_role(role);
-  if (!known)
-    map.refuse("role", fmt::format("expected base, tuned, control or restored, got '{}'{}",
-                                   valid_utf8(role),
-                                   did_you_mean(role, {"base", "tuned", "control", "restored"})));
-  variant.role = *known;
-  variant.restored_from = map.text("restored_from", "");
-  variant.fine_tune = map.text("fine_tune", "");
-  if (variant.role == reports::Role::kRestored) return variant;
-  for (const char* key : {"restored_from", "fine_tune"})
-    if (map.has(key)) map.refuse(key, "it belongs to `role: restored`");
-  return variant;
-}
-
-VariantConfig read_restoration(YamlMap& map) {
-  VariantConfig variant;
-  variant.kind = VariantKind::kRestored;
-  variant.role = reports::Role::kRestored;
-  const std::string method = map.text("method");
-  variant.restore.method =
-      at_its_place(map, "method", [&] { return models::parse_restore_method(method); });
-  if (map.has("lambda") && variant.restore.method != models::RestoreMethod::kQkPro)
-    map.refuse("lambda", "it belongs to `method: qk-pro`");
-  variant.restore.lambda = map.number("lambda", variant.restore.lambda, {.low = 0});
-  variant.restore.alpha = map.number("alpha", 1, {0, 1});
-  if (map.has("layers")) variant.restore.layers = read_layer_list(map);
-  variant.name = map.text("name", models::restore_method_name(variant.restore.method));
-  return variant;
-}
-
-VariantConfig read_variant(YamlMap map, const fs::path& base) {
-  const int given =
-      (map.has("of") ? 1 : 0) + (map.has("method") ? 1 : 0) + (map.has("checkpoint") ? 1 : 0);
-  if (given != 1)
-    map.refuse("method",
-               "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder) "
-               "and `of` (base or sft)");
-  if (!map.has("checkpoint"))
-    for (const char* key : {"role", "restored_from", "fine_tune"})
-      if (map.has(key))
-        map.refuse(key, "it belongs to a `checkpoint`; what the others are is known");
-  VariantConfig variant = map.has("of")           ? read_own_checkpoint(map)
-                          : map.has("checkpoint") ? read_checkpoint(map, base)
-                                                  : read_restoration(map);
-  variant.label = map.text("label", "");
-  variant.description = map.text("description", "");
-  map.finish();
-  return variant;
-}
-
-/// Which variants a restoration is between.
-void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& variants) {
-  std::vector<std::string> names;
-  for (const VariantConfig& variant : variants) names.push_back(variant.name);
-  const auto name_of = [&](const VariantConfig& restored, reports::Role role, VariantKind kind) {
-    if (const VariantConfig* own = find_kind(variants, kind)) return own->name;
-    // What is put back here is between the model's own checkpoints, whether they are asked or not.
-    if (restored.kind == VariantKind::kRestored) return std::string();
-    for (const VariantConfig& variant : variants)
-      if (variant.role == role) return variant.name;
-    return std::string();
-  };
-  for (VariantConfig& variant : variants) {
-    if (variant.role != reports::Role::kRestored) continue;
-    for (const std::string& name : {variant.restored_from, variant.fine_tune})
-      if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
-        map.refuse("variants",
-                   fmt::format("'{}': this model has no variant '{}'{}", valid_utf8(variant.name),
-                               valid_utf8(name), did_you_mean(name, names)));
-    if (variant.restored_from.empty())
-      variant.restored_from = name_of(variant, reports::Role::kBase, VariantKind::kBase);
-    if (variant.fine_tune.empty())
-      variant.fine_tune = name_of(variant, reports::Role::kTuned, VariantKind::kSft);
-  }
-}
-
-void refuse_second_base(const YamlMap& map, const std::vector<VariantConfig>& variants) {
-  const VariantConfig* first = nullptr;
-  for (const VariantConfig& variant : variants) {
-    if (variant.role != reports::Role::kBase) continue;
-    if (first != nullptr)
-      map.refuse("variants", fmt::format("'{}' and '{}' both have the role base; a model has one",
-                                         valid_utf8(first->name), valid_utf8(variant.name)));
-    first = &variant;
-  }
-}
-
-std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
-  const YAML::Node list = map.raw("variants");
-  std::vector<VariantConfig> variants;
-  if (!list.IsDefined() || list.IsNull()) {
-    variants.push_back(plain_variant(map, "base"));
-    if (map.has("sft"))
-      for (const char* name : {"sft", "qk", "qk-pro"}) variants.push_back(plain_variant(map, name));
-  } else if (!list.IsSequence() || list.size() == 0) {
-    map.refuse("variants", "expected a list such as [base, sft, qk]");
-  } else {
-    for (std::size_t i = 0; i < list.size(); ++i)
-      variants.push_back(
-          list[i].IsScalar()
-              ? plain_variant(map, list[i].Scalar())
-              : read_variant(map.wrap(list[i], fmt::format("variants[{}]", i)), base));
-  }
-  std::set<std::string> names;
-  for (VariantConfig& variant : variants) {
-    if (!names.insert(variant.name).second)
-      map.refuse("variants", fmt::format("two variants are called '{}'; give one a `name`",
-                                         valid_utf8(variant.name)));
-    const bool needs_sft =
-        variant.kind == VariantKind::kSft || variant.kind == VariantKind::kRestored;
-    if (needs_sft && !map.has("sft"))
-      map.refuse("variants",
-                 fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune", variant.name));
-  }
-  refuse_second_base(map, variants);
-  connect_restorations(map, variants);
-  describe_all(variants);
-  return variants;
-}
-
-ModelConfig read_model(YamlMap map, const fs::path& base) {
-  ModelConfig model;
-  if (map.has("override")) {
-    const YAML::Node node = map.raw("override");
-    if (!node.IsMap())
-      map.refuse("override",
-                 "expected fields of config.json, such as {attn_logits_scaling: hype 500}");
-    model.override = yaml_to_json(node);
-  }
-  model.name = map.text("name");
-  if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
-  model.base = read_path(map, "base", base);
-  if (map.has("sft")) model.sft = read_path(map, "sft", base);
-  map.raw("sft");
-  model.variants = read_variants(map, base);
-  map.finish();
-  return model;
-}
 
 tasks::HaystackSpec read_haystack(YamlMap& root, const fs::path& base) {
   tasks::HaystackSpec spec;
@@ -531,106 +249,6 @@ void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
   check_tasks(root, sweep);
 }
 
-/// The node under one step of --set's path: a key of a mapping, which need not be there yet, or the
-/// number of an element.
-YAML::Node step_into(YAML::Node node, const std::string& step, const std::string& path) {
-  if (!node.IsSequence()) {
-    if (node.IsScalar())
-      throw UsageError(fmt::format("--set {}: there is nothing in '{}' to be called '{}'", path,
-                                   valid_utf8(node.Scalar()), step));
-    return node[step];
-  }
-  for (std::size_t i = 0; i < node.size(); ++i)
-    if (step == std::to_string(i)) return node[i];
-  throw UsageError(
-      fmt::format("--set {}: '{}': the number of an element was expected, and the list has {}",
-                  path, step, node.size() == 0 ? "none" : fmt::format("0 to {}", node.size() - 1)));
-}
-
-/// Returns the path as errors name it: models.0.base is models[0].base.
-std::string apply_override(YAML::Node root, const std::string& path, const std::string& value) {
-  YAML::Node node = root;
-  std::string named;
-  std::size_t begin = 0;
-  while (begin <= path.size()) {
-    const std::size_t end = std::min(path.find('.', begin), path.size());
-    const std::string step = path.substr(begin, end - begin);
-    named += node.IsSequence() ? fmt::format("[{}]", step)
-                               : fmt::format("{}{}", named.empty() ? "" : ".", step);
-    node.reset(step_into(node, step, path));
-    begin = end + 1;
-  }
-  node = parse_yaml_value(value, "--set " + path);
-  return named;
-}
-
-/// What a variant computes with, as far as the config tells.
-std::string weights_text(const ModelConfig& model, const VariantConfig& variant) {
-  switch (variant.kind) {
-    case VariantKind::kBase:
-      return "checkpoint " + model.base.text();
-    case VariantKind::kSft:
-      return "checkpoint " + model.sft.text();
-    case VariantKind::kCheckpoint:
-      return "checkpoint " + variant.checkpoint.text();
-    case VariantKind::kRestored:
-      break;
-  }
-  return fmt::format("{} of {} with {}", restore_text(variant.restore), model.sft.text(),
-                     model.base.text());
-}
-
-/// Samples of two variants that are the same could not be told apart by any report.
-void refuse_equal_variants(const YamlMap& root, const std::vector<ModelConfig>& models) {
-  std::map<std::string, std::string> seen;
-  for (const ModelConfig& model : models)
-    for (const VariantConfig& variant : model.variants) {
-      const std::string weights = weights_text(model, variant);
-      const std::string name = fmt::format("{} {}", model.name, variant.name);
-      const auto [first, fresh] = seen.emplace(weights + model.override.dump(), name);
-      if (!fresh)
-        root.refuse("models", fmt::format("'{}' and '{}' are the same, {}: their samples could not "
-                                          "be told apart; leave one out",
-                                          first->second, name, weights));
-    }
-}
-
-}  // namespace
-
-std::int64_t SampleCounts::at(std::int64_t length) const {
-  const auto found = by_length.find(length);
-  return found == by_length.end() ? otherwise : found->second;
-}
-
-std::pair<std::string, std::string> parse_override(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw UsageError(fmt::format("--set '{}': expected key.path=value", single_line(text)));
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-void add_config_override(nlohmann::json& override, const std::string& text) {
-  const auto [field, value] = parse_override(text);
-  override[field] = yaml_to_json(parse_yaml_value(value, "--override " + single_line(field)));
-}
-
-void describe_plainly(ModelConfig& model) {
-  for (VariantConfig& variant : model.variants) {
-    variant.label.clear();
-    variant.description.clear();
-  }
-  describe_all(model.variants);
-}
-
-std::string restore_text(const models::RestoreOptions& options) {
-  std::string text = models::restore_method_name(options.method);
-  if (options.method == models::RestoreMethod::kQkPro)
-    text += fmt::format(" lambda {}", options.lambda);
-  return text + parts_text(options, " ");
-}
-
-namespace {
-
 SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, const fs::path& base,
                             const Overrides& overrides) {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
@@ -646,14 +264,7 @@ SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, co
     read_questions(root, sweep, base);
   else
     sweep.samples.otherwise = root.integer("samples", 0, kSampleCount);
-  std::set<std::string> names;
-  for (YamlMap& model : root.maps("models")) {
-    sweep.models.push_back(read_model(model, base));
-    const std::string& name = sweep.models.back().name;
-    if (!names.insert(name).second)
-      model.refuse("name", fmt::format("two models are called '{}'", valid_utf8(name)));
-  }
-  refuse_equal_variants(root, sweep.models);
+  sweep.models = read_models(root, base);
   sweep.tokenizer = root.has("tokenizer") ? resolve(base, root.text("tokenizer"))
                                           : sweep.models.front().base.folder;
   root.text("tokenizer", "");
@@ -667,6 +278,11 @@ SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, co
 }
 
 }  // namespace
+
+std::int64_t SampleCounts::at(std::int64_t length) const {
+  const auto found = by_length.find(length);
+  return found == by_length.end() ? otherwise : found->second;
+}
 
 SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
                         const Overrides& overrides) {

@@ -10,11 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "harness/config/overrides.h"
 #include "harness/config/yaml.h"
 #include "models/checkpoint/checkpoint_path.h"
 #include "models/surgery/restore_options.h"
 #include "reports/record.h"
-#include "tasks/haystack.h"
+#include "tasks/haystack/sources.h"
 #include "tasks/sample_file.h"
 
 namespace niah {
@@ -112,16 +113,6 @@ struct SweepConfig {
   bool published = false;  ///< show the paper's figures beside ours
   std::vector<std::string> caveats;
 };
-
-/// `--set key.path=value` on the command line.
-using Overrides = std::vector<std::pair<std::string, std::string>>;
-
-/// Splits "key.path=value". Throws UsageError.
-std::pair<std::string, std::string> parse_override(const std::string& text);
-
-/// "field=value" as an override of config.json: the value is read as YAML (500 is a number, hype
-/// 500 a string). Throws UsageError.
-void add_config_override(nlohmann::json& override, const std::string& text);
 
 /// Forgets what the file calls the variants of `model`, and says of each what it is, no more: for
 /// checkpoints that are not those the descriptions were written for.

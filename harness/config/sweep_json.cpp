@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
-#include "harness/base/pending.h"
+#include "harness/base/pending_folder.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/config/sweep.h"

@@ -27,7 +27,6 @@ nlohmann::json yaml_to_json(const YAML::Node& node);
 /// YamlMap::parse does.
 YAML::Node parse_yaml_value(const std::string& text, const std::string& option);
 
-
 /// A mapping of a YAML file. Scalars have one meaning each: integers are decimal without leading
 /// zeros, lengths may end in K or M (x 1024), booleans are true and false only, text is anything
 /// else. All accessors throw UsageError "file:line:column: key.path: found, expected".

@@ -27,7 +27,8 @@ std::string output_of(const Question& question, std::string_view text) {
 /// Whether the outcome can no longer change. A value inside a thought decides nothing.
 bool is_decided(const Question& question, std::string_view text) {
   const std::string output = output_of(question, text);
-  return tasks::string_match_all(tasks::answer_after_thought(output), question.blank.expected) == 1;
+  return tasks::string_match_all(tasks::answer_after_thought(output),
+                                 question.record_template.expected) == 1;
 }
 
 void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
@@ -74,7 +75,7 @@ Request request_of(Question& question, const TokenIds& stop_ids) {
   request.max_new_tokens = question.max_new_tokens;
   request.max_thinking_tokens = question.max_thinking_tokens;
   request.stop_ids = stop_ids;
-  const bool can_be_decided = question.set == nullptr && !question.blank.expected.empty();
+  const bool can_be_decided = question.set == nullptr && !question.record_template.expected.empty();
   if (question.stop_when_decided && can_be_decided)
     request.is_decided = [&question](std::string_view text) { return is_decided(question, text); };
   if (question.max_thinking_tokens > 0)
@@ -94,7 +95,7 @@ void keep_output(reports::Record& record, const std::string& output,
 
 reports::Record record_of(const Question& question, const std::string& fingerprint,
                           const Answer& answer) {
-  reports::Record record = question.blank;
+  reports::Record record = question.record_template;
   record.variant = fingerprint;
   record.computed_tokens = answer.computed_tokens;
   record.seconds = answer.seconds;

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "harness/engine/answer.h"
+#include "harness/engine/prompt_format.h"
 #include "harness/engine/request.h"
-#include "harness/run/prompt_format.h"
-#include "harness/run/question.h"
+#include "harness/plan/question.h"
 #include "models/tokenizer/tokenizer.h"
 #include "reports/record.h"
 

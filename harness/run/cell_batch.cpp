@@ -12,7 +12,7 @@ bool pays(const CellBatch& lengths, const GroupCost& group) {
   constexpr double kWorthwhile = 0.02;
   constexpr double kMostTokens = 16e6;  // 64 MB of ids
   double all = 0, saved = 0, tokens = 0;
-  for (const Assignment& cell : lengths) {
+  for (const WorkItem& cell : lengths) {
     all += job_cost(cell, /*shares_prefixes=*/true, group);
     saved += group.read(0, cell.length);
     tokens += static_cast<double>(cell.length) * static_cast<double>(cell.samples);
@@ -23,19 +23,19 @@ bool pays(const CellBatch& lengths, const GroupCost& group) {
 
 }  // namespace
 
-std::vector<CellBatch> batch_lengths(const std::vector<Assignment>& assignments,
+std::vector<CellBatch> batch_lengths(const std::vector<WorkItem>& assignments,
                                      const SweepConfig& sweep, bool shares_prefixes,
                                      const GroupCost& group) {
   std::map<std::string, CellBatch> tasks;
-  for (const Assignment& work : assignments)
+  for (const WorkItem& work : assignments)
     if (work.cell != nullptr && !ends_early(work, sweep) && shares_prefixes)
       tasks[work.cell->request().task].push_back(work);
   for (auto& [task, lengths] : tasks)
     std::stable_sort(lengths.begin(), lengths.end(),
-                     [](const Assignment& a, const Assignment& b) { return a.length < b.length; });
+                     [](const WorkItem& a, const WorkItem& b) { return a.length < b.length; });
   std::erase_if(tasks, [&](const auto& task) { return !pays(task.second, group); });
   std::vector<CellBatch> batches;
-  for (const Assignment& work : assignments) {
+  for (const WorkItem& work : assignments) {
     const auto task = work.cell == nullptr ? tasks.end() : tasks.find(work.cell->request().task);
     if (task == tasks.end())
       batches.push_back({work});

@@ -2,7 +2,7 @@
 
 namespace niah {
 
-double job_cost(const Assignment& work, bool shares_prefixes, const GroupCost& group) {
+double job_cost(const WorkItem& work, bool shares_prefixes, const GroupCost& group) {
   constexpr std::int64_t kReasoningTokens = 500;  // a problem and its solution
   const auto samples = static_cast<double>(work.samples);
   if (work.cell == nullptr)

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "harness/run/workload.h"
+#include "harness/plan/work_list.h"
 
 namespace niah {
 
@@ -18,6 +18,6 @@ struct GroupCost {
 };
 
 /// What an assignment costs on a group of variants, roughly.
-double job_cost(const Assignment& work, bool shares_prefixes, const GroupCost& group);
+double job_cost(const WorkItem& work, bool shares_prefixes, const GroupCost& group);
 
 }  // namespace niah

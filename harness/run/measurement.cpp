@@ -8,11 +8,11 @@
 #include "harness/run/cell_batch.h"
 #include "harness/run/job_cost.h"
 #include "harness/run/job_threads.h"
-#include "reports/statistics.h"
+#include "reports/analysis/statistics.h"
 
 namespace niah {
 
-Measurement::Measurement(const Workload& work, const std::vector<OpenedEngine>& engines,
+Measurement::Measurement(const WorkList& work, const std::vector<OpenedEngine>& engines,
                          Journal& journal, reports::Shard shard)
     : work_(&work), engines_(&engines), journal_(&journal), shard_(shard) {
   for (std::size_t engine = 0; engine < engines.size(); ++engine) plan(engine);
@@ -37,7 +37,7 @@ void Measurement::plan(std::size_t engine) {
     for (std::size_t group = 0; group < opened.groups.size(); ++group) {
       Job& job = job_for(batch, engine);
       job.groups.push_back({&opened, group});
-      for (const Assignment& work : batch)
+      for (const WorkItem& work : batch)
         job.cost += job_cost(work, shares, opened.groups[group].cost);
     }
 }
@@ -45,7 +45,7 @@ void Measurement::plan(std::size_t engine) {
 Part Measurement::part_of(const Job& job, const GroupRef& asked) const {
   Part part{job.cells, asked, {}};
   const bool shares = asked.engine().capabilities().shares_prefixes;
-  for (const Assignment& work : job.cells)
+  for (const WorkItem& work : job.cells)
     part.sample_costs.push_back(job_cost(work, shares, asked.group().cost) /
                                 static_cast<double>(std::max<std::int64_t>(1, work.samples)));
   return part;
@@ -59,7 +59,7 @@ bool Measurement::is_first(const GroupRef& asked) const {
 /// Whether the first `samples` of a cell tell every variant's recall well enough. A variant of
 /// which nothing could be measured is not waited for.
 bool Measurement::is_known(const Job& job, std::int64_t samples) const {
-  const Assignment& work = job.cells.front();
+  const WorkItem& work = job.cells.front();
   const tasks::Cell& cell = *work.cell;
   for (const GroupRef& asked : job.groups)
     for (const reports::VariantInfo& variant : asked.group().variants) {
@@ -81,7 +81,7 @@ bool Measurement::is_known(const Job& job, std::int64_t samples) const {
 /// run was stopped, and the samples between two looks still share their prefixes.
 bool Measurement::run_until_known(const RunContext& context, const Job& job, bool is_again) const {
   constexpr std::int64_t kFirstLook = 25;
-  const Assignment& cell = job.cells.front();
+  const WorkItem& cell = job.cells.front();
   std::int64_t asked = 0;
   while (asked < cell.samples) {
     const std::int64_t before = asked;

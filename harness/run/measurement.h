@@ -6,10 +6,10 @@
 #include <map>
 #include <vector>
 
-#include "harness/run/journal.h"
+#include "harness/plan/journal.h"
+#include "harness/plan/work_list.h"
 #include "harness/run/opened_engine.h"
 #include "harness/run/part.h"
-#include "harness/run/workload.h"
 #include "reports/record.h"
 #include "tasks/protocol.h"
 
@@ -20,7 +20,7 @@ class Measurement {
  public:
   /// All of them outlive it. Asks the samples whose index leaves shard.number - 1 when divided by
   /// shard.of.
-  Measurement(const Workload& work, const std::vector<OpenedEngine>& engines, Journal& journal,
+  Measurement(const WorkList& work, const std::vector<OpenedEngine>& engines, Journal& journal,
               reports::Shard shard);
 
   /// Asks everything that the journal does not hold, each engine as many cells at once as it likes.
@@ -46,7 +46,7 @@ class Measurement {
   bool run_job(const RunContext& context, const Job& job, bool is_again) const;
   bool run_until_known(const RunContext& context, const Job& job, bool is_again) const;
 
-  const Workload* work_;
+  const WorkList* work_;
   const std::vector<OpenedEngine>* engines_;
   Journal* journal_;
   reports::Shard shard_;

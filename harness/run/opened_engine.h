@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "harness/engine/engine.h"
+#include "harness/plan/work_list.h"
 #include "harness/run/job_cost.h"
-#include "harness/run/workload.h"
 #include "reports/record.h"
 
 namespace niah {
@@ -40,7 +40,7 @@ class EngineOpener {
   virtual void describe(reports::RunInfo& info) const = 0;
   /// Opens the engines for `work`, which outlives them. `tokenizer_sha256` is what fingerprints
   /// name the tokenizer's files by. At least one engine; throws UsageError and DataError.
-  virtual std::vector<OpenedEngine> open(const Workload& work,
+  virtual std::vector<OpenedEngine> open(const WorkList& work,
                                          const std::string& tokenizer_sha256) const = 0;
 };
 

@@ -21,7 +21,7 @@ std::string names_of(const AskedGroup& group) {
 }
 
 /// The questions of a cell that this run has to ask, and has not asked yet.
-std::vector<Question> open_questions(const RunContext& context, const Assignment& cell,
+std::vector<Question> open_questions(const RunContext& context, const WorkItem& cell,
                                      const AskedGroup& group) {
   return context.work.questions(cell, [&](const std::string& kind, const std::string& task,
                                           std::int64_t length, std::int64_t index) {
@@ -37,7 +37,7 @@ std::vector<Question> open_questions(const RunContext& context, const Assignment
 OpenPart::OpenPart(const RunContext& context, const Part& part, const Attempt& attempt)
     : context_(&context), part_(&part), names_(names_of(part.asked.group())) {
   for (std::size_t cell = 0; cell < part.cells.size(); ++cell) {
-    const Assignment& work = part.cells[cell];
+    const WorkItem& work = part.cells[cell];
     std::vector<Question> questions = open_questions(context, work, part.asked.group());
     if (attempt.says_warnings && attempt.from == 0 && !attempt.is_again) {
       const std::string warning = context.work.short_warning(work, questions);
@@ -56,9 +56,10 @@ void OpenPart::add(std::size_t cell, std::vector<Question> questions) {
 }
 
 bool OpenPart::has_record(std::size_t question, std::size_t variant) const {
-  const reports::Record& blank = questions_[question].blank;
-  return context_->journal.has(part_->asked.group().variants[variant].fingerprint, blank.kind,
-                               blank.task, blank.length, blank.index);
+  const reports::Record& record_template = questions_[question].record_template;
+  return context_->journal.has(part_->asked.group().variants[variant].fingerprint,
+                               record_template.kind, record_template.task, record_template.length,
+                               record_template.index);
 }
 
 RequestList OpenPart::requests() {
@@ -127,7 +128,7 @@ bool ask_part(const RunContext& context, const Part& part, const Attempt& attemp
   }
   // It may be possible without the longer texts of the batch.
   for (std::size_t cell = 0; cell < part.cells.size(); ++cell) {
-    const Assignment& alone = part.cells[cell];
+    const WorkItem& alone = part.cells[cell];
     ask_part(context, {{alone}, part.asked, {part.sample_costs[cell]}},
              {alone.samples, attempt.is_again, /*says_warnings=*/false});
   }

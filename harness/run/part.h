@@ -12,11 +12,11 @@
 #include "harness/base/progress.h"
 #include "harness/engine/answer.h"
 #include "harness/engine/request.h"
+#include "harness/plan/journal.h"
+#include "harness/plan/question.h"
+#include "harness/plan/work_list.h"
 #include "harness/run/cell_batch.h"
-#include "harness/run/journal.h"
 #include "harness/run/opened_engine.h"
-#include "harness/run/question.h"
-#include "harness/run/workload.h"
 #include "reports/record.h"
 
 namespace niah {
@@ -38,7 +38,7 @@ struct Part {
 
 /// What asking needs of its run; outlives what it is given to.
 struct RunContext {
-  const Workload& work;
+  const WorkList& work;
   Journal& journal;
   Progress& progress;
   reports::Shard shard{};  ///< whose samples are asked

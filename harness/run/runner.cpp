@@ -17,10 +17,10 @@
 #include "harness/base/path_kind.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
-#include "harness/run/journal.h"
+#include "harness/plan/journal.h"
+#include "harness/plan/plan.h"
+#include "harness/plan/work_list.h"
 #include "harness/run/measurement.h"
-#include "harness/run/plan.h"
-#include "harness/run/workload.h"
 #include "reports/diagnosis/page.h"
 
 namespace niah {
@@ -37,7 +37,7 @@ class Run {
   void open_engines(const EngineOpener& opener);
 
   RunOptions options_;
-  Workload work_;
+  WorkList work_;
   reports::RunInfo info_;
   std::unique_ptr<Journal> journal_;
   std::vector<OpenedEngine> engines_;

@@ -42,8 +42,8 @@ at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at
   if (log_decay.size(-1) == 1) log_decay = log_decay.squeeze(-1);
   const double scale = 1 / std::sqrt(static_cast<double>(shape.key_dim));
   const DeltaRuleResult result =
-      gated_delta_rule(q * scale, k, v, log_decay, beta, states.joined(&Forgetting::recurrent));
-  states.store(&Forgetting::recurrent, result.state);
+      gated_delta_rule(q * scale, k, v, log_decay, beta, states.joined(&RecurrentState::recurrent));
+  states.store(&RecurrentState::recurrent, result.state);
   const at::Tensor last = result.output.narrow(2, result.output.size(2) - rows, rows);
   return last.transpose(1, 2).to(qkv.scalar_type()).contiguous();
 }

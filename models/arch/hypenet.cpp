@@ -306,8 +306,8 @@ struct LightningMixer : Mixer {
       k = rotate(k, pass);
     }
     const LightningResult result = lightning_attention(q, k, v, slopes, c.lightning_scale,
-                                                       states.joined(&Forgetting::recurrent));
-    states.store(&Forgetting::recurrent, result.state);
+                                                       states.joined(&RecurrentState::recurrent));
+    states.store(&RecurrentState::recurrent, result.state);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     at::Tensor o = last_rows(merge_heads(result.output), rows);  // [B, R, L*D]

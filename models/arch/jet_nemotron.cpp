@@ -324,9 +324,9 @@ struct JetMixer : Mixer {
         });
 
     const double scale = 1 / std::sqrt(static_cast<double>(c.key_dim));
-    const DeltaRuleResult result =
-        gated_delta_rule(q * scale, k, v, log_decay, beta, states.joined(&Forgetting::recurrent));
-    states.store(&Forgetting::recurrent, result.state);
+    const DeltaRuleResult result = gated_delta_rule(q * scale, k, v, log_decay, beta,
+                                                    states.joined(&RecurrentState::recurrent));
+    states.store(&RecurrentState::recurrent, result.state);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     const at::Tensor o = result.output.narrow(2, pass.tokens - rows, rows).to(x.scalar_type());
@@ -366,11 +366,11 @@ struct JetMixer : Mixer {
   at::Tensor convolve(const at::Tensor& x, const LayerStates& states) const {
     const at::Tensor values = (*v_proj)(x);  // [B, T, H*V]
     const std::int64_t kept = c.taps - 1;
-    at::Tensor tail = states.joined(&Forgetting::tail);
+    at::Tensor tail = states.joined(&RecurrentState::tail);
     if (!tail.defined()) tail = at::zeros({values.size(0), kept, values.size(2)}, values.options());
     if (!states.empty()) {
       const at::Tensor all = at::cat({tail, last_rows(values, std::min(kept, values.size(1)))}, 1);
-      states.store(&Forgetting::tail, last_rows(all, kept).contiguous());
+      states.store(&RecurrentState::tail, last_rows(all, kept).contiguous());
     }
     return (*dynamic_conv1d)(x, values, tail);
   }

@@ -63,8 +63,8 @@ at::Tensor ShortConvolution::operator()(const at::Tensor& x, const LayerStates& 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     const LayerStates& states) {
   const ShortConvolutionResult result =
-      short_convolution(x, weight, bias, states.joined(&Forgetting::tail));
-  states.store(&Forgetting::tail, result.tail);
+      short_convolution(x, weight, bias, states.joined(&RecurrentState::tail));
+  states.store(&RecurrentState::tail, result.tail);
   return result.output;
 }
 

@@ -86,8 +86,8 @@ at::Tensor Mamba2Mixer::scan(const at::Tensor& x, const LayerStates& states,
   const at::Tensor values = split_heads(mixed[0], shape.head_dim);  // [B, H, T, P]
   const Mamba2Result result =
       mamba2(values, step, log_decay, split_heads(mixed[1], shape.state),
-             split_heads(mixed[2], shape.state), states.joined(&Forgetting::recurrent));
-  states.store(&Forgetting::recurrent, result.state);
+             split_heads(mixed[2], shape.state), states.joined(&RecurrentState::recurrent));
+  states.store(&RecurrentState::recurrent, result.state);
   const auto last = [&](const at::Tensor& all) { return all.narrow(2, all.size(2) - rows, rows); };
   const at::Tensor skipped = last(values) * skip.to(at::kFloat).view({1, -1, 1, 1});
   return last(result.output) + skipped;

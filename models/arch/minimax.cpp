@@ -169,8 +169,8 @@ struct LightningMixer : Mixer {
     const auto qkv =  // 3 x [B, H, T, D]
         split_heads(swish((*qkv_proj)(x)), 3 * head_dim).chunk(3, -1);
     const LightningResult result = lightning_attention(qkv[0], qkv[1], qkv[2], slopes, /*scale=*/1,
-                                                       states.joined(&Forgetting::recurrent));
-    states.store(&Forgetting::recurrent, result.state);
+                                                       states.joined(&RecurrentState::recurrent));
+    states.store(&RecurrentState::recurrent, result.state);
     if (rows == 0) return x.narrow(1, 0, 0);
 
     const at::Tensor o = merge_heads(result.output.narrow(2, pass.tokens - rows, rows));

@@ -33,8 +33,8 @@ class Checkpoint {
   const Adapter* adapter() const { return adapter_.get(); }
   /// Whether a tensor is another one than the folder's.
   bool is_adapted(std::string_view name) const {
-    return adapter_ != nullptr && (adapter_->find(name) != nullptr ||
-                                   (new_head_ != nullptr && name == new_head_->name));
+    return adapter_ != nullptr &&
+           (adapter_->find(name) != nullptr || (new_head_ != nullptr && name == new_head_->name));
   }
   /// config.json as it is, but for eos_token_id: where generation_config.json names further tokens
   /// that end a text it lists those as well, as generation in transformers takes them; and for

@@ -9,7 +9,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "harness/base/pending.h"
+#include "harness/base/pending_folder.h"
 #include "harness/base/sha256.h"
 #include "harness/version.h"
 #include "models/weights.h"

@@ -9,7 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
-#include "harness/base/pending.h"
+#include "harness/base/pending_folder.h"
 #include "models/surgery/restoration.h"
 #include "models/weights.h"
 

@@ -18,7 +18,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
-#include "harness/base/pending.h"
+#include "harness/base/pending_folder.h"
 #include "models/registry.h"
 #include "models/surgery/checkpoint_pair.h"
 #include "models/surgery/restoration.h"

@@ -44,7 +44,8 @@ void BpeModel::add_tokens(const BpeDefinition& definition) {
     token_bytes_[id] = bytes_of_symbols(token).value_or(token);
   }
   if (definition.ignore_merges) add_whole_words(definition);
-  for (unsigned byte = 0; byte < 256; ++byte) byte_ids_[byte] = id_of(byte_symbol(static_cast<std::uint8_t>(byte)));
+  for (unsigned byte = 0; byte < 256; ++byte)
+    byte_ids_[byte] = id_of(byte_symbol(static_cast<std::uint8_t>(byte)));
   if (!definition.unk_token) return;
   unk_id_ = id_of(*definition.unk_token);
   if (*unk_id_ < 0) {

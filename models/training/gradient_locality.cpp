@@ -89,8 +89,7 @@ GradientLocality LocalityProbe::result() const {
 }
 
 std::string LocalityProbe::state() const {
-  return nlohmann::json{
-      {"batches", batches_}, {"pairs", pairs_}, {"query", query_}, {"key", key_}}
+  return nlohmann::json{{"batches", batches_}, {"pairs", pairs_}, {"query", query_}, {"key", key_}}
       .dump();
 }
 

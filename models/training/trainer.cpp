@@ -37,8 +37,8 @@ const std::string kNote = "note.";
 
 std::int64_t steps_of(const SafetensorsFile& file, const std::filesystem::path& path) {
   const auto steps = file.metadata().find(kStepsDone);
-  const auto count = steps == file.metadata().end() ? std::nullopt
-                                                    : parse_integer(steps->second, kNotNegative);
+  const auto count =
+      steps == file.metadata().end() ? std::nullopt : parse_integer(steps->second, kNotNegative);
   if (!count)
     throw DataError(fmt::format("resuming from {}: it is not a training state", path.string()));
   return *count;

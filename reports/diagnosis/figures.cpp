@@ -10,10 +10,10 @@
 
 #include "harness/base/text.h"
 #include "reports/diagnosis/aggregation.h"
+#include "reports/draw/html.h"
+#include "reports/draw/line_chart.h"
+#include "reports/draw/palette.h"
 #include "reports/format.h"
-#include "reports/line_chart.h"
-#include "reports/markup.h"
-#include "reports/palette.h"
 
 namespace niah::reports {
 namespace {

@@ -6,7 +6,7 @@
 #include "reports/diagnosis/figures.h"
 #include "reports/diagnosis/summary.h"
 #include "reports/diagnosis/tables.h"
-#include "reports/markup.h"
+#include "reports/draw/html.h"
 #include "reports/page.h"
 
 namespace niah::reports {

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "harness/base/text.h"
+#include "reports/analysis/statistics.h"
 #include "reports/diagnosis/aggregation.h"
 #include "reports/format.h"
-#include "reports/statistics.h"
 
 namespace niah::reports {
 namespace {

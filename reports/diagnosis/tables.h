@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "reports/diagnosis/diagnosis.h"
-#include "reports/table.h"
+#include "reports/draw/table.h"
 
 namespace niah::reports {
 

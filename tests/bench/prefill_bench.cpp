@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "harness/run/pricing.h"
+#include "harness/cost/estimate.h"
+#include "models/decode/prefix_reader.h"
 #include "models/device.h"
-#include "models/reader.h"
 #include "models/registry.h"
 #include "models/training/trainer.h"
 #include "tests/paths.h"
@@ -251,7 +251,7 @@ void prefill(benchmark::State& bench) {
   const double rate = product_rate(dtype);
   std::int64_t bytes = 0;
   for (auto _ : bench) {
-    Reader reader({model}, tokens);
+    PrefixReader reader({model}, tokens);
     for (std::int64_t at = 0; at < tokens; at += chunk) reader.read(ids);
     reader.wait();
     bytes = reader.bytes();
@@ -301,7 +301,7 @@ BENCHMARK(last_layer)
 void decode(benchmark::State& bench) {
   const at::ScalarType dtype = bench.range(2) != 0 ? at::kBFloat16 : at::kFloat;
   const auto model = model_of(static_cast<Shape>(bench.range(0)), dtype);
-  Reader reader({model}, bench.range(1) + 600);
+  PrefixReader reader({model}, bench.range(1) + 600);
   reader.read(std::vector<std::int64_t>(512, 5));
   reader.skip(bench.range(1) - 512);
   const auto point = reader.mark();

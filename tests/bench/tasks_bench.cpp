@@ -7,8 +7,8 @@
 #include "harness/base/files.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tasks/haystack/punkt.h"
 #include "tasks/protocol.h"
-#include "tasks/punkt.h"
 #include "tasks/unicode.h"
 #include "tests/paths.h"
 

@@ -9,9 +9,9 @@
 
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
-#include "harness/run/journal.h"
-#include "harness/run/plan.h"
-#include "reports/results_json.h"
+#include "harness/plan/journal.h"
+#include "harness/plan/plan.h"
+#include "reports/export/results_json.h"
 #include "tests/e2e/program.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
@@ -45,7 +45,7 @@ class OldRun : public testing::Test {
 
   /// A run folder as a run leaves it, but for its reports.
   void make(const std::string& name, const Part& part) const {
-    const Workload work(sweep());
+    const WorkList work(sweep());
     reports::RunInfo info = describe_sweep(work);
     for (reports::VariantInfo& variant : info.variants)
       variant.fingerprint = variant.name + "-weights";
@@ -54,9 +54,9 @@ class OldRun : public testing::Test {
     fs::create_directories(path(name));
     write_plan(path(name), info);
     Journal journal(path(name) + "/journal.jsonl");
-    for (const Assignment& assignment : work.assignments())
+    for (const WorkItem& assignment : work.assignments())
       for (const Question& question : work.questions(assignment))
-        if (question.blank.index % part.of == part.number - 1)
+        if (question.record_template.index % part.of == part.number - 1)
           for (const reports::VariantInfo& variant : info.variants)
             journal.append(answered(question, variant, part.found));
   }
@@ -66,7 +66,7 @@ class OldRun : public testing::Test {
  private:
   static reports::Record answered(const Question& question, const reports::VariantInfo& variant,
                                   std::int64_t found) {
-    reports::Record record = question.blank;
+    reports::Record record = question.record_template;
     record.variant = variant.fingerprint;
     const bool hit = variant.name == "base" || record.task == "s1" || record.index < found;
     record.score = hit ? 1 : 0;

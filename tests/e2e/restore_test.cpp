@@ -46,8 +46,8 @@ TEST_F(Restore, KilledAtAnyMomentLeavesNothingUnderTheFinalName) {
     const fs::path folder = path("try" + std::to_string(written));
     fs::create_directories(folder);
     const std::string out = (folder / "out").string();
-    Background restore({"restore", "--pre", kZoo + "/base", "--post", kZoo + "/cot-sft",
-                        "--method", "qk-pro", "--out", out});
+    Background restore({"restore", "--pre", kZoo + "/base", "--post", kZoo + "/cot-sft", "--method",
+                        "qk-pro", "--out", out});
     EXPECT_TRUE(restore.wait_until([&] { return being_written(folder) >= written; }));
     const int status = restore.end_with(SIGKILL);
     if (WIFSIGNALED(status) && being_written(folder) > 0) ++killed_at_work;

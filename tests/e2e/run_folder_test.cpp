@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/files.h"
-#include "reports/journal.h"
+#include "reports/journal_reader.h"
 #include "tests/e2e/program.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
@@ -18,7 +18,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-class RunFolder : public testing::Test {
+class KeptRunFolder : public testing::Test {
  protected:
   void SetUp() override {
     fs::create_directory_symlink(NIAH_SOURCE_DIR "/models/zoo", path("zoo"));
@@ -44,7 +44,7 @@ class RunFolder : public testing::Test {
   TemporaryFolder temporary_;
 };
 
-TEST_F(RunFolder, GoesOnWithItsTokenizerSavedAgain) {
+TEST_F(KeptRunFolder, GoesOnWithItsTokenizerSavedAgain) {
   fs::create_directory(path("tokenizer"));
   for (const auto& entry : fs::directory_iterator(NIAH_SOURCE_DIR "/models/zoo/tokenizer"))
     fs::copy(entry.path(), path("tokenizer"));
@@ -73,7 +73,7 @@ TEST_F(RunFolder, GoesOnWithItsTokenizerSavedAgain) {
   EXPECT_EQ(here(compared).code, 3);
 }
 
-TEST_F(RunFolder, DoesNotMixWhatIsComputedInAnotherWay) {
+TEST_F(KeptRunFolder, DoesNotMixWhatIsComputedInAnotherWay) {
   ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
   const auto before = records().size();
   const Outcome chunk =
@@ -97,7 +97,7 @@ TEST_F(RunFolder, DoesNotMixWhatIsComputedInAnotherWay) {
   EXPECT_EQ(plan()["arithmetic"]["cpu_capability"], capability);
 }
 
-TEST_F(RunFolder, AsksAgainWhatHadNoMemory) {
+TEST_F(KeptRunFolder, AsksAgainWhatHadNoMemory) {
   ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
   const auto whole = records();
   std::string journal;

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "harness/base/files.h"
-#include "reports/journal.h"
+#include "reports/journal_reader.h"
 #include "tests/e2e/program.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
@@ -313,8 +313,7 @@ TEST_F(Run, InterruptSavesAndExits130) {
     EXPECT_LT(saved.size(), whole.size()) << "it had ended before the signal";
     const Outcome rest = niah("run " + sweep + " --out " + path(name).string());
     EXPECT_EQ(rest.code, 0) << rest.output;
-    EXPECT_THAT(rest.output,
-                HasSubstr("continuing: " + std::to_string(saved.size()) + " records"));
+    EXPECT_THAT(rest.output, HasSubstr("continuing: " + std::to_string(saved.size()) + " records"));
     EXPECT_TRUE(read_file(path(name) / "journal.jsonl", "test").starts_with(journal));
     EXPECT_EQ(records(name, false), whole);
   }

@@ -1,5 +1,5 @@
 // libFuzzer target: any bytes as the history file of the nightly gate.
-#include "reports/history.h"
+#include "reports/gate/history.h"
 #include "tests/fuzz/support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,7 +1,7 @@
 // libFuzzer target: any bytes as a journal.
 #include <nlohmann/json.hpp>
 
-#include "reports/journal.h"
+#include "reports/journal_reader.h"
 #include "tests/fuzz/support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

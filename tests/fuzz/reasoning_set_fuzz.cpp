@@ -1,5 +1,5 @@
 // libFuzzer target: any bytes as the user's own file of problems.
-#include "tasks/corpus/reasoning_set.h"
+#include "tasks/reasoning/reasoning_set.h"
 #include "tests/fuzz/support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 // libFuzzer target: any bytes as a results.json, which the gate then compares with itself.
-#include "reports/gate.h"
-#include "reports/results_json.h"
+#include "reports/export/results_json.h"
+#include "reports/gate/gate.h"
 #include "tests/fuzz/support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

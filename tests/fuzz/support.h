@@ -38,8 +38,8 @@ void expect_result_or_error(const Use& use) {
 class MemoryFile {
  public:
   explicit MemoryFile(std::string_view bytes) : fd_(::memfd_create("niah-fuzz", MFD_CLOEXEC)) {
-    require(fd_ >= 0 && ::write(fd_, bytes.data(), bytes.size()) ==
-                            static_cast<ssize_t>(bytes.size()));
+    require(fd_ >= 0 &&
+            ::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
   }
   ~MemoryFile() { ::close(fd_); }
   MemoryFile(const MemoryFile&) = delete;

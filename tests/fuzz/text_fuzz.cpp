@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string valid = niah::valid_utf8(text);
   niah::fuzz::require(niah::valid_utf8(valid) == valid);
   const std::size_t points = niah::count_code_points(valid);
-  niah::fuzz::require(
-      niah::byte_of_code_point(valid, static_cast<std::int64_t>(points)) == valid.size());
+  niah::fuzz::require(niah::byte_of_code_point(valid, static_cast<std::int64_t>(points)) ==
+                      valid.size());
   const std::string escaped = niah::escape_html(text);
   niah::fuzz::require(escaped.find_first_of("<>\"'") == std::string::npos);
   niah::fuzz::require(std::none_of(escaped.begin(), escaped.end(), [](char c) {

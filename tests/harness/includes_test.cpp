@@ -89,7 +89,7 @@ TEST(Includes, NothingThatNeedsNoModelComesToTorch) {
 TEST(Includes, TheWayToTorchIsFoundThroughOtherHeaders) {
   Includes includes;
   EXPECT_EQ(includes.way_to_torch("models/pch.h"), "models/pch.h > <torch/torch.h>");
-  EXPECT_NE(includes.way_to_torch("harness/run/loading.h"), "");
+  EXPECT_NE(includes.way_to_torch("harness/engine/local/loading.h"), "");
 }
 
 }  // namespace

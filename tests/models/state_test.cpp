@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "models/reader.h"
+#include "models/decode/prefix_reader.h"
 #include "models/registry.h"
 #include "models/surgery/restore.h"
 #include "tests/models/support.h"
@@ -101,7 +101,7 @@ TEST(CausalLM, BatchRowsAreIndependent) {
   EXPECT_LT((both[1] - model->forward_train(b)[0]).abs().max().item<float>(), 1e-4);
 }
 
-TEST(Reader, SharedLayersGiveTheVariantsOwnLogitsToTheBit) {
+TEST(PrefixReader, SharedLayersGiveTheVariantsOwnLogitsToTheBit) {
   const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models/hypenet-tiny-sharded");
   const WeightMap pre = load_weights(checkpoint, at::kFloat);
   WeightMap post = pre;
@@ -111,7 +111,7 @@ TEST(Reader, SharedLayersGiveTheVariantsOwnLogitsToTheBit) {
       post["model.layers.2.self_attn.v_proj.weight"] * 1.5;
   const auto changed = build_model(checkpoint->config(), "post", post);
 
-  Reader shared({plain, changed}, 100);
+  PrefixReader shared({plain, changed}, 100);
   EXPECT_EQ(shared.shared_layers(), 2);
   const auto ids = random_ids(60, 256, 5), tail = random_ids(9, 256, 6);
   shared.read(ids);
@@ -120,7 +120,7 @@ TEST(Reader, SharedLayersGiveTheVariantsOwnLogitsToTheBit) {
   shared.rewind(point);
   const at::Tensor second = shared.read_one(1, tail, 3);
   for (const auto& [model, logits] : {std::pair{plain, first}, std::pair{changed, second}}) {
-    Reader alone({model}, 100);
+    PrefixReader alone({model}, 100);
     alone.read(ids);
     EXPECT_TRUE(at::equal(alone.read_one(0, tail, 3), logits));
   }

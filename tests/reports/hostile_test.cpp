@@ -9,10 +9,10 @@
 
 #include "harness/base/files.h"
 #include "harness/base/text.h"
-#include "reports/gate.h"
-#include "reports/junit.h"
+#include "reports/export/results_json.h"
+#include "reports/gate/gate.h"
+#include "reports/gate/junit.h"
 #include "reports/report.h"
-#include "reports/results_json.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"
 

@@ -9,11 +9,11 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "reports/answer.h"
-#include "reports/gradient_chart.h"
-#include "reports/lm_eval.h"
+#include "reports/analysis/findings.h"
+#include "reports/draw/gradient_chart.h"
+#include "reports/export/lm_eval.h"
+#include "reports/export/results_json.h"
 #include "reports/page.h"
-#include "reports/results_json.h"
 #include "reports/tables.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"
@@ -54,10 +54,12 @@ Results one_cell(std::int64_t n, std::int64_t base, std::int64_t sft, std::int64
   return collect(info, records);
 }
 
-Answer answer_of(const Results& results) { return answer_in_words(results, analyse(results)); }
+Findings findings_of(const Results& results) {
+  return findings_in_words(results, analyse(results));
+}
 
-TEST(Answer, SaysHowMuchOfALossCameBack) {
-  const Answer answer = answer_of(one_cell(25, 24, 10, 21));
+TEST(Findings, SaysHowMuchOfALossCameBack) {
+  const Findings answer = findings_of(one_cell(25, 24, 10, 21));
   EXPECT_THAT(answer.headlines,
               Contains(StartsWith("CoT-SFT lost recall in 1 of 1 cell, most in S3 at 64K: from "
                                   "96 % to 40 % (n = 25).")));
@@ -66,29 +68,29 @@ TEST(Answer, SaysHowMuchOfALossCameBack) {
                        "79 % of the loss recovered (95 % interval 56 to 100 %)."));
 }
 
-TEST(Answer, SaysPlainlyWhereNothingWasLostOrNIsTooSmall) {
-  EXPECT_THAT(answer_of(one_cell(50, 50, 49, 50)).points,
+TEST(Findings, SaysPlainlyWhereNothingWasLostOrNIsTooSmall) {
+  EXPECT_THAT(findings_of(one_cell(50, 50, 49, 50)).points,
               Contains(testing::EndsWith("no measurable loss.")));
-  EXPECT_THAT(answer_of(one_cell(50, 50, 49, 50)).headlines,
+  EXPECT_THAT(findings_of(one_cell(50, 50, 49, 50)).headlines,
               Contains(HasSubstr("no measurable loss in 1 cell (n from 50")));
-  EXPECT_THAT(answer_of(one_cell(4, 4, 2, 4)).points,
+  EXPECT_THAT(findings_of(one_cell(4, 4, 2, 4)).points,
               Contains(testing::EndsWith("n too small to tell.")));
-  EXPECT_THAT(answer_of(one_cell(4, 4, 2, 4)).headlines, Contains(HasSubstr("n is too small")));
+  EXPECT_THAT(findings_of(one_cell(4, 4, 2, 4)).headlines, Contains(HasSubstr("n is too small")));
 }
 
-TEST(Answer, SaysThatAWideIntervalSaysLittle) {
-  EXPECT_THAT(answer_of(one_cell(20, 18, 12, 15)).points, Contains(HasSubstr("too wide")));
+TEST(Findings, SaysThatAWideIntervalSaysLittle) {
+  EXPECT_THAT(findings_of(one_cell(20, 18, 12, 15)).points, Contains(HasSubstr("too wide")));
 }
 
-TEST(Answer, OfARunWithoutFineTuneGivesBothEnds) {
+TEST(Findings, OfARunWithoutFineTuneGivesBothEnds) {
   RunInfo info = synthetic_info();
   info.variants.resize(1);
-  const Answer answer = answer_of(collect(info, synthetic_records(info, 10)));
+  const Findings answer = findings_of(collect(info, synthetic_records(info, 10)));
   EXPECT_THAT(answer.headlines, IsEmpty());
   EXPECT_THAT(answer.points, Contains(HasSubstr("S1, base: 100 % at 4K (n = 10)")));
 }
 
-TEST(Answer, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
+TEST(Findings, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
   std::vector<Record> records;
   for (std::int64_t i = 0; i < 9; ++i) {
     const Record record = synthetic_record("f-base", "s1", 4096, i);
@@ -96,24 +98,24 @@ TEST(Answer, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
                       : i == 8 ? unmeasured(record)
                                : record);
   }
-  const Answer answer = answer_of(collect(synthetic_info(), records));
+  const Findings answer = findings_of(collect(synthetic_info(), records));
   EXPECT_THAT(answer.warnings, Contains(HasSubstr("1 sample in 1 cell could not be measured")));
   EXPECT_THAT(answer.warnings,
               Contains(HasSubstr("base: 5 of 5 missed answers are format misses")));
   records.erase(records.begin(), records.begin() + 3);
-  EXPECT_THAT(answer_of(collect(synthetic_info(), records)).warnings,
+  EXPECT_THAT(findings_of(collect(synthetic_info(), records)).warnings,
               Not(Contains(HasSubstr("format misses"))))
       << "two misses say nothing of the others";
 }
 
-TEST(Answer, SaysWhatIsMissingOfThePlanAndWhatIsNotOfIt) {
+TEST(Findings, SaysWhatIsMissingOfThePlanAndWhatIsNotOfIt) {
   Results results = one_cell(6, 6, 6, 6);
-  EXPECT_THAT(answer_of(results).warnings, Not(Contains(HasSubstr("no record"))));
+  EXPECT_THAT(findings_of(results).warnings, Not(Contains(HasSubstr("no record"))));
   results.run.planned = {{"recall", "s3", 65536, 8, false}};
   results.ignored = 3;
   results.left_out = {{"S3 at 256K", 2}, {"protocol ruler", 1}};
   results.torn = true;
-  const Answer answer = answer_of(results);
+  const Findings answer = findings_of(results);
   EXPECT_THAT(
       answer.warnings,
       AllOf(Contains(HasSubstr("6 samples that the plan asks for have no record: base S3 at "
@@ -123,10 +125,10 @@ TEST(Answer, SaysWhatIsMissingOfThePlanAndWhatIsNotOfIt) {
             Contains(HasSubstr("last line has no end"))));
   EXPECT_THAT(page_of(results), AllOf(HasSubstr("(6 of 8)"), HasSubstr("protocol ruler (1)")));
   results.run.shard = Shard{2, 3};
-  EXPECT_THAT(answer_of(results).warnings, Contains(HasSubstr("This run is shard 2 of 3 alone")));
+  EXPECT_THAT(findings_of(results).warnings, Contains(HasSubstr("This run is shard 2 of 3 alone")));
 }
 
-TEST(Answer, QuotesALossOnlyAtThePowerOfAllCells) {
+TEST(Findings, QuotesALossOnlyAtThePowerOfAllCells) {
   // 21 cells of 40 samples: one cell alone would show 16 points, one of 21 shows 30.
   const RunInfo info = synthetic_info();
   std::vector<Record> records;
@@ -135,16 +137,16 @@ TEST(Answer, QuotesALossOnlyAtThePowerOfAllCells) {
       for (const std::int64_t length : info.lengths)
         for (std::int64_t i = 0; i < 40; ++i)
           records.push_back(synthetic_record(variant, task, length, i));
-  EXPECT_THAT(answer_of(collect(info, records)).headlines.at(0),
+  EXPECT_THAT(findings_of(collect(info, records)).headlines.at(0),
               HasSubstr("no measurable loss in 21 cells (n from 40: a drop of 29.9 points in one "
                         "cell would show four times in five)"));
 }
 
-TEST(Answer, WarnsOfCellsMuchShorterThanTheirColumnSays) {
+TEST(Findings, WarnsOfCellsMuchShorterThanTheirColumnSays) {
   std::vector<Record> records = {synthetic_record("f-base", "s1", 4096, 0),
                                  synthetic_record("f-base", "s2", 4096, 0)};
   records[1].real_length = 3000;
-  EXPECT_THAT(answer_of(collect(synthetic_info(), records)).warnings,
+  EXPECT_THAT(findings_of(collect(synthetic_info(), records)).warnings,
               Contains("Prompts of 1 cell are much shorter than their column says: S2 at 4K (73 % "
                        "of its length)."));
 }

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tasks/haystack.h"
+#include "tasks/haystack/sources.h"
 #include "tests/machine.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"

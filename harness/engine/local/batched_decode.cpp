@@ -44,7 +44,7 @@ BatchedDecode::BatchedDecode(std::vector<std::shared_ptr<models::CausalLM>> mode
   }
 }
 
-bool BatchedDecode::pays(const models::Reader& reader, std::size_t variant,
+bool BatchedDecode::pays(const models::PrefixReader& reader, std::size_t variant,
                          const DecodeSession& session) const {
   constexpr std::int64_t kProbation = 6;  // passes; many answers end before
   const models::Generation& said = session.decoder().generation();
@@ -55,7 +55,7 @@ bool BatchedDecode::pays(const models::Reader& reader, std::size_t variant,
          batch_bytes(reader.fork_bytes(variant), own.weight_bytes, 1, budget_) > 0;
 }
 
-bool BatchedDecode::add(const models::Reader& reader, std::size_t variant,
+bool BatchedDecode::add(const models::PrefixReader& reader, std::size_t variant,
                         std::unique_ptr<DecodeSession>& session) {
   const std::int64_t bytes = reader.fork_bytes(variant);
   Variant& own = variants_[variant];

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "harness/engine/local/decode_session.h"
-#include "models/reader.h"
+#include "models/decode/prefix_reader.h"
 
 namespace niah {
 
@@ -32,10 +32,11 @@ class BatchedDecode {
 
   /// Whether decoding this answer apart pays: the answer is long and not guessed, reading the
   /// weights is a good part of a pass, and there is memory for several.
-  bool pays(const models::Reader& reader, std::size_t variant, const DecodeSession& session) const;
+  bool pays(const models::PrefixReader& reader, std::size_t variant,
+            const DecodeSession& session) const;
   /// Takes a session over; `reader` stands where its next pass begins. Decodes others until there
   /// is room. False: memory does not suffice after all, and the session stays with the caller.
-  bool add(const models::Reader& reader, std::size_t variant,
+  bool add(const models::PrefixReader& reader, std::size_t variant,
            std::unique_ptr<DecodeSession>& session);
   /// Decodes all to their ends.
   void finish_all();

@@ -62,7 +62,7 @@ CellReader::Shared CellReader::read_shared(const ScheduledPrompt& prompt) {
 void CellReader::ask_all(std::size_t request, Shared shared) {
   const PromptIds& ids = list_->prompt(request);
   const TokenIds prompt(ids.begin(), ids.end());
-  const models::Reader::Point before = reader_.mark();
+  const models::PrefixReader::Snapshot before = reader_.mark();
   for (std::size_t v = 0; v < list_->models().size(); ++v) {
     if (!list_->is_open({request, v})) continue;
     auto session =

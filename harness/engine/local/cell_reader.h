@@ -14,7 +14,7 @@
 #include "harness/engine/local/snapshots.h"
 #include "harness/engine/local/work_stealing_schedule.h"
 #include "harness/engine/request.h"
-#include "models/reader.h"
+#include "models/decode/prefix_reader.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace niah {
@@ -87,7 +87,7 @@ class CellReader {
   OpenList* list_;
   const models::Tokenizer* tokenizer_;
   std::int64_t chunk_;
-  models::Reader reader_;
+  models::PrefixReader reader_;
   BatchedDecode batch_;
   Snapshots snapshots_;
 };

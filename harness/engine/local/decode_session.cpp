@@ -10,7 +10,7 @@
 
 namespace niah {
 
-void read_prompt(models::Reader& reader, const PromptIds& prompt, std::int64_t start,
+void read_prompt(models::PrefixReader& reader, const PromptIds& prompt, std::int64_t start,
                  std::int64_t chunk, const std::function<void(std::int64_t)>& then) {
   const auto last = static_cast<std::int64_t>(prompt.size()) - 1;
   for (std::int64_t at = start; at < last;) {
@@ -58,7 +58,7 @@ bool DecodeSession::is_exhausted(const TokenIds& ids) {
   return tokens - thought_ >= request_->max_new_tokens;
 }
 
-bool DecodeSession::pass(models::Reader& reader, std::size_t variant,
+bool DecodeSession::pass(models::PrefixReader& reader, std::size_t variant,
                          const std::function<void()>& make_room) {
   auto begin = std::chrono::steady_clock::now();
   bool goes_on = false;

@@ -8,7 +8,7 @@
 
 #include "harness/engine/answer.h"
 #include "harness/engine/request.h"
-#include "models/decode.h"
+#include "models/decode/greedy.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace niah {
@@ -16,7 +16,7 @@ namespace niah {
 /// Reads a prompt from position `start` on, but for its last token, which gives the first logits:
 /// in pieces that end at multiples of `chunk`. Calls `then` with the end of each. Throws
 /// Interrupted.
-void read_prompt(models::Reader& reader, const PromptIds& prompt, std::int64_t start,
+void read_prompt(models::PrefixReader& reader, const PromptIds& prompt, std::int64_t start,
                  std::int64_t chunk, const std::function<void(std::int64_t)>& then);
 
 /// The decoding of one answer, a pass at a time, with an account of what it took.
@@ -33,7 +33,8 @@ class DecodeSession {
   /// prompt; whether it goes on. Should memory not suffice, `make_room` is called, and a second
   /// failure ends it.
   bool pass(
-      models::Reader& reader, std::size_t variant, const std::function<void()>& make_room = [] {});
+      models::PrefixReader& reader, std::size_t variant,
+      const std::function<void()>& make_room = [] {});
   models::GreedyDecoder& decoder() { return decoder_; }
   const models::GreedyDecoder& decoder() const { return decoder_; }
 

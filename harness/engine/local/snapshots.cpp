@@ -4,7 +4,7 @@
 
 namespace niah {
 
-Snapshots::Snapshots(models::Reader& reader, std::int64_t budget)
+Snapshots::Snapshots(models::PrefixReader& reader, std::int64_t budget)
     : reader_(&reader), budget_(budget) {
   by_position_.emplace(0, reader.mark());
 }

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "harness/engine/local/prefix_schedule.h"
-#include "models/reader.h"
+#include "models/decode/prefix_reader.h"
 
 namespace niah {
 
@@ -14,7 +14,7 @@ namespace niah {
 class Snapshots {
  public:
   /// `reader` outlives it, and has read nothing yet.
-  Snapshots(models::Reader& reader, std::int64_t budget);
+  Snapshots(models::PrefixReader& reader, std::int64_t budget);
 
   /// Rewinds to where `prompt` goes on, or to the last snapshot before it that is still there; says
   /// where.
@@ -24,9 +24,9 @@ class Snapshots {
   void take();
 
  private:
-  models::Reader* reader_;
+  models::PrefixReader* reader_;
   std::int64_t budget_;
-  std::map<std::int64_t, models::Reader::Point> by_position_;
+  std::map<std::int64_t, models::PrefixReader::Snapshot> by_position_;
 };
 
 }  // namespace niah

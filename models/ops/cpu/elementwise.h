@@ -59,8 +59,7 @@ inline void rms_norm(const T* x, const T* weight, T* output, std::int64_t rows, 
     const Vec scale(1 / std::sqrt(sum_of(squares) / static_cast<float>(size) + eps));
     for (std::int64_t i = 0; i < size; i += kWidth) {
       const Vec normed = load(x + i) * scale;
-      store((round_first ? rounded(normed, x) : normed) * (load(weight + i) + offset),
-            output + i);
+      store((round_first ? rounded(normed, x) : normed) * (load(weight + i) + offset), output + i);
     }
   }
 }

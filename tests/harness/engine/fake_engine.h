@@ -108,7 +108,7 @@ class FakeOpener : public EngineOpener {
   explicit FakeOpener(std::vector<FakeSpec> specs) : specs_(std::move(specs)) {}
 
   void describe(reports::RunInfo& info) const override { info.machine = "made up"; }
-  std::vector<OpenedEngine> open(const Workload&, const std::string&) const override {
+  std::vector<OpenedEngine> open(const WorkList&, const std::string&) const override {
     std::vector<OpenedEngine> engines;
     for (const FakeSpec& spec : specs_) {
       OpenedEngine& opened = engines.emplace_back();

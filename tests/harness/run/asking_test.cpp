@@ -12,7 +12,7 @@ Question question() {
   question.ids = {5, 6, 7};
   question.draft = {8, 9};
   question.expected_text = " 1234567";
-  question.blank.expected = {"1234567"};
+  question.record_template.expected = {"1234567"};
   question.prompt = question.framed = [] { return std::string("1234567 is the number."); };
   question.max_new_tokens = 20;
   return question;
@@ -47,7 +47,7 @@ TEST(RequestOf, NothingIsDecidedEarlyThatNobodyWantsToBe) {
   asked.stop_when_decided = false;
   EXPECT_FALSE(request_of(asked, {}).is_decided);
   Question absent = question();
-  absent.blank.expected.clear();
+  absent.record_template.expected.clear();
   EXPECT_FALSE(request_of(absent, {}).is_decided);
 }
 

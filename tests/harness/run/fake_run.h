@@ -11,7 +11,7 @@
 
 #include "harness/config/sweep.h"
 #include "harness/run/runner.h"
-#include "reports/journal.h"
+#include "reports/journal_reader.h"
 #include "reports/record.h"
 #include "tests/harness/engine/fake_engine.h"
 #include "tests/paths.h"

@@ -13,7 +13,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "harness/run/plan.h"
+#include "harness/plan/plan.h"
 #include "tests/harness/run/fake_run.h"
 
 namespace niah {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/instruments/verify.h"
 #include "models/registry.h"
-#include "models/verify.h"
 #include "tests/models/support.h"
 
 namespace niah::models {

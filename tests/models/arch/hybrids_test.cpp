@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/base/error.h"
-#include "models/selftest.h"
+#include "models/instruments/selftest.h"
 #include "tests/models/tiny_hybrids.h"
 
 namespace niah::models {

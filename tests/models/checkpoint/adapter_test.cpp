@@ -16,9 +16,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/instruments/verify.h"
 #include "models/surgery/restore_adapter.h"
 #include "models/surgery/restore_checkpoint.h"
-#include "models/verify.h"
 #include "tests/models/support.h"
 #include "tests/models/tiny_adapter.h"
 

@@ -9,9 +9,9 @@
 #include <set>
 
 #include "harness/base/files.h"
+#include "models/instruments/verify.h"
 #include "models/surgery/drift.h"
 #include "models/surgery/restore_checkpoint.h"
-#include "models/verify.h"
 #include "tests/models/support.h"
 #include "tests/models/tiny_hybrids.h"
 

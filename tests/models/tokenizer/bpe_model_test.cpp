@@ -82,10 +82,9 @@ TEST(BpeModelLong, LongWordsTakeTimeInProportion) {
   std::string word;
   while (word.size() < 1'000'000) word += "abcab";
   EXPECT_GT(encode(model, word).size(), 50'000u);
-  EXPECT_LT(growth_times_four(word.size() / 4,
-                              [&](std::size_t size) {
-                                encode(model, std::string_view(word).substr(0, size));
-                              }),
+  EXPECT_LT(growth_times_four(
+                word.size() / 4,
+                [&](std::size_t size) { encode(model, std::string_view(word).substr(0, size)); }),
             kMostLinearGrowth);
 }
 

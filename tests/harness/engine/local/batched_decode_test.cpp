@@ -48,9 +48,9 @@ class BatchedDecodeOf : public testing::TestWithParam<const char*> {
       answer.seconds = 0;
       EXPECT_TRUE(answers.emplace(answer.id.request, answer).second) << "asked twice";
     };
-    models::Reader reader({model}, 200);
+    models::PrefixReader reader({model}, 200);
     BatchedDecode batch({model}, 200, budget, keep);
-    const models::Reader::Point start = reader.mark();
+    const models::PrefixReader::Snapshot start = reader.mark();
     apart = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       reader.rewind(start);

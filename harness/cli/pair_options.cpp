@@ -1,0 +1,29 @@
+#include "harness/cli/pair_options.h"
+
+#include "harness/base/error.h"
+
+namespace niah {
+
+models::CheckpointPath PairArguments::after() const {
+  if (post.empty() && adapter.empty())
+    throw UsageError(
+        "--post is required: the checkpoint after the fine-tune (or --adapter: a PEFT adapter on "
+        "top of --pre)");
+  return {post.empty() ? pre : post, adapter};
+}
+
+void add_pair_options(CLI::App& command, PairArguments& arguments, bool is_optional) {
+  command.add_option("--pre", arguments.pre, "Checkpoint folder before the fine-tune")
+      ->required(!is_optional);
+  command.add_option("--post", arguments.post,
+                     "Checkpoint folder after it (with --adapter its base; default: --pre)");
+  command.add_option("--adapter", arguments.adapter,
+                     "PEFT adapter folder: the fine-tune is this adapter on top of --post");
+  command.add_option("--pre-adapter", arguments.pre_adapter, "PEFT adapter folder on top of --pre");
+}
+
+void add_adapter_option(CLI::App& command, std::string& adapter) {
+  command.add_option("--adapter", adapter, "PEFT adapter folder: on top of the checkpoint");
+}
+
+}  // namespace niah

@@ -1,0 +1,27 @@
+#include "harness/cli/print_report.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/base/output.h"
+
+namespace niah {
+
+ExitCode print_report(const reports::Report& report, const std::filesystem::path& out) {
+  write_stderr(
+      reports::summary_text(report.results, report.analysis, ::isatty(STDERR_FILENO) != 0));
+  say("\nThe whole story: {}\n", (out / "report.html").string());
+  const auto& cells = report.results.cells;
+  const auto empty = std::count_if(cells.begin(), cells.end(),
+                                   [](const reports::Cell& cell) { return cell.n == 0; });
+  if (cells.empty()) {
+    say("niah: nothing was measured: the journal holds no record of this sweep\n");
+    return ExitCode::kNotMeasured;
+  }
+  if (empty == 0) return ExitCode::kOk;
+  say("niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
+  return ExitCode::kNotMeasured;
+}
+
+}  // namespace niah

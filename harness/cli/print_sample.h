@@ -1,0 +1,33 @@
+// What `show` and `replay` share: which sample is meant, and how it is shown.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "harness/cli/command.h"
+#include "harness/plan/run_folder.h"
+#include "models/tokenizer/tokenizer.h"
+#include "reports/record.h"
+
+namespace niah {
+
+/// A sample of a run, as the command line names it.
+struct SampleArguments {
+  std::string run, sample;
+};
+
+/// A command about one sample of a run, with the arguments that say which.
+CLI::App* add_sample_command(CLI::App& program, const CommandText& text,
+                             SampleArguments& arguments);
+
+/// A text on one line, in quotes, of so many code points at most.
+std::string quoted(const std::string& text, std::size_t code_points = 160);
+
+/// "hit  answer's worst rank 1, log-probability −0.02  said " 1234567""
+std::string outcome_of(const reports::Record& record);
+
+/// Writes what was asked to standard output: the prompt's size and ends, needle, expected answer.
+void print_sample(const SampleId& id, const StoredSample& stored,
+                  const models::Tokenizer& tokenizer);
+
+}  // namespace niah

@@ -1,0 +1,79 @@
+// niah restore: a repaired checkpoint on disk.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "harness/base/memory.h"
+#include "harness/base/output.h"
+#include "harness/base/units.h"
+#include "harness/cli/command.h"
+#include "harness/cli/model_commands.h"
+#include "harness/cli/pair_options.h"
+#include "models/surgery/restore_adapter.h"
+#include "models/surgery/restore_checkpoint.h"
+
+namespace niah {
+namespace {
+
+struct RestoreArguments {
+  PairArguments pair;
+  std::string out, method, layers;
+  bool no_biases = false, merge = false;
+  models::RestoreCheckpointOptions options;
+};
+
+ExitCode run_restore(RestoreArguments arguments) {
+  models::RestoreCheckpointOptions& options = arguments.options;
+  options.restore.method = models::parse_restore_method(arguments.method);
+  options.biases = !arguments.no_biases;
+  if (!arguments.layers.empty()) options.restore.layers = models::parse_layers(arguments.layers);
+  if (options.restore.lambda < 0)
+    throw UsageError(fmt::format("--lambda {}: 0 or more was expected", options.restore.lambda));
+  return_large_blocks();
+  const models::CheckpointPath pre = arguments.pair.before(), post = arguments.pair.after();
+  if (arguments.merge && !post.has_adapter())
+    throw UsageError("--merge belongs to --adapter: without one there is nothing to merge");
+  const auto restore =
+      post.has_adapter() && !arguments.merge ? models::restore_adapter : models::restore_checkpoint;
+  const models::RestoreSummary summary = restore(pre, post, arguments.out, options);
+  double most = 0;
+  for (const models::RestoredTensor& tensor : summary.tensors)
+    most = std::max(most, tensor.relative_change);
+  print_out("{}: {} tensors of layers {} from {}, everything else from {} ({})\n", arguments.out,
+            summary.tensors.size(), fmt::join(summary.layers, ", "), pre.text(), post.text(),
+            format_bytes(static_cast<double>(summary.bytes)));
+  print_out("largest change of a tensor: {:.2g} of its norm\n", most);
+  if (summary.residual)
+    print_out("W_Q^T W_K is {:.2g} of its norm away from what it was before the fine-tune\n",
+              *summary.residual);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_restore_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<RestoreArguments>();
+  models::RestoreCheckpointOptions& options = arguments->options;
+  CLI::App* command = add_command(program, kRestore);
+  add_pair_options(*command, arguments->pair);
+  command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();
+  command->add_option("--method", arguments->method, "qk, qk-pro, qk-pro-exact, q, k or v")
+      ->required();
+  add_number(*command, "--lambda", options.restore.lambda, {.low = 0}, "Ridge of qk-pro");
+  command->add_option("--layers", arguments->layers,
+                      "Softmax layers to restore, such as 2,5-8 (default: all)");
+  add_number(*command, "--alpha", options.restore.alpha, {0, 1},
+             "How far: 0 is the fine-tune, 1 is restored");
+  command->add_flag("--windows", options.restore.windows, "Sliding-window layers, too");
+  command->add_flag("--linear", options.linear,
+                    "The linear layers' projections, too (q, k, v, qk)");
+  command->add_flag("--norms", options.norms, "q_norm and k_norm, too");
+  command->add_flag("--gates", options.gates, "The output gates, too");
+  command->add_flag("--no-biases", arguments->no_biases, "Leave the projections' biases");
+  command->add_flag("--merge", arguments->merge,
+                    "With --adapter: write a merged checkpoint, not an adapter (--alpha 0 merges "
+                    "and restores nothing)");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });
+}
+
+}  // namespace niah

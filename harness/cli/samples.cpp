@@ -1,0 +1,179 @@
+// niah generate, niah tokenize: samples and token ids without any model.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <future>
+#include <iostream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "harness/base/interrupt.h"
+#include "harness/base/output.h"
+#include "harness/base/pending_folder.h"
+#include "harness/base/progress.h"
+#include "harness/base/units.h"
+#include "harness/cli/command.h"
+#include "harness/plan/sizing.h"
+#include "models/tokenizer/prompt_encoder.h"
+#include "models/tokenizer/tokenize_lines.h"
+#include "models/tokenizer/tokenizer.h"
+#include "tasks/protocol.h"
+
+namespace niah {
+namespace {
+
+struct GenerateArguments {
+  std::string protocol = "niah", task, length, tokenizer, haystack, out = "-";
+  std::int64_t samples = 10;
+  std::uint64_t seed = 0;
+  bool repeat = false, token_ids = false;
+};
+
+tasks::HaystackSpec haystack_spec(const GenerateArguments& arguments) {
+  tasks::HaystackSpec spec = tasks::find_haystack(arguments.haystack);
+  spec.repeat = arguments.repeat;
+  return spec;
+}
+
+/// Appends `"input_ids": [...]` to a JSON object's text.
+void add_ids(std::string& line, const std::vector<models::TokenId>& ids) {
+  line.pop_back();
+  line += ",\"input_ids\":[";
+  for (const models::TokenId id : ids) {
+    const fmt::format_int digits(id);
+    line.append(digits.data(), digits.size());
+    line += ',';
+  }
+  if (!ids.empty()) line.pop_back();
+  line += "]}";
+}
+
+struct WrittenSample {
+  std::string line;
+  std::int64_t length = 0;
+};
+
+/// Makes and writes out the samples of a cell on all cores, a batch at a time.
+class Writers {
+ public:
+  Writers(const tasks::Cell& cell, const models::Tokenizer& tokenizer, bool token_ids)
+      : cell_(&cell), token_ids_(token_ids) {
+    const auto threads = std::max(1U, std::thread::hardware_concurrency());
+    encoders_.resize(threads, models::PromptEncoder(tokenizer));
+  }
+
+  /// The samples from `first` on, as many as a batch has.
+  std::vector<WrittenSample> write(std::int64_t first) {
+    constexpr std::int64_t kSamplesPerThread = 4;
+    const auto threads = static_cast<std::int64_t>(encoders_.size());
+    std::vector<WrittenSample> batch(static_cast<std::size_t>(
+        std::min(cell_->request().samples - first, threads * kSamplesPerThread)));
+    std::vector<std::future<void>> work;
+    for (std::size_t thread = 0; thread < encoders_.size(); ++thread)
+      work.push_back(std::async(std::launch::async, [&, thread] {
+        for (std::size_t i = thread; i < batch.size(); i += encoders_.size())
+          batch[i] = write_one(first + static_cast<std::int64_t>(i), encoders_[thread]);
+      }));
+    for (auto& part : work) part.get();
+    return batch;
+  }
+
+ private:
+  WrittenSample write_one(std::int64_t ordinal, models::PromptEncoder& encoder) const {
+    stop_if_interrupted();
+    const tasks::Sample sample = cell_->sample(ordinal);
+    WrittenSample written{nlohmann::json(sample).dump(), sample.length};
+    if (token_ids_) add_ids(written.line, encoder.encode_prompt(sample.prompt()));
+    written.line += '\n';
+    return written;
+  }
+
+  const tasks::Cell* cell_;
+  bool token_ids_;
+  std::vector<models::PromptEncoder> encoders_;  ///< one a thread
+};
+
+void write_samples(const GenerateArguments& arguments, const tasks::Cell& cell,
+                   const models::Tokenizer& tokenizer) {
+  std::optional<PendingFile> file;
+  if (arguments.out != "-") file.emplace(arguments.out);
+  std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
+  Writers writers(cell, tokenizer, arguments.token_ids);
+  for (std::int64_t i = 0; i < arguments.samples;) {
+    for (const WrittenSample& written : writers.write(i)) {
+      shortest = std::min(shortest, written.length);
+      file ? file->write(written.line) : write_stdout(written.line);
+      ++i;
+    }
+  }
+  if (file) file->commit();
+  const std::string warning = short_cell_warning(cell.request(), arguments.protocol, shortest);
+  if (!warning.empty()) print_warning(warning);
+}
+
+ExitCode run_generate(const GenerateArguments& arguments) {
+  const auto length = parse_length(arguments.length);
+  if (!length)
+    throw UsageError(
+        fmt::format("--length '{}': a length such as 4096 or 4K was expected", arguments.length));
+  const auto tokenizer = models::open_tokenizer(arguments.tokenizer);
+  const auto spec = protocol_spec(arguments.protocol, arguments.seed,
+                                  tasks::open_haystack(haystack_spec(arguments)), tokenizer);
+  const auto cells = tasks::make_cells(spec, {{arguments.task, *length, arguments.samples}});
+  write_samples(arguments, *cells.front(), *tokenizer);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<GenerateArguments>();
+  CLI::App* command =
+      add_command(program, "generate", "Write samples as JSON lines, in any protocol",
+                  "niah generate --protocol niah --task s2 --length 4K --samples 3 --seed 1 \\\n"
+                  "    --tokenizer models/zoo/tokenizer --haystack kjv --out -");
+  command->add_option("--protocol", arguments->protocol, "niah, lm-eval or ruler")
+      ->capture_default_str();
+  command
+      ->add_option("--task", arguments->task,
+                   "s1, s2, s3, multikey_1 to _3, multivalue, multiquery, absent")
+      ->required();
+  command->add_option("--length", arguments->length, "Nominal tokens: 4096, 4K, ...")->required();
+  add_integer(*command, "--samples", arguments->samples, kSampleCount, "How many");
+  add_seed(*command, arguments->seed, "Seed");
+  command->add_option("--tokenizer", arguments->tokenizer, "Checkpoint folder or tokenizer file")
+      ->required();
+  command
+      ->add_option("--haystack", arguments->haystack,
+                   "kjv, prose, a folder of .txt files, or a text file")
+      ->required();
+  command->add_flag("--repeat", arguments->repeat, "Start the text again when it ends");
+  command->add_flag("--token-ids", arguments->token_ids,
+                    "Add the prompt's ids (input, one space, gen_prefix) as input_ids");
+  command->add_option("--out", arguments->out, "File, or - for standard output")
+      ->capture_default_str();
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_generate(*arguments); }; });
+}
+
+void add_tokenize_command(CLI::App& program, Command& chosen) {
+  const auto tokenizer = std::make_shared<std::string>();
+  CLI::App* command =
+      add_command(program, "tokenize", "Token ids of JSON strings, one a line on standard input",
+                  "echo '\"Hello world\"' | niah tokenize --tokenizer models/zoo/tokenizer");
+  command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")->required();
+  command->callback([tokenizer, &chosen] {
+    chosen = [tokenizer] {
+      models::tokenize_lines(std::cin, write_stdout, *models::open_tokenizer(*tokenizer));
+      // The stream takes a read that fails for the end.
+      if (std::ferror(stdin) != 0)
+        throw DataError("tokenizing: standard input cannot be read to its end (is it a folder?)");
+      return ExitCode::kOk;
+    };
+  });
+}
+
+}  // namespace niah

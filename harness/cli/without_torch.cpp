@@ -1,0 +1,74 @@
+// In place of the commands that need libtorch, where the program is built without it.
+#include <fmt/format.h>
+
+#include "harness/base/output.h"
+#include "harness/base/units.h"
+#include "harness/cli/checkpoint_info.h"
+#include "harness/cli/command.h"
+#include "harness/cli/model_commands.h"
+#include "harness/cli/pair_options.h"
+
+namespace niah {
+namespace {
+
+/// Lists the command, which answers any arguments with what is missing: before they are parsed.
+void add_unavailable(CLI::App& program, const CommandText& text) {
+  CLI::App* command = program.add_subcommand(
+      text.name, fmt::format("{} (needs libtorch: not in this program)", text.description));
+  command->preparse_callback([name = text.name](std::size_t) {
+    throw DataError(
+        fmt::format("{} needs libtorch, and this program was built without it: build with "
+                    "cmake --preset release",
+                    name));
+  });
+}
+
+/// What the files' headers say. Which layers there are, what they keep, and whether the tensors are
+/// those that the config asks for is known to the architectures, which hold tensors.
+ExitCode run_info(const models::CheckpointPath& path) {
+  const models::Checkpoint checkpoint(path);
+  const std::vector<std::string> names = checkpoint.tensor_names();
+  std::int64_t values = 0;
+  for (const std::string& name : names) values += checkpoint.find(name)->numel();
+  print_out("{}\n", path.text());
+  print_out("  architecture   {} (by its config.json)\n", checkpoint.model_type());
+  print_out("  tensors        {}, {} numbers in all\n", names.size(), format_count(values));
+  print_storage(checkpoint);
+  print_tokenizer(checkpoint);
+  print_out("  layers         not looked at: this program was built without libtorch\n");
+  print_weights_hash(checkpoint);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& program, Command& chosen) {
+  struct Arguments {
+    std::string folder, adapter;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = add_command(program, kInfo);
+  command->add_option("model", arguments->folder, "Checkpoint folder")->required();
+  add_adapter_option(*command, arguments->adapter);
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] { return run_info({arguments->folder, arguments->adapter}); };
+  });
+}
+
+void add_reproduce_command(CLI::App& program, Command&) { add_unavailable(program, kReproduce); }
+
+void add_run_command(CLI::App& program, Command&) { add_unavailable(program, kRun); }
+
+void add_restore_command(CLI::App& program, Command&) { add_unavailable(program, kRestore); }
+
+void add_diagnose_command(CLI::App& program, Command&) { add_unavailable(program, kDiagnose); }
+
+void add_replay_command(CLI::App& program, Command&) { add_unavailable(program, kReplay); }
+
+void add_verify_command(CLI::App& program, Command&) { add_unavailable(program, kVerify); }
+
+void add_selftest_command(CLI::App& program, Command&) { add_unavailable(program, kSelftest); }
+
+void add_train_command(CLI::App& program, Command&) { add_unavailable(program, kTrain); }
+
+}  // namespace niah

@@ -1,0 +1,253 @@
+#include "harness/config/models_section.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/numbers.h"
+#include "harness/base/text.h"
+#include "harness/config/variant_words.h"
+
+namespace niah {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A checkpoint: a folder, or {base: FOLDER, adapter: FOLDER}.
+models::CheckpointPath read_path(YamlMap& map, const std::string& key, const fs::path& base) {
+  const YAML::Node node = map.raw(key);
+  if (!node.IsDefined() || !node.IsMap()) return resolve(base, map.text(key));
+  YamlMap both = map.map(key);
+  models::CheckpointPath path{resolve(base, both.text("base")),
+                              resolve(base, both.text("adapter"))};
+  both.finish();
+  return path;
+}
+
+/// [2, 5-8], or the same as one text.
+std::vector<std::int64_t> read_layer_list(YamlMap& map) {
+  std::vector<std::int64_t> layers;
+  for (const std::string& text : map.texts("layers")) {
+    const auto some = at_its_place(map, "layers", [&] { return models::parse_layers(text); });
+    layers.insert(layers.end(), some.begin(), some.end());
+  }
+  return layers;
+}
+
+VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
+  VariantConfig variant;
+  variant.name = name;
+  if (name == "base") return variant;
+  if (name == "sft") {
+    variant.kind = VariantKind::kSft;
+    variant.role = reports::Role::kTuned;
+    return variant;
+  }
+  std::vector<std::string> known = models::restore_method_names();
+  known.insert(known.begin(), {"base", "sft"});
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    map.refuse("variants",
+               fmt::format("'{}' is not a variant{} ({}, or a mapping)", valid_utf8(name),
+                           did_you_mean(name, known), fmt::join(known, ", ")));
+  variant.kind = VariantKind::kRestored;
+  variant.role = reports::Role::kRestored;
+  variant.restore.method = models::parse_restore_method(name);
+  return variant;
+}
+
+/// `of: base` or `of: sft`: the model's own checkpoint, with words of the file's own.
+VariantConfig read_own_checkpoint(YamlMap& map) {
+  const std::string of = map.text("of");
+  if (of != "base" && of != "sft")
+    map.refuse("of", fmt::format("expected base or sft, the model's own checkpoints, got '{}'; "
+                                 "another one is named by `checkpoint`",
+                                 valid_utf8(of)));
+  VariantConfig variant = plain_variant(map, of);
+  variant.name = map.text("name", of);
+  return variant;
+}
+
+VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
+  VariantConfig variant;
+  variant.kind = VariantKind::kCheckpoint;
+  variant.checkpoint = read_path(map, "checkpoint", base);
+  variant.name = map.text("name");
+  const std::string role = map.text("role", reports::role_name(reports::Role::kControl));
+  const auto known = reports::parse_role(role);
+  if (!known)
+    map.refuse("role", fmt::format("expected base, tuned, control or restored, got '{}'{}",
+                                   valid_utf8(role),
+                                   did_you_mean(role, {"base", "tuned", "control", "restored"})));
+  variant.role = *known;
+  variant.restored_from = map.text("restored_from", "");
+  variant.fine_tune = map.text("fine_tune", "");
+  if (variant.role == reports::Role::kRestored) return variant;
+  for (const char* key : {"restored_from", "fine_tune"})
+    if (map.has(key)) map.refuse(key, "it belongs to `role: restored`");
+  return variant;
+}
+
+VariantConfig read_restoration(YamlMap& map) {
+  VariantConfig variant;
+  variant.kind = VariantKind::kRestored;
+  variant.role = reports::Role::kRestored;
+  const std::string method = map.text("method");
+  variant.restore.method =
+      at_its_place(map, "method", [&] { return models::parse_restore_method(method); });
+  if (map.has("lambda") && variant.restore.method != models::RestoreMethod::kQkPro)
+    map.refuse("lambda", "it belongs to `method: qk-pro`");
+  variant.restore.lambda = map.number("lambda", variant.restore.lambda, {.low = 0});
+  variant.restore.alpha = map.number("alpha", 1, {0, 1});
+  if (map.has("layers")) variant.restore.layers = read_layer_list(map);
+  variant.name = map.text("name", models::restore_method_name(variant.restore.method));
+  return variant;
+}
+
+VariantConfig read_variant(YamlMap map, const fs::path& base) {
+  const int given =
+      (map.has("of") ? 1 : 0) + (map.has("method") ? 1 : 0) + (map.has("checkpoint") ? 1 : 0);
+  if (given != 1)
+    map.refuse("method",
+               "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder) "
+               "and `of` (base or sft)");
+  if (!map.has("checkpoint"))
+    for (const char* key : {"role", "restored_from", "fine_tune"})
+      if (map.has(key))
+        map.refuse(key, "it belongs to a `checkpoint`; what the others are is known");
+  VariantConfig variant = map.has("of")           ? read_own_checkpoint(map)
+                          : map.has("checkpoint") ? read_checkpoint(map, base)
+                                                  : read_restoration(map);
+  variant.label = map.text("label", "");
+  variant.description = map.text("description", "");
+  map.finish();
+  return variant;
+}
+
+/// Which variants a restoration is between.
+void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& variants) {
+  std::vector<std::string> names;
+  for (const VariantConfig& variant : variants) names.push_back(variant.name);
+  const auto name_of = [&](const VariantConfig& restored, reports::Role role, VariantKind kind) {
+    if (const VariantConfig* own = find_kind(variants, kind)) return own->name;
+    // What is put back here is between the model's own checkpoints, whether they are asked or not.
+    if (restored.kind == VariantKind::kRestored) return std::string();
+    for (const VariantConfig& variant : variants)
+      if (variant.role == role) return variant.name;
+    return std::string();
+  };
+  for (VariantConfig& variant : variants) {
+    if (variant.role != reports::Role::kRestored) continue;
+    for (const std::string& name : {variant.restored_from, variant.fine_tune})
+      if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+        map.refuse("variants",
+                   fmt::format("'{}': this model has no variant '{}'{}", valid_utf8(variant.name),
+                               valid_utf8(name), did_you_mean(name, names)));
+    if (variant.restored_from.empty())
+      variant.restored_from = name_of(variant, reports::Role::kBase, VariantKind::kBase);
+    if (variant.fine_tune.empty())
+      variant.fine_tune = name_of(variant, reports::Role::kTuned, VariantKind::kSft);
+  }
+}
+
+void refuse_second_base(const YamlMap& map, const std::vector<VariantConfig>& variants) {
+  const VariantConfig* first = nullptr;
+  for (const VariantConfig& variant : variants) {
+    if (variant.role != reports::Role::kBase) continue;
+    if (first != nullptr)
+      map.refuse("variants", fmt::format("'{}' and '{}' both have the role base; a model has one",
+                                         valid_utf8(first->name), valid_utf8(variant.name)));
+    first = &variant;
+  }
+}
+
+std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
+  const YAML::Node list = map.raw("variants");
+  std::vector<VariantConfig> variants;
+  if (!list.IsDefined() || list.IsNull()) {
+    variants.push_back(plain_variant(map, "base"));
+    if (map.has("sft"))
+      for (const char* name : {"sft", "qk", "qk-pro"}) variants.push_back(plain_variant(map, name));
+  } else if (!list.IsSequence() || list.size() == 0) {
+    map.refuse("variants", "expected a list such as [base, sft, qk]");
+  } else {
+    for (std::size_t i = 0; i < list.size(); ++i)
+      variants.push_back(
+          list[i].IsScalar()
+              ? plain_variant(map, list[i].Scalar())
+              : read_variant(map.wrap(list[i], fmt::format("variants[{}]", i)), base));
+  }
+  std::set<std::string> names;
+  for (VariantConfig& variant : variants) {
+    if (!names.insert(variant.name).second)
+      map.refuse("variants", fmt::format("two variants are called '{}'; give one a `name`",
+                                         valid_utf8(variant.name)));
+    const bool needs_sft =
+        variant.kind == VariantKind::kSft || variant.kind == VariantKind::kRestored;
+    if (needs_sft && !map.has("sft"))
+      map.refuse("variants",
+                 fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune", variant.name));
+  }
+  refuse_second_base(map, variants);
+  connect_restorations(map, variants);
+  describe_all(variants);
+  return variants;
+}
+
+ModelConfig read_model(YamlMap map, const fs::path& base) {
+  ModelConfig model;
+  if (map.has("override")) {
+    const YAML::Node node = map.raw("override");
+    if (!node.IsMap())
+      map.refuse("override",
+                 "expected fields of config.json, such as {attn_logits_scaling: hype 500}");
+    model.override = yaml_to_json(node);
+  }
+  model.name = map.text("name");
+  if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
+  model.base = read_path(map, "base", base);
+  if (map.has("sft")) model.sft = read_path(map, "sft", base);
+  map.raw("sft");
+  model.variants = read_variants(map, base);
+  map.finish();
+  return model;
+}
+
+/// Samples of two variants that are the same could not be told apart by any report.
+void refuse_equal_variants(const YamlMap& root, const std::vector<ModelConfig>& models) {
+  std::map<std::string, std::string> seen;
+  for (const ModelConfig& model : models)
+    for (const VariantConfig& variant : model.variants) {
+      const std::string weights = weights_text(model, variant);
+      const std::string name = fmt::format("{} {}", model.name, variant.name);
+      const auto [first, fresh] = seen.emplace(weights + model.override.dump(), name);
+      if (!fresh)
+        root.refuse("models", fmt::format("'{}' and '{}' are the same, {}: their samples could not "
+                                          "be told apart; leave one out",
+                                          first->second, name, weights));
+    }
+}
+
+}  // namespace
+
+fs::path resolve(const fs::path& base, const std::string& text) {
+  return (fs::path(text).is_absolute() ? fs::path(text) : base / text).lexically_normal();
+}
+
+std::vector<ModelConfig> read_models(YamlMap& root, const fs::path& base) {
+  std::vector<ModelConfig> models;
+  std::set<std::string> names;
+  for (YamlMap& model : root.maps("models")) {
+    models.push_back(read_model(model, base));
+    const std::string& name = models.back().name;
+    if (!names.insert(name).second)
+      model.refuse("name", fmt::format("two models are called '{}'", valid_utf8(name)));
+  }
+  refuse_equal_variants(root, models);
+  return models;
+}
+
+}  // namespace niah

@@ -1,0 +1,19 @@
+// The section `models` of a sweep: checkpoints and their variants.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "harness/config/sweep.h"
+#include "harness/config/yaml.h"
+
+namespace niah {
+
+/// A path of the config: relative ones count from `base`.
+std::filesystem::path resolve(const std::filesystem::path& base, const std::string& text);
+
+/// All models of a sweep. Throws UsageError for what is unknown, ill-typed or contradictory, for
+/// two models of one name, and for variants that would be the same.
+std::vector<ModelConfig> read_models(YamlMap& root, const std::filesystem::path& base);
+
+}  // namespace niah

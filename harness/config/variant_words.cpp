@@ -1,0 +1,118 @@
+#include "harness/config/variant_words.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "reports/analysis/variant_labels.h"
+
+namespace niah {
+namespace {
+
+/// ", alpha 0.5, layers 2,3": what is not as by default.
+std::string parts_text(const models::RestoreOptions& options, const char* between) {
+  std::string text;
+  if (options.alpha != 1) text += fmt::format("{}alpha {}", between, options.alpha);
+  if (options.layers) text += fmt::format("{}layers {}", between, fmt::join(*options.layers, ","));
+  return text;
+}
+
+/// A label and what it stands for.
+struct Words {
+  std::string label, text;
+};
+
+/// What a method puts back.
+Words restoration_words(const models::RestoreOptions& options) {
+  switch (options.method) {
+    case models::RestoreMethod::kQk:
+      return {"QK-Restore", "W_Q and W_K of the softmax layers from base"};
+    case models::RestoreMethod::kQkPro:
+      return {"QK-Pro",
+              fmt::format("W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda {})",
+                          options.lambda)};
+    case models::RestoreMethod::kQkProExact:
+      return {"QK-Pro, exact", "the W_Q and W_K nearest to its own whose W_Q W_K^T is base's"};
+    case models::RestoreMethod::kQ:
+      return {"Q only", "W_Q from base (ablation)"};
+    case models::RestoreMethod::kK:
+      return {"K only", "W_K from base (ablation)"};
+    case models::RestoreMethod::kV:
+      return {"V only", "W_V from base (ablation)"};
+  }
+  throw std::logic_error("unknown restoration");
+}
+
+/// What a variant is, where the file does not say: nothing is known of how a fine-tune was made.
+Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
+  switch (variant.kind) {
+    case VariantKind::kBase:
+      return {"Base", "the checkpoint before the fine-tune"};
+    case VariantKind::kSft:
+      return {"Fine-tuned", "the checkpoint after the fine-tune"};
+    case VariantKind::kCheckpoint:
+      return {variant.name, (variant.checkpoint.has_adapter() ? "adapter " : "checkpoint ") +
+                                variant.checkpoint.own_folder().filename().string()};
+    case VariantKind::kRestored:
+      break;
+  }
+  Words words = restoration_words(variant.restore);
+  words.text =
+      fmt::format("{} with {}{}", fine_tune, words.text, parts_text(variant.restore, ", "));
+  return words;
+}
+
+/// The first variant of that kind, or nullptr.
+const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind) {
+  for (const VariantConfig& variant : variants)
+    if (variant.kind == kind) return &variant;
+  return nullptr;
+}
+
+}  // namespace
+
+void describe_all(std::vector<VariantConfig>& variants) {
+  for (VariantConfig& variant : variants)
+    if (variant.label.empty()) variant.label = reports::label_in(variant.description);
+  const VariantConfig* tuned = find_kind(variants, VariantKind::kSft);
+  const bool named = tuned != nullptr && !tuned->label.empty();
+  const std::string fine_tune = named ? tuned->label : "the fine-tune";
+  for (VariantConfig& variant : variants) {
+    const Words plain = plain_words(variant, fine_tune);
+    if (variant.label.empty())
+      variant.label = variant.description.empty() ? plain.label : variant.name;
+    if (variant.description.empty())
+      variant.description = fmt::format("{}: {}", variant.label, plain.text);
+  }
+}
+
+std::string weights_text(const ModelConfig& model, const VariantConfig& variant) {
+  switch (variant.kind) {
+    case VariantKind::kBase:
+      return "checkpoint " + model.base.text();
+    case VariantKind::kSft:
+      return "checkpoint " + model.sft.text();
+    case VariantKind::kCheckpoint:
+      return "checkpoint " + variant.checkpoint.text();
+    case VariantKind::kRestored:
+      break;
+  }
+  return fmt::format("{} of {} with {}", restore_text(variant.restore), model.sft.text(),
+                     model.base.text());
+}
+
+void describe_plainly(ModelConfig& model) {
+  for (VariantConfig& variant : model.variants) {
+    variant.label.clear();
+    variant.description.clear();
+  }
+  describe_all(model.variants);
+}
+
+std::string restore_text(const models::RestoreOptions& options) {
+  std::string text = models::restore_method_name(options.method);
+  if (options.method == models::RestoreMethod::kQkPro)
+    text += fmt::format(" lambda {}", options.lambda);
+  return text + parts_text(options, " ");
+}
+
+}  // namespace niah

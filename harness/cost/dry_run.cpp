@@ -1,0 +1,164 @@
+#include "harness/cost/dry_run.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <set>
+
+#include "harness/base/memory.h"
+#include "harness/base/progress.h"
+#include "harness/base/units.h"
+#include "harness/cost/throughput.h"
+#include "harness/engine/local/loading.h"
+#include "harness/engine/local/machine.h"
+#include "harness/run/cell_batch.h"
+
+namespace niah {
+namespace {
+
+/// Bytes of all variants' parameters, each storage once.
+double weight_bytes(const std::vector<LoadedVariant>& variants) {
+  std::set<const void*> seen;
+  double total = 0;
+  for (const LoadedVariant& variant : variants)
+    for (const at::Tensor& tensor : variant.model->parameters())
+      if (seen.insert(tensor.const_data_ptr()).second)
+        total += static_cast<double>(tensor.nbytes());
+  return total;
+}
+
+std::string format_flops(double flops) {
+  for (const char* unit : {"G", "T", "P"}) {
+    const double next = unit[0] == 'G' ? 1e9 : unit[0] == 'T' ? 1e12 : 1e15;
+    if (flops < 1000 * next || unit[0] == 'P')
+      return fmt::format("{:.3g} {}FLOP", flops / next, unit);
+  }
+  return "";
+}
+
+std::string format_range(double low, double high) {
+  const std::string from = format_duration(low), to = format_duration(high);
+  return from == to ? from : fmt::format("{} to {}", from, to);
+}
+
+}  // namespace
+
+SweepPrice price_sweep(const SweepConfig& sweep) {
+  const Machine machine = prepare_machine(sweep.runtime);
+  const WorkList work(sweep);
+  const std::int64_t answers = require_memory(work, machine);
+  SweepPrice price;
+  price.program = program_memory(machine);
+  price.limit = memory_limit(sweep.runtime, machine.device);
+  const std::vector<LoadedVariant> variants = load_all(work, machine);
+  require_distinct(variants);
+  const std::vector<VariantGroup> groups = group_variants(variants);
+  price.weights = weight_bytes(variants);
+  price.workers = count_workers(groups, machine);
+  price.warnings = model_warnings(variants, work);
+
+  const auto begin = std::chrono::steady_clock::now();
+  constexpr std::int64_t kFar = 32768;
+  const std::int64_t chunk = prefill_chunk(sweep.runtime, machine);
+  const std::int64_t far = std::clamp(work.longest_length(), chunk, kFar);
+  std::vector<GroupShape> shapes;
+  std::vector<Throughput> throughputs;
+  for (const VariantGroup& group : groups) {
+    shapes.push_back(group_shape(group, machine.dtype));
+    throughputs.push_back(measure_throughput(group, chunk, far, price.workers));
+  }
+  price.measured = seconds_since(begin);
+
+  for (const CellBatch& batch : batch_lengths(
+           work.assignments(), sweep, sweep.runtime.share_prefixes, group_cost(shapes.front()))) {
+    std::vector<LabelledQuestions> cells;
+    std::vector<double> making;
+    for (const WorkItem& assignment : batch) {
+      const auto start = std::chrono::steady_clock::now();
+      cells.push_back({assignment.label, work.questions(assignment)});
+      making.push_back(seconds_since(start));
+      const std::string warning = work.short_warning(assignment, cells.back().questions);
+      if (!warning.empty()) price.warnings.push_back(warning);
+    }
+    for (std::size_t group = 0; group < groups.size(); ++group) {
+      std::vector<CellPrice> prices = price_cells(shapes[group], cells, sweep.runtime, chunk,
+                                                  price.workers, answers, &throughputs[group]);
+      for (std::size_t cell = 0; cell < prices.size(); ++cell) {
+        prices[cell].memory.weights = price.weights;
+        prices[cell].memory.program = price.program;
+        prices[cell].seconds_low += making[cell];
+        prices[cell].seconds_high += making[cell];
+        price.cells.push_back(std::move(prices[cell]));
+      }
+    }
+  }
+  // Threads share what there is, down to single samples.
+  std::int64_t samples = 0;
+  for (const CellPrice& cell : price.cells) {
+    samples += cell.samples;
+    price.seconds_low += cell.seconds_low;
+    price.seconds_high += cell.seconds_high;
+  }
+  const auto sharers = static_cast<double>(std::clamp<std::int64_t>(samples, 1, price.workers));
+  price.seconds_low /= sharers;
+  price.seconds_high /= sharers;
+  return price;
+}
+
+std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
+  std::string text;
+  const auto out = std::back_inserter(text);
+  std::size_t names = 8;
+  for (const CellPrice& cell : price.cells) names = std::max(names, cell.variants.size());
+  fmt::format_to(out,
+                 "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+                 "", "", names, "", "prompt", "computed", "", "KV", "", "one", "memory", "");
+  fmt::format_to(out,
+                 "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+                 "cell", "variants", names, "samples", "tokens", "tokens", "work", "cache",
+                 "states", "chunk", "in all", "time");
+  double flops = 0;
+  std::int64_t prompt_tokens = 0, computed_tokens = 0;
+  const CellPrice* most = nullptr;
+  for (const CellPrice& cell : price.cells) {
+    fmt::format_to(out,
+                   "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
+                   cell.label, cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
+                   format_count(cell.computed_tokens), format_flops(cell.flops),
+                   format_bytes(cell.memory.cache), format_bytes(cell.memory.states),
+                   format_bytes(cell.memory.chunk), format_bytes(cell.memory.total()),
+                   format_range(cell.seconds_low, cell.seconds_high));
+    flops += cell.flops;
+    prompt_tokens += cell.prompt_tokens;
+    computed_tokens += cell.computed_tokens;
+    if (most == nullptr || cell.memory.total() > most->memory.total()) most = &cell;
+  }
+  fmt::format_to(out, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
+                 format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
+  fmt::format_to(out, "Time   {}{}\n", format_range(price.seconds_low, price.seconds_high),
+                 price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "");
+  fmt::format_to(
+      out,
+      "       The first figure holds if every answer is found at once, the second if all of "
+      "the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
+      sweep.generation.max_new_tokens, price.measured);
+  if (most != nullptr) {
+    const MemoryPrice& memory = most->memory;
+    fmt::format_to(
+        out,
+        "Memory {} at the peak ({}, {}):\n       weights {}, KV cache {}, states {}, chunk {}, "
+        "samples {}, long answers {}, the program itself {}",
+        format_bytes(memory.total()), most->label, most->variants, format_bytes(memory.weights),
+        format_bytes(memory.cache), format_bytes(memory.states), format_bytes(memory.chunk),
+        format_bytes(memory.samples), format_bytes(memory.answers), format_bytes(memory.program));
+    if (price.limit) fmt::format_to(out, "; {} may be used", format_bytes(*price.limit));
+    fmt::format_to(out, "\n");
+  }
+  for (const std::string& warning : price.warnings) fmt::format_to(out, "warning: {}\n", warning);
+  return text;
+}
+
+}  // namespace niah

@@ -1,0 +1,33 @@
+// What a sweep will cost, said before it runs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/config/sweep.h"
+#include "harness/cost/estimate.h"
+
+namespace niah {
+
+/// The price of a whole sweep.
+struct SweepPrice {
+  std::vector<CellPrice> cells;
+  double weights = 0;           ///< bytes of all loaded variants, shared tensors once
+  double program = 0;           ///< bytes of the process before they were loaded
+  std::optional<double> limit;  ///< bytes that may be used
+  std::int64_t workers = 1;
+  double seconds_low = 0;  ///< in all, cells side by side where the run does so
+  double seconds_high = 0;
+  double measured = 0;  ///< seconds that the measurement took
+  std::vector<std::string> warnings;
+};
+
+/// Loads the models, measures their speed, makes every sample and prices every cell. Nothing is
+/// written. Throws what run_sweep throws before its first sample.
+SweepPrice price_sweep(const SweepConfig& sweep);
+
+/// A table for people: one line a cell and group of variants, then what it comes to.
+std::string describe_price(const SweepPrice& price, const SweepConfig& sweep);
+
+}  // namespace niah

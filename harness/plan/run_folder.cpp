@@ -1,0 +1,139 @@
+#include "harness/plan/run_folder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "harness/base/error.h"
+#include "harness/base/numbers.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "harness/plan/plan.h"
+#include "reports/journal_reader.h"
+
+namespace niah {
+namespace {
+
+/// The run's sweep, with the variants of one name where one is given.
+SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& folder,
+                     const std::string& variant) {
+  SweepConfig sweep;
+  try {
+    // Plans of earlier versions may hold paths that count from where the run was started.
+    sweep = parse_sweep(info.config_json, (folder / "plan.json").string() + " (config)",
+                        std::filesystem::current_path(), {});
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{} (a plan of an earlier version? Run it again)", error.what()));
+  }
+  if (variant.empty()) return sweep;
+  std::vector<std::string> names;
+  for (ModelConfig& model : sweep.models) {
+    for (const VariantConfig& one : model.variants) names.push_back(one.name);
+    std::erase_if(model.variants, [&](const auto& one) { return one.name != variant; });
+  }
+  std::erase_if(sweep.models, [](const ModelConfig& model) { return model.variants.empty(); });
+  if (sweep.models.empty())
+    throw UsageError(fmt::format("--variant '{}': the run has {}{}", valid_utf8(variant),
+                                 fmt::join(names, ", "), did_you_mean(variant, names)));
+  return sweep;
+}
+
+}  // namespace
+
+reports::Report draw_again(const std::filesystem::path& run) {
+  return reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
+}
+
+std::string SampleId::text() const {
+  return length == 0 ? fmt::format("{}#{}", task, index)
+                     : fmt::format("{}@{}#{}", task, format_length(length), index);
+}
+
+SampleId parse_sample_id(const std::string& text) {
+  const auto refuse = [&] {
+    return UsageError(
+        fmt::format("sample '{}': such as s2@64K#7 (task, length, index) or gsm8k#7 was expected",
+                    valid_utf8(text)));
+  };
+  SampleId id;
+  const std::size_t hash = text.rfind('#'), at = text.find('@');
+  if (hash == std::string::npos || (at != std::string::npos && at > hash)) throw refuse();
+  const auto index = parse_integer(std::string_view(text).substr(hash + 1), kNotNegative);
+  if (!index) throw refuse();
+  id.index = *index;
+  id.task = text.substr(0, std::min(at, hash));
+  if (at != std::string::npos) {
+    const auto length = parse_length(std::string_view(text).substr(at + 1, hash - at - 1));
+    if (!length) throw refuse();
+    id.length = *length;
+  }
+  if (id.task.empty()) throw refuse();
+  return id;
+}
+
+TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
+                        const models::Tokenizer& tokenizer) {
+  const std::size_t start = prompt.find(sample.input);
+  check(start != std::string::npos, "a prompt holds its sample's text");
+  std::size_t begin = start + byte_of_code_point(sample.input, sample.needle.begin);
+  while (begin > 0 && prompt[begin - 1] == ' ') --begin;
+  const std::size_t end = start + byte_of_code_point(sample.input, sample.needle.end);
+  const auto tokens_before = [&](std::size_t byte) {
+    return tokenizer.count_prompt(std::string_view(prompt).substr(0, byte)) -
+           static_cast<std::int64_t>(tokenizer.suffix_ids().size());
+  };
+  return {tokens_before(begin), tokens_before(end)};
+}
+
+RunFolder::RunFolder(const std::filesystem::path& folder, const std::string& variant)
+    : folder_(folder), info_(read_plan(folder)) {
+  work_ = std::make_unique<WorkList>(sweep_of(info_, folder, variant));
+  assignments_ = work_->assignments();
+  if (work_->haystack_id() != info_.haystack)
+    throw UsageError(fmt::format("{}: its haystack was {}, what is there now is {}",
+                                 folder.string(), info_.haystack, work_->haystack_id()));
+}
+
+std::pair<const WorkItem*, std::int64_t> RunFolder::find(const SampleId& id) const {
+  std::vector<std::string> all;
+  for (const WorkItem& work : assignments_) {
+    const std::string task = work.task();
+    if (task == id.task && work.length == id.length) {
+      for (std::int64_t i = 0; i < work.samples; ++i)
+        if ((work.cell != nullptr ? work.cell->index(i) : i) == id.index) return {&work, i};
+      throw UsageError(
+          fmt::format("{}: this cell has {} samples, from #0 on", id.text(), work.samples));
+    }
+    all.push_back(work.length == 0 ? task : fmt::format("{}@{}", task, format_length(work.length)));
+  }
+  throw UsageError(
+      fmt::format("{}: this run has {}, each from #0 on", id.text(), fmt::join(all, ", ")));
+}
+
+StoredSample RunFolder::sample(const SampleId& id) const {
+  const auto [work, ordinal] = find(id);
+  std::vector<Question> questions =
+      work_->questions(*work, [&](const auto&, const auto&, std::int64_t, std::int64_t index) {
+        return index == id.index;
+      });
+  StoredSample stored{std::move(questions.front()), {}, {}};
+  if (work->cell == nullptr) {
+    stored.prompt = stored.question.prompt();
+    return stored;
+  }
+  stored.sample = work->cell->sample(ordinal);
+  stored.prompt = work_->format().frame(stored.sample->input, stored.sample->gen_prefix);
+  return stored;
+}
+
+std::vector<reports::Record> RunFolder::records(const SampleId& id) const {
+  std::vector<reports::Record> found;
+  reports::read_records(folder_ / "journal.jsonl", [&](const reports::Record& record) {
+    if (record.task == id.task && record.length == id.length && record.index == id.index)
+      found.push_back(record);
+  });
+  return found;
+}
+
+}  // namespace niah

@@ -1,0 +1,77 @@
+// A run folder opened again: to draw its reports, or to look at single samples.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/plan/work_list.h"
+#include "reports/record.h"
+#include "reports/report.h"
+#include "tasks/sample.h"
+
+namespace niah {
+
+/// Draws a run's reports again from its plan and journal. Throws DataError.
+reports::Report draw_again(const std::filesystem::path& run);
+
+/// One sample of a run, as people write it: "s2@64K#7", or "gsm8k#7" for a reasoning problem.
+struct SampleId {
+  std::string task;
+  std::int64_t length = 0;  ///< 0: a reasoning problem
+  std::int64_t index = 0;
+  std::string text() const;
+};
+
+/// Throws UsageError.
+SampleId parse_sample_id(const std::string& text);
+
+/// Half-open range of a prompt's tokens.
+struct TokenSpan {
+  std::int64_t begin = 0, end = 0;
+};
+
+/// The tokens of `prompt`, which frames the sample's own text, that hold the needle asked for. A
+/// word's token takes in the space before it.
+TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
+                        const models::Tokenizer& tokenizer);
+
+/// A sample made again.
+struct StoredSample {
+  Question question;
+  std::optional<tasks::Sample> sample;  ///< nullopt: a reasoning problem
+  std::string prompt;                   ///< what the model reads
+};
+
+/// A run's plan and what it asks.
+class RunFolder {
+ public:
+  /// Opens what the run's plan names: tokenizer, haystack or sample files; no model. `variant`
+  /// leaves only the variants of that name; empty: all. Throws what reading those throws, and
+  /// UsageError when there is no such variant, or when the texts are no longer those of the run.
+  RunFolder(const std::filesystem::path& folder, const std::string& variant);
+
+  const reports::RunInfo& info() const { return info_; }
+  const WorkList& work() const { return *work_; }
+
+  /// Throws UsageError saying what there is, when there is none such. This object outlives what it
+  /// returns.
+  StoredSample sample(const SampleId& id) const;
+  /// What the journal says of it, in its order.
+  std::vector<reports::Record> records(const SampleId& id) const;
+
+ private:
+  /// Where it is asked, and as which of the assignment's samples.
+  std::pair<const WorkItem*, std::int64_t> find(const SampleId& id) const;
+
+  std::filesystem::path folder_;
+  reports::RunInfo info_;
+  std::unique_ptr<WorkList> work_;
+  std::vector<WorkItem> assignments_;
+};
+
+}  // namespace niah

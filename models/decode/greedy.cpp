@@ -1,0 +1,184 @@
+#include "models/decode/greedy.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "harness/base/error.h"
+
+namespace niah::models {
+namespace {
+
+bool contains(const std::vector<std::int64_t>& ids, std::int64_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
+
+GreedyDecoder::GreedyDecoder(std::vector<std::int64_t> tail, DecodeOptions options)
+    : options_(std::move(options)), pending_(std::move(tail)) {
+  check(!pending_.empty(), "decoding starts after at least one token");
+  if (!options_.draft.empty()) guess_.assign(options_.draft.begin(), options_.draft.end() - 1);
+  ids_ = pending_;
+  ids_.insert(ids_.end(), guess_.begin(), guess_.end());
+}
+
+/// Accepts the greedy tokens `best`: row i follows guess token i - 1, and tells whether token i is
+/// right. Counts those that are, and says which token came last; false: the output ends.
+bool GreedyDecoder::accept(const std::vector<std::int64_t>& best, std::size_t& right,
+                           std::int64_t& next) {
+  while (true) {
+    next = best[right];
+    if (contains(options_.eos_ids, next)) return false;
+    if (static_cast<std::int64_t>(out_.ids.size()) >= options_.max_new_tokens ||
+        (options_.exhausted && options_.exhausted(out_.ids))) {
+      out_.hit_limit = true;
+      return false;
+    }
+    out_.ids.push_back(next);
+    if (lookahead_) lookahead_->append(next);
+    if (options_.decided && options_.decided(out_.ids)) return false;
+    if (right == guess_.size() || next != guess_[right]) return true;
+    ++right;
+  }
+}
+
+/// Guesses anew, when `right` tokens of the last guess were.
+void GreedyDecoder::look_ahead(std::size_t right) {
+  if (lookahead_) {
+    lookahead_->learn(guess_.size(), right);
+  } else {
+    lookahead_.emplace(options_.prompt);
+    for (const std::int64_t id : out_.ids) lookahead_->append(id);
+  }
+  guess_.clear();
+  if (pending_.size() > 1 || options_.prompt.empty()) return;  // read before more is guessed on it
+  guess_ =
+      lookahead_->guess(options_.max_new_tokens - static_cast<std::int64_t>(out_.ids.size()) - 1);
+}
+
+GreedyDecoder::Seen GreedyDecoder::look(const at::Tensor& logits) const {
+  constexpr std::int64_t kRows = 16;  // at a time: a draft may be a page of text
+  Seen seen;
+  const bool scores_draft = !options_.draft.empty() && !out_.draft_rank;
+  at::Tensor targets;
+  if (scores_draft)
+    targets =
+        at::tensor(at::IntArrayRef(options_.draft), logits.options().dtype(at::kLong)).unsqueeze(1);
+  double log_prob = 0;
+  std::int64_t above = 0;
+  for (std::int64_t at = 0; at < logits.size(0); at += kRows) {
+    const std::int64_t rows = std::min(kRows, logits.size(0) - at);
+    const at::Tensor some = logits.narrow(0, at, rows);
+    if (!at::isfinite(some).all().item<bool>()) return {.finite = false};
+    const at::Tensor best = some.argmax(-1).cpu();
+    seen.best.insert(seen.best.end(), best.const_data_ptr<std::int64_t>(),
+                     best.const_data_ptr<std::int64_t>() + rows);
+    if (!scores_draft) continue;
+    const at::Tensor target = targets.narrow(0, at, rows);
+    log_prob += at::log_softmax(some.to(at::kDouble), -1).gather(1, target).sum().item<double>();
+    above = std::max(above, some.gt(some.gather(1, target)).sum(1).max().item<std::int64_t>());
+  }
+  if (scores_draft) {
+    seen.draft_log_prob = log_prob;
+    seen.draft_rank = above + 1;
+  }
+  return seen;
+}
+
+GreedyDecoder::Next GreedyDecoder::take(const Seen& seen) {
+  out_.computed_tokens += static_cast<std::int64_t>(ids_.size());
+  ++out_.passes;
+  out_.finite = seen.finite;
+  if (!seen.finite) return Next::kDone;
+  if (seen.draft_rank) {
+    out_.draft_log_prob = seen.draft_log_prob;
+    out_.draft_rank = seen.draft_rank;
+  }
+
+  std::size_t right = 0;
+  std::int64_t next = 0;
+  if (!accept(seen.best, right, next)) return Next::kDone;
+  const bool rewind = right < guess_.size();
+  if (rewind)
+    pending_.insert(pending_.end(), guess_.begin(), guess_.begin() + static_cast<long>(right));
+  else
+    pending_.clear();
+  pending_.push_back(next);
+  look_ahead(right);
+  ids_ = pending_;
+  ids_.insert(ids_.end(), guess_.begin(), guess_.end());
+  return rewind ? Next::kRewindAndRead : Next::kRead;
+}
+
+bool decode_pass(PrefixReader& reader, std::size_t variant, GreedyDecoder& decoder) {
+  const PrefixReader::Snapshot start = reader.mark();
+  GreedyDecoder::Seen seen;
+  try {
+    seen = decoder.look(reader.read_one(variant, decoder.ids(), decoder.rows()));
+  } catch (...) {
+    reader.rewind(start);
+    throw;
+  }
+  const auto next = decoder.take(seen);
+  if (next == GreedyDecoder::Next::kRewindAndRead) reader.rewind(start);
+  return next != GreedyDecoder::Next::kDone;
+}
+
+Generation decode_greedy(PrefixReader& reader, std::size_t variant,
+                         const std::vector<std::int64_t>& tail, const DecodeOptions& options) {
+  GreedyDecoder decoder(tail, options);
+  while (decode_pass(reader, variant, decoder)) {
+  }
+  return decoder.generation();
+}
+
+namespace {
+
+/// What is seen by each branch after what it wants read.
+std::vector<GreedyDecoder::Seen> read_all(CausalLM& model, const std::vector<Branch*>& branches) {
+  std::vector<GreedyDecoder::Seen> seen(branches.size());
+  std::vector<std::size_t> together;
+  std::vector<std::int64_t> ids;
+  std::vector<State*> states;
+  for (std::size_t i = 0; i < branches.size(); ++i) {
+    auto& [decoder, state] = *branches[i];
+    if (decoder->ids().size() > 1) {
+      seen[i] = decoder->look(
+          model.forward_rows(as_sequence(decoder->ids()), state, decoder->rows()).squeeze(0));
+      continue;
+    }
+    together.push_back(i);
+    ids.push_back(decoder->ids().front());
+    states.push_back(&state);
+  }
+  if (together.empty()) return seen;
+  const at::Tensor joint = model.forward_rows(as_sequence(ids).t(), states, 1);  // [B, 1, vocab]
+  for (std::size_t i = 0; i < together.size(); ++i)
+    seen[together[i]] = branches[together[i]]->decoder->look(joint[static_cast<std::int64_t>(i)]);
+  return seen;
+}
+
+}  // namespace
+
+std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches) {
+  std::vector<Mark> starts;
+  for (const Branch* branch : branches) starts.push_back(branch->state.mark());
+  std::vector<GreedyDecoder::Seen> seen;
+  try {
+    seen = read_all(model, branches);
+  } catch (...) {
+    for (std::size_t i = 0; i < branches.size(); ++i) branches[i]->state.rewind(starts[i]);
+    throw;
+  }
+  std::vector<bool> goes_on;
+  for (std::size_t i = 0; i < branches.size(); ++i) {
+    const auto next = branches[i]->decoder->take(seen[i]);
+    if (next == GreedyDecoder::Next::kRewindAndRead) branches[i]->state.rewind(starts[i]);
+    goes_on.push_back(next != GreedyDecoder::Next::kDone);
+  }
+  return goes_on;
+}
+
+}  // namespace niah::models

@@ -1,0 +1,253 @@
+#include "reports/analysis/comparisons.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+#include <tuple>
+
+#include "reports/analysis/variant_labels.h"
+
+namespace niah::reports {
+namespace {
+
+constexpr double kAlpha = 0.05;
+constexpr double kPower = 0.8;
+/// A cell that would miss a drop of this size says nothing about losses.
+constexpr double kCoarsestUsefulDrop = 1.0 / 3;
+/// A drop that looks this large without being significant asks for more samples.
+constexpr double kSuspiciousDrop = 0.1;
+
+/// Gives `visit` the outcomes of equal index and prompt that are scored in all cells.
+template <typename Visit>
+void for_each_match(const std::vector<const Cell*>& cells, const Visit& visit) {
+  std::vector<std::size_t> at(cells.size(), 0);
+  std::vector<const Outcome*> match(cells.size());
+  for (const Outcome& lead : cells.front()->samples) {
+    bool complete = lead.scored;
+    match[0] = &lead;
+    for (std::size_t i = 1; i < cells.size() && complete; ++i) {
+      const std::vector<Outcome>& samples = cells[i]->samples;
+      while (at[i] < samples.size() && samples[at[i]].index < lead.index) ++at[i];
+      complete = at[i] < samples.size() && samples[at[i]].index == lead.index &&
+                 samples[at[i]].prompt == lead.prompt && samples[at[i]].scored;
+      if (complete) match[i] = &samples[at[i]];
+    }
+    if (complete) visit(match);
+  }
+}
+
+Comparison compare(const Cell& reference, const Cell& cell) {
+  Comparison out;
+  out.kind = cell.kind;
+  out.task = cell.task;
+  out.length = cell.length;
+  out.reference = reference.variant;
+  out.variant = cell.variant;
+  out.pairs = pair_samples(reference, cell);
+  out.p = mcnemar_two_sided(out.pairs.only_first, out.pairs.only_second);
+  out.log_prob = mean_change(log_prob_changes(reference, cell));
+  return out;
+}
+
+/// The rule by which a difference is found in one of so many cells: two-sided, since a fine-tune
+/// may gain as well.
+DropRule comparison_rule(std::size_t cells) {
+  return {.alpha = kAlpha, .tests = static_cast<std::int64_t>(cells), .factor = 2, .max_drop = 0};
+}
+
+/// Adjusts the p-values of one family and says how small a drop each cell would show. `pairs_of`
+/// gives an item's pairs.
+template <typename Item, typename Pairs>
+void adjust(const std::vector<Item*>& family, const Pairs& pairs_of) {
+  std::vector<double> p_values;
+  for (const Item* item : family) p_values.push_back(item->p);
+  const std::vector<double> adjusted = holm(p_values);
+  DetectableDrops drops(comparison_rule(family.size()), kPower);
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    const PairCounts pairs = pairs_of(*family[i]);
+    family[i]->adjusted = adjusted[i];
+    family[i]->detectable = drops.at(pairs.n(), pairs.noise());
+  }
+}
+
+/// One family is what one question asks of all cells: this variant against that reference.
+void adjust_by_family(std::vector<Comparison>& comparisons) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<Comparison*>> families;
+  for (Comparison& c : comparisons) families[{c.kind, c.reference, c.variant}].push_back(&c);
+  for (auto& [question, family] : families)
+    adjust(family, [](const Comparison& c) { return c.pairs; });
+}
+
+std::vector<Comparison> compare_all(const Results& results) {
+  std::vector<Comparison> out;
+  const auto add = [&](const Cell& cell, const VariantInfo& reference) {
+    const Cell* other = results.find(cell.kind, reference.fingerprint, cell.task, cell.length);
+    if (other == nullptr || other == &cell) return;
+    Comparison comparison = compare(*other, cell);
+    if (comparison.pairs.n() > 0) out.push_back(std::move(comparison));
+  };
+  for (const Cell& cell : results.cells) {
+    const VariantInfo* variant = find_variant(results.run, cell.variant);
+    if (variant == nullptr) continue;
+    add(cell, reference_of(results.run, *variant));
+    if (variant->role != Role::kRestored) continue;
+    const VariantInfo* tuned = find_variant(results.run, variant->model, variant->fine_tune);
+    if (tuned != nullptr) add(cell, *tuned);
+  }
+  adjust_by_family(out);
+  return out;
+}
+
+HitPatterns hit_patterns(const Cell& base, const Cell& sft, const Cell& restored) {
+  HitPatterns patterns{};
+  for_each_match({&base, &sft, &restored}, [&](const std::vector<const Outcome*>& match) {
+    ++patterns[(match[0]->hit ? 4U : 0U) + (match[1]->hit ? 2U : 0U) + (match[2]->hit ? 1U : 0U)];
+  });
+  return patterns;
+}
+
+void judge(Recovery& recovery) {
+  const double drop = -recovery.base_and_sft().difference();
+  if (drop > 0 && recovery.adjusted <= kAlpha) {
+    recovery.verdict = Recovery::Verdict::kRecovered;
+    recovery.recovered = recovered_fraction(recovery.patterns);
+    return;
+  }
+  const bool coarse = !recovery.detectable || *recovery.detectable > kCoarsestUsefulDrop;
+  recovery.verdict =
+      coarse || drop > kSuspiciousDrop ? Recovery::Verdict::kTooFew : Recovery::Verdict::kNoLoss;
+}
+
+/// One family is what one restoration was to repair: all its cells.
+void judge_by_family(std::vector<Recovery>& recoveries) {
+  std::map<std::string, std::vector<Recovery*>> families;
+  for (Recovery& recovery : recoveries) families[recovery.restored].push_back(&recovery);
+  for (auto& [restored, family] : families)
+    adjust(family, [](const Recovery& recovery) { return recovery.base_and_sft(); });
+  for (Recovery& recovery : recoveries) judge(recovery);
+}
+
+std::vector<Recovery> recover_all(const Results& results) {
+  std::vector<Recovery> out;
+  for (const Cell& cell : results.cells) {
+    const VariantInfo* variant = find_variant(results.run, cell.variant);
+    if (cell.kind != "recall" || variant == nullptr || variant->role != Role::kRestored) continue;
+    const VariantInfo* base = find_variant(results.run, variant->model, variant->restored_from);
+    const VariantInfo* sft = find_variant(results.run, variant->model, variant->fine_tune);
+    if (base == nullptr || sft == nullptr) continue;
+    const Cell* base_cell = results.recall_cell(base->fingerprint, cell.task, cell.length);
+    const Cell* sft_cell = results.recall_cell(sft->fingerprint, cell.task, cell.length);
+    if (base_cell == nullptr || sft_cell == nullptr) continue;
+    Recovery recovery;
+    recovery.model = variant->model;
+    recovery.task = cell.task;
+    recovery.length = cell.length;
+    recovery.base = base->fingerprint;
+    recovery.sft = sft->fingerprint;
+    recovery.restored = cell.variant;
+    recovery.patterns = hit_patterns(*base_cell, *sft_cell, cell);
+    if (recovery.n() == 0) continue;
+    const PairCounts pairs = recovery.base_and_sft();
+    recovery.p = mcnemar_two_sided(pairs.only_first, pairs.only_second);
+    out.push_back(std::move(recovery));
+  }
+  judge_by_family(out);
+  return out;
+}
+
+TaskTrend trend_of(const Results& results, const VariantInfo& variant, const std::string& task) {
+  TaskTrend out;
+  out.variant = variant.fingerprint;
+  out.task = task;
+  std::vector<Dose> lengths;
+  std::vector<Dose> depths;
+  std::vector<RecallAt> recalls;
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+    if (cell == nullptr || cell->n == 0) continue;
+    lengths.push_back({std::log2(static_cast<double>(length)), cell->hits, cell->n});
+    recalls.push_back({length, cell->recall()});
+    for (const DepthBand& point : depth_points(*cell))
+      depths.push_back({point.low, point.hits, point.n});
+  }
+  out.by_length = cochran_armitage(lengths);
+  out.by_depth = cochran_armitage(depths);
+  out.effective_length = effective_length(recalls);
+  return out;
+}
+
+}  // namespace
+
+PairCounts pair_samples(const Cell& first, const Cell& second) {
+  return pair_samples_by_band(first, second, 1).front();
+}
+
+std::vector<double> log_prob_changes(const Cell& first, const Cell& second) {
+  std::vector<double> changes;
+  for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
+    if (match[0]->log_prob && match[1]->log_prob)
+      changes.push_back(*match[1]->log_prob - *match[0]->log_prob);
+  });
+  return changes;
+}
+
+std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands) {
+  std::vector<PairCounts> out(static_cast<std::size_t>(bands));
+  for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
+    PairCounts& pairs = out[static_cast<std::size_t>(depth_band(match[0]->depth, bands))];
+    const bool in_first = match[0]->hit;
+    const bool in_second = match[1]->hit;
+    ++(in_first ? (in_second ? pairs.both : pairs.only_first)
+                : (in_second ? pairs.only_second : pairs.neither));
+  });
+  return out;
+}
+
+std::int64_t Recovery::n() const {
+  std::int64_t sum = 0;
+  for (const std::int64_t count : patterns) sum += count;
+  return sum;
+}
+
+PairCounts Recovery::base_and_sft() const {
+  return {.both = patterns[6] + patterns[7],
+          .only_first = patterns[4] + patterns[5],
+          .only_second = patterns[2] + patterns[3],
+          .neither = patterns[0] + patterns[1]};
+}
+
+double Recovery::base_recall() const {
+  return static_cast<double>(patterns[4] + patterns[5] + patterns[6] + patterns[7]) /
+         static_cast<double>(n());
+}
+
+double Recovery::sft_recall() const {
+  return static_cast<double>(patterns[2] + patterns[3] + patterns[6] + patterns[7]) /
+         static_cast<double>(n());
+}
+
+double Recovery::restored_recall() const {
+  return static_cast<double>(patterns[1] + patterns[3] + patterns[5] + patterns[7]) /
+         static_cast<double>(n());
+}
+
+const Comparison* Analysis::find(const Cell& cell, const std::string& reference) const {
+  const auto at = std::find_if(comparisons.begin(), comparisons.end(), [&](const Comparison& c) {
+    return c.length == cell.length && c.task == cell.task && c.variant == cell.variant &&
+           c.kind == cell.kind && c.reference == reference;
+  });
+  return at == comparisons.end() ? nullptr : &*at;
+}
+
+Analysis analyse(const Results& results) {
+  Analysis analysis;
+  analysis.comparisons = compare_all(results);
+  analysis.recoveries = recover_all(results);
+  for (const std::string& task : results.run.tasks)
+    for (const VariantInfo& variant : results.run.variants)
+      analysis.trends.push_back(trend_of(results, variant, task));
+  return analysis;
+}
+
+}  // namespace niah::reports

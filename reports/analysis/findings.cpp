@@ -1,0 +1,372 @@
+#include "reports/analysis/findings.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "harness/base/units.h"
+#include "reports/analysis/variant_labels.h"
+#include "reports/format.h"
+
+namespace niah::reports {
+namespace {
+
+constexpr double kAlpha = 0.05;
+/// An interval wider than this says hardly more than "some of it".
+constexpr double kWidestUsefulInterval = 0.8;
+
+std::string label(const RunInfo& run, const std::string& fingerprint) {
+  const VariantInfo* variant = find_variant(run, fingerprint);
+  return variant == nullptr ? fingerprint : label_of(run, *variant);
+}
+
+std::string interval_words(const Recovered& recovered) {
+  if (!recovered.low || !recovered.high)
+    return "95 % interval unbounded: n is too small to say more";
+  const std::string range = fmt::format("95 % interval {} to {}", percent_signed(*recovered.low),
+                                        percent_words(*recovered.high));
+  const bool wide = *recovered.high - *recovered.low > kWidestUsefulInterval;
+  return wide ? range + ": too wide to say how much" : range;
+}
+
+/// A variant's comparisons with its base.
+struct Losses {
+  std::int64_t cells = 0;
+  std::int64_t lost = 0;  ///< significantly, after Holm
+  const Comparison* worst = nullptr;
+  std::int64_t smallest_n = 0;
+  std::optional<double> detectable = 0;  ///< in every cell; nullopt where one would show none
+};
+
+Losses losses_of(const Results& results, const Analysis& analysis, const VariantInfo& variant) {
+  Losses losses;
+  const std::string& reference = reference_of(results.run, variant).fingerprint;
+  for (const Comparison& c : analysis.comparisons) {
+    if (c.kind != "recall" || c.variant != variant.fingerprint || c.reference != reference)
+      continue;
+    losses.smallest_n = losses.cells == 0 ? c.pairs.n() : std::min(losses.smallest_n, c.pairs.n());
+    ++losses.cells;
+    losses.detectable = losses.detectable && c.detectable
+                            ? std::optional(std::max(*losses.detectable, *c.detectable))
+                            : std::nullopt;
+    if (c.pairs.difference() >= 0 || c.adjusted > kAlpha) continue;
+    ++losses.lost;
+    if (losses.worst == nullptr || c.pairs.difference() < losses.worst->pairs.difference())
+      losses.worst = &c;
+  }
+  return losses;
+}
+
+std::string no_loss_words(const std::string& name, const Losses& losses) {
+  if (!losses.detectable)
+    return fmt::format("{}: n is too small to tell (n = {} in one of {} cannot show any loss).",
+                       name, losses.smallest_n, counted(losses.cells, "cell"));
+  return fmt::format(
+      "{}: no measurable loss in {} (n from {}: a drop of {} points in one cell "
+      "would show four times in five).",
+      name, counted(losses.cells, "cell"), losses.smallest_n,
+      detectable_points(*losses.detectable));
+}
+
+std::string loss_words(const Results& results, const VariantInfo& variant, const Losses& losses) {
+  const std::string name = label_of(results.run, variant);
+  if (losses.lost == 0) return no_loss_words(name, losses);
+  const PairCounts& pairs = losses.worst->pairs;
+  const auto n = static_cast<double>(pairs.n());
+  return fmt::format(
+      "{} lost recall in {} of {}, most in {}: from {} to {} (n = {}).", name, losses.lost,
+      counted(losses.cells, "cell"), cell_label(losses.worst->task, losses.worst->length),
+      percent_words(static_cast<double>(pairs.both + pairs.only_first) / n),
+      percent_words(static_cast<double>(pairs.both + pairs.only_second) / n), pairs.n());
+}
+
+/// What a restoration brought back over all cells together; nullopt when nothing was measurably
+/// lost.
+std::optional<Recovered> pooled_recovery(const Analysis& analysis, const VariantInfo& variant) {
+  HitPatterns pooled{};
+  for (const Recovery& recovery : analysis.recoveries)
+    if (recovery.restored == variant.fingerprint)
+      for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
+  const std::int64_t lost = pooled[4] + pooled[5];
+  const std::int64_t gained = pooled[2] + pooled[3];
+  if (mcnemar_two_sided(lost, gained) > kAlpha) return std::nullopt;
+  return recovered_fraction(pooled);
+}
+
+/// The restoration that the answer is about; the others follow below it.
+const VariantInfo* first_restored(const RunInfo& run, const std::string& model) {
+  const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
+    return v.model == model && v.role == Role::kRestored;
+  });
+  return at == run.variants.end() ? nullptr : &*at;
+}
+
+std::string headline_of_model(const Results& results, const Analysis& analysis,
+                              const std::string& model) {
+  std::string text;
+  const auto add = [&](const std::string& sentence) {
+    if (!sentence.empty()) text += (text.empty() ? "" : " ") + sentence;
+  };
+  for (const VariantInfo& variant : results.run.variants) {
+    const bool may_lose = variant.role == Role::kTuned || variant.role == Role::kControl;
+    if (variant.model != model || !may_lose) continue;
+    const Losses losses = losses_of(results, analysis, variant);
+    if (losses.cells > 0) add(loss_words(results, variant, losses));
+  }
+  const VariantInfo* restored = first_restored(results.run, model);
+  if (restored == nullptr) return text;
+  if (const auto recovered = pooled_recovery(analysis, *restored))
+    add(fmt::format("Over all cells together {} brought back {} of the loss ({}).",
+                    label_of(results.run, *restored), percent_words(recovered->fraction),
+                    interval_words(*recovered)));
+  return text;
+}
+
+/// One variant alone: recall at both ends, for runs that compare nothing.
+std::string ends_words(const Results& results, const VariantInfo& variant,
+                       const std::string& task) {
+  std::vector<const Cell*> cells;
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+    if (cell != nullptr && cell->n > 0) cells.push_back(cell);
+  }
+  if (cells.empty()) return "";
+  const auto words = [](const Cell& cell) {
+    return fmt::format("{} at {} (n = {})", percent_words(cell.recall()),
+                       format_length(cell.length), cell.n);
+  };
+  std::string text = fmt::format("{}, {}: {}", task_label(task), label_of(results.run, variant),
+                                 words(*cells.front()));
+  if (cells.size() > 1) text += ", " + words(*cells.back());
+  return text + ".";
+}
+
+/// The recovery to show for a task: the largest loss that is established, or else the longest cell.
+const Recovery* telling_recovery(const Analysis& analysis, const VariantInfo& variant,
+                                 const std::string& task) {
+  const Recovery* chosen = nullptr;
+  const auto rank = [](const Recovery& r) {
+    const bool established = r.verdict == Recovery::Verdict::kRecovered;
+    return std::pair(established, established ? r.base_recall() - r.sft_recall()
+                                              : static_cast<double>(r.length));
+  };
+  for (const Recovery& r : analysis.recoveries) {
+    if (r.restored != variant.fingerprint || r.task != task) continue;
+    if (chosen == nullptr || rank(r) > rank(*chosen)) chosen = &r;
+  }
+  return chosen;
+}
+
+void add_recall_points(const Results& results, const Analysis& analysis, const std::string& model,
+                       std::vector<std::string>& points) {
+  const VariantInfo* restored = first_restored(results.run, model);
+  for (const std::string& task : results.run.tasks) {
+    const Recovery* recovery =
+        restored == nullptr ? nullptr : telling_recovery(analysis, *restored, task);
+    if (recovery != nullptr) {
+      points.push_back(recovery_in_words(results.run, *recovery));
+      continue;
+    }
+    for (const VariantInfo& variant : results.run.variants) {
+      const std::string words =
+          variant.model == model ? ends_words(results, variant, task) : std::string();
+      if (!words.empty()) points.push_back(words);
+    }
+  }
+}
+
+void add_other_restorations(const Results& results, const Analysis& analysis,
+                            const std::string& model, std::vector<std::string>& points) {
+  const VariantInfo* first = first_restored(results.run, model);
+  std::string text;
+  for (const VariantInfo& variant : results.run.variants) {
+    if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
+    const auto recovered = pooled_recovery(analysis, variant);
+    if (!recovered) continue;
+    text += fmt::format("{}{} brought back {} ({})", text.empty() ? "" : ", ",
+                        label_of(results.run, variant), percent_words(recovered->fraction),
+                        interval_words(*recovered));
+  }
+  if (!text.empty()) points.push_back("Over all cells together, of the loss: " + text + ".");
+}
+
+void add_reasoning_points(const Results& results, const std::string& model,
+                          std::vector<std::string>& points) {
+  for (const std::string& task : results.reasoning_tasks()) {
+    std::string text;
+    std::int64_t last_n = 0;
+    for (const VariantInfo& variant : results.run.variants) {
+      const Cell* cell = results.reasoning_cell(variant.fingerprint, task);
+      if (variant.model != model || cell == nullptr || cell->n == 0) continue;
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", label_of(results.run, variant),
+                          percent_words(cell->recall()));
+      if (cell->n != last_n) text += fmt::format(" (n = {})", cell->n);
+      last_n = cell->n;
+    }
+    if (!text.empty()) points.push_back("Reasoning, " + task + ": solved by " + text + ".");
+  }
+}
+
+void add_unmeasured_warning(const Results& results, std::vector<std::string>& warnings) {
+  std::map<std::string, std::int64_t> reasons;
+  std::int64_t samples = 0;
+  std::int64_t cells = 0;
+  for (const Cell& cell : results.cells) {
+    cells += cell.unmeasured.empty() ? 0 : 1;
+    samples += cell.unmeasured_count();
+    for (const auto& [reason, count] : cell.unmeasured) reasons[reason] += count;
+  }
+  if (samples == 0) return;
+  std::vector<std::string> list;
+  for (const auto& [reason, count] : reasons)
+    list.push_back(fmt::format("{} {}", format_count(count), miss_label(reason)));
+  warnings.push_back(
+      fmt::format("{} in {} could not be measured ({}). They count neither as hits "
+                  "nor as misses.",
+                  counted(samples, "sample"), counted(cells, "cell"), fmt::join(list, ", ")));
+}
+
+/// The first of a list, and how many more there are.
+std::string some_of(const std::vector<std::string>& list) {
+  constexpr std::size_t kMost = 12;
+  const std::size_t shown = std::min(kMost, list.size());
+  std::string text =
+      fmt::format("{}", fmt::join(list.begin(), list.begin() + static_cast<long>(shown), ", "));
+  if (shown < list.size()) text += fmt::format(" and {} more", list.size() - shown);
+  return text;
+}
+
+/// What the journal holds that is not of this plan, and what could not be read.
+void add_journal_warnings(const Results& results, std::vector<std::string>& warnings) {
+  if (results.torn)
+    warnings.emplace_back(
+        "The journal's last line has no end, as a crash leaves it, and was left out; the same "
+        "`niah run` asks its sample again.");
+  if (results.ignored > 0) {
+    std::vector<std::string> list;
+    for (const auto& [what, count] : results.left_out)
+      list.push_back(fmt::format("{} ({})", what, format_count(count)));
+    warnings.push_back(fmt::format(
+        "{} of the journal {} not of this run's plan and {} left out{}{}.",
+        counted(results.ignored, "record"), results.ignored == 1 ? "is" : "are",
+        results.ignored == 1 ? "was" : "were", list.empty() ? "" : ": ", some_of(list)));
+  }
+  const std::int64_t others = count_other_prompts(results);
+  if (others > 0)
+    warnings.push_back(fmt::format(
+        "{} {} another prompt than the same sample of another variant; such samples are not "
+        "compared.",
+        counted(others, "record"), others == 1 ? "has" : "have"));
+}
+
+void add_missing_warning(const Results& results, std::vector<std::string>& warnings) {
+  const std::vector<MissingSamples> missing = missing_samples(results);
+  if (missing.empty()) return;
+  const std::int64_t samples = count_missing(missing);
+  std::vector<std::string> list;
+  for (const MissingSamples& one : missing)
+    list.push_back(fmt::format("{} {} ({} of {}{})", label(results.run, one.variant),
+                               cell_label(one.cell.task, one.cell.length), one.found,
+                               one.cell.may_end_early ? "up to " : "", one.cell.samples));
+  const std::optional<Shard>& shard = results.run.shard;
+  const std::string why =
+      shard && shard->of > 1
+          ? fmt::format("This run is shard {} of {} alone: merge it with the others", shard->number,
+                        shard->of)
+          : "A shard was not merged, or the run did not end: merge it as well, or run the same "
+            "`niah run` again";
+  warnings.push_back(fmt::format("{} that the plan asks for {} no record: {}. {}.",
+                                 counted(samples, "sample"), samples == 1 ? "has" : "have",
+                                 some_of(list), why));
+}
+
+void add_gap_warning(const Results& results, std::vector<std::string>& warnings) {
+  std::int64_t gaps = 0;
+  for (const VariantInfo& variant : results.run.variants)
+    for (const std::string& task : results.run.tasks)
+      for (const std::int64_t length : results.run.lengths) {
+        const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+        gaps += cell == nullptr || cell->n == 0 ? 1 : 0;
+      }
+  if (gaps > 0)
+    warnings.push_back(
+        fmt::format("{} of the plan {} no measurement; a gap is not a recall of zero.",
+                    counted(gaps, "cell"), gaps == 1 ? "has" : "have"));
+}
+
+void add_format_warnings(const Results& results, std::vector<std::string>& warnings) {
+  constexpr double kWorthSaying = 0.2;
+  constexpr std::int64_t kFew = 4;  // so many say nothing about the others
+  for (const VariantInfo& variant : results.run.variants) {
+    std::int64_t misses = 0;
+    std::int64_t format = 0;
+    for (const Cell& cell : results.cells) {
+      if (cell.kind != "recall" || cell.variant != variant.fingerprint) continue;
+      misses += cell.n - cell.hits;
+      format += cell.format_misses();
+    }
+    if (format <= kFew || static_cast<double>(format) <= kWorthSaying * static_cast<double>(misses))
+      continue;
+    warnings.push_back(fmt::format(
+        "{}: {} of {} are format misses (the answer never came, or came in the wrong place); they "
+        "lower recall but say nothing about retrieval.",
+        label_of(results.run, variant), format_count(format), counted(misses, "missed answer")));
+  }
+}
+
+/// Reference protocols can run out of text; such a cell is easier than its column says.
+void add_short_cell_warning(const Results& results, std::vector<std::string>& warnings) {
+  constexpr double kNominal = 0.9;
+  std::map<std::string, double> shares;  // once a cell, whatever the variant
+  for (const Cell& cell : results.cells) {
+    if (cell.kind != "recall" || cell.n == 0) continue;
+    const double share = cell.mean_real_length / static_cast<double>(cell.length);
+    if (share < kNominal) shares.emplace(cell_label(cell.task, cell.length), share);
+  }
+  if (shares.empty()) return;
+  std::vector<std::string> list;
+  for (const auto& [cell, share] : shares)
+    list.push_back(fmt::format("{} ({} of its length)", cell, percent_words(share)));
+  warnings.push_back(fmt::format("Prompts of {} are much shorter than their column says: {}.",
+                                 counted(static_cast<std::int64_t>(shares.size()), "cell"),
+                                 fmt::join(list, ", ")));
+}
+
+}  // namespace
+
+std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
+  const std::string sft = label(run, r.sft);
+  const std::string text = fmt::format(
+      "{}: {} {} (n = {}), after {} {}, after {} {}", cell_label(r.task, r.length),
+      label(run, r.base), percent_words(r.base_recall()), r.n(), sft, percent_words(r.sft_recall()),
+      label(run, r.restored), percent_words(r.restored_recall()));
+  if (r.recovered)
+    return fmt::format("{}: {} of the loss recovered ({}).", text,
+                       percent_words(r.recovered->fraction), interval_words(*r.recovered));
+  if (r.verdict == Recovery::Verdict::kNoLoss) return text + ": no measurable loss.";
+  return text + ": n too small to tell.";
+}
+
+Findings findings_in_words(const Results& results, const Analysis& analysis) {
+  Findings answer;
+  for (const std::string& model : models_of(results.run)) {
+    const std::string headline = headline_of_model(results, analysis, model);
+    if (!headline.empty()) answer.headlines.push_back(headline);
+    add_recall_points(results, analysis, model, answer.points);
+    add_other_restorations(results, analysis, model, answer.points);
+    add_reasoning_points(results, model, answer.points);
+  }
+  if (results.cells.empty()) answer.headlines.emplace_back("Nothing was measured.");
+  add_unmeasured_warning(results, answer.warnings);
+  add_missing_warning(results, answer.warnings);
+  add_journal_warnings(results, answer.warnings);
+  add_gap_warning(results, answer.warnings);
+  add_format_warnings(results, answer.warnings);
+  add_short_cell_warning(results, answer.warnings);
+  return answer;
+}
+
+}  // namespace niah::reports

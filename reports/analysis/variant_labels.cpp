@@ -1,0 +1,84 @@
+#include "reports/analysis/variant_labels.h"
+
+#include <algorithm>
+
+namespace niah::reports {
+namespace {
+
+constexpr std::size_t kLongestLabel = 32;
+
+std::string plain_label(const VariantInfo& variant) {
+  if (!variant.label.empty()) return variant.label;
+  const std::string said = label_in(variant.description);
+  return said.empty() ? variant.name : said;
+}
+
+const VariantInfo* find_of_model(const RunInfo& run, const std::string& model,
+                                 const auto& matches) {
+  const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
+    return v.model == model && matches(v);
+  });
+  return at == run.variants.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+std::string label_in(const std::string& description) {
+  const std::size_t colon = description.find(": ");
+  const bool said = colon != std::string::npos && colon <= kLongestLabel;
+  return said ? description.substr(0, colon) : "";
+}
+
+std::string label_of(const RunInfo& run, const VariantInfo& variant) {
+  std::string label = plain_label(variant);
+  const auto namesakes =
+      std::count_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& other) {
+        return other.model == variant.model && plain_label(other) == label;
+      });
+  if (namesakes > 1 && label != variant.name) label += " (" + variant.name + ")";
+  return models_of(run).size() > 1 ? variant.model + " " + label : label;
+}
+
+const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerprint) {
+  const auto at = std::find_if(run.variants.begin(), run.variants.end(),
+                               [&](const VariantInfo& v) { return v.fingerprint == fingerprint; });
+  return at == run.variants.end() ? nullptr : &*at;
+}
+
+const VariantInfo* find_variant(const RunInfo& run, const std::string& model,
+                                const std::string& name) {
+  return find_of_model(run, model, [&](const VariantInfo& v) { return v.name == name; });
+}
+
+const VariantInfo* find_role(const RunInfo& run, const std::string& model, Role role) {
+  return find_of_model(run, model, [&](const VariantInfo& v) { return v.role == role; });
+}
+
+const VariantInfo* find_method(const RunInfo& run, const std::string& model,
+                               const std::string& method) {
+  return find_of_model(run, model, [&](const VariantInfo& v) {
+    return v.role == Role::kRestored && v.method == method;
+  });
+}
+
+const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant) {
+  if (const VariantInfo* base = find_role(run, variant.model, Role::kBase)) return *base;
+  const VariantInfo* first =
+      find_of_model(run, variant.model, [](const VariantInfo&) { return true; });
+  return first == nullptr ? variant : *first;
+}
+
+bool has_model(const RunInfo& run, const std::string& model) {
+  return std::any_of(run.variants.begin(), run.variants.end(),
+                     [&](const VariantInfo& v) { return v.model == model; });
+}
+
+std::vector<std::string> models_of(const RunInfo& run) {
+  std::vector<std::string> models;
+  for (const VariantInfo& variant : run.variants)
+    if (std::find(models.begin(), models.end(), variant.model) == models.end())
+      models.push_back(variant.model);
+  return models;
+}
+
+}  // namespace niah::reports

@@ -1,0 +1,332 @@
+#include "reports/gate/gate.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "reports/analysis/cells.h"
+#include "reports/analysis/variant_labels.h"
+#include "reports/format.h"
+
+namespace niah::reports {
+namespace {
+
+constexpr int kBands = 10;
+/// Cells and bands are two families of tests; each gets half of alpha.
+constexpr double kFamilies = 2;
+
+void refuse_unless_same(const char* what, const std::string& baseline, const std::string& current) {
+  if (baseline == current) return;
+  throw DataError(fmt::format(
+      "comparing with the baseline: the {} differs (baseline: {}; this run: {}), so the two were "
+      "not asked the same; compare with a baseline of this {}",
+      what, baseline, current, what));
+}
+
+void refuse_other_questions(const RunInfo& baseline, const RunInfo& current) {
+  refuse_unless_same("protocol", baseline.protocol, current.protocol);
+  refuse_unless_same("seed", std::to_string(baseline.seed), std::to_string(current.seed));
+  if (!is_same_tokenizer(baseline, current))
+    refuse_unless_same("tokenizer", baseline.tokenizer, current.tokenizer);
+  refuse_unless_same("haystack", baseline.haystack, current.haystack);
+}
+
+/// By which a drop in one of so many cells or bands is found.
+DropRule rule_of(const GateOptions& options, std::int64_t tests) {
+  return {.alpha = options.alpha,
+          .tests = std::max<std::int64_t>(tests, 1),
+          .factor = kFamilies,
+          .max_drop = options.max_drop};
+}
+
+/// Samples of the baseline that the run does not have, and that it has but could not measure.
+struct Shortfall {
+  std::int64_t missing = 0;
+  std::int64_t unmeasured = 0;
+  std::int64_t gaps = 0;  ///< missing ones with a later sample that the run has
+};
+
+/// Throws DataError when a sample's prompt differs.
+Shortfall shortfall_of(const Cell& baseline, const Cell& current) {
+  Shortfall shortfall;
+  auto at = current.samples.begin();
+  for (const Outcome& sample : baseline.samples) {
+    if (!sample.scored) continue;
+    while (at != current.samples.end() && at->index < sample.index) ++at;
+    if (at == current.samples.end() || at->index != sample.index) {
+      ++shortfall.missing;
+      shortfall.gaps += at == current.samples.end() ? 0 : 1;
+      continue;
+    }
+    shortfall.unmeasured += at->scored ? 0 : 1;
+    const bool built = sample.prompt != 0 && at->prompt != 0;
+    if (built && at->prompt != sample.prompt)
+      throw DataError(fmt::format(
+          "comparing with the baseline: sample {} of {} has another prompt (baseline {:016x}, this "
+          "run {:016x}), so the two were not asked the same; make a new baseline",
+          sample.index, cell_label(baseline.task, baseline.length), sample.prompt, at->prompt));
+  }
+  return shortfall;
+}
+
+/// The run's cell for a cell of the baseline, or nullptr.
+const Cell* counterpart(const Results& current, const VariantInfo& variant, const Cell& cell) {
+  const VariantInfo* same = find_variant(current.run, variant.model, variant.name);
+  return same == nullptr ? nullptr
+                         : current.find(cell.kind, same->fingerprint, cell.task, cell.length);
+}
+
+/// Whether the plan lets this cell end before all of its samples were asked.
+bool may_end_early(const RunInfo& run, const Cell& cell) {
+  return std::any_of(run.planned.begin(), run.planned.end(), [&](const PlannedCell& planned) {
+    return planned.may_end_early && planned.kind == cell.kind && planned.task == cell.task &&
+           planned.length == cell.length;
+  });
+}
+
+/// One cell of the baseline and what the run has of it.
+struct Matched {
+  const VariantInfo* variant = nullptr;
+  const Cell* baseline = nullptr;
+  const Cell* current = nullptr;  ///< nullptr: no records
+  bool ended_early = false;       ///< the run's samples are the baseline's first ones, by its plan
+};
+
+/// Empty where all was measured that is to be compared. `match.ended_early` is set here.
+std::string not_measured_reason(Matched& match, const RunInfo& run, const GateOptions& options) {
+  if (match.baseline->n == 0) return "the baseline has no measurement";
+  if (match.current == nullptr) return "this run has no records";
+  const Shortfall shortfall = shortfall_of(*match.baseline, *match.current);
+  if (shortfall.unmeasured > 0)
+    return fmt::format("{} could not be measured", counted(shortfall.unmeasured, "sample"));
+  if (match.current->n == 0) return "this run has no measurement";
+  match.ended_early =
+      shortfall.missing > 0 && shortfall.gaps == 0 && may_end_early(run, *match.current);
+  if (shortfall.missing > 0 && !match.ended_early && !options.allow_fewer_samples)
+    return fmt::format("{} of the baseline are not in this run",
+                       counted(shortfall.missing, "sample"));
+  return "";
+}
+
+double drop_of(const PairCounts& pairs) { return pairs.n() == 0 ? 0 : -pairs.difference(); }
+
+double first_recall(const PairCounts& pairs) {
+  return static_cast<double>(pairs.both + pairs.only_first) / static_cast<double>(pairs.n());
+}
+
+double second_recall(const PairCounts& pairs) {
+  return static_cast<double>(pairs.both + pairs.only_second) / static_cast<double>(pairs.n());
+}
+
+std::string change_words(const PairCounts& pairs) {
+  return fmt::format("from {} to {}", percent_words(first_recall(pairs)),
+                     percent_words(second_recall(pairs)));
+}
+
+/// Holm within the family, scaled so that the result is comparable with the whole alpha.
+template <typename Test>
+void adjust(std::vector<Test>& tests) {
+  std::vector<Test*> family;
+  std::vector<double> p_values;
+  for (Test& test : tests) {
+    if (test.pairs.n() == 0) continue;
+    family.push_back(&test);
+    p_values.push_back(test.p);
+  }
+  const std::vector<double> adjusted = holm(p_values);
+  for (std::size_t i = 0; i < family.size(); ++i)
+    family[i]->adjusted = std::min(1.0, kFamilies * adjusted[i]);
+}
+
+bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& options) {
+  return adjusted <= options.alpha &&
+         rule_of(options, 1).is_large(pairs.only_first, pairs.only_second, pairs.n());
+}
+
+/// Whether what was measured is enough to pass, and if not, why.
+void judge(GateCell& cell, const GateOptions& options) {
+  if (is_regression(cell.pairs, cell.adjusted, options)) {
+    cell.outcome = GateOutcome::kRegression;
+    cell.reason = fmt::format("recall fell {} ({} after Holm)", change_words(cell.pairs),
+                              p_words(cell.adjusted));
+    return;
+  }
+  if (!cell.reason.empty()) return;  // not measured, or only in part
+  cell.outcome = GateOutcome::kInconclusive;
+  if (drop_of(cell.pairs) > options.max_drop) {
+    cell.reason = fmt::format("recall fell {}, but n = {} cannot tell this from chance ({})",
+                              change_words(cell.pairs), cell.pairs.n(), p_words(cell.adjusted));
+  } else if (!cell.detectable || *cell.detectable > options.detectable) {
+    cell.reason = cell.detectable
+                      ? fmt::format("n = {} would only show a drop of {} points or more",
+                                    cell.pairs.n(), detectable_points(*cell.detectable))
+                      : fmt::format("n = {} would not show any drop", cell.pairs.n());
+  } else {
+    cell.outcome = GateOutcome::kPass;
+  }
+}
+
+std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
+  std::map<std::pair<const VariantInfo*, std::string>, std::vector<PairCounts>> pooled;
+  std::vector<std::pair<const VariantInfo*, std::string>> order;
+  for (const Matched& match : matched) {
+    if (match.baseline->kind != "recall" || match.current == nullptr) continue;
+    const std::pair key(match.variant, match.baseline->task);
+    auto [at, fresh] = pooled.try_emplace(key, static_cast<std::size_t>(kBands));
+    if (fresh) order.push_back(key);
+    const auto bands = pair_samples_by_band(*match.baseline, *match.current, kBands);
+    for (std::size_t i = 0; i < bands.size(); ++i) at->second[i] += bands[i];
+  }
+  std::vector<GateBand> tests;
+  for (const auto& key : order) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(kBands); ++i) {
+      GateBand band;
+      band.model = key.first->model;
+      band.variant = key.first->name;
+      band.task = key.second;
+      band.low = 100.0 * static_cast<double>(i) / kBands;
+      band.high = 100.0 * static_cast<double>(i + 1) / kBands;
+      band.pairs = pooled.at(key)[i];
+      band.p = mcnemar_one_sided(band.pairs.only_first, band.pairs.only_second);
+      tests.push_back(std::move(band));
+    }
+  }
+  return tests;
+}
+
+/// Intervals that all hold together with probability 1 - alpha (Bonferroni).
+void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
+  const double cells = static_cast<double>(std::max<std::size_t>(matched.size(), 1));
+  for (std::size_t i = 0; i < matched.size(); ++i)
+    if (matched[i].current != nullptr)
+      verdict.cells[i].log_prob =
+          mean_change(log_prob_changes(*matched[i].baseline, *matched[i].current),
+                      1 - verdict.options.alpha / cells);
+}
+
+void fill_detectable(std::vector<GateCell>& cells, const GateOptions& options) {
+  const auto measured = std::count_if(cells.begin(), cells.end(),
+                                      [](const GateCell& cell) { return cell.pairs.n() > 0; });
+  DetectableDrops drops(rule_of(options, measured), options.power);
+  for (GateCell& cell : cells)
+    if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n(), cell.pairs.noise());
+}
+
+/// What was computed otherwise: it may move answers by itself.
+std::string arithmetic_note(const RunInfo& baseline, const RunInfo& current) {
+  std::vector<std::string> words;
+  for (const ArithmeticDifference& difference : arithmetic_differences(baseline, current))
+    words.push_back(difference.words());
+  if (words.empty()) return "";
+  return fmt::format(
+      "The baseline and this run were not computed alike: they differ in {} (baseline against this "
+      "run). A small change may come from that alone.",
+      fmt::join(words, ", "));
+}
+
+/// Cells that adaptive sampling ended before the baseline's count.
+std::string early_note(const std::vector<Matched>& matched, const std::vector<GateCell>& cells) {
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < matched.size(); ++i)
+    if (matched[i].ended_early)
+      list.push_back(fmt::format("{} {} ({} of {})", matched[i].variant->name,
+                                 cell_label(cells[i].task, cells[i].length), cells[i].pairs.n(),
+                                 matched[i].baseline->n));
+  if (list.empty()) return "";
+  return fmt::format(
+      "Sampling is adaptive and ended earlier than the baseline's in {}, compared on the samples "
+      "that both have: {}.",
+      counted(static_cast<std::int64_t>(list.size()), "cell"), fmt::join(list, ", "));
+}
+
+std::vector<std::string> notes_on(const Results& baseline, const Results& current) {
+  std::vector<std::string> notes;
+  if (baseline.run.program_version != current.run.program_version)
+    notes.push_back(fmt::format("The baseline was made by version {}, this run by {}.",
+                                baseline.run.program_version, current.run.program_version));
+  const std::string arithmetic = arithmetic_note(baseline.run, current.run);
+  if (!arithmetic.empty()) notes.push_back(arithmetic);
+  const std::int64_t missing = count_missing(missing_samples(current));
+  if (missing > 0)
+    notes.push_back(fmt::format("{} that this run's plan asks for {} no record.",
+                                counted(missing, "sample"), missing == 1 ? "has" : "have"));
+  std::int64_t fresh = 0;
+  for (const Cell& cell : current.cells) {
+    const VariantInfo* variant = find_variant(current.run, cell.variant);
+    fresh += variant == nullptr || counterpart(baseline, *variant, cell) == nullptr ? 1 : 0;
+  }
+  if (fresh > 0)
+    notes.push_back(fmt::format("{} of this run {} not in the baseline and {} not compared.",
+                                counted(fresh, "cell"), fresh == 1 ? "is" : "are",
+                                fresh == 1 ? "was" : "were"));
+  return notes;
+}
+
+}  // namespace
+
+std::string gate_outcome_name(GateOutcome outcome) {
+  switch (outcome) {
+    case GateOutcome::kPass:
+      return "pass";
+    case GateOutcome::kRegression:
+      return "regression";
+    case GateOutcome::kInconclusive:
+      return "inconclusive";
+    case GateOutcome::kNotMeasured:
+      return "not measured";
+  }
+  return "";
+}
+
+ExitCode Verdict::exit_code() const {
+  const auto any = [&](GateOutcome outcome) {
+    return std::any_of(cells.begin(), cells.end(),
+                       [&](const GateCell& cell) { return cell.outcome == outcome; });
+  };
+  const bool band_lost =
+      std::any_of(bands.begin(), bands.end(), [](const GateBand& band) { return band.regression; });
+  if (band_lost || any(GateOutcome::kRegression)) return ExitCode::kCheckFailed;
+  if (cells.empty() || any(GateOutcome::kNotMeasured)) return ExitCode::kNotMeasured;
+  return any(GateOutcome::kInconclusive) ? ExitCode::kInconclusive : ExitCode::kOk;
+}
+
+Verdict gate(const Results& baseline, const Results& current, const GateOptions& options) {
+  refuse_other_questions(baseline.run, current.run);
+  Verdict verdict;
+  verdict.options = options;
+  std::vector<Matched> matched;
+  for (const Cell& cell : baseline.cells) {
+    const VariantInfo* variant = find_variant(baseline.run, cell.variant);
+    if (variant == nullptr) continue;
+    const Cell* same = counterpart(current, *variant, cell);
+    matched.push_back({variant, &cell, same});
+    GateCell test;
+    test.kind = cell.kind;
+    test.model = variant->model;
+    test.variant = variant->name;
+    test.task = cell.task;
+    test.length = cell.length;
+    test.reason = not_measured_reason(matched.back(), current.run, options);
+    if (same != nullptr) test.pairs = pair_samples(cell, *same);
+    test.p = mcnemar_one_sided(test.pairs.only_first, test.pairs.only_second);
+    verdict.cells.push_back(std::move(test));
+  }
+  adjust(verdict.cells);
+  fill_detectable(verdict.cells, options);
+  fill_log_prob(verdict, matched);
+  for (GateCell& cell : verdict.cells) judge(cell, options);
+
+  verdict.bands = band_tests(matched);
+  adjust(verdict.bands);
+  for (GateBand& band : verdict.bands)
+    band.regression = is_regression(band.pairs, band.adjusted, options);
+  verdict.notes = notes_on(baseline, current);
+  const std::string early = early_note(matched, verdict.cells);
+  if (!early.empty()) verdict.notes.push_back(early);
+  return verdict;
+}
+
+}  // namespace niah::reports

@@ -1,0 +1,160 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "harness/base/text.h"
+#include "reports/draw/table.h"
+#include "reports/format.h"
+#include "reports/gate/gate.h"
+
+namespace niah::reports {
+namespace {
+
+/// Worst first.
+constexpr std::array kOrder = {GateOutcome::kRegression, GateOutcome::kNotMeasured,
+                               GateOutcome::kInconclusive, GateOutcome::kPass};
+
+std::vector<const GateCell*> worst_first(const Verdict& verdict) {
+  std::vector<const GateCell*> cells;
+  for (const GateOutcome outcome : kOrder)
+    for (const GateCell& cell : verdict.cells)
+      if (cell.outcome == outcome) cells.push_back(&cell);
+  return cells;
+}
+
+std::string variant_name(const std::string& model, const std::string& variant) {
+  return model.empty() ? variant : model + " " + variant;
+}
+
+std::string change(const PairCounts& pairs) {
+  if (pairs.n() == 0) return std::string(kGap);
+  const auto n = static_cast<double>(pairs.n());
+  return fmt::format("{} → {}", percent(static_cast<double>(pairs.both + pairs.only_first) / n),
+                     percent(static_cast<double>(pairs.both + pairs.only_second) / n));
+}
+
+std::string band_name(const GateBand& band) {
+  return fmt::format("{} at depth {:g}–{:g} %, all lengths", task_label(band.task), band.low,
+                     band.high);
+}
+
+std::string detectable_words(const GateCell& cell) {
+  return cell.detectable ? detectable_points(*cell.detectable) : std::string(kGap);
+}
+
+std::string log_prob_words(const GateCell& cell) {
+  if (!cell.log_prob) return std::string(kGap);
+  return fmt::format("{} ({})", signed_number(cell.log_prob->mean, 2),
+                     nats_range(cell.log_prob->interval));
+}
+
+/// How small a drop a cell without further words would have shown.
+std::string shown_drop(const GateCell& cell) {
+  if (!cell.detectable || !cell.reason.empty()) return "";
+  return fmt::format(", shows a drop of {} points", detectable_points(*cell.detectable));
+}
+
+/// What a passing cell's line adds when the right value became less likely: recall may be next.
+std::string drift_warning(const GateCell& cell) {
+  if (cell.outcome != GateOutcome::kPass || !cell.log_prob || cell.log_prob->interval.high >= 0)
+    return "";
+  return fmt::format("; the value's log-probability fell by {:.2f} nats", -cell.log_prob->mean);
+}
+
+std::string headline(const Verdict& verdict) {
+  switch (verdict.exit_code()) {
+    case ExitCode::kOk:
+      return "No recall was lost";
+    case ExitCode::kCheckFailed:
+      return "Recall was lost";
+    case ExitCode::kInconclusive:
+      return "The evidence does not suffice";
+    default:
+      return "Not everything could be measured";
+  }
+}
+
+std::string tally(const Verdict& verdict) {
+  std::vector<std::string> parts;
+  for (const GateOutcome outcome : kOrder) {
+    const auto count = std::count_if(verdict.cells.begin(), verdict.cells.end(),
+                                     [&](const GateCell& cell) { return cell.outcome == outcome; });
+    if (count > 0) parts.push_back(fmt::format("{} {}", count, gate_outcome_name(outcome)));
+  }
+  return fmt::format("{}: {}", counted(static_cast<std::int64_t>(verdict.cells.size()), "cell"),
+                     fmt::join(parts, ", "));
+}
+
+std::string rules(const Verdict& verdict) {
+  const GateOptions& options = verdict.options;
+  std::optional<double> finest;
+  std::optional<double> coarsest;
+  for (const GateCell& cell : verdict.cells) {
+    if (!cell.detectable) continue;
+    finest = std::min(finest.value_or(1), *cell.detectable);
+    coarsest = std::max(coarsest.value_or(0), *cell.detectable);
+  }
+  std::string text = fmt::format(
+      "A cell or depth band fails on a drop of more than {} points that is significant at {} over "
+      "the whole gate (exact one-sided McNemar on paired samples, Holm).",
+      percent(options.max_drop, 0), options.alpha);
+  if (finest)
+    text += fmt::format(
+        " With these n it finds a drop in one cell of {} to {} points, by cell, with "
+        "probability {} (as many samples lost and gained by chance as were seen).",
+        detectable_points(*finest), detectable_points(*coarsest), options.power);
+  return text;
+}
+
+}  // namespace
+
+std::string gate_markdown(const Verdict& verdict) {
+  std::string out = fmt::format("## {}\n\n{}.\n\n", headline(verdict), tally(verdict));
+  Table table{"gate",
+              "Cells, worst first",
+              {{"verdict", Align::kLeft},
+               {"variant", Align::kLeft},
+               {"cell", Align::kLeft},
+               {"pairs"},
+               {"recall %"},
+               {"p (Holm)"},
+               {"would show, points"},
+               {"value log-probability, nats"},
+               {"why", Align::kLeft}},
+              {}};
+  for (const GateBand& band : verdict.bands)
+    if (band.regression)
+      table.add_row({gate_outcome_name(GateOutcome::kRegression),
+                     variant_name(band.model, band.variant), band_name(band),
+                     std::to_string(band.pairs.n()), change(band.pairs), p_value(band.adjusted),
+                     std::string(kGap), std::string(kGap), "recall fell in this depth band"});
+  for (const GateCell* cell : worst_first(verdict))
+    table.add_row({gate_outcome_name(cell->outcome), variant_name(cell->model, cell->variant),
+                   cell_label(cell->task, cell->length), std::to_string(cell->pairs.n()),
+                   change(cell->pairs), p_value(cell->adjusted), detectable_words(*cell),
+                   log_prob_words(*cell), cell->reason});
+  out += markdown(table) + "\n" + rules(verdict) + "\n";
+  for (const std::string& note : verdict.notes) out += "\n" + note + "\n";
+  return out;
+}
+
+std::string gate_lines(const Verdict& verdict) {
+  std::string out;
+  const auto add = [&](const std::string& line) { out += one_line(valid_utf8(line)) + "\n"; };
+  for (const GateBand& band : verdict.bands)
+    if (band.regression)
+      add(fmt::format("{:<13} {} {}: {} (n = {}, {})", gate_outcome_name(GateOutcome::kRegression),
+                      variant_name(band.model, band.variant), band_name(band), change(band.pairs),
+                      band.pairs.n(), p_words(band.adjusted)));
+  for (const GateCell* cell : worst_first(verdict))
+    add(fmt::format("{:<13} {} {}: {} (n = {}{}){}{}", gate_outcome_name(cell->outcome),
+                    variant_name(cell->model, cell->variant), cell_label(cell->task, cell->length),
+                    change(cell->pairs), cell->pairs.n(), shown_drop(*cell),
+                    cell->reason.empty() ? "" : ": " + cell->reason, drift_warning(*cell)));
+  for (const std::string& note : verdict.notes) add("note: " + note);
+  add(headline(verdict) + ". " + tally(verdict) + ".");
+  return out;
+}
+
+}  // namespace niah::reports

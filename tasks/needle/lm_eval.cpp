@@ -1,0 +1,124 @@
+// lm-evaluation-harness' needle tasks, sample for sample (tasks/ruler/prepare_niah.py of
+// version 0.4.13).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "harness/base/error.h"
+#include "tasks/needle/protocols.h"
+#include "tasks/needle/reference_cell.h"
+
+namespace niah::tasks {
+namespace {
+
+/// The harness makes so many samples of each cell, however few are asked for.
+constexpr std::int64_t kSamplesPerCell = 500;
+/// Orders the needles of a sample, whatever the run's seed is.
+constexpr std::uint64_t kShuffleSeed = 42;
+
+/// Tokens of the question and its answers, as the harness sizes a cell by: the answers follow the
+/// question without a space.
+std::int64_t sizing_tokens(const ReferenceDraft& draft) {
+  PromptParts text = draft.input;
+  return text.add(fmt::format("{}", fmt::join(draft.outputs, " "))).count_tokens();
+}
+
+/// The size that the harness settles on: a step less than the first that is too long, but never
+/// fewer units than needles.
+std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, const Task& task,
+                       CPythonRandom& random) {
+  const bool is_text = task.surroundings == HaystackType::kText;
+  const std::int64_t step = size_step(task, request.length);
+  const std::int64_t least = task.needles();
+  std::int64_t units = std::max(step, least);
+  std::int64_t tokens = 0;
+  while (tokens + kGenerationTokens < request.length) {
+    tokens = sizing_tokens(run.make(task, units, random));
+    if (tokens + kGenerationTokens > request.length) {
+      units -= step;
+      break;
+    }
+    if (is_text && units > run.haystack->corpus_words()) {
+      units = run.haystack->corpus_words();
+      break;
+    }
+    if (units > request.length) {
+      throw UsageError(fmt::format(
+          "protocol lm-eval, task {} at length {}: {} words or lines take only {} tokens, and the "
+          "harness refuses a tokenizer that has fewer tokens than words. Use protocol niah.",
+          request.task, request.length, units, tokens));
+    }
+    units += step;
+  }
+  return std::max(units, least);
+}
+
+/// The harness' loop for one sample: makes one of `units`, and while it is longer than the cell
+/// another one, smaller by a step, until nothing is left. Nullopt then: the harness leaves the
+/// sample out, and its number is skipped.
+std::optional<SamplePlan> plan_sample(const ReferenceRun& run, const CellRequest& request,
+                                      const Task& task, std::int64_t index, std::int64_t units,
+                                      CPythonRandom& random) {
+  for (; units > 0; units -= size_step(task, request.length)) {
+    SamplePlan plan = plan_draft(run, task, index, units, random);
+    if (plan.length <= request.length) return plan;
+  }
+  return std::nullopt;
+}
+
+/// The error where samples were left out and those that fit are fewer than asked for.
+UsageError too_few(const ReferenceRun& run, const CellRequest& request, const Task& task,
+                   std::size_t fitting) {
+  if (fitting == 0) {
+    CPythonRandom random(run.spec.seed);
+    const auto shortest = plan_draft(run, task, 0, task.needles(), random);
+    return too_short(run, request, std::max(shortest.length, request.length + 1));
+  }
+  return UsageError(fmt::format(
+      "protocol lm-eval, task {} at length {}: {} samples were asked for, and of the {} that the "
+      "harness makes of a cell only {} fit (it leaves the others out). Ask for at most {}, use a "
+      "slightly larger or smaller length, or protocol niah.",
+      request.task, request.length, request.samples, kSamplesPerCell, fitting, fitting));
+}
+
+/// The first samples of a cell, of those that the harness keeps. It makes all of its samples, which
+/// moves the stream for the cells after this one; the last cell can do without.
+std::unique_ptr<Cell> make_cell(const ReferenceRun& run, const CellRequest& request, bool is_last,
+                                CPythonRandom& random) {
+  const Task& task = find_task(run.spec.protocol, request.task);
+  const std::int64_t units = find_size(run, request, task, random);
+  const auto asked = static_cast<std::size_t>(request.samples);
+  std::vector<SamplePlan> plans;
+  for (std::int64_t i = 0; i < kSamplesPerCell && !(is_last && plans.size() == asked); ++i) {
+    auto plan = plan_sample(run, request, task, i, units, random);
+    if (plan && plans.size() < asked) plans.push_back(*std::move(plan));
+  }
+  if (plans.size() < asked) throw too_few(run, request, task, plans.size());
+  return make_reference_cell(run, request, std::move(plans));
+}
+
+}  // namespace
+
+Cells make_lm_eval_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
+  const TokenCounter counter(spec.count, spec.counts_add);
+  const ReferenceRun run{
+      spec, std::make_shared<ReferenceHaystack>(spec, counter, CorpusRules{.joint = " "}),
+      kShuffleSeed,
+      [](const ReferenceDraft& draft) { return draft.input.count_tokens() + kGenerationTokens; }};
+  CPythonRandom random(spec.seed);
+  Cells cells;
+  for (const auto& request : requests) {
+    if (request.samples > kSamplesPerCell) {
+      throw UsageError(
+          fmt::format("protocol lm-eval: {} samples of {} at length {}; the harness "
+                      "makes {} and no more. Use protocol niah for more.",
+                      request.samples, request.task, request.length, kSamplesPerCell));
+    }
+    cells.push_back(make_cell(run, request, &request == &requests.back(), random));
+  }
+  return cells;
+}
+
+}  // namespace niah::tasks

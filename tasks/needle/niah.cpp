@@ -1,0 +1,319 @@
+// Our own protocol: RULER's needles, but sample i of a cell is a function of (seed, task, length,
+// i) alone, and every haystack is filled to within one unit of its length.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/error.h"
+#include "harness/base/interrupt.h"
+#include "tasks/haystack/haystack_text.h"
+#include "tasks/needle/keys.h"
+#include "tasks/needle/prompt_parts.h"
+#include "tasks/needle/protocols.h"
+#include "tasks/needle/templates.h"
+#include "tasks/random/counter.h"
+#include "tasks/task.h"
+
+namespace niah::tasks {
+namespace {
+
+/// Coprime to the number of depths and far from its divisors: consecutive samples lie far apart,
+/// and each 40 in a row cover all depths once.
+constexpr std::int64_t kDepthStep = 11;
+
+/// A needle and how deep it goes.
+struct Needle {
+  std::string sentence;
+  int depth = 0;
+};
+
+/// What one sample asks, before there is any haystack.
+struct Question {
+  std::string head;
+  std::string tail;
+  std::string prefix;
+  std::string key;
+  std::vector<std::string> outputs;
+  std::vector<Needle> needles;  ///< by depth
+  Needle asked;                 ///< the one that the sample's span and depth speak of
+};
+
+/// Keys of needles and of distractor lines come from the even and the odd places of the key list,
+/// so no distractor has a key that is asked for.
+enum class KeyShare { kNeedles = 0, kDistractors = 1 };
+
+std::string draw_token(CounterRng& random, ValueType kind, KeyShare share) {
+  switch (kind) {
+    case ValueType::kUuid:
+      return random.uuid4();
+    case ValueType::kNumber:
+      return std::to_string(1'000'000 + random.below(9'000'000));
+    case ValueType::kWords:
+      break;
+  }
+  const auto& keys = KeyList::instance();
+  const auto pairs = static_cast<std::uint64_t>(keys.size()) / 2;
+  return keys.at(static_cast<std::int64_t>(2 * random.below(pairs)) + static_cast<int>(share));
+}
+
+/// `count` different tokens.
+std::vector<std::string> draw_tokens(CounterRng& random, ValueType kind, int count) {
+  std::vector<std::string> tokens;
+  while (static_cast<int>(tokens.size()) < count) {
+    auto token = draw_token(random, kind, KeyShare::kNeedles);
+    if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) {
+      tokens.push_back(std::move(token));
+    }
+  }
+  return tokens;
+}
+
+/// Line `index` of the haystack of needles: a function of seed, task and index.
+std::string distractor_line(const Task& task, std::uint64_t seed, std::int64_t index) {
+  CounterRng random(fmt::format("niah-1/{}/{}/line/{}", seed, task.name, index));
+  const auto key = draw_token(random, task.key, KeyShare::kDistractors);
+  return needle_sentence(task.value, key, draw_token(random, task.value, KeyShare::kDistractors));
+}
+
+/// Unit `index` of what the task's needles stand in.
+std::string filler_unit(const ProtocolSpec& spec, const Task& task, std::int64_t index) {
+  switch (task.surroundings) {
+    case HaystackType::kLines:
+      return std::string(kRepeatedLine);
+    case HaystackType::kDistractors:
+      return distractor_line(task, spec.seed, index);
+    case HaystackType::kText:
+      break;
+  }
+  return std::string(require_haystack(spec, task.name).sentence(index));
+}
+
+/// A haystack_text that alone takes more than `tokens` tokens.
+std::shared_ptr<const HaystackText> make_filler(const ProtocolSpec& spec, const Task& task,
+                                                std::int64_t tokens, const TokenCounter& counter) {
+  const char separator = task.surroundings == HaystackType::kText ? ' ' : '\n';
+  auto haystack_text = std::make_shared<HaystackText>(separator, counter);
+  do {
+    // The estimate may be low or high where counts do not add, so the whole has the last word.
+    const std::int64_t goal = std::max(haystack_text->size() + 1, haystack_text->size() * 21 / 20);
+    while (haystack_text->size() < goal ||
+           haystack_text->estimate_tokens(haystack_text->size()) <= tokens) {
+      haystack_text->append(filler_unit(spec, task, haystack_text->size()));
+    }
+  } while (PromptParts(*haystack_text).add_units(0, haystack_text->size()).count_tokens() <=
+           tokens);
+  return haystack_text;
+}
+
+/// An amount of haystack and the tokens of the whole prompt with it.
+struct Fit {
+  std::int64_t units = 0;
+  std::int64_t tokens = 0;
+};
+
+class NiahCell final : public Cell {
+ public:
+  NiahCell(CellRequest request, const Task& task, std::uint64_t seed,
+           std::shared_ptr<const HaystackText> haystack_text)
+      : request_(std::move(request)),
+        task_(task),
+        seed_(seed),
+        haystack_text_(std::move(haystack_text)) {
+    auto random = CounterRng::for_cell(seed_, task_.name, request_.length);
+    depth_offset_ = static_cast<std::int64_t>(random.below(depths().size()));
+    require_length();
+  }
+
+  const CellRequest& request() const override { return request_; }
+
+  Sample sample(std::int64_t index) const override {
+    check_index(request_, index);
+    const Question question = ask(index);
+    const Fit filled = fit(question);
+    Sample sample;
+    sample.protocol = "niah";
+    sample.task = task_.name;
+    sample.seed = seed_;
+    sample.max_length = request_.length;
+    sample.index = index;
+    sample.input = input(question, filled.units).render();
+    sample.gen_prefix = question.prefix;
+    sample.outputs = question.outputs;
+    sample.key = question.key;
+    sample.depth = question.asked.depth;
+    sample.length = filled.tokens + kGenerationTokens;
+    sample.haystack_units = filled.units;
+    complete_sample(sample, question.asked.sentence, {question.head.size(), question.tail.size()});
+    return sample;
+  }
+
+ private:
+  /// The depths of a sample's needles: the scheduled one for the asked needle, others at random.
+  std::vector<int> needle_depths(CounterRng& random, std::int64_t index) const {
+    const auto count = static_cast<std::int64_t>(depths().size());
+    const std::int64_t scheduled = (depth_offset_ + kDepthStep * (index % count)) % count;
+    std::vector<int> result{depths()[static_cast<std::size_t>(scheduled)]};
+    for (const auto step : random.distinct(std::max(task_.needles() - 1, 0), count - 1)) {
+      result.push_back(depths()[static_cast<std::size_t>((scheduled + 1 + step) % count)]);
+    }
+    return result;
+  }
+
+  Question ask(std::int64_t index) const { return ask_at(request_.length, index); }
+
+  /// What sample `index` asks in a cell of this length.
+  Question ask_at(std::int64_t length, std::int64_t index) const {
+    auto random = CounterRng::for_sample(seed_, task_.name, length, index);
+    const auto keys = draw_tokens(random, task_.key, task_.keys);
+    const auto values = draw_tokens(random, task_.value, task_.keys * task_.values);
+    const std::vector<std::string> asked(keys.begin(), keys.begin() + task_.queries);
+    Question question;
+    question.key = join_query(asked);
+    question.head = question_head(task_);
+    question.tail = question_tail(task_, question.key);
+    question.prefix = answer_prefix(task_, question.key);
+    if (task_.absent) return question;
+    question.outputs.assign(values.begin(), values.begin() + task_.queries * task_.values);
+    const auto needle_depth = needle_depths(random, index);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto& key = keys[i / static_cast<std::size_t>(task_.values)];
+      question.needles.push_back({needle_sentence(task_.value, key, values[i]), needle_depth[i]});
+    }
+    question.asked = question.needles.front();
+    std::stable_sort(question.needles.begin(), question.needles.end(),
+                     [](const Needle& a, const Needle& b) { return a.depth < b.depth; });
+    return question;
+  }
+
+  /// Head, haystack of `units` units with the needles between them, question.
+  PromptParts input(const Question& question, std::int64_t units) const {
+    const std::string separator(1, haystack_text_->separator());
+    PromptParts parts(*haystack_text_);
+    parts.add(question.head);
+    bool empty = true;
+    const auto separate = [&] {
+      if (!empty) parts.add(separator);
+      empty = false;
+    };
+    std::int64_t done = 0;
+    const auto add_units_until = [&](std::int64_t end) {
+      if (end == done) return;
+      separate();
+      parts.add_units(done, end);
+      done = end;
+    };
+    for (const auto& needle : question.needles) {
+      add_units_until(depth_position(units, needle.depth));
+      separate();
+      parts.add(needle.sentence);
+    }
+    add_units_until(units);
+    return parts.add(question.tail);
+  }
+
+  std::int64_t tokens(const Question& question, std::int64_t units) const {
+    return input(question, units).add(" ").add(question.prefix).count_tokens();
+  }
+
+  /// The number of units that fit while one more does not.
+  Fit fit(const Question& question) const {
+    const std::int64_t room = request_.length - kGenerationTokens;
+    Fit fit = estimate_fit(question, room);
+    if (fit.tokens > room) {
+      while (fit.tokens > room) fit.tokens = tokens(question, --fit.units);
+      return fit;
+    }
+    for (;;) {
+      const std::int64_t next = tokens(question, fit.units + 1);
+      if (next > room) return fit;
+      fit = {fit.units + 1, next};
+    }
+  }
+
+  /// A first guess, normally right or one unit off.
+  Fit estimate_fit(const Question& question, std::int64_t room) const {
+    const auto clamp = [this](std::int64_t units) {
+      return std::clamp<std::int64_t>(units, 1, haystack_text_->size() - 1);
+    };
+    const std::int64_t frame = tokens(question, 0);
+    Fit fit;
+    fit.units = clamp(haystack_text_->estimate_units(room - frame));
+    fit.tokens = tokens(question, fit.units);
+    constexpr int kMostJumps = 8;
+    for (int jump = 0; jump < kMostJumps; ++jump) {
+      // Where counts do not add the estimate drifts: correct it by the mean size of a unit.
+      const double mean = static_cast<double>(fit.tokens - frame) / static_cast<double>(fit.units);
+      const auto missing = static_cast<std::int64_t>(static_cast<double>(room - fit.tokens) / mean);
+      const std::int64_t next = clamp(fit.units + missing);
+      if (next == fit.units) break;
+      fit = {next, tokens(question, next)};
+    }
+    return fit;
+  }
+
+  /// Tokens that every sample of a cell of this length needs at least, with one unit of haystack.
+  std::int64_t least_tokens(std::int64_t length) const {
+    std::int64_t least = 0;
+    for (std::int64_t index = 0; index < request_.samples; ++index) {
+      stop_if_interrupted();  // a large cell takes seconds
+      least = std::max(least, tokens(ask_at(length, index), 1) + kGenerationTokens);
+    }
+    return least;
+  }
+
+  /// Every sample must hold at least one unit of haystack.
+  void require_length() const {
+    const std::int64_t least = least_tokens(request_.length);
+    if (least <= request_.length) return;
+    // Cells of other lengths have other keys, so the length that fits is found by trying.
+    std::int64_t fitting = least;
+    for (std::int64_t needs = 0; (needs = least_tokens(fitting)) > fitting;) fitting = needs;
+    throw UsageError(fmt::format(
+        "task {} at length {}: the question, its needles, one unit of haystack and {} tokens of "
+        "answer need at least {} tokens with this tokenizer. The smallest length that fits is {}.",
+        task_.name, request_.length, kGenerationTokens, least, fitting));
+  }
+
+  CellRequest request_;
+  const Task& task_;
+  std::uint64_t seed_;
+  std::shared_ptr<const HaystackText> haystack_text_;
+  std::int64_t depth_offset_ = 0;
+};
+
+/// Tasks with the same key here share one haystack_text.
+std::string filler_name(const Task& task) {
+  switch (task.surroundings) {
+    case HaystackType::kLines:
+      return "lines";
+    case HaystackType::kText:
+      return "text";
+    case HaystackType::kDistractors:
+      break;
+  }
+  return "distractors of " + task.name;
+}
+
+}  // namespace
+
+Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
+  const TokenCounter counter(spec.count, spec.counts_add);
+  std::map<std::string, std::int64_t> longest;
+  for (const auto& request : requests) {
+    auto& length = longest[filler_name(find_task(spec.protocol, request.task))];
+    length = std::max(length, request.length);
+  }
+  std::map<std::string, std::shared_ptr<const HaystackText>> fillers;
+  Cells cells;
+  for (const auto& request : requests) {
+    const Task& task = find_task(spec.protocol, request.task);
+    const auto name = filler_name(task);
+    auto& haystack_text = fillers[name];
+    if (!haystack_text) haystack_text = make_filler(spec, task, longest[name], counter);
+    cells.push_back(std::make_unique<NiahCell>(request, task, spec.seed, haystack_text));
+  }
+  return cells;
+}
+
+}  // namespace niah::tasks

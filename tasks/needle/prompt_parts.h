@@ -1,0 +1,44 @@
+// A prompt as a list of parts: most of it a range of a haystack_text, whose tokens are known
+// already.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tasks/haystack/haystack_text.h"
+
+namespace niah::tasks {
+
+/// Literal texts and ranges of one haystack_text, in order.
+class PromptParts {
+ public:
+  /// `haystack_text` outlives this object.
+  explicit PromptParts(const HaystackText& haystack_text) : haystack_text_(&haystack_text) {}
+
+  PromptParts& add(std::string_view literal);
+  /// Units begin .. end-1 of the haystack_text, joined; nothing when the range is empty.
+  PromptParts& add_units(std::int64_t begin, std::int64_t end);
+
+  std::string render() const;
+
+  /// Tokens of render(), special tokens included. Counts only the joints when the counter's counts
+  /// add, else the whole text; the result is the same.
+  std::int64_t count_tokens() const;
+
+ private:
+  /// A literal when the range is empty, else a range.
+  struct Part {
+    std::string literal;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+
+  std::int64_t count_joints() const;
+
+  const HaystackText* haystack_text_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace niah::tasks

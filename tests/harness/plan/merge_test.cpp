@@ -1,0 +1,166 @@
+#include "harness/plan/merge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "reports/export/results_json.h"
+#include "tests/temporary_folder.h"
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+reports::Record record(std::int64_t index) {
+  reports::Record record;
+  record.variant = "v";
+  record.protocol = "niah";
+  record.task = "s1";
+  record.length = 4096;
+  record.index = index;
+  record.expected = {"1234567"};
+  record.prompt_sha256 = std::string(64, 'a');
+  record.score = 1;
+  return record;
+}
+
+/// Shards 1 to 3 of a sweep of 6 samples, as `niah run` leaves them.
+class Merge : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const std::int64_t number : {1, 2, 3}) write_shard(std::to_string(number), number);
+  }
+  fs::path path(const std::string& name) const { return folder_.path() / name; }
+
+  static reports::RunInfo info_of(std::int64_t shard) {
+    reports::RunInfo info;
+    info.name = "sweep";
+    info.protocol = "niah";
+    info.tasks = {"s1"};
+    info.lengths = {4096};
+    info.variants = {{"v", "model", "base", ""}};
+    info.planned = {{"recall", "s1", 4096, 6, false}};
+    info.shard = reports::Shard{shard, 3};
+    info.arithmetic = {{"dtype", "fp32"}, {"processor", "A"}};
+    return info;
+  }
+  void write_shard(const std::string& name, std::int64_t number) {
+    write_run(name, info_of(number), {record(number - 1), record(number + 2)});
+  }
+  void write_run(const std::string& name, const reports::RunInfo& info,
+                 const std::vector<reports::Record>& records) {
+    fs::create_directories(path(name));
+    write_file(path(name) / "plan.json", nlohmann::json(info).dump());
+    std::string lines;
+    for (const reports::Record& one : records) lines += nlohmann::json(one).dump() + "\n";
+    write_file(path(name) / "journal.jsonl", lines);
+  }
+  reports::Report merge(const std::string& runs) {
+    std::vector<fs::path> folders;
+    for (const char run : runs) folders.push_back(path(std::string(1, run)));
+    return merge_runs(folders, path("out"));
+  }
+  std::string refusal(const std::string& runs) {
+    try {
+      merge(runs);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "merged";
+  }
+  std::int64_t merged_samples() const { return reports::read_results(path("out")).cells.at(0).n; }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Merge, SaysWhatIsMissingOfThePlan) {
+  const reports::Report two = merge("12");
+  const auto missing = reports::missing_samples(two.results);
+  ASSERT_EQ(missing.size(), 1U);
+  EXPECT_EQ(missing[0].found, 4);
+  EXPECT_THAT(read_file(path("out") / "report.html", "test"), HasSubstr("(4 of 6)"));
+  fs::remove_all(path("out"));
+  EXPECT_TRUE(reports::missing_samples(merge("123").results).empty());
+}
+
+TEST_F(Merge, AgainGivesTheSameFolderAndAFoundShardIsAdded) {
+  merge("12");
+  const std::string journal = read_file(path("out") / "journal.jsonl", "test");
+  merge("12");
+  EXPECT_EQ(read_file(path("out") / "journal.jsonl", "test"), journal);
+  merge("123");
+  EXPECT_EQ(merged_samples(), 6);
+  EXPECT_THAT(refusal("12"), HasSubstr("2 records that these runs do not have"));
+  EXPECT_EQ(merged_samples(), 6) << "nothing is lost by a merge that is refused";
+  EXPECT_FALSE(fs::exists(path("out") / "journal.jsonl.part"));
+}
+
+TEST_F(Merge, KilledBetweenAnyTwoFilesItIsMergedAgain) {
+  merge("123");
+  const fs::path out = path("out");
+  // After the unfinished journal; after the plan; after the journal; between the reports.
+  const auto cut_off = [&](const std::vector<std::string>& left) {
+    fs::rename(out, path("whole"));
+    fs::create_directories(out);
+    for (const std::string& name : left) {
+      const bool part = name == "journal.jsonl.part";
+      const fs::path from = path("whole") / (part ? "journal.jsonl" : name);
+      if (part)
+        write_file(out / name, read_file(from, "test").substr(0, 100));
+      else
+        fs::copy(from, out / name, fs::copy_options::recursive);
+    }
+    merge("123");
+    EXPECT_EQ(merged_samples(), 6);
+    EXPECT_FALSE(fs::exists(out / "journal.jsonl.part"));
+    fs::remove_all(path("whole"));
+  };
+  cut_off({});
+  cut_off({"journal.jsonl.part"});
+  cut_off({"journal.jsonl.part", "plan.json"});
+  cut_off({"plan.json", "journal.jsonl"});
+  cut_off({"plan.json", "journal.jsonl", "tables"});
+  cut_off({"plan.json", "journal.jsonl", "tables", "heatmaps", "lm_eval", "results.json"});
+}
+
+TEST_F(Merge, RefusesAFolderThatHoldsAnythingElse) {
+  write_run("out", info_of(1), {record(0)});
+  EXPECT_THAT(refusal("123"), HasSubstr("holds a run already"));
+  fs::remove_all(path("out"));
+  fs::create_directories(path("out") / "tables");
+  EXPECT_THAT(refusal("123"), HasSubstr("holds tables"));
+  fs::remove_all(path("out"));
+  merge("123");
+  write_file(path("out") / "notes.txt", "mine");
+  EXPECT_THAT(refusal("123"), HasSubstr("holds notes.txt"));
+  EXPECT_EQ(read_file(path("out") / "notes.txt", "test"), "mine");
+}
+
+TEST_F(Merge, RefusesWhatWasComputedInOtherNumbersAndNamesAnotherProcessor) {
+  reports::RunInfo other = info_of(2);
+  other.arithmetic["dtype"] = "bf16";
+  write_run("2", other, {record(1), record(4)});
+  EXPECT_THAT(refusal("123"), HasSubstr("dtype was fp32, is now bf16"));
+  other.arithmetic = {{"dtype", "fp32"}, {"processor", "B"}};
+  write_run("2", other, {record(1), record(4)});
+  const reports::Report report = merge("123");
+  EXPECT_THAT(report.results.run.caveats.at(0), HasSubstr("processor (A against B)"));
+  EXPECT_EQ(report.results.run.arithmetic.at("processor"), "A and B");
+}
+
+TEST_F(Merge, ContradictingRunsLeaveNothingThatLooksLikeARun) {
+  reports::Record other = record(0);
+  other.score = 0;
+  other.miss = "wrong_value";
+  write_run("2", info_of(2), {other});
+  EXPECT_THROW(merge("12"), DataError);
+  EXPECT_TRUE(fs::is_empty(path("out")));
+}
+
+}  // namespace
+}  // namespace niah

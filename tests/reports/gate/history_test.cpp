@@ -1,0 +1,93 @@
+#include "reports/gate/history.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/error.h"
+#include "harness/base/files.h"
+#include "tests/reports/synthetic_run.h"
+#include "tests/temporary_folder.h"
+
+namespace niah::reports {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Results nightly(const std::string& time, bool lost) {
+  RunInfo info = synthetic_info();
+  info.tasks = {"s2"};
+  info.lengths = {4096, 65536};
+  info.variants.resize(1);
+  info.finished = time;
+  Collector collector(info);
+  for (const std::int64_t length : info.lengths)
+    for (std::int64_t i = 0; i < 200; ++i) {
+      const Record record = synthetic_record(info.variants[0].fingerprint, "s2", length, i);
+      collector.add(lost && length == 65536 && i % 3 == 0 ? missed(record) : record);
+    }
+  return std::move(collector).finish();
+}
+
+GateRun night(const std::string& time, bool lost = false) {
+  const Results baseline = nightly("2026-01-01T00:00:00Z", false), current = nightly(time, lost);
+  return make_night(gate(baseline, current), current);
+}
+
+TEST(History, ANightSaysWhatTheGateFound) {
+  const GateRun quiet = night("2026-01-02T03:00:00Z"), red = night("2026-01-03T03:00:00Z", true);
+  EXPECT_EQ(quiet.exit_code, 0);
+  EXPECT_TRUE(quiet.regressions.empty());
+  ASSERT_EQ(red.cells.size(), 2U);
+  EXPECT_EQ(red.exit_code, 1);
+  EXPECT_EQ(red.cells[1].outcome, "regression");
+  EXPECT_EQ(red.cells[1].hits, 133);
+  EXPECT_EQ(red.cells[1].n, 200);
+  EXPECT_THAT(red.regressions.at(0), HasSubstr("64K"));
+}
+
+TEST(History, ReadsWhatItWroteAndSurvivesATornLine) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "history.jsonl";
+  const GateRun first = night("2026-01-02T03:00:00Z"), second = night("2026-01-03T03:00:00Z", true);
+  append_night(path, first);
+  write_file(path, read_file(path, "test") + "{\"time\": \"2026-0");
+  EXPECT_EQ(read_history(path), std::vector<GateRun>{first});
+  append_night(path, second);
+  append_night(path, second);  // the same night again
+  EXPECT_EQ(read_history(path), (std::vector<GateRun>{first, second}));
+}
+
+TEST(History, RefusesWhatIsNoNightWithFileAndLine) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "history.jsonl";
+  append_night(path, night("2026-01-02T03:00:00Z"));
+  const std::string good = read_file(path, "test");
+  for (const std::string& bad : {std::string("{}\n"), std::string("nonsense\n"),
+                                 std::string("{\"time\":1,\"exit_code\":0,\"regressions\":[],"
+                                             "\"cells\":[]}\n")}) {
+    write_file(path, good + bad);
+    try {
+      read_history(path);
+      FAIL() << bad;
+    } catch (const DataError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("history.jsonl:2")) << bad;
+    }
+  }
+}
+
+TEST(TrendPage, ShowsEveryNightAndEscapesNames) {
+  GateRun hostile = night("2026-01-04T03:00:00Z", true);
+  for (NightCell& cell : hostile.cells) cell.variant = "<script>alert(1)</script>";
+  const std::string page = trend_page(
+      {night("2026-01-02T03:00:00Z"), night("2026-01-03T03:00:00Z", true), hostile}, "a <b> title");
+  EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));
+  EXPECT_THAT(page, HasSubstr("1 passed, 2 recall lost"));
+  EXPECT_THAT(page, HasSubstr("2026-01-03: recall lost"));
+  EXPECT_THAT(page, HasSubstr("66.5"));
+  EXPECT_THAT(trend_page({}, "empty"), HasSubstr("0 nights"));
+}
+
+}  // namespace
+}  // namespace niah::reports
