@@ -49,12 +49,11 @@ TEST_F(Measured, WhatFoundNoMemoryBesideOthersIsAskedOnceMoreAlone) {
 TEST_F(Measured, WhatFindsNoMemoryAloneIsRecordedAsSuch) {
   const FakeSpec engine = two_at_once(
       [](const Asked& asked) { return asked.id.request == 0 ? unread(asked) : right(asked); });
-  // The one that is asked alone is the first of its list, again.
-  run({engine});
+  run({engine});  // what is asked alone is the first of its list, again
   EXPECT_THAT(outcomes(), ElementsAre(Pair("oom", 2), Pair("scored", 6)));
   EXPECT_EQ(engine.log->calls().size(), 2U);
   for (const reports::Record& record : records())
-    if (!record.scored()) EXPECT_EQ(record.detail, "no room for the prompt");
+    EXPECT_EQ(record.detail, record.scored() ? "" : "no room for the prompt");
 }
 
 TEST_F(Measured, ASecondTryIsLeftOutWhereNothingWasBesideIt) {
@@ -153,10 +152,10 @@ Answer by_value(const Asked& asked) {
 TEST_F(Measured, TheEndOfACellDoesNotDependOnWhereARunWasStopped) {
   using Key = std::tuple<std::string, std::int64_t, double>;
   const auto keys = [&] {
-    std::set<Key> keys;
+    std::set<Key> found;
     for (const reports::Record& record : records())
-      EXPECT_TRUE(keys.emplace(record.variant, record.index, record.score).second);
-    return keys;
+      EXPECT_TRUE(found.emplace(record.variant, record.index, record.score).second);
+    return found;
   };
   const std::vector<std::vector<std::string>> groups = {{"base"}, {"sft"}};
   run({{.groups = groups, .script = by_value}}, sweep(kAdaptive));
