@@ -155,10 +155,9 @@ TEST(Sweep, DescriptionsClaimNothingThatTheConfigDoesNotSay) {
   EXPECT_EQ(variant(plain, "sft").description, "Fine-tuned: the checkpoint after the fine-tune");
   EXPECT_EQ(variant(plain, "qk").description,
             "QK-Restore: the fine-tune with W_Q and W_K of the softmax layers from base");
-  const SweepConfig said =
-      parse(replaced(kSweep, "sft, qk,",
-                     "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
-                     "alpha: 0.5, label: Half},"));
+  const SweepConfig said = parse(replaced(
+      kSweep, "sft, qk,", "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
+      "alpha: 0.5, label: Half},"));
   EXPECT_EQ(variant(said, "sft").label, "CoT-SFT");
   EXPECT_EQ(variant(said, "qk").label, "Half");
   EXPECT_EQ(variant(said, "qk").description,
@@ -207,9 +206,9 @@ TEST(Sweep, NumbersHaveBounds) {
   EXPECT_THAT(with("{4K: 10, 4096: 20, 8K: 7}"),
               HasSubstr("samples.4096: the count for 4K was already given"));
   EXPECT_THAT(with("{4K: 10, 8K: 20, 16K: 7}"), HasSubstr("samples.16K: 16K is none of `lengths`"));
-  EXPECT_EQ(
-      refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"), {{"lengths", "[8K]"}}),
-      "accepted")
+  EXPECT_EQ(refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"),
+                    {{"lengths", "[8K]"}}),
+            "accepted")
       << "an option may ask for some of the lengths";
   EXPECT_THAT(refusal(kSweep + "runtime: {memory_mib: 17592186044416}\n"),
               HasSubstr("runtime.memory_mib: expected an integer from 0 to "));
