@@ -382,7 +382,7 @@ TEST(Sweep, EveryFamilysSweepComparesAPairAndRestoresIt) {
       std::filesystem::path(NIAH_SOURCE_DIR) / "configs/families";
   for (const auto& entry : std::filesystem::directory_iterator(families)) {
     const SweepConfig sweep = read_sweep(entry.path(), {});
-    EXPECT_EQ(sweep.name, entry.path().stem());
+    EXPECT_EQ(sweep.name, entry.path().stem().string());
     ASSERT_EQ(sweep.models.size(), 1U) << entry.path();
     const std::vector<VariantConfig>& variants = sweep.models[0].variants;
     ASSERT_GE(variants.size(), 3U) << entry.path();
