@@ -19,6 +19,7 @@
 #include "models/attention_watch.h"
 #include "models/surgery/drift.h"
 #include "reports/diagnosis/page.h"
+#include "reports/diagnosis/summary.h"
 
 namespace niah {
 namespace {
