@@ -115,7 +115,7 @@ ExitCode run_info(const ModelArguments& arguments) {
             models::pattern_legend(info));
   print_out("  parameters     {}\n", format_count(parameters));
   for (const auto& [part, count] : parts)
-    print_out("    {:22} {:>14}\n", part, format_count(count));
+    print_out("    {:24} {:>14}\n", part, format_count(count));
   print_storage(checkpoint);
   print_out("  context        {}\n",
             info.max_positions > 0 ? format_length(info.max_positions) : "not stated");

@@ -179,10 +179,9 @@ TEST(Sweep, DescriptionsClaimNothingThatTheConfigDoesNotSay) {
   EXPECT_EQ(variant(plain, "sft").description, "Fine-tuned: the checkpoint after the fine-tune");
   EXPECT_EQ(variant(plain, "qk").description,
             "QK-Restore: the fine-tune with W_Q and W_K of the softmax layers from base");
-  const SweepConfig said =
-      parse(replaced(kSweep, "sft, qk,",
-                     "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
-                     "alpha: 0.5, label: Half},"));
+  const SweepConfig said = parse(replaced(
+      kSweep, "sft, qk,", "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
+      "alpha: 0.5, label: Half},"));
   EXPECT_EQ(variant(said, "sft").label, "CoT-SFT");
   EXPECT_EQ(variant(said, "qk").label, "Half");
   EXPECT_EQ(variant(said, "qk").description,
@@ -231,9 +230,9 @@ TEST(Sweep, NumbersHaveBounds) {
   EXPECT_THAT(with("{4K: 10, 4096: 20, 8K: 7}"),
               HasSubstr("samples.4096: the count for 4K was already given"));
   EXPECT_THAT(with("{4K: 10, 8K: 20, 16K: 7}"), HasSubstr("samples.16K: 16K is none of `lengths`"));
-  EXPECT_EQ(
-      refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"), {{"lengths", "[8K]"}}),
-      "accepted")
+  EXPECT_EQ(refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"),
+                    {{"lengths", "[8K]"}}),
+            "accepted")
       << "an option may ask for some of the lengths";
   EXPECT_THAT(refusal(kSweep + "runtime: {memory_mib: 17592186044416}\n"),
               HasSubstr("runtime.memory_mib: expected an integer from 0 to "));
@@ -407,7 +406,7 @@ TEST(Sweep, EveryFamilysSweepComparesAPairAndRestoresIt) {
       std::filesystem::path(NIAH_SOURCE_DIR) / "configs/families";
   for (const auto& entry : std::filesystem::directory_iterator(families)) {
     const SweepConfig sweep = read_sweep(entry.path(), {});
-    EXPECT_EQ(sweep.name, entry.path().stem());
+    EXPECT_EQ(sweep.name, entry.path().stem().string());
     ASSERT_EQ(sweep.models.size(), 1U) << entry.path();
     const std::vector<VariantConfig>& variants = sweep.models[0].variants;
     ASSERT_GE(variants.size(), 3U) << entry.path();
