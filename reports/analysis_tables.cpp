@@ -181,7 +181,7 @@ Table effective_table(const Results& results, const Analysis& analysis) {
   Table table{"effective",
               "Effective length: the longest context up to which recall keeps at least 85 % of its "
               "value at the shortest (≥: nothing longer was measured; where that value itself is "
-              "below 85 %, it stands behind)",
+              "below 85 %, it follows in brackets)",
               {{"variant", Align::kLeft}},
               {}};
   if (results.run.lengths.size() < 2) return table;
@@ -210,7 +210,7 @@ Table published_table(const Results& results) {
   Table table{"published",
               "Published figures, in percent. They are of the models named here, measured by their "
               "authors. Where this run measured the same model, the difference (ours less theirs) "
-              "stands behind with Wilson's 95 % interval; other models stand there for orientation",
+              "follows with Wilson's 95 % interval; other models are there for orientation",
               {{"published model", Align::kLeft},
                {"cell", Align::kLeft},
                {"base", Align::kRight, "published"},

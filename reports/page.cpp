@@ -63,16 +63,16 @@ std::string header(const Results& results) {
          paragraph("lead", asked) + "</header>\n";
 }
 
-std::string findings_block(const Findings& answer) {
+std::string findings_block(const Findings& findings) {
   std::string out = "<section class=\"answer\" aria-label=\"The answer\">\n";
-  for (const std::string& headline : answer.headlines) out += paragraph("headline", headline);
-  if (!answer.points.empty()) out += list(answer.points);
+  for (const std::string& headline : findings.headlines) out += paragraph("headline", headline);
+  if (!findings.points.empty()) out += list(findings.points);
   return out + "</section>\n";
 }
 
-std::string caveat_box(const Results& results, const Findings& answer) {
+std::string caveat_box(const Results& results, const Findings& findings) {
   std::vector<std::string> items = results.run.caveats;
-  items.insert(items.end(), answer.warnings.begin(), answer.warnings.end());
+  items.insert(items.end(), findings.warnings.begin(), findings.warnings.end());
   if (items.empty()) return "";
   return "<aside class=\"box\" aria-label=\"Read this first\"><h2>Read this first</h2>\n" +
          list(items) + "</aside>\n";
@@ -227,9 +227,9 @@ std::string page_head(std::string_view title, std::string_view style) {
 
 std::string report_page(const Results& results, const Analysis& analysis,
                         const std::vector<std::string>& files, bool diagnosis) {
-  const Findings answer = findings_in_words(results, analysis);
+  const Findings findings = findings_in_words(results, analysis);
   std::string out = page_head(results.run.name);
-  out += header(results) + "<main>\n" + findings_block(answer) + caveat_box(results, answer);
+  out += header(results) + "<main>\n" + findings_block(findings) + caveat_box(results, findings);
   out += section("heatmaps", "Where needles are found",
                  "Each square is the share of needles found at one depth and one context length. "
                  "Down: depth of the needle, start of the text at the top. Across: context length. "

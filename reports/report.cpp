@@ -166,7 +166,7 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
 }
 
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour) {
-  const Findings answer = findings_in_words(results, analysis);
+  const Findings findings = findings_in_words(results, analysis);
   constexpr std::size_t kColumns = 100;
   std::string text;
   const auto add = [&](const std::vector<std::string>& lines, const std::string& bullet) {
@@ -175,10 +175,10 @@ std::string summary_text(const Results& results, const Analysis& analysis, bool 
           wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), kColumns, "  ") +
           "\n";
   };
-  add(answer.headlines, "");
-  add(answer.points, "- ");
+  add(findings.headlines, "");
+  add(findings.points, "- ");
   add(results.run.caveats, "! ");
-  add(answer.warnings, "! ");
+  add(findings.warnings, "! ");
   const Table table = compact_summary_table(results);
   if (!table.rows.empty())
     text += fmt::format("\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));

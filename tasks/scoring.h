@@ -48,7 +48,7 @@ bool contains_value(std::string_view text);
 /// Whether a thought was begun with "<think>" and not ended.
 bool is_thinking(std::string_view output);
 
-/// What a reasoning model says after its thought: the text behind the last "</think>", nothing when
+/// What a reasoning model says after its thought: the text after the last "</think>", nothing when
 /// a "<think>" is still open, else all of it.
 std::string_view answer_after_thought(std::string_view output);
 

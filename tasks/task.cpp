@@ -14,12 +14,12 @@ const std::vector<Task>& all_tasks() {
   using enum HaystackType;
   using enum ValueType;
   static const std::vector<Task> tasks = {
-      {.name = "s1", .surroundings = kLines},
+      {.name = "s1", .haystack = kLines},
       {.name = "s2"},
       {.name = "s3", .value = kUuid},
       {.name = "multikey_1", .keys = 4},
-      {.name = "multikey_2", .surroundings = kDistractors},
-      {.name = "multikey_3", .surroundings = kDistractors, .key = kUuid, .value = kUuid},
+      {.name = "multikey_2", .haystack = kDistractors},
+      {.name = "multikey_3", .haystack = kDistractors, .key = kUuid, .value = kUuid},
       {.name = "multivalue", .values = 4},
       {.name = "multiquery", .keys = 4, .queries = 4},
       {.name = "absent", .absent = true},

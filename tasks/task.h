@@ -24,7 +24,7 @@ enum class ValueType {
 /// One task of RULER's needle family, by the names of its configuration.
 struct Task {
   std::string name;
-  HaystackType surroundings = HaystackType::kText;
+  HaystackType haystack = HaystackType::kText;
   ValueType key = ValueType::kWords;
   ValueType value = ValueType::kNumber;
   int keys = 1;         ///< keys in the text

@@ -63,7 +63,7 @@ struct SampleCounts {
 struct PromptConfig {
   std::string format = "raw";  ///< raw (as in the paper), chatml, custom
   std::string system;          ///< chatml: the system turn; empty: none
-  std::string prefix, suffix;  ///< custom: what stands before and behind the question
+  std::string prefix, suffix;  ///< custom: what stands before and after the question
   bool answer_prefix = true;   ///< the model is given the start of its answer
   bool bos = true;             ///< what the tokenizer puts in front of a prompt is kept
 };

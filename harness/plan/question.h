@@ -37,7 +37,7 @@ struct Question {
 
   /// Tokens that may be generated in all.
   std::int64_t room() const { return max_thinking_tokens + max_new_tokens; }
-  /// Tokens of the prompt and of all that may be read behind it.
+  /// Tokens of the prompt and of all that may be read after it.
   std::int64_t longest() const {
     return static_cast<std::int64_t>(ids.size() + draft.size()) + room();
   }

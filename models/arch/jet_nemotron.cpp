@@ -264,7 +264,7 @@ struct DynamicConvolution : torch::nn::Module {
                         std::make_shared<KernelGenerator>(c, source, name + ".kernel_generator"));
   }
 
-  /// values c [B, T, H*V] behind `tail` [B, w-1, H*V] → [B, T, H*V]: channel e of token t is
+  /// values c [B, T, H*V] after `tail` [B, w-1, H*V] → [B, T, H*V]: channel e of token t is
   /// swish(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), the last tap on the token itself.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& c, const at::Tensor& tail) const {
     const KernelGenerator& make = *kernel_generator;

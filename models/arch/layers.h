@@ -79,7 +79,7 @@ struct Rotation {
 at::Tensor rotate(const at::Tensor& x, const Pass& pass, const Rotation& how = {});
 
 /// `f` of x [B, ...], of one sequence at a time where they decode together: libtorch rounds
-/// functions of the numbers behind the last whole vector of a tensor differently, and a few heads
+/// functions of the numbers after the last whole vector of a tensor differently, and a few heads
 /// are no whole vector.
 template <typename F>
 at::Tensor each_sequence(const at::Tensor& x, const F& f) {

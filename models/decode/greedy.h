@@ -21,7 +21,7 @@ struct DecodeOptions {
   /// greedy one whatever the draft is.
   std::vector<std::int64_t> draft{};
   /// The whole prompt, its tail included: what it and the output already said serves as a draft
-  /// where they repeat themselves. Must outlive the first pass. Empty: one pass a token behind the
+  /// where they repeat themselves. Must outlive the first pass. Empty: one pass a token after the
   /// first draft.
   std::span<const std::int64_t> prompt{};
   /// Whether no later token can change the outcome; asked with the ids generated so far. Empty:

@@ -21,7 +21,7 @@ std::vector<std::int64_t> PromptLookup::guess(std::int64_t room) {
   const auto last = text_.rbegin();
   const auto found = std::search(last + 1, text_.rend(), last, last + kMatch);
   if (found == text_.rend()) return {};
-  // A text that repeats itself goes on repeating: behind its end the guess follows its own start.
+  // A text that repeats itself goes on repeating: after its end the guess follows its own start.
   std::vector<std::int64_t> next;
   auto at = static_cast<std::size_t>(found.base() - text_.begin());
   for (; static_cast<std::int64_t>(next.size()) < wanted; ++at)

@@ -47,7 +47,7 @@ at::Tensor for_heads(const at::Tensor& groups, std::int64_t heads) {
 }
 
 /// exp(x) of x [B, H, 1], of one sequence at a time: libtorch rounds functions of the numbers
-/// behind the last whole vector of a tensor differently, and a few heads are no whole vector.
+/// after the last whole vector of a tensor differently, and a few heads are no whole vector.
 at::Tensor exp_of_each(const at::Tensor& x) {
   if (x.size(0) == 1) return at::exp(x);
   std::vector<at::Tensor> all;

@@ -14,7 +14,7 @@ struct AddedToken {
   std::string content;
   bool single_word = false;  ///< matches only between characters that are not word characters
   bool lstrip = false;       ///< takes the white space before it along
-  bool rstrip = false;       ///< takes the white space behind it along
+  bool rstrip = false;       ///< takes the white space after it along
   bool normalized = false;   ///< is looked for after normalisation instead of before
   bool special = false;
 };

@@ -106,9 +106,9 @@ bool AddedTokenMatcher::may_match_across(std::string_view left, std::string_view
       const std::string_view head = content.substr(0, cut), tail = content.substr(cut);
       // Where a side is shorter than its half of the token, it must be the end of that half.
       const std::size_t before = std::min(head.size(), left.size());
-      const std::size_t behind = std::min(tail.size(), right.size());
+      const std::size_t after = std::min(tail.size(), right.size());
       if (left.substr(left.size() - before) == head.substr(head.size() - before) &&
-          right.substr(0, behind) == tail.substr(0, behind)) {
+          right.substr(0, after) == tail.substr(0, after)) {
         return true;
       }
     }

@@ -22,7 +22,7 @@ std::vector<std::pair<std::string, std::string>> read_merges(std::string_view te
 
 /// The tokens of the tokenizer file and those that only the config adds. Throws DataError when an
 /// id is not the one that the reference gives the token: its id in the vocabulary, else the next
-/// one behind the vocabulary and the tokens added before it.
+/// one after the vocabulary and the tokens added before it.
 std::vector<AddedToken> join_added_tokens(const BpeDefinition& definition,
                                           std::vector<AddedToken> tokens,
                                           const TokenizerConfig& config,
@@ -30,7 +30,7 @@ std::vector<AddedToken> join_added_tokens(const BpeDefinition& definition,
 
 /// The tokens that are special by the config alone: those of config.special_tokens that `tokens`
 /// lack, with the ids that transformers gives them: their own in the vocabulary, else the next ones
-/// behind everything.
+/// after everything.
 std::vector<AddedToken> number_special_tokens(const BpeDefinition& definition,
                                               const std::vector<AddedToken>& tokens,
                                               const TokenizerConfig& config);

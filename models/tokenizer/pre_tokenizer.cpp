@@ -32,7 +32,7 @@ void PreTokenizer::add_byte_level(const JsonView& json) {
   add_prefix_space_ = json.boolean_or("add_prefix_space", true);
   if (add_prefix_space_ && !steps_.empty()) {
     json.at("add_prefix_space")
-        .fail("is true behind another step (a space before every piece), which is not supported");
+        .fail("is true after another step (a space before every piece), which is not supported");
   }
   if (json.boolean_or("use_regex", true)) steps_.push_back(make_split_step(kGpt2Pattern));
 }

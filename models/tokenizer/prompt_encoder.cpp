@@ -12,7 +12,7 @@ constexpr std::size_t kSeamContext = 160;
 constexpr std::size_t kSeamDistance = 512;
 /// Shorter stretches are not worth looking for.
 constexpr std::size_t kWindow = 64;
-/// How far behind a difference the texts may go on alike.
+/// How far after a difference the texts may go on alike.
 constexpr std::size_t kReach = 4096;
 
 bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
@@ -37,7 +37,7 @@ bool is_seam(const Tokenizer& tokenizer, std::string_view text, std::size_t at) 
   return tokenizer.is_seam_exact(text.substr(begin, at - begin), text.substr(at, end - at));
 }
 
-/// The next place behind `at` where a word seems to begin.
+/// The next place after `at` where a word seems to begin.
 std::size_t next_word(std::string_view text, std::size_t at) {
   const std::size_t space = text.find_first_of(" \n", at);
   return space == std::string_view::npos ? text.size() : space;
@@ -64,7 +64,7 @@ void PromptEncoder::keep(std::string_view text) {
   }
 }
 
-/// Where the texts go on alike behind a difference at text_at and kept_at: what is between was put
+/// Where the texts go on alike after a difference at text_at and kept_at: what is between was put
 /// into one of them, or differs in both.
 PromptEncoder::Stretch PromptEncoder::next_stretch(std::string_view text, std::size_t text_at,
                                                    std::size_t kept_at) const {

@@ -118,7 +118,7 @@ class Translator {
                          std::count(inside.begin(), inside.end(), ',') <= 1;
     if (!numbers) refuse("a { that is not a repeat count");
     copy(close + 1 - at_);
-    if (next_is("?") || next_is("+")) refuse("a modifier behind a repeat count");
+    if (next_is("?") || next_is("+")) refuse("a modifier after a repeat count");
   }
 
   void translate_class() {

@@ -143,7 +143,7 @@ void read_normalizer(SentencePieceModel& model, std::string_view bytes,
   }
 }
 
-/// Whether a space stands behind another character in the piece.
+/// Whether a space stands after another character in the piece.
 bool has_inner_space(std::string_view piece) {
   while (piece.starts_with(kSpace)) piece.remove_prefix(kSpace.size());
   return piece.find(kSpace) != std::string_view::npos || piece.find(' ') != std::string_view::npos;
@@ -191,7 +191,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes,
 }
 
 std::string without_dummy_prefix(std::string_view model_bytes) {
-  // Messages put one behind the other are merged by protocol buffer parsers, the last value of a
+  // Messages put one after the other are merged by protocol buffer parsers, the last value of a
   // field wins: a second normalizer_spec that holds nothing but add_dummy_prefix = false.
   constexpr char kOverride[] = {field::kNormalizerSpec << 3 | 2, 2, field::kAddDummyPrefix << 3, 0};
   return std::string(model_bytes) + std::string(kOverride, sizeof kOverride);

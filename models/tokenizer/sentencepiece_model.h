@@ -24,7 +24,7 @@ struct SentencePieceModel {
   bool escape_whitespaces = true;
 
   /// Whether the text falls apart before every run of spaces, whatever the words are: no piece has
-  /// a space behind another character, a space is never unknown (neighbouring unknowns fuse), and
+  /// a space after another character, a space is never unknown (neighbouring unknowns fuse), and
   /// normalisation leaves characters alone. Then no merge and no piece of a best segmentation
   /// crosses such a place, and the ids of the text are the ids of its words.
   bool splits_at_spaces() const;

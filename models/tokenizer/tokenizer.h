@@ -47,7 +47,7 @@ class Tokenizer {
   /// What the tokenizer's own post-processing puts in front of a prompt (a BOS token for Llama
   /// style ones, nothing for Qwen).
   virtual const std::vector<TokenId>& prefix_ids() const = 0;
-  /// ... and behind it (normally nothing).
+  /// ... and after it (normally nothing).
   virtual const std::vector<TokenId>& suffix_ids() const = 0;
 
   /// End-of-text id that stops generation, where the tokenizer names one.

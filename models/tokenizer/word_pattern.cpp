@@ -136,7 +136,7 @@ class Matcher {
     return spaces_before_word(begin, end);
   }
 
-  /// \s+(?!\S)|\s+ on the run of spaces [begin, end): the last one is left to the word behind it,
+  /// \s+(?!\S)|\s+ on the run of spaces [begin, end): the last one is left to the word after it,
   /// unless it is the only one.
   std::size_t spaces_before_word(std::size_t begin, std::size_t end) const {
     if (end == text_.size()) return end;

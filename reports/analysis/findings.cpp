@@ -351,22 +351,22 @@ std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
 }
 
 Findings findings_in_words(const Results& results, const Analysis& analysis) {
-  Findings answer;
+  Findings findings;
   for (const std::string& model : models_of(results.run)) {
     const std::string headline = headline_of_model(results, analysis, model);
-    if (!headline.empty()) answer.headlines.push_back(headline);
-    add_recall_points(results, analysis, model, answer.points);
-    add_other_restorations(results, analysis, model, answer.points);
-    add_reasoning_points(results, model, answer.points);
+    if (!headline.empty()) findings.headlines.push_back(headline);
+    add_recall_points(results, analysis, model, findings.points);
+    add_other_restorations(results, analysis, model, findings.points);
+    add_reasoning_points(results, model, findings.points);
   }
-  if (results.cells.empty()) answer.headlines.emplace_back("Nothing was measured.");
-  add_unmeasured_warning(results, answer.warnings);
-  add_missing_warning(results, answer.warnings);
-  add_journal_warnings(results, answer.warnings);
-  add_gap_warning(results, answer.warnings);
-  add_format_warnings(results, answer.warnings);
-  add_short_cell_warning(results, answer.warnings);
-  return answer;
+  if (results.cells.empty()) findings.headlines.emplace_back("Nothing was measured.");
+  add_unmeasured_warning(results, findings.warnings);
+  add_missing_warning(results, findings.warnings);
+  add_journal_warnings(results, findings.warnings);
+  add_gap_warning(results, findings.warnings);
+  add_format_warnings(results, findings.warnings);
+  add_short_cell_warning(results, findings.warnings);
+  return findings;
 }
 
 }  // namespace niah::reports

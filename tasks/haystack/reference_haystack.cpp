@@ -26,7 +26,7 @@ ReferenceHaystack::ReferenceHaystack(const ProtocolSpec& spec, const TokenCounte
     : spec_(spec), counter_(counter), rules_(std::move(rules)), lines_('\n', counter) {}
 
 void ReferenceHaystack::prepare(const Task& task, std::int64_t units) {
-  switch (task.surroundings) {
+  switch (task.haystack) {
     case HaystackType::kText:
       return prepare_text(task, units);
     case HaystackType::kLines:

@@ -16,10 +16,10 @@
 namespace niah::tasks {
 
 /// The sentences of a text's first words. All but the last few are the leading units of the text's
-/// haystack_text; the cut makes the others.
+/// haystack text; the cut makes the others.
 struct LeadingSentences {
-  std::int64_t shared = 0;             ///< leading units of the haystack_text
-  std::vector<std::string_view> rest;  ///< sentences behind them
+  std::int64_t shared = 0;             ///< leading units of the haystack text
+  std::vector<std::string_view> rest;  ///< sentences after them
 
   std::int64_t size() const { return shared + static_cast<std::int64_t>(rest.size()); }
 };
@@ -40,7 +40,7 @@ class ReferenceText {
  private:
   std::string text_;
   std::vector<std::size_t> word_ends_;
-  std::vector<std::string_view> sentences_;  ///< of the whole text; the haystack_text's units
+  std::vector<std::string_view> sentences_;  ///< of the whole text; the haystack text's units
   HaystackText haystack_text_;
   mutable std::mutex mutex_;
   /// What lead() found, as samples of one cell ask for the same few sizes.

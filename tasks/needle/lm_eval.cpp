@@ -29,7 +29,7 @@ std::int64_t sizing_tokens(const ReferenceDraft& draft) {
 /// fewer units than needles.
 std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, const Task& task,
                        CPythonRandom& random) {
-  const bool is_text = task.surroundings == HaystackType::kText;
+  const bool is_text = task.haystack == HaystackType::kText;
   const std::int64_t step = size_step(task, request.length);
   const std::int64_t least = task.needles();
   std::int64_t units = std::max(step, least);

@@ -78,7 +78,7 @@ std::string distractor_line(const Task& task, std::uint64_t seed, std::int64_t i
 
 /// Unit `index` of what the task's needles stand in.
 std::string filler_unit(const ProtocolSpec& spec, const Task& task, std::int64_t index) {
-  switch (task.surroundings) {
+  switch (task.haystack) {
     case HaystackType::kLines:
       return std::string(kRepeatedLine);
     case HaystackType::kDistractors:
@@ -89,10 +89,10 @@ std::string filler_unit(const ProtocolSpec& spec, const Task& task, std::int64_t
   return std::string(require_haystack(spec, task.name).sentence(index));
 }
 
-/// A haystack_text that alone takes more than `tokens` tokens.
+/// A haystack text that alone takes more than `tokens` tokens.
 std::shared_ptr<const HaystackText> make_filler(const ProtocolSpec& spec, const Task& task,
                                                 std::int64_t tokens, const TokenCounter& counter) {
-  const char separator = task.surroundings == HaystackType::kText ? ' ' : '\n';
+  const char separator = task.haystack == HaystackType::kText ? ' ' : '\n';
   auto haystack_text = std::make_shared<HaystackText>(separator, counter);
   do {
     // The estimate may be low or high where counts do not add, so the whole has the last word.
@@ -282,9 +282,9 @@ class NiahCell final : public Cell {
   std::int64_t depth_offset_ = 0;
 };
 
-/// Tasks with the same key here share one haystack_text.
+/// Tasks with the same key here share one haystack text.
 std::string filler_name(const Task& task) {
-  switch (task.surroundings) {
+  switch (task.haystack) {
     case HaystackType::kLines:
       return "lines";
     case HaystackType::kText:

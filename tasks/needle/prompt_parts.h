@@ -1,4 +1,4 @@
-// A prompt as a list of parts: most of it a range of a haystack_text, whose tokens are known
+// A prompt as a list of parts: most of it a range of a haystack text, whose tokens are known
 // already.
 #pragma once
 
@@ -11,14 +11,14 @@
 
 namespace niah::tasks {
 
-/// Literal texts and ranges of one haystack_text, in order.
+/// Literal texts and ranges of one haystack text, in order.
 class PromptParts {
  public:
-  /// `haystack_text` outlives this object.
+  /// `haystack text` outlives this object.
   explicit PromptParts(const HaystackText& haystack_text) : haystack_text_(&haystack_text) {}
 
   PromptParts& add(std::string_view literal);
-  /// Units begin .. end-1 of the haystack_text, joined; nothing when the range is empty.
+  /// Units begin .. end-1 of the haystack text, joined; nothing when the range is empty.
   PromptParts& add_units(std::int64_t begin, std::int64_t end);
 
   std::string render() const;

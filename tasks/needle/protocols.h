@@ -20,7 +20,7 @@ Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>&
 /// Where the context lies in a sample's input, in bytes.
 struct ContextFrame {
   std::size_t head = 0;  ///< bytes before it
-  std::size_t tail = 0;  ///< bytes behind it
+  std::size_t tail = 0;  ///< bytes after it
 };
 
 /// Fills in what follows from the text: needle span, real depth, prompt_sha256. `needle` is the

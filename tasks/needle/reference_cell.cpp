@@ -71,7 +71,7 @@ ReferenceDraft ReferenceRun::make(const Task& task, std::int64_t units,
 }
 
 std::int64_t size_step(const Task& task, std::int64_t length) {
-  if (task.surroundings == HaystackType::kText) return 500;
+  if (task.haystack == HaystackType::kText) return 500;
   return length < 4096 ? 5 : 25;
 }
 

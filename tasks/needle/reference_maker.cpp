@@ -64,7 +64,7 @@ std::vector<std::string> draw_lines(const Task& task, std::int64_t count, CPytho
 /// Places the needles before lines and adds the context; records the needles' depths.
 void add_lines(PromptParts& parts, const Task& task, std::int64_t count,
                std::vector<Needle>& needles, CPythonRandom& random) {
-  const bool drawn = task.surroundings == HaystackType::kDistractors;
+  const bool drawn = task.haystack == HaystackType::kDistractors;
   const auto lines = drawn ? draw_lines(task, count, random) : std::vector<std::string>();
   const auto total = static_cast<std::size_t>(count);
   auto places = random.sample(total, needles.size());
@@ -111,7 +111,7 @@ ReferenceDraft make_draft(const Task& task, const ReferenceHaystack& haystack, s
   }
   CPythonRandom(shuffle_seed).shuffle(needles);
 
-  const bool in_text = task.surroundings == HaystackType::kText;
+  const bool in_text = task.haystack == HaystackType::kText;
   ReferenceDraft draft{
       .input = PromptParts(in_text ? haystack.text().haystack_text() : haystack.lines())};
   const std::string head = question_head(task);

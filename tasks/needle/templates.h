@@ -26,7 +26,7 @@ std::string needle_sentence(ValueType value_kind, std::string_view key, std::str
 
 /// What stands before the context, its newline included.
 std::string question_head(const Task& task);
-/// What stands behind the context, its leading newline included; `query` names the asked keys.
+/// What stands after the context, its leading newline included; `query` names the asked keys.
 std::string question_tail(const Task& task, std::string_view query);
 /// How the answer begins.
 std::string answer_prefix(const Task& task, std::string_view query);

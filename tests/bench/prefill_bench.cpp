@@ -297,7 +297,7 @@ BENCHMARK(last_layer)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-/// One decoded token behind a context. Arguments: shape, tokens of context, bf16.
+/// One decoded token after a context. Arguments: shape, tokens of context, bf16.
 void decode(benchmark::State& bench) {
   const at::ScalarType dtype = bench.range(2) != 0 ? at::kBFloat16 : at::kFloat;
   const auto model = model_of(static_cast<Shape>(bench.range(0)), dtype);

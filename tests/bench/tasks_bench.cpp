@@ -50,7 +50,7 @@ void make_cell(benchmark::State& state, const char* protocol) {
   }
 }
 
-/// A sample of S2 behind the first, with its token ids.
+/// A sample of S2 after the first, with its token ids.
 void sample_with_ids(benchmark::State& state, const char* protocol) {
   const auto counts = tokenizer();
   const auto cells = make_cells(make_spec(protocol, counts), {{"s2", state.range(0), 100}});

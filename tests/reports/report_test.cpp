@@ -59,11 +59,11 @@ Findings findings_of(const Results& results) {
 }
 
 TEST(Findings, SaysHowMuchOfALossCameBack) {
-  const Findings answer = findings_of(one_cell(25, 24, 10, 21));
-  EXPECT_THAT(answer.headlines,
+  const Findings findings = findings_of(one_cell(25, 24, 10, 21));
+  EXPECT_THAT(findings.headlines,
               Contains(StartsWith("CoT-SFT lost recall in 1 of 1 cell, most in S3 at 64K: from "
                                   "96 % to 40 % (n = 25).")));
-  EXPECT_THAT(answer.points,
+  EXPECT_THAT(findings.points,
               Contains("S3 at 64K: base 96 % (n = 25), after CoT-SFT 40 %, after QK-Restore 84 %: "
                        "79 % of the loss recovered (95 % interval 56 to 100 %)."));
 }
@@ -85,9 +85,9 @@ TEST(Findings, SaysThatAWideIntervalSaysLittle) {
 TEST(Findings, OfARunWithoutFineTuneGivesBothEnds) {
   RunInfo info = synthetic_info();
   info.variants.resize(1);
-  const Findings answer = findings_of(collect(info, synthetic_records(info, 10)));
-  EXPECT_THAT(answer.headlines, IsEmpty());
-  EXPECT_THAT(answer.points, Contains(HasSubstr("S1, base: 100 % at 4K (n = 10)")));
+  const Findings findings = findings_of(collect(info, synthetic_records(info, 10)));
+  EXPECT_THAT(findings.headlines, IsEmpty());
+  EXPECT_THAT(findings.points, Contains(HasSubstr("S1, base: 100 % at 4K (n = 10)")));
 }
 
 TEST(Findings, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
@@ -98,9 +98,9 @@ TEST(Findings, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {
                       : i == 8 ? unmeasured(record)
                                : record);
   }
-  const Findings answer = findings_of(collect(synthetic_info(), records));
-  EXPECT_THAT(answer.warnings, Contains(HasSubstr("1 sample in 1 cell could not be measured")));
-  EXPECT_THAT(answer.warnings,
+  const Findings findings = findings_of(collect(synthetic_info(), records));
+  EXPECT_THAT(findings.warnings, Contains(HasSubstr("1 sample in 1 cell could not be measured")));
+  EXPECT_THAT(findings.warnings,
               Contains(HasSubstr("base: 5 of 5 missed answers are format misses")));
   records.erase(records.begin(), records.begin() + 3);
   EXPECT_THAT(findings_of(collect(synthetic_info(), records)).warnings,
@@ -115,9 +115,9 @@ TEST(Findings, SaysWhatIsMissingOfThePlanAndWhatIsNotOfIt) {
   results.ignored = 3;
   results.left_out = {{"S3 at 256K", 2}, {"protocol ruler", 1}};
   results.torn = true;
-  const Findings answer = findings_of(results);
+  const Findings findings = findings_of(results);
   EXPECT_THAT(
-      answer.warnings,
+      findings.warnings,
       AllOf(Contains(HasSubstr("6 samples that the plan asks for have no record: base S3 at "
                                "64K (6 of 8)")),
             Contains(HasSubstr("3 records of the journal are not of this run's plan and "

@@ -25,7 +25,7 @@ inline Block<const float> widen(const BFloat16* x, std::int64_t stride, std::int
   return {room, size};
 }
 
-/// to [size, kChunk] = x [rows, size] transposed, zero behind its rows up to a whole
+/// to [size, kChunk] = x [rows, size] transposed, zero after its rows up to a whole
 /// vector.
 inline void transpose(Block<const float> x, std::int64_t rows, std::int64_t size, float* to) {
   const std::int64_t whole = rows / kWidth * kWidth;
@@ -158,7 +158,7 @@ struct DeltaScratch {
   float *sum, *to_end;  // [chunk]: c, the sums of log decays; exp(c_last - c)
 };
 
-/// The decays of a chunk; behind its tokens the sums stay what they were.
+/// The decays of a chunk; after its tokens the sums stay what they were.
 inline void fill_decays(const DeltaRuleHead& in, std::int64_t tokens, DeltaScratch& s) {
   float sum = 0;
   for (std::int64_t i = 0; i < kChunk; ++i) {

@@ -49,7 +49,7 @@ TEST(DecodeGreedy, EqualsTokenByTokenWithoutADraft) {
 TEST(DecodeGreedy, EndsWhenItsRoomIsUsedUp) {
   Fixture f;
   const auto expected = f.greedy(7);
-  for (const std::size_t right : {0, 3, 7}) {  // in the draft, and behind it
+  for (const std::size_t right : {0, 3, 7}) {  // in the draft, and after it
     DecodeOptions options{.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}};
     options.draft.assign(expected.begin(), expected.begin() + static_cast<long>(right));
     options.exhausted = [](const std::vector<std::int64_t>& ids) { return ids.size() >= 5; };
