@@ -24,4 +24,21 @@ ExitCode print_report(const reports::Report& report, const std::filesystem::path
   return ExitCode::kNotMeasured;
 }
 
+ExitCode print_whole_report(const reports::Report& report, const fs::path& out,
+                            bool allow_missing) {
+  const ExitCode code = print_report(report, out);
+  if (allow_missing || report.results.run.shard) return code;
+  const std::int64_t missing = reports::count_missing(reports::missing_samples(report.results));
+  if (missing == 0) return code;
+  say("niah: {} samples that the plan asks for have no record; --allow-missing takes the run "
+      "as it is\n",
+      missing);
+  return ExitCode::kNotMeasured;
+}
+
+void add_allow_missing(CLI::App& command, bool& allow_missing) {
+  command.add_flag("--allow-missing", allow_missing,
+                   "Samples that the plan asks for may have no record (they are named anyway)");
+}
+
 }  // namespace niah

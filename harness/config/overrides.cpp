@@ -51,6 +51,12 @@ std::string apply_override(YAML::Node root, const std::string& path, const std::
   return named;
 }
 
+Overrides parse_overrides(const std::vector<std::string>& texts) {
+  Overrides overrides;
+  for (const std::string& text : texts) overrides.push_back(parse_override(text));
+  return overrides;
+}
+
 void add_config_override(nlohmann::json& override, const std::string& text) {
   const auto [field, value] = parse_override(text);
   override[field] = yaml_to_json(parse_yaml_value(value, "--override " + single_line(field)));

@@ -16,6 +16,9 @@ using Overrides = std::vector<std::pair<std::string, std::string>>;
 /// Splits "key.path=value". Throws UsageError.
 std::pair<std::string, std::string> parse_override(const std::string& text);
 
+/// All of these.
+Overrides parse_overrides(const std::vector<std::string>& texts);
+
 /// Sets the value at a path ("models.0.base") of a config. Returns the path as errors name it:
 /// models[0].base. Throws UsageError.
 std::string apply_override(YAML::Node root, const std::string& path, const std::string& value);

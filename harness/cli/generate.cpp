@@ -1,10 +1,8 @@
-// niah generate, niah tokenize: samples and token ids without any model.
+// niah generate: samples without any model.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <future>
-#include <iostream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,7 +16,6 @@
 #include "harness/cli/command.h"
 #include "harness/plan/sizing.h"
 #include "models/tokenizer/prompt_encoder.h"
-#include "models/tokenizer/tokenize_lines.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tasks/protocol.h"
 
@@ -157,23 +154,6 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->capture_default_str();
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_generate(*arguments); }; });
-}
-
-void add_tokenize_command(CLI::App& program, Command& chosen) {
-  const auto tokenizer = std::make_shared<std::string>();
-  CLI::App* command =
-      add_command(program, "tokenize", "Token ids of JSON strings, one a line on standard input",
-                  "echo '\"Hello world\"' | niah tokenize --tokenizer models/zoo/tokenizer");
-  command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")->required();
-  command->callback([tokenizer, &chosen] {
-    chosen = [tokenizer] {
-      models::tokenize_lines(std::cin, write_stdout, *models::open_tokenizer(*tokenizer));
-      // The stream takes a read that fails for the end.
-      if (std::ferror(stdin) != 0)
-        throw DataError("tokenizing: standard input cannot be read to its end (is it a folder?)");
-      return ExitCode::kOk;
-    };
-  });
 }
 
 }  // namespace niah

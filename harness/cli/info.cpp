@@ -1,0 +1,96 @@
+// niah info: what a checkpoint is.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "harness/base/output.h"
+#include "harness/base/units.h"
+#include "harness/cli/checkpoint_info.h"
+#include "harness/cli/model_commands.h"
+#include "harness/cli/model_options.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/registry.h"
+
+namespace niah {
+namespace {
+
+/// What a tensor is counted as.
+std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& info) {
+  if (part.in_mixer)
+    return fmt::format("{} mixers", info.mixers[static_cast<std::size_t>(*part.layer)].name);
+  switch (part.rows.part) {
+    case models::Part::kEmbedding:
+      return "embedding";
+    case models::Part::kHead:
+      return "output head";
+    case models::Part::kMlp:
+      return "MLP";
+    case models::Part::kExpert:
+      return "experts";
+    default:
+      return "norms";
+  }
+}
+
+void print_state_sizes(const models::ModelInfo& info) {
+  std::int64_t growing = 0, bounded = 0, state = 0;
+  for (const models::MixerInfo& mixer : info.mixers) {
+    const models::MixerCost& cost = mixer.cost;
+    if (cost.window == 0) growing += cost.kv_values;
+    if (cost.window > 0) bounded += cost.kv_values * (cost.window - 1);
+    state += 4 * cost.state_values;
+    bounded += cost.tail_values;
+  }
+  print_out("  KV cache       {} a token in bf16, {} in fp32\n",
+            format_bytes(static_cast<double>(2 * growing)),
+            format_bytes(static_cast<double>(4 * growing)));
+  if (state + bounded > 0)
+    print_out(
+        "  fixed state    {} whatever the length (recurrent matrices in fp32, the rest bf16)\n",
+        format_bytes(static_cast<double>(state + 2 * bounded)));
+}
+
+ExitCode run_info(const ModelArguments& arguments) {
+  const models::Checkpoint checkpoint(arguments.path());
+  const auto model = models::check_tensors(
+      checkpoint, models::override_config(checkpoint.config(), arguments.override()));
+  const models::ModelInfo& info = model->info();
+  std::map<std::string, std::int64_t> parts;
+  std::int64_t parameters = 0;
+  const auto by_tensor = models::parts_by_tensor(info);
+  for (const auto& item : model->named_parameters()) {
+    parts[counted_as(by_tensor.at(item.key()).front(), info)] += item.value().numel();
+    parameters += item.value().numel();
+  }
+
+  print_out("{}\n", arguments.path().text());
+  print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
+            info.hidden_size, format_count(info.vocab_size));
+  const std::string tested = models::tested_against(info.architecture);
+  print_out("  tested against {}\n", tested.empty() ? "nothing" : tested);
+  print_out("  layers         {}  {}  ({})\n", info.mixers.size(), models::layer_pattern(info),
+            models::pattern_legend(info));
+  print_out("  parameters     {}\n", format_count(parameters));
+  for (const auto& [part, count] : parts)
+    print_out("    {:24} {:>14}\n", part, format_count(count));
+  print_storage(checkpoint);
+  print_out("  context        {}\n",
+            info.max_positions > 0 ? format_length(info.max_positions) : "not stated");
+  print_state_sizes(info);
+  print_tokenizer(checkpoint);
+  for (const std::string& warning : info.warnings) print_out("  warning        {}\n", warning);
+  print_weights_hash(checkpoint);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<ModelArguments>();
+  CLI::App* command = add_command(program, kInfo);
+  add_model_options(*command, *arguments);
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_info(*arguments); }; });
+}
+
+}  // namespace niah

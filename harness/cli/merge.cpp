@@ -1,0 +1,41 @@
+// niah merge: the shards of a sweep, put together.
+#include "harness/plan/merge.h"
+
+#include "harness/cli/command.h"
+#include "harness/cli/print_report.h"
+
+namespace niah {
+namespace {
+
+struct MergeArguments {
+  std::vector<std::string> runs;
+  std::string out;
+  bool allow_missing = false;
+};
+
+ExitCode run_merge(const MergeArguments& arguments) {
+  return print_whole_report(
+      merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out), arguments.out,
+      arguments.allow_missing);
+}
+
+}  // namespace
+
+void add_merge_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<MergeArguments>();
+  CLI::App* command =
+      add_command(program, "merge", "Put the shards of a sweep together into one run",
+                  "niah run sweep.yaml --shard 1/2 --out runs/a\n"
+                  "  niah run sweep.yaml --shard 2/2 --out runs/b\n"
+                  "  niah merge runs/a runs/b --out runs/whole");
+  command->add_option("runs", arguments->runs, "Run folders")->required();
+  command
+      ->add_option("--out", arguments->out,
+                   "Folder of the whole run: a new one, or an earlier merge of the same runs")
+      ->required();
+  add_allow_missing(*command, arguments->allow_missing);
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_merge(*arguments); }; });
+}
+
+}  // namespace niah

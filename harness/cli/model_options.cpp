@@ -1,0 +1,40 @@
+#include "harness/cli/model_options.h"
+
+#include <fmt/format.h>
+
+#include "harness/cli/pair_options.h"
+#include "harness/config/overrides.h"
+#include "models/device.h"
+#include "models/registry.h"
+
+namespace niah {
+
+nlohmann::json ModelArguments::override() const {
+  nlohmann::json fields;
+  for (const std::string& text : overrides) add_config_override(fields, text);
+  return fields;
+}
+
+at::ScalarType ModelArguments::scalar_type() const {
+  if (dtype == "fp32") return at::kFloat;
+  if (dtype == "bf16") return at::kBFloat16;
+  throw UsageError(fmt::format("--dtype '{}': fp32 or bf16 was expected", dtype));
+}
+
+std::shared_ptr<models::CausalLM> ModelArguments::load() const {
+  return models::load_model(path(), scalar_type(), override(), models::find_device(device));
+}
+
+void add_model_options(CLI::App& command, ModelArguments& arguments) {
+  command.add_option("model", arguments.folder, "Checkpoint folder")->required();
+  add_adapter_option(command, arguments.adapter);
+  add_repeated(command, "--override", arguments.overrides,
+               "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
+}
+
+void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
+  command.add_option("--dtype", arguments.dtype, "fp32 or bf16")->capture_default_str();
+  add_device_option(command, arguments.device);
+}
+
+}  // namespace niah

@@ -1,0 +1,117 @@
+// niah reproduce: the paper's story end to end.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/files.h"
+#include "harness/base/output.h"
+#include "harness/base/progress.h"
+#include "harness/cli/model_commands.h"
+#include "harness/cli/pair_options.h"
+#include "harness/cli/print_report.h"
+#include "harness/cli/run_with_engines.h"
+#include "harness/config/sweep.h"
+#include "harness/config/variant_words.h"
+#include "harness/embedded_configs.h"
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReproduceArguments {
+  RunOptions options{"runs/reproduce", false};
+  bool quick = false;
+  bool full = false;
+  PairArguments pair;
+  std::string family = "model";
+  std::vector<std::string> config_overrides, overrides;
+  std::string haystack;
+};
+
+/// Folder that holds models/zoo: the source tree of this build, or what was installed beside it.
+fs::path data_root() {
+  const fs::path source = NIAH_SOURCE_ROOT;
+  if (fs::exists(source / "models" / "zoo")) return source;
+  return executable_folder().parent_path() / "share" / "niah";
+}
+
+/// The embedded sweep, changed as the options say.
+SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
+  Overrides overrides;
+  if (arguments.quick && arguments.full) throw UsageError("give --quick or --full, not both");
+  if (arguments.quick) {
+    overrides.emplace_back("lengths", "[4K, 16K]");
+    overrides.emplace_back("samples", "8");
+    overrides.emplace_back("reasoning.samples", "30");
+  }
+  if (arguments.full) overrides.emplace_back("samples", "100");
+  for (auto& own : parse_overrides(arguments.overrides)) overrides.push_back(std::move(own));
+  SweepConfig sweep =
+      parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", data_root() / "configs", overrides);
+  if (!arguments.haystack.empty()) {
+    const bool repeat = sweep.haystack.repeat;
+    sweep.haystack = tasks::find_haystack(arguments.haystack);
+    sweep.haystack.repeat = repeat;
+  }
+  const PairArguments& pair = arguments.pair;
+  if (pair.any() && (pair.pre.empty() || (pair.post.empty() && pair.adapter.empty())))
+    throw UsageError(
+        "--pre and --post belong together: the checkpoints before and after the fine-tune (or "
+        "--pre and --adapter)");
+  if (!pair.any()) {
+    if (!arguments.config_overrides.empty())
+      throw UsageError("--override changes the config.json of --pre and --post: give those too");
+    return sweep;
+  }
+
+  ModelConfig& model = sweep.models.front();
+  model.name = arguments.family;
+  model.base = pair.before();
+  model.sft = pair.after();
+  for (const std::string& text : arguments.config_overrides)
+    add_config_override(model.override, text);
+  std::erase_if(model.variants,
+                [](const VariantConfig& v) { return v.kind == VariantKind::kCheckpoint; });
+  describe_plainly(model);
+  sweep.name = arguments.family;
+  sweep.title = fmt::format(
+      "Recall of {} before and after its fine-tune, and with Q and K restored", arguments.family);
+  sweep.tokenizer = pair.pre;
+  sweep.reasoning.clear();
+  sweep.caveats.clear();
+  return sweep;
+}
+
+ExitCode run_reproduce(const ReproduceArguments& arguments) {
+  const SweepConfig sweep = reproduce_sweep(arguments);
+  const Progress clock("", 1, /*quiet=*/true);
+  const reports::Report report = run_with_engines(sweep, arguments.options);
+  const ExitCode code = print_report(report, arguments.options.out);
+  say("Took {}.\n", format_duration(clock.elapsed()));
+  return code;
+}
+
+}  // namespace
+
+void add_reproduce_command(CLI::App& program, Command& chosen) {
+  const auto arguments = std::make_shared<ReproduceArguments>();
+  CLI::App* command = add_command(program, kReproduce);
+  command->add_option("--out", arguments->options.out, "Run folder")->capture_default_str();
+  command->add_flag("--quick", arguments->quick, "A look in about a minute: 4K and 16K, 8 samples");
+  command->add_flag("--full", arguments->full, "100 samples a cell");
+  add_pair_options(*command, arguments->pair, /*is_optional=*/true);
+  command->add_option("--family", arguments->family, "Name of the pair in the report");
+  add_repeated(*command, "--override", arguments->config_overrides,
+               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
+  command->add_option("--haystack", arguments->haystack,
+                      "kjv, prose, a folder of .txt files, or a text file (default: kjv)");
+  add_repeated(*command, "--set", arguments->overrides,
+               "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
+  command->add_flag("--quiet", arguments->options.quiet, "No progress line");
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
+}
+
+}  // namespace niah
