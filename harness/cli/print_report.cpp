@@ -24,7 +24,7 @@ ExitCode print_report(const reports::Report& report, const std::filesystem::path
   return ExitCode::kNotMeasured;
 }
 
-ExitCode print_whole_report(const reports::Report& report, const fs::path& out,
+ExitCode print_whole_report(const reports::Report& report, const std::filesystem::path& out,
                             bool allow_missing) {
   const ExitCode code = print_report(report, out);
   if (allow_missing || report.results.run.shard) return code;

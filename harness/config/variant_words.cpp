@@ -61,14 +61,13 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   return words;
 }
 
-/// The first variant of that kind, or nullptr.
+}  // namespace
+
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind) {
   for (const VariantConfig& variant : variants)
     if (variant.kind == kind) return &variant;
   return nullptr;
 }
-
-}  // namespace
 
 void describe_all(std::vector<VariantConfig>& variants) {
   for (VariantConfig& variant : variants)

@@ -11,6 +11,9 @@ namespace niah {
 /// gives both.
 void describe_all(std::vector<VariantConfig>& variants);
 
+/// The first variant of that kind, or nullptr.
+const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind);
+
 /// What a variant computes with, as far as the config tells.
 std::string weights_text(const ModelConfig& model, const VariantConfig& variant);
 
