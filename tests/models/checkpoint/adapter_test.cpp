@@ -347,6 +347,9 @@ TEST(GoldenAdapters, AreMergedToTheBit) {
 TEST(GoldenAdapters, AreRestoredAsAdapterAndMerged) {
   if (golden_adapters().empty()) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
   const TemporaryFolder temporary;
+  // Recorded with every softmax layer restored, those with a sliding window, too.
+  RestoreCheckpointOptions every_layer;
+  every_layer.restore.windows = true;
   int found = 0;
   for (const fs::path& adapter : golden_adapters()) {
     const fs::path golden = adapter / "golden.restored.safetensors";
@@ -354,10 +357,10 @@ TEST(GoldenAdapters, AreRestoredAsAdapterAndMerged) {
     ++found;
     const CheckpointPath path = golden_path(adapter);
     const fs::path out = temporary.path() / adapter.filename();
-    restore_adapter(path.folder, path, out, {});
+    restore_adapter(path.folder, path, out, every_layer);
     expect_golden({path.folder, out}, golden);
     const fs::path merged = temporary.path() / (adapter.filename().string() + "-merged");
-    restore_checkpoint(path.folder, path, merged, {});
+    restore_checkpoint(path.folder, path, merged, every_layer);
     expect_golden(merged, golden);
   }
   EXPECT_GE(found, 1);
