@@ -1,10 +1,14 @@
 // A run's folder: with what it goes on, and what is asked again.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/files.h"
+#include "harness/base/text.h"
+#include "reports/export/results_json.h"
 #include "reports/journal_reader.h"
 #include "tests/e2e/program.h"
 #include "tests/paths.h"
@@ -114,6 +118,43 @@ TEST_F(KeptRunFolder, AsksAgainWhatHadNoMemory) {
   EXPECT_EQ(records().size(), whole.size() + 2) << "one more of each variant";
   const json results = json::parse(read_file(path("run") / "results.json", "test"));
   for (const json& cell : results["cells"]) EXPECT_EQ(cell["n"], 2) << cell;
+}
+
+/// A run of 24 samples that the program left before engines came, see tests/data/runs/README.md.
+TEST_F(KeptRunFolder, OfAnEarlierProgramGoesOnAndReports) {
+  const fs::path stored = fs::path(NIAH_TEST_DATA) / "runs/stored";
+  fs::create_directory(path("run"));
+  for (const char* file : {"plan.json", "sweep.yaml"})
+    write_file(path("run") / file,
+               replace_all(read_file(stored / file, "test"), "@ZOO@", path("zoo").string()));
+  fs::rename(path("run") / "sweep.yaml", path("stored.yaml"));
+  const std::string journal = read_file(stored / "journal.jsonl", "test");
+  const std::size_t half = journal.find('\n', journal.size() / 2) + 1;
+  write_file(path("run") / "journal.jsonl", journal.substr(0, half));
+
+  const Outcome rest = here("run stored.yaml --out run");
+  ASSERT_EQ(rest.code, 0) << rest.output;
+  EXPECT_TRUE(read_file(path("run") / "journal.jsonl", "test").starts_with(journal.substr(0, half)))
+      << "what is there stays";
+  const auto answers = [](const fs::path& file) {
+    std::map<std::string, std::string> by_sample;
+    reports::read_records(file, [&](const reports::Record& record) {
+      by_sample[fmt::format("{} {} {}", record.variant, record.task, record.index)] =
+          fmt::format("{} {} {}", record.score, record.prompt_sha256, record.text);
+    });
+    return by_sample;
+  };
+  EXPECT_EQ(answers(stored / "journal.jsonl").size(), 24U);
+  EXPECT_EQ(answers(path("run") / "journal.jsonl"), answers(stored / "journal.jsonl"));
+
+  ASSERT_EQ(here("report run").code, 0);
+  const auto recall = [](const fs::path& file) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> cells;
+    for (const reports::Cell& cell : reports::read_results(file).cells)
+      cells.emplace_back(cell.hits, cell.n);
+    return cells;
+  };
+  EXPECT_EQ(recall(path("run") / "results.json"), recall(stored / "results.json"));
 }
 
 }  // namespace
