@@ -7,9 +7,9 @@
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
-#include "support.h"
 #include "tasks/unicode.h"
 #include "tests/growth.h"
+#include "tests/tasks/support.h"
 
 namespace niah::tasks {
 namespace {

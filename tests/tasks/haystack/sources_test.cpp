@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "harness/base/error.h"
-#include "support.h"
 #include "tasks/haystack/prose.h"
+#include "tests/tasks/support.h"
 
 namespace niah::tasks {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "support.h"
+#include "tests/tasks/support.h"
 
 namespace niah::tasks {
 namespace {

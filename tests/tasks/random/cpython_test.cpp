@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "harness/base/sha256.h"
-#include "support.h"
+#include "tests/tasks/support.h"
 
 namespace niah::tasks {
 namespace {
