@@ -24,6 +24,15 @@ constexpr std::size_t kLongestPattern = 1000;
 constexpr std::int64_t kLargestRank = std::int64_t{1} << 16;
 constexpr double kLargestAlpha = 1e6;
 
+/// A value of the file in a message: it may hold anything.
+std::string shown(const std::string& text) { return single_line(valid_utf8(text.substr(0, 80))); }
+
+std::string lower_ascii(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 bool is_set(const json& value) {
   return !(value.is_null() || value == false || value == "" ||
            (value.is_structured() && value.empty()));
@@ -52,26 +61,26 @@ void refuse_where_set(ConfigReader& reader, const std::string& field, const char
     reader.refuse(field, fmt::format("not supported ({}); {}", what, kAdvice));
 }
 
-/// The initialisations that subtract from the base what the factors begin with: the adapter then
-/// belongs to a base that is nowhere on disk.
+/// Some initialisations subtract from the base what the factors begin with: the adapter then
+/// belongs to a base that is nowhere on disk. Only those that are known to leave the base alone are
+/// taken.
 void refuse_changed_base(ConfigReader& reader) {
   const json& value = reader.raw("init_lora_weights");
-  if (!value.is_string()) return;
-  const auto name = value.get<std::string>();
-  for (const char* begin : {"pissa", "olora", "corda", "lora_ga", "loftq"})
-    if (name.starts_with(begin))
-      reader.refuse("init_lora_weights",
-                    fmt::format("'{}' changes the base before training, so this adapter does not "
-                                "fit the base on disk; save it with "
-                                "path_initial_model_for_weight_conversion, or {}",
-                                valid_utf8(name.substr(0, 80)), kAdvice));
+  if (value.is_null() || value.is_boolean()) return;
+  const std::string name = value.is_string() ? lower_ascii(value.get<std::string>()) : value.dump();
+  if (name == "gaussian" || name == "eva" || name == "orthogonal") return;
+  reader.refuse("init_lora_weights",
+                fmt::format("'{}' is not among those that leave the base as it is on disk (true, "
+                            "false, gaussian, eva, orthogonal); save the adapter with "
+                            "path_initial_model_for_weight_conversion, or {}",
+                            shown(name), kAdvice));
 }
 
 void refuse_other_kinds(ConfigReader& reader, const json& config) {
   const std::string type = reader.text("peft_type", "");
   if (type != "LORA")
-    reader.refuse("peft_type", fmt::format("'{}' is not supported, only LORA is; {}",
-                                           valid_utf8(type.substr(0, 80)), kAdvice));
+    reader.refuse("peft_type",
+                  fmt::format("'{}' is not supported, only LORA is; {}", shown(type), kAdvice));
   for (const Refused& refused : kRefused) refuse_where_set(reader, refused.field, refused.what);
   for (const auto& [field, value] : config.items())
     if (field.starts_with("use_") && field != "use_dora" && field != "use_rslora")
@@ -105,14 +114,14 @@ ModulePatterns read_patterns(ConfigReader& reader, const std::string& field,
     const json& value = object.at(key);
     const double number = value.is_number() ? value.get<double>() : std::nan("");
     if (!(number >= least && number <= most))
-      reader.refuse(field, fmt::format("'{}': a number from {} to {} was expected",
-                                       valid_utf8(key.substr(0, 80)), least, most));
+      reader.refuse(
+          field, fmt::format("'{}': a number from {} to {} was expected", shown(key), least, most));
     try {
       if (key.size() > kLongestPattern) throw std::invalid_argument("it is too long");
       patterns.add(key, number);
     } catch (const std::invalid_argument& error) {
-      reader.refuse(field, fmt::format("'{}' is no pattern of module names: {}",
-                                       valid_utf8(key.substr(0, 80)), error.what()));
+      reader.refuse(
+          field, fmt::format("'{}' is no pattern of module names: {}", shown(key), error.what()));
     }
   }
   return patterns;
@@ -139,7 +148,7 @@ void pass_over(ConfigReader& reader, const json& config) {
 bool matches(const Regex& regex, const std::string& module) {
   bool found = false;
   try {
-    regex.for_each_match(":" + module, [&](std::size_t, std::size_t) { found = true; });
+    regex.for_each_match(module, [&](std::size_t, std::size_t) { found = true; });
   } catch (const DataError&) {
     throw DataError(
         fmt::format("reading the adapter's config: matching its patterns with the module '{}' "
@@ -152,9 +161,10 @@ bool matches(const Regex& regex, const std::string& module) {
 }  // namespace
 
 void ModulePatterns::add(const std::string& expression, double number) {
-  // The colon keeps expressions that match nothing at all, such as ".*", from matching the empty
-  // text, which Regex refuses.
-  patterns_.emplace_back(Regex(fmt::format(R"(^:(?:.*\.)?(?:{})$)", expression)), number);
+  // The lookahead keeps expressions that match nothing at all, such as ".*", from matching the
+  // empty text, which Regex refuses. Nothing may stand in front of the name: expressions begin with
+  // ^, too.
+  patterns_.emplace_back(Regex(fmt::format(R"(^(?=.)(?:.*\.)?(?:{})$)", expression)), number);
 }
 
 double ModulePatterns::find(const std::string& module, double otherwise) const {

@@ -29,10 +29,23 @@ std::vector<PartRows> norm_rows(const MixerInfo& mixer, RestoreMethod method) {
   return rows;
 }
 
+/// Where a path leads, also where a link leads to what is not there yet.
+fs::path place_of(const fs::path& path) {
+  constexpr int kMostLinks = 40;
+  fs::path place = normal_path(path);
+  std::error_code ignored;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(place, ignored); ++i) {
+    const fs::path target = fs::read_symlink(place, ignored);
+    place = normal_path(target.is_absolute() ? target : place.parent_path() / target);
+  }
+  const fs::path canonical = fs::weakly_canonical(place, ignored);
+  return canonical.empty() ? place : canonical;
+}
+
 /// A folder inside of a checkpoint would be copied into itself.
 void require_outside(const fs::path& out, const fs::path& checkpoint) {
-  const std::string inside = fs::weakly_canonical(normal_path(out)).string() + "/";
-  const std::string around = fs::weakly_canonical(normal_path(checkpoint)).string() + "/";
+  const std::string inside = place_of(out).string() + "/";
+  const std::string around = place_of(checkpoint).string() + "/";
   if (inside.starts_with(around))
     throw UsageError(fmt::format("restoring: {} lies in the checkpoint {}; choose another --out",
                                  out.string(), checkpoint.string()));

@@ -151,7 +151,9 @@ class Restoration {
     for (const auto& [name, change] : adapter->changes()) {
       if (written.contains(name)) continue;
       stop_if_interrupted();
-      put(name, read_tensor(post_.checkpoint, name).contiguous());
+      const at::Tensor merged = read_tensor(post_.checkpoint, name).contiguous();
+      require_finite(name, merged);
+      put(name, merged);
       release_tensor(*post_.checkpoint, name);
     }
   }
@@ -191,11 +193,22 @@ class Restoration {
           "restoring: tensor '{}' has numbers that are too large for the {} in which {} stores it; "
           "convert that checkpoint to bf16 or fp32 first",
           name, dtype_name(info.dtype), post_.checkpoint->file_of(name).string()));
+    require_finite(name, stored);
     const std::string file = put(name, stored);
     const double size = norm_of(post);
     const double change = norm_of(stored.to(post.scalar_type()) - post);
     summary_.tensors.push_back(
         {name, file, size > 0 ? change / size : change, old.sha256, now.sha256});
+  }
+
+  /// An adapter may hold what is no number, or lead to numbers beyond the base's type.
+  void require_finite(const std::string& name, const at::Tensor& stored) const {
+    if (!post_.checkpoint->is_adapted(name) || at::isfinite(stored).all().item<bool>()) return;
+    throw DataError(fmt::format(
+        "restoring: tensor '{}' of {} with the adapter {} has numbers that are not finite as {}; "
+        "look for NaN and very large numbers in the adapter, or convert the base to fp32 first",
+        name, post_.checkpoint->folder().string(), post_.checkpoint->adapter()->folder().string(),
+        dtype_name(post_.checkpoint->find(name)->dtype)));
   }
 
   /// Writes a tensor into its place; returns the name of its file.

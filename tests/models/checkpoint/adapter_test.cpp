@@ -84,6 +84,8 @@ TEST_F(AdapterOnLlama, AddsTheScaledProduct) {
   expect_scale(3.0 / 4);
   config_["alpha_pattern"] = {{"proj", 100}, {".*\\.0\\.self_attn.(q|k)_proj", 6}};
   expect_scale(6.0 / 4);
+  config_["alpha_pattern"] = {{"^q_proj", 100}, {"^model.layers.0.self_attn.q_proj$", 20}};
+  expect_scale(20.0 / 4);
 }
 
 TEST_F(AdapterOnLlama, TheFirstPatternOfTheFileCounts) {
@@ -186,6 +188,10 @@ TEST_F(AdapterOnLlama, KindsThatDoSomethingElseAreRefusedByName) {
            {"use_of_tomorrow", true, "use_of_tomorrow"},
            {"alora_invocation_tokens", {1, 2}, "alora_invocation_tokens"},
            {"init_lora_weights", "pissa_niter_4", "path_initial_model_for_weight_conversion"},
+           {"init_lora_weights", "OLoRA", "'olora' is not among"},
+           {"init_lora_weights", "of_tomorrow", "'of_tomorrow' is not among"},
+           {"init_lora_weights", {"pissa"}, "is not among"},
+           {"peft_type", "LO\x1b[31mRA\n", "'LO\\x1b[31mRA\\n'"},
            {"a_field_of_tomorrow", 3, "not known here"},
            {"use_dora", true, "lora_magnitude_vector"},
            {"r", 0, "r: an integer from 1"},
@@ -293,6 +299,25 @@ TEST(AdapterOnWrapper, ModulesAreFoundUnderEitherName) {
           << prefix;
     }
   }
+}
+
+TEST_F(AdapterOnLlama, WhatIsNoNumberIsNotMerged) {
+  add_factors(kQuery, 64, 64);
+  at::Tensor& a = tensors_.at(std::string(kQuery) + ".lora_A.weight");
+  a = a.clone();
+  a[0][0] = std::nan("");
+  write();
+  const TemporaryFolder temporary;
+  RestoreCheckpointOptions as_tuned;
+  as_tuned.restore.alpha = 0;
+  try {
+    restore_checkpoint(path().folder, path(), temporary.path() / "out", as_tuned);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("layers.0.self_attn.q_proj.weight"),
+                                    HasSubstr(adapter_.string()), HasSubstr("not finite")));
+  }
+  EXPECT_FALSE(fs::exists(temporary.path() / "out"));
 }
 
 /// Adapters with logits of base and adapter merged, recorded from PEFT.
