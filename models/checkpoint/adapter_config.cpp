@@ -148,7 +148,7 @@ void pass_over(ConfigReader& reader, const json& config) {
 bool matches(const Regex& regex, const std::string& module) {
   bool found = false;
   try {
-    regex.for_each_match(module, [&](std::size_t, std::size_t) { found = true; });
+    regex.for_each_match(module + "\n", [&](std::size_t, std::size_t) { found = true; });
   } catch (const DataError&) {
     throw DataError(
         fmt::format("reading the adapter's config: matching its patterns with the module '{}' "
@@ -161,10 +161,9 @@ bool matches(const Regex& regex, const std::string& module) {
 }  // namespace
 
 void ModulePatterns::add(const std::string& expression, double number) {
-  // The lookahead keeps expressions that match nothing at all, such as ".*", from matching the
-  // empty text, which Regex refuses. Nothing may stand in front of the name: expressions begin with
-  // ^, too.
-  patterns_.emplace_back(Regex(fmt::format(R"(^(?=.)(?:.*\.)?(?:{})$)", expression)), number);
+  // The line end keeps expressions that match nothing at all, such as ".*", from matching the empty
+  // text, which Regex refuses. It stands after the name because ^ and $ in an expression count.
+  patterns_.emplace_back(Regex(fmt::format(R"(^(?:.*\.)?(?:{})$\n)", expression)), number);
 }
 
 double ModulePatterns::find(const std::string& module, double otherwise) const {
