@@ -70,19 +70,6 @@ Descriptor create_temporary(const fs::path& target, fs::path& temporary) {
   return Descriptor();
 }
 
-/// Where a path leads; itself where there is nothing yet.
-fs::path resolve_links(const fs::path& path) {
-  std::error_code error;
-  fs::path target = path;
-  constexpr int kMostLinks = 40;
-  for (int i = 0; i < kMostLinks && fs::is_symlink(fs::symlink_status(target, error)); ++i) {
-    const fs::path next = fs::read_symlink(target, error);
-    if (error) break;
-    target = next.is_absolute() ? next : target.parent_path() / next;
-  }
-  return target;
-}
-
 /// Waits until everything below `folder` is on the disk.
 void sync_tree(const fs::path& folder, const std::function<void()>& between) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -99,6 +86,18 @@ void sync_tree(const fs::path& folder, const std::function<void()>& between) {
 }
 
 }  // namespace
+
+fs::path resolve_links(const fs::path& path) {
+  std::error_code error;
+  fs::path target = path;
+  constexpr int kMostLinks = 40;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(fs::symlink_status(target, error)); ++i) {
+    const fs::path next = fs::read_symlink(target, error);
+    if (error) break;
+    target = next.is_absolute() ? next : target.parent_path() / next;
+  }
+  return target;
+}
 
 bool is_temporary_name(std::string_view name) {
   return name.starts_with('.') && name.find(kMark) != name.npos;

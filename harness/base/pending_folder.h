@@ -10,6 +10,9 @@
 
 namespace niah {
 
+/// Where a link leads, also to what is not there yet; any other path itself.
+std::filesystem::path resolve_links(const std::filesystem::path& path);
+
 /// A file on its way: nothing is under its name, or what was there before, until commit().
 class PendingFile {
  public:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "harness/base/error.h"
 #include "harness/base/json_integer.h"
@@ -50,100 +51,16 @@ void Mixer::claim_rows(MixerInfo& info, Part part, const std::string& child,
   }
 }
 
-PreNormBlock::PreNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer,
-                           TensorSource& source, const std::string& prefix)
-    : prefix(prefix), residual_scale(shape.residual_scale) {
-  const auto norm = [&](const char* part) {
-    return register_module(part, std::make_shared<RmsNorm>(source, prefix + "." + part, shape.d,
-                                                           shape.eps, shape.rounding));
-  };
-  self_attn = register_module("self_attn", std::move(mixer));
-  mlp = register_module(
-      "mlp", std::make_shared<SwiGlu>(source, prefix + ".mlp", shape.d, shape.ff, shape.mlp_bias));
-  input_layernorm = norm("input_layernorm");
-  post_attention_layernorm = norm("post_attention_layernorm");
+std::shared_ptr<Linear> Mixer::add_linear(TensorSource& source, const std::string& child,
+                                          std::int64_t in, std::int64_t out, bool with_bias) {
+  return register_module(
+      child, std::make_shared<Linear>(source, prefix + "." + child, in, out, with_bias));
 }
 
-at::Tensor PreNormBlock::run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                             std::int64_t rows) const {
-  const auto scaled = [&](const at::Tensor& x) {
-    return residual_scale == 1 ? x : x * residual_scale;
-  };
-  const at::Tensor mixed = self_attn->mix((*input_layernorm)(h), states, pass, rows);
-  if (rows == 0) return mixed;
-  const at::Tensor y = last_rows(h, rows) + scaled(mixed);
-  return y + scaled((*mlp)((*post_attention_layernorm)(y)));
-}
-
-namespace {
-
-/// An MLP and the norms beside it, by the names of those.
-std::vector<PartRows> mlp_and_norms(
-    const std::string& prefix, const SwiGlu& mlp,
-    const std::vector<std::pair<std::string, std::shared_ptr<RmsNorm>>>& norms) {
-  std::vector<PartRows> parts = parts_of(Part::kMlp, prefix + ".mlp", mlp);
-  for (const auto& [name, norm] : norms)
-    for (PartRows& rows : parts_of(Part::kNorm, prefix + "." + name, *norm))
-      parts.push_back(std::move(rows));
-  return parts;
-}
-
-}  // namespace
-
-std::vector<PartRows> PreNormBlock::other_parts() const {
-  return mlp_and_norms(prefix, *mlp,
-                       {{"input_layernorm", input_layernorm},
-                        {"post_attention_layernorm", post_attention_layernorm}});
-}
-
-PostNormBlock::PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer,
-                             TensorSource& source, const std::string& prefix,
-                             const std::string& norm_name)
-    : prefix(prefix), norm_name(norm_name) {
-  const auto norm = [&](const std::string& part) {
-    return register_module(part, std::make_shared<RmsNorm>(source, prefix + "." + part, shape.d,
-                                                           shape.eps, shape.rounding));
-  };
-  self_attn = register_module("self_attn", std::move(mixer));
-  mlp = register_module(
-      "mlp", std::make_shared<SwiGlu>(source, prefix + ".mlp", shape.d, shape.ff, shape.mlp_bias));
-  mixer_norm = norm(norm_name);
-  post_feedforward_layernorm = norm("post_feedforward_layernorm");
-}
-
-at::Tensor PostNormBlock::run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                              std::int64_t rows) const {
-  const at::Tensor mixed = self_attn->mix(h, states, pass, rows);
-  if (rows == 0) return mixed;
-  const at::Tensor y = last_rows(h, rows) + (*mixer_norm)(mixed);
-  return y + (*post_feedforward_layernorm)((*mlp)(y));
-}
-
-std::vector<PartRows> PostNormBlock::other_parts() const {
-  return mlp_and_norms(
-      prefix, *mlp,
-      {{norm_name, mixer_norm}, {"post_feedforward_layernorm", post_feedforward_layernorm}});
-}
-
-namespace {
-
-template <typename BlockKind>
-MakeBlock blocks_around(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer) {
-  return [shape, &source, make_mixer = std::move(make_mixer)](std::int64_t index,
-                                                              const std::string& prefix) {
-    return std::make_shared<BlockKind>(shape, make_mixer(index, prefix + ".self_attn"), source,
-                                       prefix);
-  };
-}
-
-}  // namespace
-
-MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer) {
-  return blocks_around<PreNormBlock>(shape, source, std::move(make_mixer));
-}
-
-MakeBlock post_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer) {
-  return blocks_around<PostNormBlock>(shape, source, std::move(make_mixer));
+std::shared_ptr<RmsNorm> Mixer::add_norm(TensorSource& source, const std::string& child,
+                                         std::int64_t size, double eps, NormRounding rounding) {
+  return register_module(
+      child, std::make_shared<RmsNorm>(source, prefix + "." + child, size, eps, rounding));
 }
 
 namespace {
@@ -217,6 +134,12 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
   }
   const at::Tensor embedded = (*embed_tokens_)(ids.to(device()));
   return embedding_scale_ == 1 ? embedded : embedded * embedding_scale_;
+}
+
+Pass DecoderLM::begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const {
+  Pass pass{positions, tokens, {}, {}};
+  if (rotary_) std::tie(pass.cos, pass.sin) = rotary_->tables(positions, tokens);
+  return pass;
 }
 
 at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,

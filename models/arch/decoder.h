@@ -1,17 +1,22 @@
 // What architectures have in common: a stack of blocks between an embedding and an output
-// projection, and the usual block. An architecture's own file gives config, mixers, positions, and
-// blocks of another shape.
+// projection. The usual blocks are in blocks.h; an architecture's own file gives config, mixers,
+// and blocks of another shape.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "models/arch/layers.h"
+#include "models/arch/rope.h"
 #include "models/causal_lm.h"
 #include "models/checkpoint/config_reader.h"
 
@@ -30,6 +35,12 @@ struct Mixer : torch::nn::Module {
   std::string prefix;
 
  protected:
+  /// A linear layer, or a norm, as the child of this name.
+  std::shared_ptr<Linear> add_linear(TensorSource& source, const std::string& child,
+                                     std::int64_t in, std::int64_t out, bool with_bias = false);
+  std::shared_ptr<RmsNorm> add_norm(TensorSource& source, const std::string& child,
+                                    std::int64_t size, double eps,
+                                    NormRounding rounding = NormRounding::kBeforeWeight);
   /// Adds all rows of the children of these names, modules or parameters; a name that this mixer
   /// does not have adds nothing.
   void claim(MixerInfo& info,
@@ -70,48 +81,6 @@ struct Block : torch::nn::Module {
 using MakeBlock =
     std::function<std::shared_ptr<Block>(std::int64_t index, const std::string& prefix)>;
 
-/// Makes the mixer of layer `index`, whose tensors' names begin with `prefix` and a dot.
-using MakeMixer =
-    std::function<std::shared_ptr<Mixer>(std::int64_t index, const std::string& prefix)>;
-
-/// The usual block: h + r mixer(norm h), then + r mlp(norm), r the shape's residual_scale.
-struct PreNormBlock : Block {
-  PreNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
-               const std::string& prefix);
-  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                 std::int64_t rows) const override;
-  MixerInfo describe_mixer() const override { return self_attn->describe(); }
-  std::vector<PartRows> other_parts() const override;
-
-  std::string prefix;
-  double residual_scale;
-  std::shared_ptr<RmsNorm> input_layernorm, post_attention_layernorm;
-  std::shared_ptr<Mixer> self_attn;
-  std::shared_ptr<SwiGlu> mlp;
-};
-
-/// OLMo's block: h + norm(mixer(h)), then + norm(mlp(h)), with no norm before (OLMo 2, arXiv
-/// 2501.00656).
-struct PostNormBlock : Block {
-  /// `norm_name`: what the norm after the mixer is called.
-  PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
-                const std::string& prefix,
-                const std::string& norm_name = "post_attention_layernorm");
-  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                 std::int64_t rows) const override;
-  MixerInfo describe_mixer() const override { return self_attn->describe(); }
-  std::vector<PartRows> other_parts() const override;
-
-  std::string prefix, norm_name;
-  std::shared_ptr<RmsNorm> mixer_norm, post_feedforward_layernorm;
-  std::shared_ptr<Mixer> self_attn;
-  std::shared_ptr<SwiGlu> mlp;
-};
-
-/// Blocks of either kind around the mixers, whose tensors are under self_attn.
-MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
-MakeBlock post_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
-
 /// The model around the blocks; it fills in what info() says of them. Parameter names are,
 /// with the shape's prefix, model.embed_tokens, model.layers.{i}, model.norm; and lm_head.
 class DecoderLM : public CausalLM {
@@ -120,11 +89,15 @@ class DecoderLM : public CausalLM {
   at::Tensor layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,
                    const Pass& pass, std::int64_t rows) const override;
   at::Tensor head(const at::Tensor& hidden) const override;
+  /// With the tables of `rotary_`, where the model has such.
+  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override;
 
  protected:
   DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSource& source,
             const MakeBlock& make_block);
   at::Device device() const;
+
+  std::optional<RotaryEmbedding> rotary_;  ///< set by models of which a layer looks at positions
 
  private:
   void describe_parts();
@@ -148,6 +121,29 @@ MixerCost softmax_cost(std::int64_t heads, std::int64_t kv_heads, std::int64_t h
                        std::int64_t window = 0);
 MixerCost linear_cost(std::int64_t heads, std::int64_t key_dim, std::int64_t value_dim,
                       std::int64_t tail_values = 0);
+
+/// Kinds of layers, by what a config calls them.
+template <typename Kind>
+using LayerKinds = std::map<std::string, Kind>;
+
+/// The kinds that `types`, the list of a field, names: as many as `count` layers, or none where the
+/// list is empty. `supported` says in a refusal what may be in it: "full_attention and conv".
+template <typename Kind>
+std::vector<Kind> kinds_of_layers(const ConfigReader& reader, const std::string& field,
+                                  const std::vector<std::string>& types, std::int64_t count,
+                                  const LayerKinds<Kind>& kinds, const std::string& supported) {
+  std::vector<Kind> layers;
+  for (const std::string& type : types) {
+    const auto found = kinds.find(type);
+    if (found == kinds.end())
+      reader.refuse(field, fmt::format("'{}' is not supported; {} are", type, supported));
+    layers.push_back(found->second);
+  }
+  if (!layers.empty() && static_cast<std::int64_t>(layers.size()) != count)
+    reader.refuse(field,
+                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  return layers;
+}
 
 /// eos_token_id: null, a token id or a list of them, each one of the `vocab` that the model has.
 std::vector<std::int64_t> read_eos_ids(ConfigReader& reader, std::int64_t vocab);

@@ -1,5 +1,6 @@
 #include "models/arch/delta_net.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -50,6 +51,14 @@ at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at
 
 at::Tensor gated_norm(const at::Tensor& o, const RmsNorm& norm, const at::Tensor& gate) {
   return silu_gated(norm(o).flatten(-2), gate);
+}
+
+void add_settings(std::map<std::string, std::string>& settings, const DeltaNetShape& shape) {
+  settings["linear_num_key_heads"] = fmt::to_string(shape.key_heads);
+  settings["linear_num_value_heads"] = fmt::to_string(shape.value_heads);
+  settings["linear_key_head_dim"] = fmt::to_string(shape.key_dim);
+  settings["linear_value_head_dim"] = fmt::to_string(shape.value_dim);
+  settings["linear_conv_kernel_dim"] = fmt::to_string(shape.taps);
 }
 
 MixerInfo delta_net_info(const DeltaNetShape& shape) {

@@ -2,6 +2,9 @@
 // and Kimi Linear share.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "models/arch/layers.h"
 #include "models/mixer_info.h"
 
@@ -32,6 +35,9 @@ at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at
 /// result is rounded before the weight, after it, and after the product with the gate, whose silu
 /// is in fp32.
 at::Tensor gated_norm(const at::Tensor& o, const RmsNorm& norm, const at::Tensor& gate);
+
+/// Adds what changes the result to ModelInfo::settings.
+void add_settings(std::map<std::string, std::string>& settings, const DeltaNetShape& shape);
 
 /// A mixer of this kind without its parts.
 MixerInfo delta_net_info(const DeltaNetShape& shape);

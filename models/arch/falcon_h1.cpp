@@ -13,7 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/arch/grouped_attention.h"
 #include "models/arch/mamba2.h"
 #include "models/arch/rope.h"
@@ -179,8 +179,8 @@ struct FalconBlock : Block {
                                                  c.attention, source, prefix + ".self_attn"));
     pre_ff_layernorm = norm("pre_ff_layernorm");
     feed_forward = register_module(
-        "feed_forward",
-        std::make_shared<SwiGlu>(source, prefix + ".feed_forward", c.d, c.ff, c.mlp_bias));
+        "feed_forward", std::make_shared<GatedMlp>(source, prefix + ".feed_forward", c.d, c.ff,
+                                                   GatedNames{}, c.mlp_bias));
   }
 
   at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
@@ -195,20 +195,17 @@ struct FalconBlock : Block {
   }
 
   at::Tensor mlp(const at::Tensor& u) const {
-    const SwiGlu& ff = *feed_forward;
-    const at::Tensor gate = times((*ff.gate_proj)(u), c.mlp_factors[0]);
-    return times((*ff.down_proj)(silu_product(gate, (*ff.up_proj)(u))), c.mlp_factors[1]);
+    const GatedMlp& ff = *feed_forward;
+    const at::Tensor gate = times((*ff.gate)(u), c.mlp_factors[0]);
+    return times((*ff.down)(silu_product(gate, (*ff.up)(u))), c.mlp_factors[1]);
   }
 
   MixerInfo describe_mixer() const override { return describe_both(*self_attn, *mamba); }
 
   std::vector<PartRows> other_parts() const override {
-    std::vector<PartRows> parts = parts_of(Part::kMlp, prefix + ".feed_forward", *feed_forward);
-    for (const auto& [name, norm] : {std::pair{".input_layernorm", input_layernorm},
-                                     std::pair{".pre_ff_layernorm", pre_ff_layernorm}})
-      for (PartRows& rows : parts_of(Part::kNorm, prefix + name, *norm))
-        parts.push_back(std::move(rows));
-    return parts;
+    return with_norms(
+        feed_forward->parts(prefix + ".feed_forward"), prefix,
+        {{"input_layernorm", input_layernorm}, {"pre_ff_layernorm", pre_ff_layernorm}});
   }
 
   FalconConfig c;
@@ -216,7 +213,7 @@ struct FalconBlock : Block {
   std::shared_ptr<RmsNorm> input_layernorm, pre_ff_layernorm;
   std::shared_ptr<Mamba2Mixer> mamba;
   std::shared_ptr<GroupedAttention> self_attn;
-  std::shared_ptr<SwiGlu> feed_forward;
+  std::shared_ptr<GatedMlp> feed_forward;
 };
 
 // ------------------------------------------------------------------------------------------- model
@@ -227,22 +224,13 @@ class FalconH1 : public DecoderLM {
       : DecoderLM(shape_of(config), config.layers, source,
                   [&](std::int64_t, const std::string& prefix) {
                     return std::make_shared<FalconBlock>(config, source, prefix);
-                  }),
-        rotary_(config.rope, device()) {
+                  }) {
+    rotary_.emplace(config.rope, device());
     info_.architecture = "falcon_h1";
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_.tables(positions, tokens);
-    return pass;
-  }
-
- private:
-  RotaryEmbedding rotary_;
 };
 
 }  // namespace

@@ -25,9 +25,16 @@ at::Tensor GatedMlp::operator()(const at::Tensor& x) const {
   return (*down)(silu_product((*gate)(x), (*up)(x)));
 }
 
+at::Tensor gated_product(const at::Tensor& x, const at::Tensor& gate_up, const at::Tensor& down) {
+  const std::int64_t width = down.size(1);
+  const at::Tensor gate = project(x, gate_up.narrow(0, 0, width));
+  return project(silu_product(gate, project(x, gate_up.narrow(0, width, width))), down);
+}
+
 GatedExperts::GatedExperts(TensorSource& source, const std::string& name, std::int64_t experts,
                            std::int64_t size, std::int64_t width, bool is_fused,
-                           const GatedNames& names) {
+                           const GatedNames& names)
+    : count(experts) {
   const bool has_fused = source.has(name + ".gate_up_proj");
   const bool has_single = source.has(name + ".0." + names.gate + ".weight");
   if (has_fused || (is_fused && !has_single)) {
@@ -44,13 +51,11 @@ GatedExperts::GatedExperts(TensorSource& source, const std::string& name, std::i
   }
 }
 
-at::Tensor GatedExperts::run(std::int64_t expert, const at::Tensor& tokens) const {
-  if (!each.empty()) return (*each[static_cast<std::size_t>(expert)])(tokens);
-  const at::Tensor both = gate_up_proj[expert], down = down_proj[expert];  // [2f, d], [d, f]
-  const std::int64_t width = down.size(1);
-  const at::Tensor gate = project(tokens, both.narrow(0, 0, width));
-  const at::Tensor up = project(tokens, both.narrow(0, width, width));
-  return project(silu_product(gate, up), down);
+at::Tensor GatedExperts::operator()(const at::Tensor& x, const Routing& routing) const {
+  return mix_experts(x, routing, count, [&](std::int64_t expert, const at::Tensor& tokens) {
+    if (each.empty()) return gated_product(tokens, gate_up_proj[expert], down_proj[expert]);
+    return (*each[static_cast<std::size_t>(expert)])(tokens);
+  });
 }
 
 SigmoidRouter::SigmoidRouter(TensorSource& source, const std::string& name, std::int64_t experts,
@@ -93,38 +98,6 @@ std::vector<PartRows> parts_of_mixture(const std::string& prefix,
   std::vector<PartRows> parts = parts_of(Part::kMlp, prefix, mixture);
   for (PartRows& part : parts)
     if (part.rows.tensor.starts_with(experts)) part.part = Part::kExpert;
-  return parts;
-}
-
-NamedPreNormBlock::NamedPreNormBlock(const DecoderShape& shape, const BlockNames& names,
-                                     std::shared_ptr<Mixer> the_mixer,
-                                     std::shared_ptr<FeedForward> the_feed_forward,
-                                     TensorSource& source, const std::string& prefix)
-    : names(names), prefix(prefix) {
-  const auto norm = [&](const std::string& part) {
-    return register_module(part, std::make_shared<RmsNorm>(source, prefix + "." + part, shape.d,
-                                                           shape.eps, shape.rounding));
-  };
-  mixer = register_module(names.mixer, std::move(the_mixer));
-  feed_forward = register_module(names.feed_forward, std::move(the_feed_forward));
-  mixer_norm = norm(names.mixer_norm);
-  feed_forward_norm = norm(names.feed_forward_norm);
-}
-
-at::Tensor NamedPreNormBlock::run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                                  std::int64_t rows) const {
-  const at::Tensor mixed = mixer->mix((*mixer_norm)(h), states, pass, rows);
-  if (rows == 0) return mixed;
-  const at::Tensor y = last_rows(h, rows) + mixed;
-  return y + (*feed_forward)((*feed_forward_norm)(y));
-}
-
-std::vector<PartRows> NamedPreNormBlock::other_parts() const {
-  std::vector<PartRows> parts = feed_forward->parts(prefix + "." + names.feed_forward);
-  for (const auto& [name, norm] : {std::pair{names.mixer_norm, mixer_norm},
-                                   std::pair{names.feed_forward_norm, feed_forward_norm}})
-    for (PartRows& rows : parts_of(Part::kNorm, prefix + "." + name, *norm))
-      parts.push_back(std::move(rows));
   return parts;
 }
 

@@ -1,5 +1,4 @@
-// What follows the mixer in a block: a gated MLP or a mixture of experts, and the pre-norm block
-// around them, whatever its parts are called.
+// What follows the mixer in a block: a gated MLP or a mixture of experts.
 #pragma once
 
 #include <cstdint>
@@ -37,15 +36,20 @@ struct GatedMlp : FeedForward {
   std::shared_ptr<Linear> gate, up, down;
 };
 
+/// A SwiGLU whose gate and up projections are one: x [.., d], gate_up [2f, d], the gate's rows
+/// first, and down [d, f] → [.., d].
+at::Tensor gated_product(const at::Tensor& x, const at::Tensor& gate_up, const at::Tensor& down);
+
 /// Experts that are SwiGLUs: one by one, {e}.gate_proj.weight [f, d] and so on, or fused as
 /// gate_up_proj [E, 2f, d], the gate's rows first, and down_proj [E, d, f]; which of them, the
 /// tensors say, and where there are none yet, `is_fused`.
 struct GatedExperts : torch::nn::Module {
   GatedExperts(TensorSource& source, const std::string& name, std::int64_t experts,
                std::int64_t size, std::int64_t width, bool is_fused, const GatedNames& names = {});
-  /// See RunExpert.
-  at::Tensor run(std::int64_t expert, const at::Tensor& tokens) const;
+  /// What the experts of `routing` make of x [B, T, d], mixed: [B, T, d].
+  at::Tensor operator()(const at::Tensor& x, const Routing& routing) const;
 
+  std::int64_t count;
   std::vector<std::shared_ptr<GatedMlp>> each;  ///< empty where they are fused
   at::Tensor gate_up_proj, down_proj;
 };
@@ -75,28 +79,5 @@ void add_settings(std::map<std::string, std::string>& settings, const SigmoidRou
 
 /// The parts of a mixture whose child `experts` holds the experts.
 std::vector<PartRows> parts_of_mixture(const std::string& prefix, const torch::nn::Module& mixture);
-
-/// What the parts of a pre-norm block are called.
-struct BlockNames {
-  std::string mixer = "self_attn", mixer_norm = "input_layernorm";
-  std::string feed_forward = "mlp", feed_forward_norm = "post_attention_layernorm";
-};
-
-/// h + mixer(norm h), then + feed_forward(norm).
-struct NamedPreNormBlock : Block {
-  NamedPreNormBlock(const DecoderShape& shape, const BlockNames& names,
-                    std::shared_ptr<Mixer> mixer, std::shared_ptr<FeedForward> feed_forward,
-                    TensorSource& source, const std::string& prefix);
-  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                 std::int64_t rows) const override;
-  MixerInfo describe_mixer() const override { return mixer->describe(); }
-  std::vector<PartRows> other_parts() const override;
-
-  BlockNames names;
-  std::string prefix;
-  std::shared_ptr<RmsNorm> mixer_norm, feed_forward_norm;
-  std::shared_ptr<Mixer> mixer;
-  std::shared_ptr<FeedForward> feed_forward;
-};
 
 }  // namespace niah::models

@@ -14,8 +14,7 @@
 #include <optional>
 
 #include "harness/base/json_integer.h"
-#include "models/arch/decoder.h"
-#include "models/arch/feed_forward.h"
+#include "models/arch/blocks.h"
 #include "models/arch/grouped_attention.h"
 #include "models/arch/mamba2.h"
 #include "models/arch/rope.h"
@@ -72,23 +71,15 @@ GraniteConfig read_common(ConfigReader& reader, const char* architecture) {
 
 std::vector<LayerKind> read_layer_types(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("layer_types")) {
-    if (type == "linear_attention" || type == "mamba")
-      layers.push_back(LayerKind::kMamba);
-    else if (type == "full_attention" || type == "attention")
-      layers.push_back(LayerKind::kAttention);
-    else
-      reader.refuse("layer_types",
-                    fmt::format("'{}' is not supported; linear_attention and full_attention, or "
-                                "mamba and attention, are",
-                                type));
-  }
-  if (layers.empty()) layers.assign(static_cast<std::size_t>(count), LayerKind::kMamba);
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
-  return layers;
+  const auto layers =
+      kinds_of_layers<LayerKind>(reader, "layer_types", reader.text_list("layer_types"), count,
+                                 {{"linear_attention", LayerKind::kMamba},
+                                  {"mamba", LayerKind::kMamba},
+                                  {"full_attention", LayerKind::kAttention},
+                                  {"attention", LayerKind::kAttention}},
+                                 "linear_attention and full_attention, or mamba and attention,");
+  if (!layers.empty()) return layers;
+  return std::vector(static_cast<std::size_t>(count), LayerKind::kMamba);
 }
 
 void read_experts(ConfigReader& reader, GraniteConfig& c) {
@@ -198,13 +189,6 @@ DecoderShape shape_of(const GraniteConfig& c) {
 // ----------------------------------------------------------------------------------- MLPs, experts
 
 /// down(silu(gate x) * up x), gate and up one tensor [2f, d] in this order. x [n, 1, d] or
-/// [B, T, d].
-at::Tensor gated_product(const at::Tensor& x, const at::Tensor& gate_up, const at::Tensor& down) {
-  const std::int64_t width = down.size(1);
-  const at::Tensor gate = project(x, gate_up.narrow(0, 0, width));
-  return project(silu_product(gate, project(x, gate_up.narrow(0, width, width))), down);
-}
-
 /// Granite's MLP, whose gate and up projections are one.
 struct FusedMlp : FeedForward {
   FusedMlp(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width) {
@@ -309,13 +293,11 @@ struct GraniteBlock : Block {
 
   std::vector<PartRows> other_parts() const override {
     std::vector<PartRows> parts = mlp->parts(prefix + "." + names.mlp);
-    const auto add = [&](std::vector<PartRows> more) {
-      for (PartRows& rows : more) parts.push_back(std::move(rows));
-    };
-    if (experts) add(experts->parts(prefix + ".block_sparse_moe"));
-    add(parts_of(Part::kNorm, prefix + ".input_layernorm", *input_layernorm));
-    add(parts_of(Part::kNorm, prefix + "." + names.mlp_norm, *mlp_norm));
-    return parts;
+    if (experts)
+      for (PartRows& rows : experts->parts(prefix + ".block_sparse_moe"))
+        parts.push_back(std::move(rows));
+    return with_norms(std::move(parts), prefix,
+                      {{"input_layernorm", input_layernorm}, {names.mlp_norm, mlp_norm}});
   }
 
   std::string prefix;
@@ -345,15 +327,6 @@ class GraniteHybrid : public DecoderLM {
     if (config.experts > 0)
       info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    if (rotary_) std::tie(pass.cos, pass.sin) = rotary_->tables(positions, tokens);
-    return pass;
-  }
-
- private:
-  std::optional<RotaryEmbedding> rotary_;
 };
 
 }  // namespace

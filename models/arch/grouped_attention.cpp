@@ -10,14 +10,10 @@ namespace niah::models {
 GroupedAttention::GroupedAttention(const GroupedAttentionShape& shape, TensorSource& source,
                                    const std::string& name)
     : Mixer(name), shape(shape) {
-  const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-    return register_module(
-        part, std::make_shared<Linear>(source, name + "." + part, in, out, shape.bias));
-  };
-  q_proj = linear("q_proj", shape.d, shape.heads * shape.head_dim);
-  k_proj = linear("k_proj", shape.d, shape.kv_heads * shape.head_dim);
-  v_proj = linear("v_proj", shape.d, shape.kv_heads * shape.head_dim);
-  o_proj = linear("o_proj", shape.heads * shape.head_dim, shape.d);
+  q_proj = add_linear(source, "q_proj", shape.d, shape.heads * shape.head_dim, shape.bias);
+  k_proj = add_linear(source, "k_proj", shape.d, shape.kv_heads * shape.head_dim, shape.bias);
+  v_proj = add_linear(source, "v_proj", shape.d, shape.kv_heads * shape.head_dim, shape.bias);
+  o_proj = add_linear(source, "o_proj", shape.heads * shape.head_dim, shape.d, shape.bias);
 }
 
 /// x [B, T, d], normed → [B, R, d].

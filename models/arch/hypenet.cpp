@@ -15,7 +15,7 @@
 #include <sstream>
 #include <variant>
 
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/ops/gate.h"
 #include "models/ops/lightning.h"
 #include "models/ops/rotary.h"
@@ -85,21 +85,14 @@ double read_lightning_scale(ConfigReader& reader, std::int64_t head_dim) {
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("mixer_types")) {
-    if (type == "attn")
-      layers.push_back(LayerKind::kSoftmax);
-    else if (type == "lightning-attn" || type == "lightning_attn")
-      layers.push_back(LayerKind::kLightning);
-    else
-      reader.refuse("mixer_types",
-                    fmt::format("'{}' is not supported; attn and lightning-attn are", type));
-  }
-  if (layers.empty()) layers.assign(static_cast<std::size_t>(count), LayerKind::kSoftmax);
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("mixer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
-  return layers;
+  const auto layers =
+      kinds_of_layers<LayerKind>(reader, "mixer_types", reader.text_list("mixer_types"), count,
+                                 {{"attn", LayerKind::kSoftmax},
+                                  {"lightning-attn", LayerKind::kLightning},
+                                  {"lightning_attn", LayerKind::kLightning}},
+                                 "attn and lightning-attn");
+  if (!layers.empty()) return layers;
+  return std::vector(static_cast<std::size_t>(count), LayerKind::kSoftmax);
 }
 
 HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) {
@@ -192,21 +185,13 @@ std::map<std::string, std::string> settings_of(const HypeNetConfig& c) {
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const HypeNetConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
-      return register_module(part,
-                             std::make_shared<Linear>(source, name + "." + part, in, out, bias));
-    };
-    const auto norm = [&](const char* part) {
-      return register_module(
-          part, std::make_shared<RmsNorm>(source, name + "." + part, c.head_dim, c.eps));
-    };
-    q_proj = linear("q_proj", c.d, c.heads * c.head_dim, c.bias);
-    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim, c.bias);
-    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim, c.bias);
-    o_proj = linear("o_proj", c.heads * c.head_dim, c.d, c.bias);
-    q_norm = norm("q_norm");
-    k_norm = norm("k_norm");
-    if (c.softmax_gate) o_gate = linear("o_gate", c.d, c.heads * c.head_dim, false);
+    q_proj = add_linear(source, "q_proj", c.d, c.heads * c.head_dim, c.bias);
+    k_proj = add_linear(source, "k_proj", c.d, c.kv_heads * c.head_dim, c.bias);
+    v_proj = add_linear(source, "v_proj", c.d, c.kv_heads * c.head_dim, c.bias);
+    o_proj = add_linear(source, "o_proj", c.heads * c.head_dim, c.d, c.bias);
+    q_norm = add_norm(source, "q_norm", c.head_dim, c.eps);
+    k_norm = add_norm(source, "k_norm", c.head_dim, c.eps);
+    if (c.softmax_gate) o_gate = add_linear(source, "o_gate", c.d, c.heads * c.head_dim);
   }
 
   /// x [B, T, d], normed → [B, R, d].
@@ -270,24 +255,16 @@ struct LightningMixer : Mixer {
       : Mixer(name), c(config) {
     const std::int64_t wide = c.lightning_heads * c.lightning_dim;
     const std::int64_t narrow = c.lightning_kv_heads * c.lightning_dim;
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part,
-                             std::make_shared<Linear>(source, name + "." + part, in, out, c.bias));
-    };
-    const auto norm = [&](const char* part, std::int64_t size) {
-      return register_module(part,
-                             std::make_shared<RmsNorm>(source, name + "." + part, size, c.eps));
-    };
-    q_proj = linear("q_proj", c.d, wide);
-    k_proj = linear("k_proj", c.d, narrow);
-    v_proj = linear("v_proj", c.d, narrow);
-    o_proj = linear("o_proj", wide, c.d);
+    q_proj = add_linear(source, "q_proj", c.d, wide, c.bias);
+    k_proj = add_linear(source, "k_proj", c.d, narrow, c.bias);
+    v_proj = add_linear(source, "v_proj", c.d, narrow, c.bias);
+    o_proj = add_linear(source, "o_proj", wide, c.d, c.bias);
     if (c.lightning_qk_norm) {
-      q_norm = norm("q_norm", c.lightning_dim);
-      k_norm = norm("k_norm", c.lightning_dim);
+      q_norm = add_norm(source, "q_norm", c.lightning_dim, c.eps);
+      k_norm = add_norm(source, "k_norm", c.lightning_dim, c.eps);
     }
-    if (c.lightning_out_norm) o_norm = norm("o_norm", wide);
-    if (c.lightning_gate) z_proj = linear("z_proj", c.d, wide);
+    if (c.lightning_out_norm) o_norm = add_norm(source, "o_norm", wide, c.eps);
+    if (c.lightning_gate) z_proj = add_linear(source, "z_proj", c.d, wide, c.bias);
     slopes = lightning_slopes(c.lightning_heads).to(q_proj->weight.device());
   }
 

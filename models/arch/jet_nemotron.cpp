@@ -16,7 +16,7 @@
 #include "harness/base/numbers.h"
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/ops/delta_rule.h"
 #include "models/ops/gate.h"
 #include "models/ops/rotary.h"
@@ -56,23 +56,12 @@ std::vector<std::string> read_layer_types(ConfigReader& reader) {
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 28);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : read_layer_types(reader)) {
-    if (type == "attn")
-      layers.push_back(LayerKind::kSoftmax);
-    else if (type == "swa")
-      layers.push_back(LayerKind::kSlidingWindow);
-    else if (type == "jet")
-      layers.push_back(LayerKind::kJet);
-    else
-      reader.refuse("layer_types",
-                    fmt::format("'{}' is not supported; attn, swa and jet are", type));
-  }
-  if (layers.empty()) layers.assign(static_cast<std::size_t>(count), LayerKind::kSoftmax);
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
-  return layers;
+  const auto layers = kinds_of_layers<LayerKind>(
+      reader, "layer_types", read_layer_types(reader), count,
+      {{"attn", LayerKind::kSoftmax}, {"swa", LayerKind::kSlidingWindow}, {"jet", LayerKind::kJet}},
+      "attn, swa and jet");
+  if (!layers.empty()) return layers;
+  return std::vector(static_cast<std::size_t>(count), LayerKind::kSoftmax);
 }
 
 /// An epsilon, which the released configs write as a string ("1e-5").
@@ -204,14 +193,10 @@ struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const JetNemotronConfig& config, std::int64_t window, TensorSource& source,
                const std::string& name)
       : Mixer(name), c(config), window(window) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
-      return register_module(part,
-                             std::make_shared<Linear>(source, name + "." + part, in, out, bias));
-    };
-    q_proj = linear("q_proj", c.d, c.heads * c.head_dim, true);
-    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim, true);
-    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim, true);
-    o_proj = linear("o_proj", c.heads * c.head_dim, c.d, false);
+    q_proj = add_linear(source, "q_proj", c.d, c.heads * c.head_dim, true);
+    k_proj = add_linear(source, "k_proj", c.d, c.kv_heads * c.head_dim, true);
+    v_proj = add_linear(source, "v_proj", c.d, c.kv_heads * c.head_dim, true);
+    o_proj = add_linear(source, "o_proj", c.heads * c.head_dim, c.d);
   }
 
   /// x [B, T, d], normed → [B, R, d].
@@ -288,17 +273,14 @@ struct DynamicConvolution : torch::nn::Module {
 struct JetMixer : Mixer {
   JetMixer(const JetNemotronConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
-    };
     const std::int64_t keys = c.jet_heads * c.key_dim, values = c.jet_heads * c.value_dim;
-    q_proj = linear("q_proj", c.d, keys);
-    k_proj = linear("k_proj", c.d, keys);
-    v_proj = linear("v_proj", c.d, values);
-    g_proj = linear("g_proj", c.d, values);
-    b_proj = linear("b_proj", c.d, c.jet_heads);
-    a_proj = linear("a_proj", c.d, c.jet_heads);
-    o_proj = linear("o_proj", values, c.d);
+    q_proj = add_linear(source, "q_proj", c.d, keys);
+    k_proj = add_linear(source, "k_proj", c.d, keys);
+    v_proj = add_linear(source, "v_proj", c.d, values);
+    g_proj = add_linear(source, "g_proj", c.d, values);
+    b_proj = add_linear(source, "b_proj", c.d, c.jet_heads);
+    a_proj = add_linear(source, "a_proj", c.d, c.jet_heads);
+    o_proj = add_linear(source, "o_proj", values, c.d);
     a_log = register_parameter("A_log", source.tensor(name + ".A_log", {c.jet_heads}));
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {c.jet_heads}));
     dynamic_conv1d = register_module("dynamic_conv1d", std::make_shared<DynamicConvolution>(

@@ -12,9 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/json_integer.h"
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/arch/delta_net.h"
-#include "models/arch/feed_forward.h"
 #include "models/arch/latent_attention.h"
 #include "models/ops/gate.h"
 
@@ -79,14 +78,10 @@ std::vector<LayerKind> read_numbered_layers(ConfigReader& linear, std::int64_t c
 std::vector<LayerKind> read_layers(ConfigReader& reader, ConfigReader& linear) {
   const std::int64_t count = reader.count("num_hidden_layers", 27);
   const std::vector<LayerKind> numbered = read_numbered_layers(linear, count);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("layer_types")) {
-    if (type != "full_attention" && type != "linear_attention")
-      reader.refuse(
-          "layer_types",
-          fmt::format("'{}' is not supported; full_attention and linear_attention are", type));
-    layers.push_back(type == "full_attention" ? LayerKind::kSoftmax : LayerKind::kDelta);
-  }
+  auto layers = kinds_of_layers<LayerKind>(
+      reader, "layer_types", reader.text_list("layer_types"), count,
+      {{"full_attention", LayerKind::kSoftmax}, {"linear_attention", LayerKind::kDelta}},
+      "full_attention and linear_attention");
   if (layers.empty()) layers = numbered;
   if (layers.empty())
     for (std::int64_t i = 0; i < count; ++i)
@@ -155,18 +150,12 @@ MixtureConfig read_mixture(ConfigReader& reader) {
 /// Which layers have experts: mlp_layer_types, or first_k_dense_replace.
 std::vector<bool> read_mixing_layers(ConfigReader& reader, std::size_t count) {
   const std::int64_t dense = reader.integer("first_k_dense_replace", 1, 0, ConfigReader::kMaxCount);
-  std::vector<bool> older, mixes;
+  std::vector<bool> older;
   for (std::size_t i = 0; i < count; ++i) older.push_back(static_cast<std::int64_t>(i) >= dense);
-  for (const std::string& type : reader.text_list("mlp_layer_types")) {
-    if (type != "dense" && type != "sparse")
-      reader.refuse("mlp_layer_types",
-                    fmt::format("'{}' is not supported; dense and sparse are", type));
-    mixes.push_back(type == "sparse");
-  }
+  const auto mixes = kinds_of_layers<bool>(
+      reader, "mlp_layer_types", reader.text_list("mlp_layer_types"),
+      static_cast<std::int64_t>(count), {{"dense", false}, {"sparse", true}}, "dense and sparse");
   if (mixes.empty()) return older;
-  if (mixes.size() != count)
-    reader.refuse("mlp_layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", mixes.size(), count));
   if (!reader.is_null("first_k_dense_replace") && mixes != older)
     reader.refuse("first_k_dense_replace", "it contradicts mlp_layer_types; remove one");
   return mixes;
@@ -229,24 +218,20 @@ std::map<std::string, std::string> settings_of(const KimiConfig& c) {
 struct DeltaMixer : Mixer {
   DeltaMixer(const KimiConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config), shape(config.delta) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
-    };
-    q_proj = linear("q_proj", c.d, shape.keys());
-    k_proj = linear("k_proj", c.d, shape.keys());
-    v_proj = linear("v_proj", c.d, shape.values());
+    q_proj = add_linear(source, "q_proj", c.d, shape.keys());
+    k_proj = add_linear(source, "k_proj", c.d, shape.keys());
+    v_proj = add_linear(source, "v_proj", c.d, shape.values());
     for (const char* part : {"q_conv1d", "k_conv1d", "v_conv1d"})
       convolutions.push_back(register_module(
           part,
           std::make_shared<ShortConvolution>(source, name + "." + part, shape.keys(), shape.taps)));
-    f_a_proj = linear("f_a_proj", c.d, shape.key_dim);
-    f_b_proj = linear("f_b_proj", shape.key_dim, shape.keys());
-    b_proj = linear("b_proj", c.d, shape.value_heads);
-    g_a_proj = linear("g_a_proj", c.d, shape.value_dim);
-    g_b_proj = linear("g_b_proj", shape.value_dim, shape.values());
-    o_norm = register_module(
-        "o_norm", std::make_shared<RmsNorm>(source, name + ".o_norm", shape.value_dim, c.eps));
-    o_proj = linear("o_proj", shape.values(), c.d);
+    f_a_proj = add_linear(source, "f_a_proj", c.d, shape.key_dim);
+    f_b_proj = add_linear(source, "f_b_proj", shape.key_dim, shape.keys());
+    b_proj = add_linear(source, "b_proj", c.d, shape.value_heads);
+    g_a_proj = add_linear(source, "g_a_proj", c.d, shape.value_dim);
+    g_b_proj = add_linear(source, "g_b_proj", shape.value_dim, shape.values());
+    o_norm = add_norm(source, "o_norm", shape.value_dim, c.eps);
+    o_proj = add_linear(source, "o_proj", shape.values(), c.d);
     a_log =
         register_parameter("A_log", source.tensor(name + ".A_log", {1, 1, shape.value_heads, 1}));
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.keys()}));
@@ -326,11 +311,7 @@ struct Mixture : FeedForward {
   }
 
   at::Tensor operator()(const at::Tensor& x) const override {
-    const at::Tensor mixed = mix_experts(x, (*gate)(x, c.routing), c.experts,
-                                         [&](std::int64_t expert, const at::Tensor& tokens) {
-                                           return experts->run(expert, tokens);
-                                         });
-    return mixed + (*shared_experts)(x);
+    return (*experts)(x, (*gate)(x, c.routing)) + (*shared_experts)(x);
   }
 
   MixtureConfig c;
@@ -364,8 +345,8 @@ std::shared_ptr<Block> make_block(const KimiConfig& c, std::size_t index, Tensor
     feed_forward = std::make_shared<Mixture>(c, source, name);
   else
     feed_forward = std::make_shared<GatedMlp>(source, name, c.d, c.ff);
-  return std::make_shared<NamedPreNormBlock>(shape_of(c), names, std::move(mixer),
-                                             std::move(feed_forward), source, prefix);
+  return std::make_shared<PreNormBlock>(shape_of(c), names, std::move(mixer),
+                                        std::move(feed_forward), source, prefix);
 }
 
 class KimiLinear : public DecoderLM {
@@ -381,11 +362,6 @@ class KimiLinear : public DecoderLM {
     info_.settings = settings_of(config);
     info_.expert_share = static_cast<double>(config.mixture.routing.chosen) /
                          static_cast<double>(config.mixture.experts);
-  }
-
-  /// No layer looks at positions.
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    return {positions, tokens, {}, {}};
   }
 };
 

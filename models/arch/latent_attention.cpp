@@ -34,19 +34,13 @@ std::int64_t LatentAttentionShape::latent_rows() const {
 LatentAttention::LatentAttention(const LatentAttentionShape& shape, TensorSource& source,
                                  const std::string& name)
     : Mixer(name), shape(shape) {
-  const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
-    return register_module(part,
-                           std::make_shared<Linear>(source, name + "." + part, in, out, bias));
-  };
-  q_proj = linear("q_proj", shape.d, shape.heads * shape.key_dim(), false);
-  kv_a_proj_with_mqa = linear("kv_a_proj_with_mqa", shape.d, shape.kept(), shape.bias);
+  q_proj = add_linear(source, "q_proj", shape.d, shape.heads * shape.key_dim());
+  kv_a_proj_with_mqa = add_linear(source, "kv_a_proj_with_mqa", shape.d, shape.kept(), shape.bias);
   constexpr double kEps = 1e-6;  // whatever rms_norm_eps is
-  kv_a_layernorm = register_module(
-      "kv_a_layernorm",
-      std::make_shared<RmsNorm>(source, name + ".kv_a_layernorm", shape.rank, kEps));
+  kv_a_layernorm = add_norm(source, "kv_a_layernorm", shape.rank, kEps);
   kv_b_proj =
-      linear("kv_b_proj", shape.rank, shape.heads * (shape.own_dim + shape.value_dim), false);
-  o_proj = linear("o_proj", shape.heads * shape.value_dim, shape.d, shape.bias);
+      add_linear(source, "kv_b_proj", shape.rank, shape.heads * (shape.own_dim + shape.value_dim));
+  o_proj = add_linear(source, "o_proj", shape.heads * shape.value_dim, shape.d, shape.bias);
 }
 
 /// x [B, T, d], normed → [B, R, d].

@@ -35,21 +35,6 @@ Embedding::Embedding(TensorSource& source, const std::string& name, std::int64_t
 
 at::Tensor Embedding::operator()(const at::Tensor& ids) const { return at::embedding(weight, ids); }
 
-SwiGlu::SwiGlu(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width,
-               bool with_bias) {
-  const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-    return register_module(part,
-                           std::make_shared<Linear>(source, name + "." + part, in, out, with_bias));
-  };
-  gate_proj = linear("gate_proj", size, width);
-  up_proj = linear("up_proj", size, width);
-  down_proj = linear("down_proj", width, size);
-}
-
-at::Tensor SwiGlu::operator()(const at::Tensor& x) const {
-  return (*down_proj)(silu_product((*gate_proj)(x), (*up_proj)(x)));
-}
-
 ShortConvolution::ShortConvolution(TensorSource& source, const std::string& name,
                                    std::int64_t channels, std::int64_t taps, bool with_bias) {
   weight = register_parameter("weight", source.tensor(name + ".weight", {channels, 1, taps}));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/causal_lm.h"
+#include "models/ops/batch.h"
 #include "models/ops/norm.h"
 #include "models/weights.h"
 
@@ -41,15 +42,6 @@ struct Embedding : torch::nn::Module {
   at::Tensor weight;
 };
 
-/// down(silu(gate x) * up x), with biases on all three or on none.
-struct SwiGlu : torch::nn::Module {
-  SwiGlu(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width,
-         bool with_bias = false);
-  at::Tensor operator()(const at::Tensor& x) const;
-
-  std::shared_ptr<Linear> gate_proj, up_proj, down_proj;
-};
-
 /// A short convolution (ops/short_convolution.h) over `channels`, whose tail it keeps.
 struct ShortConvolution : torch::nn::Module {
   ShortConvolution(TensorSource& source, const std::string& name, std::int64_t channels,
@@ -78,15 +70,10 @@ struct Rotation {
 /// Rotary embedding of heads [B, H, R, D] of a pass' last R positions.
 at::Tensor rotate(const at::Tensor& x, const Pass& pass, const Rotation& how = {});
 
-/// `f` of x [B, ...], of one sequence at a time where they decode together: libtorch rounds
-/// functions of the numbers after the last whole vector of a tensor differently, and a few heads
-/// are no whole vector.
+/// `f` of x [B, T, ...], of one sequence at a time where they decode together (for_each_of_batch).
 template <typename F>
 at::Tensor each_sequence(const at::Tensor& x, const F& f) {
-  if (x.size(0) == 1 || x.size(1) > 1) return f(x);
-  std::vector<at::Tensor> all;
-  for (const at::Tensor& one : x.split(1)) all.push_back(f(one));
-  return at::cat(all);
+  return x.size(1) > 1 ? f(x) : for_each_of_batch(x, f);
 }
 
 /// How a softmax layer attends.

@@ -1,5 +1,5 @@
 // The model in the order of the forward pass: config, softmax mixer, convolution mixer, mixture of
-// experts, model (the blocks around them are feed_forward.h's). Letters: B batch, T tokens of this
+// experts, model (the blocks around them are blocks.h's). Letters: B batch, T tokens of this
 // pass, R wanted rows, d hidden size, H/H_kv heads of D, E experts. Equations: LFM2, arXiv
 // 2511.23404, and its implementation in transformers.
 #include "models/arch/lfm2.h"
@@ -12,8 +12,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "models/arch/decoder.h"
-#include "models/arch/feed_forward.h"
+#include "models/arch/blocks.h"
 #include "models/arch/rope.h"
 #include "models/ops/experts.h"
 
@@ -60,20 +59,11 @@ std::vector<LayerKind> read_softmax_indices(ConfigReader& reader, std::int64_t c
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
   const std::vector<LayerKind> by_index = read_softmax_indices(reader, count);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("layer_types")) {
-    if (type == "full_attention")
-      layers.push_back(LayerKind::kSoftmax);
-    else if (type == "conv")
-      layers.push_back(LayerKind::kConvolution);
-    else
-      reader.refuse("layer_types",
-                    fmt::format("'{}' is not supported; full_attention and conv are", type));
-  }
+  const auto layers = kinds_of_layers<LayerKind>(
+      reader, "layer_types", reader.text_list("layer_types"), count,
+      {{"full_attention", LayerKind::kSoftmax}, {"conv", LayerKind::kConvolution}},
+      "full_attention and conv");
   if (layers.empty()) return by_index;
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
   if (!reader.is_null("full_attn_idxs") && layers != by_index)
     reader.refuse("full_attn_idxs", "it contradicts layer_types; remove one");
   return layers;
@@ -195,19 +185,12 @@ std::map<std::string, std::string> settings_of(const LfmConfig& c) {
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const LfmConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
-    };
-    const auto norm = [&](const char* part) {
-      return register_module(
-          part, std::make_shared<RmsNorm>(source, name + "." + part, c.head_dim, c.eps));
-    };
-    q_proj = linear("q_proj", c.d, c.heads * c.head_dim);
-    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim);
-    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim);
-    out_proj = linear("out_proj", c.heads * c.head_dim, c.d);
-    q_norm = norm("q_layernorm");
-    k_norm = norm("k_layernorm");
+    q_proj = add_linear(source, "q_proj", c.d, c.heads * c.head_dim);
+    k_proj = add_linear(source, "k_proj", c.d, c.kv_heads * c.head_dim);
+    v_proj = add_linear(source, "v_proj", c.d, c.kv_heads * c.head_dim);
+    out_proj = add_linear(source, "out_proj", c.heads * c.head_dim, c.d);
+    q_norm = add_norm(source, "q_layernorm", c.head_dim, c.eps);
+    k_norm = add_norm(source, "k_layernorm", c.head_dim, c.eps);
   }
 
   /// x [B, T, d], normed → [B, R, d].
@@ -248,12 +231,8 @@ struct SoftmaxMixer : Mixer {
 struct ConvolutionMixer : Mixer {
   ConvolutionMixer(const LfmConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), d(config.d), taps(config.taps) {
-    const auto linear = [&](const char* part, std::int64_t out) {
-      return register_module(part, std::make_shared<Linear>(source, name + "." + part, d, out,
-                                                            config.convolution_bias));
-    };
-    in_proj = linear("in_proj", 3 * d);
-    out_proj = linear("out_proj", d);
+    in_proj = add_linear(source, "in_proj", d, 3 * d, config.convolution_bias);
+    out_proj = add_linear(source, "out_proj", d, d, config.convolution_bias);
     conv = register_module("conv", std::make_shared<ShortConvolution>(
                                        source, name + ".conv", d, taps, config.convolution_bias));
   }
@@ -304,9 +283,7 @@ struct Mixture : FeedForward {
 
   at::Tensor operator()(const at::Tensor& x) const override {
     const Routing routing = route_by_sigmoid((*gate)(x), expert_bias, c.routing);
-    return mix_experts(x, routing, c.experts, [&](std::int64_t expert, const at::Tensor& tokens) {
-      return experts->run(expert, tokens);
-    });
+    return (*experts)(x, routing);
   }
 
   LfmConfig c;
@@ -346,7 +323,7 @@ MakeBlock blocks_of(const LfmConfig& c, TensorSource& source) {
                            .mixer_norm = "operator_norm",
                            .feed_forward = "feed_forward",
                            .feed_forward_norm = "ffn_norm"};
-    return std::make_shared<NamedPreNormBlock>(
+    return std::make_shared<PreNormBlock>(
         shape_of(c), names, make_mixer(c, kind, source, prefix),
         make_feed_forward(c, index, source, prefix + ".feed_forward"), source, prefix);
   };
@@ -356,8 +333,8 @@ class Lfm : public DecoderLM {
  public:
   Lfm(const LfmConfig& config, TensorSource& source)
       : DecoderLM(shape_of(config), static_cast<std::int64_t>(config.layers.size()), source,
-                  blocks_of(config, source)),
-        rotary_(config.rope, device()) {
+                  blocks_of(config, source)) {
+    rotary_.emplace(config.rope, device());
     info_.architecture = config.is_moe ? "lfm2_moe" : "lfm2";
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;
@@ -367,15 +344,6 @@ class Lfm : public DecoderLM {
       info_.expert_share =
           static_cast<double>(config.routing.chosen) / static_cast<double>(config.experts);
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_.tables(positions, tokens);
-    return pass;
-  }
-
- private:
-  RotaryEmbedding rotary_;
 };
 
 }  // namespace

@@ -15,14 +15,11 @@ namespace niah::models {
 Mamba2Mixer::Mamba2Mixer(const Mamba2Shape& shape, TensorSource& source, const std::string& name)
     : Mixer(name), shape(shape) {
   const std::int64_t inner = shape.inner();
-  const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
-    return register_module(part,
-                           std::make_shared<Linear>(source, name + "." + part, in, out, bias));
-  };
   const auto parameter = [&](const char* part, std::int64_t size) {
     return register_parameter(part, source.tensor(name + "." + part, {size}));
   };
-  in_proj = linear("in_proj", shape.d, inner + shape.channels() + shape.heads, shape.in_bias);
+  in_proj =
+      add_linear(source, "in_proj", shape.d, inner + shape.channels() + shape.heads, shape.in_bias);
   conv1d = register_module(
       "conv1d", std::make_shared<ShortConvolution>(source, name + ".conv1d", shape.channels(),
                                                    shape.taps, shape.conv_bias));
@@ -33,7 +30,7 @@ Mamba2Mixer::Mamba2Mixer(const Mamba2Shape& shape, TensorSource& source, const s
     const auto module = register_module("norm", std::make_shared<torch::nn::Module>("norm"));
     norm = module->register_parameter("weight", source.tensor(name + ".norm.weight", {inner}));
   }
-  out_proj = linear("out_proj", inner, shape.d, shape.out_bias);
+  out_proj = add_linear(source, "out_proj", inner, shape.d, shape.out_bias);
 }
 
 /// x [B, T, d], normed → [B, R, d].

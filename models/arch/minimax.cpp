@@ -12,8 +12,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "models/arch/decoder.h"
-#include "models/arch/feed_forward.h"
+#include "models/arch/blocks.h"
 #include "models/arch/grouped_attention.h"
 #include "models/arch/rope.h"
 #include "models/ops/experts.h"
@@ -47,23 +46,13 @@ struct MiniMaxConfig {
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("layer_types")) {
-    if (type == "linear_attention")
-      layers.push_back(LayerKind::kLightning);
-    else if (type == "full_attention")
-      layers.push_back(LayerKind::kAttention);
-    else
-      reader.refuse(
-          "layer_types",
-          fmt::format("'{}' is not supported; linear_attention and full_attention are", type));
-  }
-  if (layers.empty())
-    for (std::int64_t i = 0; i < count; ++i)
-      layers.push_back(i % 2 == 0 ? LayerKind::kAttention : LayerKind::kLightning);
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  auto layers = kinds_of_layers<LayerKind>(
+      reader, "layer_types", reader.text_list("layer_types"), count,
+      {{"linear_attention", LayerKind::kLightning}, {"full_attention", LayerKind::kAttention}},
+      "linear_attention and full_attention");
+  if (!layers.empty()) return layers;
+  for (std::int64_t i = 0; i < count; ++i)
+    layers.push_back(i % 2 == 0 ? LayerKind::kAttention : LayerKind::kLightning);
   return layers;
 }
 
@@ -146,15 +135,11 @@ struct LightningMixer : Mixer {
                  const std::string& name)
       : Mixer(name), heads(config.attention.heads), head_dim(config.attention.head_dim) {
     const std::int64_t wide = heads * head_dim;
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
-    };
     constexpr double kNormEps = 1e-6;  // whatever rms_norm_eps is
-    qkv_proj = linear("qkv_proj", config.d, 3 * wide);
-    out_proj = linear("out_proj", wide, config.d);
-    output_gate = linear("output_gate", config.d, wide);
-    norm =
-        register_module("norm", std::make_shared<RmsNorm>(source, name + ".norm", wide, kNormEps));
+    qkv_proj = add_linear(source, "qkv_proj", config.d, 3 * wide);
+    out_proj = add_linear(source, "out_proj", wide, config.d);
+    output_gate = add_linear(source, "output_gate", config.d, wide);
+    norm = add_norm(source, "norm", wide, kNormEps);
     const auto last = static_cast<double>(config.layers.size() - 1);
     slopes =
         slopes_of(heads, static_cast<double>(index) / (last + 1e-5)).to(qkv_proj->weight.device());
@@ -218,10 +203,7 @@ struct Mixture : FeedForward {
   at::Tensor operator()(const at::Tensor& x) const override {
     const Routing routing =
         route_by_softmax(project(x, gate), chosen, /*normalised=*/true, at::kFloat);
-    return mix_experts(x, routing, gate.size(0),
-                       [&](std::int64_t expert, const at::Tensor& tokens) {
-                         return experts->run(expert, tokens);
-                       });
+    return (*experts)(x, routing);
   }
 
   std::int64_t chosen;
@@ -269,13 +251,9 @@ struct MiniMaxBlock : Block {
   MixerInfo describe_mixer() const override { return self_attn->describe(); }
 
   std::vector<PartRows> other_parts() const override {
-    std::vector<PartRows> parts = block_sparse_moe->parts(prefix + ".block_sparse_moe");
-    for (const auto& [name, norm] :
-         {std::pair{".input_layernorm", input_layernorm},
-          std::pair{".post_attention_layernorm", post_attention_layernorm}})
-      for (PartRows& rows : parts_of(Part::kNorm, prefix + name, *norm))
-        parts.push_back(std::move(rows));
-    return parts;
+    return with_norms(block_sparse_moe->parts(prefix + ".block_sparse_moe"), prefix,
+                      {{"input_layernorm", input_layernorm},
+                       {"post_attention_layernorm", post_attention_layernorm}});
   }
 
   std::string prefix;
@@ -293,23 +271,14 @@ class MiniMax : public DecoderLM {
       : DecoderLM(shape_of(config), static_cast<std::int64_t>(config.layers.size()), source,
                   [&](std::int64_t index, const std::string& prefix) {
                     return std::make_shared<MiniMaxBlock>(config, index, source, prefix);
-                  }),
-        rotary_(config.rope, device()) {
+                  }) {
+    rotary_.emplace(config.rope, device());
     info_.architecture = "minimax";
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
     info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_.tables(positions, tokens);
-    return pass;
-  }
-
- private:
-  RotaryEmbedding rotary_;
 };
 
 }  // namespace

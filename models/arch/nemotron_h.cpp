@@ -393,11 +393,6 @@ class NemotronH : public DecoderLM {
   NemotronH(const NemotronConfig& config, TensorSource& source)
       : NemotronH(config, shape_of(config, source), source) {}
 
-  /// No layer looks at positions.
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    return {positions, tokens, {}, {}};
-  }
-
  private:
   NemotronH(const NemotronConfig& config, const DecoderShape& shape, TensorSource& source)
       : DecoderLM(shape, static_cast<std::int64_t>(config.layers.size()), source,

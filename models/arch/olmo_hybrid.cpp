@@ -15,9 +15,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/arch/delta_net.h"
-#include "models/arch/feed_forward.h"
 #include "models/arch/rope.h"
 #include "models/ops/gate.h"
 
@@ -42,25 +41,14 @@ struct OlmoConfig {
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("layer_types")) {
-    if (type == "full_attention")
-      layers.push_back(LayerKind::kSoftmax);
-    else if (type == "linear_attention")
-      layers.push_back(LayerKind::kDelta);
-    else
-      reader.refuse(
-          "layer_types",
-          fmt::format("'{}' is not supported; full_attention and linear_attention are", type));
-  }
-  if (layers.empty()) {
-    for (std::int64_t i = 0; i < count; ++i)
-      layers.push_back((i + 1) % 4 == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
-    if (count < 4) layers.back() = LayerKind::kSoftmax;  // at least one
-  }
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  auto layers = kinds_of_layers<LayerKind>(
+      reader, "layer_types", reader.text_list("layer_types"), count,
+      {{"full_attention", LayerKind::kSoftmax}, {"linear_attention", LayerKind::kDelta}},
+      "full_attention and linear_attention");
+  if (!layers.empty()) return layers;
+  for (std::int64_t i = 0; i < count; ++i)
+    layers.push_back((i + 1) % 4 == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
+  if (count < 4) layers.back() = LayerKind::kSoftmax;  // at least one
   return layers;
 }
 
@@ -141,11 +129,7 @@ std::map<std::string, std::string> settings_of(const OlmoConfig& c) {
     if (c.rope) settings["rope scaling"] = c.rope->scaling();
   }
   if (has(LayerKind::kDelta)) {
-    settings["linear_num_key_heads"] = fmt::to_string(c.delta.key_heads);
-    settings["linear_num_value_heads"] = fmt::to_string(c.delta.value_heads);
-    settings["linear_key_head_dim"] = fmt::to_string(c.delta.key_dim);
-    settings["linear_value_head_dim"] = fmt::to_string(c.delta.value_dim);
-    settings["linear_conv_kernel_dim"] = fmt::to_string(c.delta.taps);
+    add_settings(settings, c.delta);
     settings["linear_allow_neg_eigval"] = fmt::to_string(c.delta.doubles_beta);
   }
   return settings;
@@ -158,20 +142,12 @@ struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const OlmoConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
     const std::int64_t wide = c.heads * c.head_dim, narrow = c.kv_heads * c.head_dim;
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part,
-                             std::make_shared<Linear>(source, name + "." + part, in, out, c.bias));
-    };
-    const auto norm = [&](const char* part, std::int64_t size) {
-      return register_module(part, std::make_shared<RmsNorm>(source, name + "." + part, size, c.eps,
-                                                             NormRounding::kAfterWeight));
-    };
-    q_proj = linear("q_proj", c.d, wide);
-    k_proj = linear("k_proj", c.d, narrow);
-    v_proj = linear("v_proj", c.d, narrow);
-    o_proj = linear("o_proj", wide, c.d);
-    q_norm = norm("q_norm", wide);
-    k_norm = norm("k_norm", narrow);
+    q_proj = add_linear(source, "q_proj", c.d, wide, c.bias);
+    k_proj = add_linear(source, "k_proj", c.d, narrow, c.bias);
+    v_proj = add_linear(source, "v_proj", c.d, narrow, c.bias);
+    o_proj = add_linear(source, "o_proj", wide, c.d, c.bias);
+    q_norm = add_norm(source, "q_norm", wide, c.eps, NormRounding::kAfterWeight);
+    k_norm = add_norm(source, "k_norm", narrow, c.eps, NormRounding::kAfterWeight);
   }
 
   /// x [B, T, d] → [B, R, d].
@@ -235,24 +211,20 @@ std::array<std::int64_t, 3> convolution_cuts(const DeltaNetShape& shape, const T
 struct DeltaMixer : Mixer {
   DeltaMixer(const OlmoConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config), shape(config.delta) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part, std::make_shared<Linear>(source, name + "." + part, in, out));
-    };
-    q_proj = linear("q_proj", c.d, shape.keys());
-    k_proj = linear("k_proj", c.d, shape.keys());
-    v_proj = linear("v_proj", c.d, shape.values());
-    g_proj = linear("g_proj", c.d, shape.values());
-    b_proj = linear("b_proj", c.d, shape.value_heads);
-    a_proj = linear("a_proj", c.d, shape.value_heads);
-    o_proj = linear("o_proj", shape.values(), c.d);
+    q_proj = add_linear(source, "q_proj", c.d, shape.keys());
+    k_proj = add_linear(source, "k_proj", c.d, shape.keys());
+    v_proj = add_linear(source, "v_proj", c.d, shape.values());
+    g_proj = add_linear(source, "g_proj", c.d, shape.values());
+    b_proj = add_linear(source, "b_proj", c.d, shape.value_heads);
+    a_proj = add_linear(source, "a_proj", c.d, shape.value_heads);
+    o_proj = add_linear(source, "o_proj", shape.values(), c.d);
     const auto cuts = convolution_cuts(shape, source, name);
     for (const auto& [part, channels] :
          {std::pair{"q_conv1d", cuts[0]}, {"k_conv1d", cuts[1]}, {"v_conv1d", cuts[2]}})
       convolutions.push_back(register_module(
           part, std::make_shared<Taps>(source, name + "." + part, channels, shape.taps)));
     constexpr double kEps = 1e-5;  // whatever rms_norm_eps is
-    o_norm = register_module(
-        "o_norm", std::make_shared<RmsNorm>(source, name + ".o_norm", shape.value_dim, kEps));
+    o_norm = add_norm(source, "o_norm", shape.value_dim, kEps);
     a_log = register_parameter("A_log", source.tensor(name + ".A_log", {shape.value_heads}));
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.value_heads}));
   }
@@ -310,7 +282,7 @@ DecoderShape shape_of(const OlmoConfig& c) {
 MakeBlock blocks_of(const OlmoConfig& c, TensorSource& source) {
   return [c, &source](std::int64_t index, const std::string& prefix) -> std::shared_ptr<Block> {
     if (c.layers[static_cast<std::size_t>(index)] == LayerKind::kDelta)
-      return std::make_shared<NamedPreNormBlock>(
+      return std::make_shared<PreNormBlock>(
           shape_of(c),
           BlockNames{.mixer = "linear_attn",
                      .mixer_norm = "attention_layer_norm",
@@ -342,15 +314,6 @@ class OlmoHybrid : public DecoderLM {
           "transformers. Released OLMo Hybrids are not rotated, which \"rope_theta\": null says.",
           config.rope->theta));
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    if (rotary_) std::tie(pass.cos, pass.sin) = rotary_->tables(positions, tokens);
-    return pass;
-  }
-
- private:
-  std::optional<RotaryEmbedding> rotary_;
 };
 
 }  // namespace

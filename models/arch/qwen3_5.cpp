@@ -1,5 +1,5 @@
 // The model in the order of the forward pass: config, softmax mixer, gated delta net, mixture of
-// experts, model (the blocks around them are feed_forward.h's). Letters: B batch, T tokens of this
+// experts, model (the blocks around them are blocks.h's). Letters: B batch, T tokens of this
 // pass, R wanted rows, d hidden size, H/H_kv heads of D, Kh/Vh key and value heads of K and V, E
 // experts. Equations: Qwen3-Next and Qwen3.5 in transformers, Gated DeltaNet, arXiv 2412.06464.
 // They differ in this: Qwen3-Next fuses a mixer's projections by key head and mixes experts in some
@@ -15,9 +15,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/arch/delta_net.h"
-#include "models/arch/feed_forward.h"
 #include "models/arch/rope.h"
 #include "models/ops/experts.h"
 #include "models/ops/gate.h"
@@ -63,23 +62,13 @@ std::vector<LayerKind> read_layers(ConfigReader& reader, Family family) {
                                                                : family == Family::kMoe ? 40
                                                                                         : 48);
   const std::int64_t interval = reader.count("full_attention_interval", 4);
-  std::vector<LayerKind> layers;
-  for (const std::string& type : reader.text_list("layer_types")) {
-    if (type == "full_attention")
-      layers.push_back(LayerKind::kSoftmax);
-    else if (type == "linear_attention")
-      layers.push_back(LayerKind::kDelta);
-    else
-      reader.refuse(
-          "layer_types",
-          fmt::format("'{}' is not supported; full_attention and linear_attention are", type));
-  }
-  if (layers.empty())
-    for (std::int64_t i = 0; i < count; ++i)
-      layers.push_back((i + 1) % interval == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
-  if (static_cast<std::int64_t>(layers.size()) != count)
-    reader.refuse("layer_types",
-                  fmt::format("{} entries for num_hidden_layers = {}", layers.size(), count));
+  auto layers = kinds_of_layers<LayerKind>(
+      reader, "layer_types", reader.text_list("layer_types"), count,
+      {{"full_attention", LayerKind::kSoftmax}, {"linear_attention", LayerKind::kDelta}},
+      "full_attention and linear_attention");
+  if (!layers.empty()) return layers;
+  for (std::int64_t i = 0; i < count; ++i)
+    layers.push_back((i + 1) % interval == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
   return layers;
 }
 
@@ -223,13 +212,7 @@ std::map<std::string, std::string> settings_of(const QwenConfig& c) {
     settings["rotated"] = fmt::to_string(c.rope.width);
     settings["rope scaling"] = c.rope.scaling();
   }
-  if (has(LayerKind::kDelta)) {
-    settings["linear_num_key_heads"] = fmt::to_string(c.delta.key_heads);
-    settings["linear_num_value_heads"] = fmt::to_string(c.delta.value_heads);
-    settings["linear_key_head_dim"] = fmt::to_string(c.delta.key_dim);
-    settings["linear_value_head_dim"] = fmt::to_string(c.delta.value_dim);
-    settings["linear_conv_kernel_dim"] = fmt::to_string(c.delta.taps);
-  }
+  if (has(LayerKind::kDelta)) add_settings(settings, c.delta);
   if (mixing > 0) {
     std::string which;
     for (const bool mixes : c.mixes) which += mixes ? 'E' : '-';
@@ -249,20 +232,12 @@ std::map<std::string, std::string> settings_of(const QwenConfig& c) {
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
-      return register_module(part,
-                             std::make_shared<Linear>(source, name + "." + part, in, out, c.bias));
-    };
-    const auto norm = [&](const char* part) {
-      return register_module(part, std::make_shared<RmsNorm>(source, name + "." + part, c.head_dim,
-                                                             c.eps, NormRounding::kOnePlusWeight));
-    };
-    q_proj = linear("q_proj", c.d, 2 * c.heads * c.head_dim);
-    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim);
-    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim);
-    o_proj = linear("o_proj", c.heads * c.head_dim, c.d);
-    q_norm = norm("q_norm");
-    k_norm = norm("k_norm");
+    q_proj = add_linear(source, "q_proj", c.d, 2 * c.heads * c.head_dim, c.bias);
+    k_proj = add_linear(source, "k_proj", c.d, c.kv_heads * c.head_dim, c.bias);
+    v_proj = add_linear(source, "v_proj", c.d, c.kv_heads * c.head_dim, c.bias);
+    o_proj = add_linear(source, "o_proj", c.heads * c.head_dim, c.d, c.bias);
+    q_norm = add_norm(source, "q_norm", c.head_dim, c.eps, NormRounding::kOnePlusWeight);
+    k_norm = add_norm(source, "k_norm", c.head_dim, c.eps, NormRounding::kOnePlusWeight);
   }
 
   /// x [B, T, d], normed → [B, R, d].
@@ -316,16 +291,10 @@ struct DeltaMixer : Mixer {
       : Mixer(name), c(config), shape(config.delta) {
     conv1d = register_module("conv1d", std::make_shared<ShortConvolution>(
                                            source, name + ".conv1d", shape.channels(), shape.taps));
-    norm = register_module(
-        "norm", std::make_shared<RmsNorm>(source, name + ".norm", shape.value_dim, c.eps));
-    out_proj = linear(source, "out_proj", shape.values(), c.d);
+    norm = add_norm(source, "norm", shape.value_dim, c.eps);
+    out_proj = add_linear(source, "out_proj", shape.values(), c.d);
     a_log = register_parameter("A_log", source.tensor(name + ".A_log", {shape.value_heads}));
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.value_heads}));
-  }
-
-  std::shared_ptr<Linear> linear(TensorSource& source, const char* part, std::int64_t in,
-                                 std::int64_t out) {
-    return register_module(part, std::make_shared<Linear>(source, prefix + "." + part, in, out));
   }
 
   /// The convolution, the delta rule, and what follows it: [B, R, d]. `gate` makes z [B, R, Vh*V],
@@ -359,10 +328,10 @@ struct DeltaMixer : Mixer {
 struct SplitDeltaMixer : DeltaMixer {
   SplitDeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
       : DeltaMixer(config, source, name) {
-    in_proj_qkv = linear(source, "in_proj_qkv", c.d, shape.channels());
-    in_proj_z = linear(source, "in_proj_z", c.d, shape.values());
-    in_proj_b = linear(source, "in_proj_b", c.d, shape.value_heads);
-    in_proj_a = linear(source, "in_proj_a", c.d, shape.value_heads);
+    in_proj_qkv = add_linear(source, "in_proj_qkv", c.d, shape.channels());
+    in_proj_z = add_linear(source, "in_proj_z", c.d, shape.values());
+    in_proj_b = add_linear(source, "in_proj_b", c.d, shape.value_heads);
+    in_proj_a = add_linear(source, "in_proj_a", c.d, shape.value_heads);
   }
 
   /// x [B, T, d], normed → [B, R, d].
@@ -394,8 +363,8 @@ struct FusedDeltaMixer : DeltaMixer {
       : DeltaMixer(config, source, name),
         share(shape.value_heads / shape.key_heads),
         group(2 * shape.key_dim + 2 * share * shape.value_dim) {
-    in_proj_qkvz = linear(source, "in_proj_qkvz", c.d, shape.key_heads * group);
-    in_proj_ba = linear(source, "in_proj_ba", c.d, 2 * shape.value_heads);
+    in_proj_qkvz = add_linear(source, "in_proj_qkvz", c.d, shape.key_heads * group);
+    in_proj_ba = add_linear(source, "in_proj_ba", c.d, 2 * shape.value_heads);
   }
 
   /// x [B, T, d], normed → [B, R, d].
@@ -456,10 +425,7 @@ struct Mixture : FeedForward {
 
   at::Tensor operator()(const at::Tensor& x) const override {
     const Routing routing = route_by_softmax((*gate)(x), c.chosen, c.normalises, x.scalar_type());
-    const at::Tensor mixed =
-        mix_experts(x, routing, c.experts, [&](std::int64_t expert, const at::Tensor& tokens) {
-          return experts->run(expert, tokens);
-        });
+    const at::Tensor mixed = (*experts)(x, routing);
     const at::Tensor share = each_sequence((*shared_expert_gate)(x),
                                            [](const at::Tensor& one) { return at::sigmoid(one); });
     return mixed + share * (*shared_expert)(x);
@@ -504,7 +470,7 @@ MakeBlock blocks_of(const QwenConfig& c, TensorSource& source) {
   return [c, &source, shape = shape_of(c, source)](std::int64_t index, const std::string& prefix) {
     const LayerKind kind = c.layers[static_cast<std::size_t>(index)];
     const BlockNames names{.mixer = kind == LayerKind::kSoftmax ? "self_attn" : "linear_attn"};
-    return std::make_shared<NamedPreNormBlock>(
+    return std::make_shared<PreNormBlock>(
         shape, names, make_mixer(c, kind, source, prefix),
         make_feed_forward(c, c.mixes[static_cast<std::size_t>(index)], source, prefix + ".mlp"),
         source, prefix);
@@ -515,8 +481,8 @@ class Qwen : public DecoderLM {
  public:
   Qwen(const QwenConfig& config, TensorSource& source)
       : DecoderLM(shape_of(config, source), static_cast<std::int64_t>(config.layers.size()), source,
-                  blocks_of(config, source)),
-        rotary_(config.rope, device()) {
+                  blocks_of(config, source)) {
+    rotary_.emplace(config.rope, device());
     source.ignore("model.visual.");
     source.ignore("mtp.");
     info_.architecture = name_of(config.family);
@@ -527,15 +493,6 @@ class Qwen : public DecoderLM {
     if (config.experts > 0)
       info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_.tables(positions, tokens);
-    return pass;
-  }
-
- private:
-  RotaryEmbedding rotary_;
 };
 
 }  // namespace

@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "models/arch/decoder.h"
+#include "models/arch/blocks.h"
 #include "models/arch/rope.h"
 
 namespace niah::models {
@@ -89,17 +89,13 @@ void set_window(ConfigReader& reader, SoftmaxConfig& c, Layer& layer,
 /// where it is not given, those that `is_windowed`.
 void read_windows(ConfigReader& reader, SoftmaxConfig& c, std::optional<std::int64_t> window,
                   const std::function<bool(std::int64_t)>& is_windowed) {
-  const auto types = reader.text_list("layer_types");
-  for (const std::string& type : types)
-    if (type != "full_attention" && type != "sliding_attention")
-      reader.refuse(
-          "layer_types",
-          fmt::format("'{}' is not supported; full_attention and sliding_attention are", type));
-  if (!types.empty() && types.size() != c.layers.size())
-    reader.refuse("layer_types", fmt::format("{} entries for num_hidden_layers = {}", types.size(),
-                                             c.layers.size()));
+  const auto windowed =
+      kinds_of_layers<bool>(reader, "layer_types", reader.text_list("layer_types"),
+                            static_cast<std::int64_t>(c.layers.size()),
+                            {{"full_attention", false}, {"sliding_attention", true}},
+                            "full_attention and sliding_attention");
   for (std::size_t i = 0; i < c.layers.size(); ++i)
-    if (types.empty() ? is_windowed(static_cast<std::int64_t>(i)) : types[i] == "sliding_attention")
+    if (windowed.empty() ? is_windowed(static_cast<std::int64_t>(i)) : windowed[i])
       set_window(reader, c, c.layers[i], window);
 }
 
@@ -271,19 +267,14 @@ struct SoftmaxMixer : Mixer {
         window(layer.windowed ? c.window : 0),
         is_rotary(layer.rotary),
         rotation{.by_window_tables = layer.windowed && c.window_rope, .rounds_once = c.is_olmo} {
-    const auto linear = [&](const char* part, std::int64_t in, std::int64_t out, bool bias) {
-      return register_module(part,
-                             std::make_shared<Linear>(source, name + "." + part, in, out, bias));
-    };
     const auto norm = [&](const char* part, std::int64_t heads) {
       const std::int64_t size = c.qk_norm == QkNorm::kHead ? c.head_dim : heads * c.head_dim;
-      return register_module(
-          part, std::make_shared<RmsNorm>(source, name + "." + part, size, c.eps, rounding_of(c)));
+      return add_norm(source, part, size, c.eps, rounding_of(c));
     };
-    q_proj = linear("q_proj", c.d, c.heads * c.head_dim, c.qkv_bias);
-    k_proj = linear("k_proj", c.d, c.kv_heads * c.head_dim, c.qkv_bias);
-    v_proj = linear("v_proj", c.d, c.kv_heads * c.head_dim, c.qkv_bias);
-    o_proj = linear("o_proj", c.heads * c.head_dim, c.d, c.o_bias);
+    q_proj = add_linear(source, "q_proj", c.d, c.heads * c.head_dim, c.qkv_bias);
+    k_proj = add_linear(source, "k_proj", c.d, c.kv_heads * c.head_dim, c.qkv_bias);
+    v_proj = add_linear(source, "v_proj", c.d, c.kv_heads * c.head_dim, c.qkv_bias);
+    o_proj = add_linear(source, "o_proj", c.heads * c.head_dim, c.d, c.o_bias);
     if (c.qk_norm == QkNorm::kNone) return;
     q_norm = norm("q_norm", c.heads);
     k_norm = norm("k_norm", c.kv_heads);
@@ -356,8 +347,8 @@ class SoftmaxLM : public DecoderLM {
  public:
   SoftmaxLM(const SoftmaxConfig& c, TensorSource& source)
       : DecoderLM(shape_of(c), static_cast<std::int64_t>(c.layers.size()), source,
-                  blocks_of(c, source)),
-        rotary_(c.rope, device()) {
+                  blocks_of(c, source)) {
+    rotary_.emplace(c.rope, device());
     if (c.window_rope) window_rotary_.emplace(*c.window_rope, device());
     info_.architecture = c.architecture;
     info_.eos_ids = c.eos_ids;
@@ -367,15 +358,13 @@ class SoftmaxLM : public DecoderLM {
   }
 
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_.tables(positions, tokens);
+    Pass pass = DecoderLM::begin(positions, tokens);
     if (window_rotary_)
       std::tie(pass.window_cos, pass.window_sin) = window_rotary_->tables(positions, tokens);
     return pass;
   }
 
  private:
-  RotaryEmbedding rotary_;
   std::optional<RotaryEmbedding> window_rotary_;
 };
 

@@ -22,7 +22,7 @@ constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 22;
 constexpr std::size_t kLongestName = 1000;
 
-std::string shown(std::string_view name) { return valid_utf8(name.substr(0, 200)); }
+std::string shown(std::string_view name) { return single_line(name.substr(0, 200)); }
 
 /// A module's or tensor's name without the prefixes that depend on the model around it.
 std::string_view without_prefixes(std::string_view name) {

@@ -25,7 +25,9 @@ constexpr std::int64_t kLargestRank = std::int64_t{1} << 16;
 constexpr double kLargestAlpha = 1e6;
 
 /// A value of the file in a message: it may hold anything.
-std::string shown(const std::string& text) { return single_line(valid_utf8(text.substr(0, 80))); }
+std::string shown(const std::string& text) {
+  return single_line(std::string_view(text).substr(0, 80));
+}
 
 std::string lower_ascii(std::string text) {
   for (char& c : text)

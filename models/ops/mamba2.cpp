@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "models/ops/batch.h"
+
 namespace niah::models {
 namespace {
 
@@ -46,15 +48,6 @@ at::Tensor for_heads(const at::Tensor& groups, std::int64_t heads) {
   return shared.expand(shape);
 }
 
-/// exp(x) of x [B, H, 1], of one sequence at a time: libtorch rounds functions of the numbers
-/// after the last whole vector of a tensor differently, and a few heads are no whole vector.
-at::Tensor exp_of_each(const at::Tensor& x) {
-  if (x.size(0) == 1) return at::exp(x);
-  std::vector<at::Tensor> all;
-  for (const at::Tensor& one : x.split(1)) all.push_back(at::exp(one));
-  return at::cat(all);
-}
-
 Mamba2Result one_token(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
                        const at::Tensor& input, const at::Tensor& readout,
                        const at::Tensor& state) {
@@ -62,8 +55,9 @@ Mamba2Result one_token(const at::Tensor& x, const at::Tensor& step, const at::Te
     return for_heads(groups, x.size(1)).flatten(1, 2);
   };
   const at::Tensor taken = (x * step.unsqueeze(-1)).transpose(-1, -2);  // [B, H, P, 1]
-  const at::Tensor next =
-      at::addcmul(state * exp_of_each(log_decay).unsqueeze(-1), taken, row(input));
+  const at::Tensor left =
+      for_each_of_batch(log_decay, [](const at::Tensor& one) { return at::exp(one); });
+  const at::Tensor next = at::addcmul(state * left.unsqueeze(-1), taken, row(input));
   return {at::matmul(next, row(readout).transpose(-1, -2)).transpose(-1, -2), next};
 }
 

@@ -29,17 +29,12 @@ std::vector<PartRows> norm_rows(const MixerInfo& mixer, RestoreMethod method) {
   return rows;
 }
 
-/// Where a path leads, also where a link leads to what is not there yet.
+/// The folder that a path means, whether it is there or not.
 fs::path place_of(const fs::path& path) {
-  constexpr int kMostLinks = 40;
-  fs::path place = normal_path(path);
-  std::error_code ignored;
-  for (int i = 0; i < kMostLinks && fs::is_symlink(place, ignored); ++i) {
-    const fs::path target = fs::read_symlink(place, ignored);
-    place = normal_path(target.is_absolute() ? target : place.parent_path() / target);
-  }
-  const fs::path canonical = fs::weakly_canonical(place, ignored);
-  return canonical.empty() ? place : canonical;
+  std::error_code error;
+  const fs::path place = normal_path(resolve_links(normal_path(path)));
+  const fs::path canonical = fs::weakly_canonical(place, error);
+  return error ? place : canonical;
 }
 
 /// A folder inside of a checkpoint would be copied into itself.

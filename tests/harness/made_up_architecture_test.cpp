@@ -11,7 +11,7 @@
 #include "harness/cost/estimate.h"
 #include "harness/engine/local/local_engines.h"
 #include "harness/run/runner.h"
-#include "models/arch/decoder.h"
+#include "models/arch/feed_forward.h"
 #include "models/instruments/attention_probe.h"
 #include "models/instruments/selftest.h"
 #include "models/registry.h"
@@ -70,7 +70,7 @@ struct PostNormBlock : Block {
     attention = register_module("attention",
                                 std::make_shared<GatedAttention>(source, prefix + ".attention"));
     mlp = register_module("mlp",
-                          std::make_shared<SwiGlu>(source, prefix + ".mlp", shape.d, shape.ff));
+                          std::make_shared<GatedMlp>(source, prefix + ".mlp", shape.d, shape.ff));
     after_attention = register_module(
         "after_attention", std::make_shared<RmsNorm>(source, prefix + ".after_attention", shape.d,
                                                      shape.eps, shape.rounding));
@@ -97,7 +97,7 @@ struct PostNormBlock : Block {
 
   std::string prefix;
   std::shared_ptr<GatedAttention> attention;
-  std::shared_ptr<SwiGlu> mlp;
+  std::shared_ptr<GatedMlp> mlp;
   std::shared_ptr<RmsNorm> after_attention, after_mlp;
 };
 

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "tests/machine.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::models {
@@ -21,9 +21,8 @@ std::filesystem::path test_data();
 /// set.
 inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::filesystem::path> roots = {test_data() / "models"};
-  if (const char* all = std::getenv("NIAH_GOLDEN_DIR"))
-    for (const char* part : {"models", "families"})
-      roots.push_back(std::filesystem::path(all) / part);
+  if (const auto goldens = golden_folder())
+    for (const char* part : {"models", "families"}) roots.push_back(*goldens / part);
   std::vector<std::string> folders;
   for (const auto& root : roots)
     for (const auto& entry : std::filesystem::directory_iterator(root))

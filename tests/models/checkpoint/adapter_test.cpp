@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <tuple>
@@ -19,6 +18,7 @@
 #include "models/instruments/verify.h"
 #include "models/surgery/restore_adapter.h"
 #include "models/surgery/restore_checkpoint.h"
+#include "tests/machine.h"
 #include "tests/models/support.h"
 #include "tests/models/tiny_adapter.h"
 
@@ -323,10 +323,9 @@ TEST_F(AdapterOnLlama, WhatIsNoNumberIsNotMerged) {
 /// Adapters with logits of base and adapter merged, recorded from PEFT.
 std::vector<fs::path> golden_adapters() {
   std::vector<fs::path> all;
-  const char* root = std::getenv("NIAH_GOLDEN_DIR");
-  if (root == nullptr || !fs::exists(fs::path(root) / "families/adapters")) return all;
-  for (const auto& entry : fs::directory_iterator(fs::path(root) / "families/adapters"))
-    all.push_back(entry.path());
+  if (const auto goldens = golden_folder())
+    for (const auto& entry : fs::directory_iterator(*goldens / "families/adapters"))
+      all.push_back(entry.path());
   std::sort(all.begin(), all.end());
   return all;
 }
@@ -345,13 +344,13 @@ void expect_golden(const CheckpointPath& path, const fs::path& golden) {
 }
 
 TEST(GoldenAdapters, ComputeWhatTheMergedCheckpointDoes) {
-  if (golden_adapters().empty()) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
+  NIAH_NEEDS_GOLDENS();
   for (const fs::path& adapter : golden_adapters())
     expect_golden(golden_path(adapter), adapter / "golden.safetensors");
 }
 
 TEST(GoldenAdapters, AreMergedToTheBit) {
-  if (golden_adapters().empty()) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
+  NIAH_NEEDS_GOLDENS();
   const TemporaryFolder temporary;
   RestoreCheckpointOptions as_tuned;
   as_tuned.restore.alpha = 0;
@@ -370,7 +369,7 @@ TEST(GoldenAdapters, AreMergedToTheBit) {
 }
 
 TEST(GoldenAdapters, AreRestoredAsAdapterAndMerged) {
-  if (golden_adapters().empty()) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
+  NIAH_NEEDS_GOLDENS();
   const TemporaryFolder temporary;
   // Recorded with every softmax layer restored, those with a sliding window, too.
   RestoreCheckpointOptions every_layer;

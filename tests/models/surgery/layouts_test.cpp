@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -12,6 +11,7 @@
 #include "models/instruments/verify.h"
 #include "models/surgery/drift.h"
 #include "models/surgery/restore_checkpoint.h"
+#include "tests/machine.h"
 #include "tests/models/support.h"
 #include "tests/models/tiny_hybrids.h"
 
@@ -106,11 +106,9 @@ TEST_F(Layouts, WhatIsNoneOfTheModelsIsNotLoaded) {
 /// implementation.
 std::vector<fs::path> golden_surgeries() {
   std::vector<fs::path> all;
-  const char* root = std::getenv("NIAH_GOLDEN_DIR");
-  if (root == nullptr) return all;
-  for (const char* name : {"qwen35", "qwen35-layouts", "qwen3next", "olmohybrid", "lfm2", "kimi"})
-    if (const fs::path folder = fs::path(root) / "families/surgery" / name; fs::exists(folder))
-      all.push_back(folder);
+  if (const auto goldens = golden_folder())
+    for (const auto& entry : fs::directory_iterator(*goldens / "families/surgery"))
+      all.push_back(entry.path());
   return all;
 }
 
@@ -145,7 +143,7 @@ void expect_listed_rows(const fs::path& pair, const fs::path& out) {
 }
 
 TEST(GoldenSurgery, IsReproducedExactly) {
-  if (golden_surgeries().empty()) GTEST_SKIP() << "NIAH_GOLDEN_DIR is not set";
+  NIAH_NEEDS_GOLDENS();
   const TemporaryFolder temporary;
   for (const fs::path& pair : golden_surgeries())
     for (const std::string kind : {"", ".norms", ".gates"}) {
