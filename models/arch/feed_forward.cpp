@@ -58,6 +58,35 @@ at::Tensor GatedExperts::operator()(const at::Tensor& x, const Routing& routing)
   });
 }
 
+SharedExpertMixture::SharedExpertMixture(const SharedExpertShape& shape, TensorSource& source,
+                                         const std::string& name)
+    : shape(shape) {
+  gate = register_module("gate",
+                         std::make_shared<Linear>(source, name + ".gate", shape.d, shape.experts));
+  experts = register_module(
+      "experts", std::make_shared<GatedExperts>(source, name + ".experts", shape.experts, shape.d,
+                                                shape.ff, shape.is_fused));
+  shared_expert = register_module(
+      "shared_expert",
+      std::make_shared<GatedMlp>(source, name + ".shared_expert", shape.d, shape.shared_ff));
+  shared_expert_gate =
+      register_module("shared_expert_gate",
+                      std::make_shared<Linear>(source, name + ".shared_expert_gate", shape.d, 1));
+}
+
+std::vector<PartRows> SharedExpertMixture::parts(const std::string& prefix) const {
+  return parts_of_mixture(prefix, *this);
+}
+
+at::Tensor SharedExpertMixture::operator()(const at::Tensor& x) const {
+  const Routing routing =
+      route_by_softmax((*gate)(x), shape.chosen, shape.normalises, x.scalar_type());
+  const at::Tensor mixed = (*experts)(x, routing);
+  const at::Tensor share = each_sequence((*shared_expert_gate)(x),
+                                         [](const at::Tensor& one) { return at::sigmoid(one); });
+  return mixed + share * (*shared_expert)(x);
+}
+
 SigmoidRouter::SigmoidRouter(TensorSource& source, const std::string& name, std::int64_t experts,
                              std::int64_t size) {
   weight = register_parameter("weight", source.tensor(name + ".weight", {experts, size}));
@@ -83,6 +112,14 @@ void check_routing(const ConfigReader& reader, const SigmoidRouting& routing, st
   if (routing.chosen > open)
     reader.refuse(fields.chosen, fmt::format("a token can choose among {} experts, found {}", open,
                                              routing.chosen));
+}
+
+void add_settings(std::map<std::string, std::string>& settings, const SharedExpertShape& shape) {
+  settings["num_experts"] = fmt::to_string(shape.experts);
+  settings["num_experts_per_tok"] = fmt::to_string(shape.chosen);
+  settings["moe_intermediate_size"] = fmt::to_string(shape.ff);
+  settings["shared_expert_intermediate_size"] = fmt::to_string(shape.shared_ff);
+  settings["norm_topk_prob"] = fmt::to_string(shape.normalises);
 }
 
 void add_settings(std::map<std::string, std::string>& settings, const SigmoidRouting& routing) {

@@ -54,6 +54,27 @@ struct GatedExperts : torch::nn::Module {
   at::Tensor gate_up_proj, down_proj;
 };
 
+/// Sizes of a mixture with an expert for all tokens.
+struct SharedExpertShape {
+  std::int64_t d = 0, experts = 0, chosen = 0, ff = 0, shared_ff = 0;
+  bool normalises = true;  ///< the weights of a token's experts sum to 1
+  bool is_fused = false;   ///< see GatedExperts
+};
+
+/// Qwen's: the experts that a softmax chooses, and one for all tokens with a gate of its own, each
+/// a SwiGLU. Tensors gate, experts, shared_expert, shared_expert_gate.
+struct SharedExpertMixture : FeedForward {
+  SharedExpertMixture(const SharedExpertShape& shape, TensorSource& source,
+                      const std::string& name);
+  std::vector<PartRows> parts(const std::string& prefix) const override;
+  at::Tensor operator()(const at::Tensor& x) const override;
+
+  SharedExpertShape shape;
+  std::shared_ptr<Linear> gate, shared_expert_gate;
+  std::shared_ptr<GatedExperts> experts;
+  std::shared_ptr<GatedMlp> shared_expert;
+};
+
 /// A router by sigmoid scores, in fp32, with a correction that takes part in the choice alone.
 struct SigmoidRouter : torch::nn::Module {
   SigmoidRouter(TensorSource& source, const std::string& name, std::int64_t experts,
@@ -75,6 +96,7 @@ void check_routing(const ConfigReader& reader, const SigmoidRouting& routing, st
                    const RoutingFields& fields);
 
 /// See ModelInfo::settings.
+void add_settings(std::map<std::string, std::string>& settings, const SharedExpertShape& shape);
 void add_settings(std::map<std::string, std::string>& settings, const SigmoidRouting& routing);
 
 /// The parts of a mixture whose child `experts` holds the experts.

@@ -1,9 +1,9 @@
-// The model in the order of the forward pass: config, softmax mixer, gated delta net, mixture of
-// experts, model (the blocks around them are blocks.h's). Letters: B batch, T tokens of this
-// pass, R wanted rows, d hidden size, H/H_kv heads of D, Kh/Vh key and value heads of K and V, E
-// experts. Equations: Qwen3-Next and Qwen3.5 in transformers, Gated DeltaNet, arXiv 2412.06464.
-// They differ in this: Qwen3-Next fuses a mixer's projections by key head and mixes experts in some
-// layers, Qwen3.5 in all or in none.
+// The model in the order of the forward pass: config, softmax mixer, model (the gated delta net is
+// in gated_delta_mixer.h, the mixture of experts in feed_forward.h, the blocks around them in
+// blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of
+// D. Equations: Qwen3-Next and Qwen3.5 in transformers, Gated DeltaNet, arXiv 2412.06464. They
+// differ in this: Qwen3-Next fuses a delta mixer's projections by key head and mixes experts in
+// some layers, Qwen3.5 in all or in none.
 #include "models/arch/qwen3_5.h"
 
 #include <fmt/format.h>
@@ -16,9 +16,8 @@
 #include <set>
 
 #include "models/arch/blocks.h"
-#include "models/arch/delta_net.h"
+#include "models/arch/gated_delta_mixer.h"
 #include "models/arch/rope.h"
-#include "models/ops/experts.h"
 #include "models/ops/gate.h"
 
 namespace niah::models {
@@ -39,8 +38,7 @@ struct QwenConfig {
   double eps;
   Rope rope;
   std::vector<bool> mixes;  ///< by layer: a mixture of experts, else an MLP
-  std::int64_t experts = 0, chosen = 0, expert_ff = 0, shared_ff = 0;
-  bool normalises = true;  ///< the weights of a token's experts sum to 1
+  SharedExpertShape mixture;
   std::int64_t max_positions;
   std::vector<std::int64_t> eos_ids;
 };
@@ -104,26 +102,30 @@ void read_experts(ConfigReader& reader, QwenConfig& c) {
     reader.must_be("mlp_only_layers", nlohmann::json::array(), "no layer has experts");
     return;
   }
-  c.experts = reader.integer("num_experts", is_next ? 512 : 256, 0, ConfigReader::kMaxCount);
-  c.chosen = reader.count("num_experts_per_tok", is_next ? 10 : 8);
-  c.expert_ff = reader.positive("moe_intermediate_size", 512);
-  c.shared_ff = reader.positive("shared_expert_intermediate_size", 512);
+  SharedExpertShape& mixture = c.mixture;
+  mixture.d = c.d;
+  mixture.is_fused = c.family == Family::kMoe;
+  mixture.experts = reader.integer("num_experts", is_next ? 512 : 256, 0, ConfigReader::kMaxCount);
+  mixture.chosen = reader.count("num_experts_per_tok", is_next ? 10 : 8);
+  mixture.ff = reader.positive("moe_intermediate_size", 512);
+  mixture.shared_ff = reader.positive("shared_expert_intermediate_size", 512);
   if (is_next) {
-    c.normalises = reader.boolean("norm_topk_prob", true);
+    mixture.normalises = reader.boolean("norm_topk_prob", true);
     const std::int64_t step = reader.count("decoder_sparse_step", 1);
     const std::set<std::int64_t> plain = read_mlp_only(reader);
     for (std::size_t i = 0; i < c.mixes.size(); ++i) {
       const auto layer = static_cast<std::int64_t>(i);
-      c.mixes[i] = c.experts > 0 && !plain.contains(layer) && (layer + 1) % step == 0;
+      c.mixes[i] = mixture.experts > 0 && !plain.contains(layer) && (layer + 1) % step == 0;
     }
   } else {
     reader.must_be("norm_topk_prob", true, "the weights of a token's experts sum to 1");
     reader.must_be("mlp_only_layers", nlohmann::json::array(), "every layer has experts");
-    if (c.experts == 0) reader.refuse("num_experts", "a positive integer was expected, found 0");
+    if (mixture.experts == 0)
+      reader.refuse("num_experts", "a positive integer was expected, found 0");
   }
-  if (c.experts > 0 && c.chosen > c.experts)
+  if (mixture.experts > 0 && mixture.chosen > mixture.experts)
     reader.refuse("num_experts_per_tok",
-                  fmt::format("{} of num_experts = {}", c.chosen, c.experts));
+                  fmt::format("{} of num_experts = {}", mixture.chosen, mixture.experts));
   reader.without_effect({"router_aux_loss_coef", "output_router_logits"});
 }
 
@@ -217,11 +219,7 @@ std::map<std::string, std::string> settings_of(const QwenConfig& c) {
     std::string which;
     for (const bool mixes : c.mixes) which += mixes ? 'E' : '-';
     settings["layers with experts"] = which;
-    settings["num_experts"] = fmt::to_string(c.experts);
-    settings["num_experts_per_tok"] = fmt::to_string(c.chosen);
-    settings["moe_intermediate_size"] = fmt::to_string(c.expert_ff);
-    settings["shared_expert_intermediate_size"] = fmt::to_string(c.shared_ff);
-    settings["norm_topk_prob"] = fmt::to_string(c.normalises);
+    add_settings(settings, c.mixture);
   }
   return settings;
 }
@@ -277,166 +275,6 @@ struct SoftmaxMixer : Mixer {
   std::shared_ptr<RmsNorm> q_norm, k_norm;
 };
 
-// --------------------------------------------------------------------------------- gated delta net
-
-/// What a gated delta net projects its input to.
-struct DeltaInputs {
-  at::Tensor qkv;   ///< [B, T, channels], before the convolution
-  at::Tensor b, a;  ///< [B, T, Vh]
-};
-
-/// What both spellings of the projections share.
-struct DeltaMixer : Mixer {
-  DeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
-      : Mixer(name), c(config), shape(config.delta) {
-    conv1d = register_module("conv1d", std::make_shared<ShortConvolution>(
-                                           source, name + ".conv1d", shape.channels(), shape.taps));
-    norm = add_norm(source, "norm", shape.value_dim, c.eps);
-    out_proj = add_linear(source, "out_proj", shape.values(), c.d);
-    a_log = register_parameter("A_log", source.tensor(name + ".A_log", {shape.value_heads}));
-    dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.value_heads}));
-  }
-
-  /// The convolution, the delta rule, and what follows it: [B, R, d]. `gate` makes z [B, R, Vh*V],
-  /// and is called only if rows are wanted.
-  template <typename Gate>
-  at::Tensor mix_inputs(const DeltaInputs& in, const Gate& gate, const LayerStates& states,
-                        std::int64_t rows) const {
-    const at::Tensor qkv = swish((*conv1d)(in.qkv, states));
-    const at::Tensor o = delta_net(shape, qkv, in.b, in.a, a_log, dt_bias, states, rows);
-    if (rows == 0) return in.qkv.new_empty({in.qkv.size(0), 0, c.d});
-    return (*out_proj)(gated_norm(o, *norm, gate()));
-  }
-
-  void claim_common(MixerInfo& info) const {
-    claim(info, {{Part::kConvolution, "conv1d"},
-                 {Part::kNorm, "norm"},
-                 {Part::kOutput, "out_proj"},
-                 {Part::kOther, "A_log"},
-                 {Part::kOther, "dt_bias"}});
-  }
-
-  QwenConfig c;
-  DeltaNetShape shape;
-  std::shared_ptr<ShortConvolution> conv1d;
-  std::shared_ptr<RmsNorm> norm;
-  std::shared_ptr<Linear> out_proj;
-  at::Tensor a_log, dt_bias;  // [Vh]
-};
-
-/// Qwen3.5's: a projection for queries, keys and values, and one each for z, b and a.
-struct SplitDeltaMixer : DeltaMixer {
-  SplitDeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
-      : DeltaMixer(config, source, name) {
-    in_proj_qkv = add_linear(source, "in_proj_qkv", c.d, shape.channels());
-    in_proj_z = add_linear(source, "in_proj_z", c.d, shape.values());
-    in_proj_b = add_linear(source, "in_proj_b", c.d, shape.value_heads);
-    in_proj_a = add_linear(source, "in_proj_a", c.d, shape.value_heads);
-  }
-
-  /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
-                 std::int64_t rows) const override {
-    return mix_inputs(
-        {(*in_proj_qkv)(x), (*in_proj_b)(x), (*in_proj_a)(x)},
-        [&] { return (*in_proj_z)(last_rows(x, rows)); }, states, rows);
-  }
-
-  MixerInfo describe() const override {
-    MixerInfo info = delta_net_info(shape);
-    const std::int64_t keys = shape.keys(), values = shape.values();
-    claim_rows(info, Part::kQuery, "in_proj_qkv", {"", 0, keys, keys, 1});
-    claim_rows(info, Part::kKey, "in_proj_qkv", {"", keys, keys, keys, 1});
-    claim_rows(info, Part::kValue, "in_proj_qkv", {"", 2 * keys, values, values, 1});
-    claim(info,
-          {{Part::kGate, "in_proj_z"}, {Part::kOther, "in_proj_b"}, {Part::kOther, "in_proj_a"}});
-    claim_common(info);
-    return info;
-  }
-
-  std::shared_ptr<Linear> in_proj_qkv, in_proj_z, in_proj_b, in_proj_a;
-};
-
-/// Qwen3-Next's: rows in Kh groups, each a key head's q, k, and its value heads' v, z; and b, a.
-struct FusedDeltaMixer : DeltaMixer {
-  FusedDeltaMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
-      : DeltaMixer(config, source, name),
-        share(shape.value_heads / shape.key_heads),
-        group(2 * shape.key_dim + 2 * share * shape.value_dim) {
-    in_proj_qkvz = add_linear(source, "in_proj_qkvz", c.d, shape.key_heads * group);
-    in_proj_ba = add_linear(source, "in_proj_ba", c.d, 2 * shape.value_heads);
-  }
-
-  /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
-                 std::int64_t rows) const override {
-    const std::int64_t k = shape.key_dim, v = share * shape.value_dim;
-    const at::Tensor qkvz = (*in_proj_qkvz)(x).unflatten(-1, {shape.key_heads, group});
-    const at::Tensor ba = (*in_proj_ba)(x).unflatten(-1, {shape.key_heads, 2 * share});
-    const auto part = [](const at::Tensor& groups, std::int64_t first, std::int64_t count) {
-      return groups.narrow(-1, first, count).flatten(-2);
-    };
-    const at::Tensor qkv = at::cat({part(qkvz, 0, k), part(qkvz, k, k), part(qkvz, 2 * k, v)}, -1);
-    return mix_inputs(
-        {qkv, part(ba, 0, share), part(ba, share, share)},
-        [&] { return part(last_rows(qkvz, rows), 2 * k + v, v); }, states, rows);
-  }
-
-  MixerInfo describe() const override {
-    MixerInfo info = delta_net_info(shape);
-    const std::int64_t k = shape.key_dim, v = share * shape.value_dim;
-    const auto rows = [&](std::int64_t first, std::int64_t count) -> TensorRows {
-      return {"", first, count, group, shape.key_heads};
-    };
-    claim_rows(info, Part::kQuery, "in_proj_qkvz", rows(0, k));
-    claim_rows(info, Part::kKey, "in_proj_qkvz", rows(k, k));
-    claim_rows(info, Part::kValue, "in_proj_qkvz", rows(2 * k, v));
-    claim_rows(info, Part::kGate, "in_proj_qkvz", rows(2 * k + v, v));
-    claim(info, {{Part::kOther, "in_proj_ba"}});
-    claim_common(info);
-    return info;
-  }
-
-  std::int64_t share, group;  // value heads of a key head, rows of it
-  std::shared_ptr<Linear> in_proj_qkvz, in_proj_ba;
-};
-
-// --------------------------------------------------------------------------------------- mixture
-
-/// The chosen experts, and one for all tokens with a gate of its own.
-struct Mixture : FeedForward {
-  Mixture(const QwenConfig& config, TensorSource& source, const std::string& name) : c(config) {
-    gate =
-        register_module("gate", std::make_shared<Linear>(source, name + ".gate", c.d, c.experts));
-    experts = register_module(
-        "experts", std::make_shared<GatedExperts>(source, name + ".experts", c.experts, c.d,
-                                                  c.expert_ff, c.family == Family::kMoe));
-    shared_expert = register_module(
-        "shared_expert",
-        std::make_shared<GatedMlp>(source, name + ".shared_expert", c.d, c.shared_ff));
-    shared_expert_gate =
-        register_module("shared_expert_gate",
-                        std::make_shared<Linear>(source, name + ".shared_expert_gate", c.d, 1));
-  }
-
-  std::vector<PartRows> parts(const std::string& prefix) const override {
-    return parts_of_mixture(prefix, *this);
-  }
-
-  at::Tensor operator()(const at::Tensor& x) const override {
-    const Routing routing = route_by_softmax((*gate)(x), c.chosen, c.normalises, x.scalar_type());
-    const at::Tensor mixed = (*experts)(x, routing);
-    const at::Tensor share = each_sequence((*shared_expert_gate)(x),
-                                           [](const at::Tensor& one) { return at::sigmoid(one); });
-    return mixed + share * (*shared_expert)(x);
-  }
-
-  QwenConfig c;
-  std::shared_ptr<Linear> gate, shared_expert_gate;
-  std::shared_ptr<GatedExperts> experts;
-  std::shared_ptr<GatedMlp> shared_expert;
-};
-
 // ------------------------------------------------------------------------------------------- model
 
 DecoderShape shape_of(const QwenConfig& c, const TensorSource& source) {
@@ -455,14 +293,15 @@ std::shared_ptr<Mixer> make_mixer(const QwenConfig& c, LayerKind kind, TensorSou
                                   const std::string& prefix) {
   if (kind == LayerKind::kSoftmax)
     return std::make_shared<SoftmaxMixer>(c, source, prefix + ".self_attn");
-  const std::string name = prefix + ".linear_attn";
-  if (c.family == Family::kNext) return std::make_shared<FusedDeltaMixer>(c, source, name);
-  return std::make_shared<SplitDeltaMixer>(c, source, name);
+  const auto projections =
+      c.family == Family::kNext ? DeltaProjections::kFused : DeltaProjections::kSplit;
+  return make_gated_delta_mixer({c.delta, projections, c.d, c.eps}, source,
+                                prefix + ".linear_attn");
 }
 
 std::shared_ptr<FeedForward> make_feed_forward(const QwenConfig& c, bool mixes,
                                                TensorSource& source, const std::string& name) {
-  if (mixes) return std::make_shared<Mixture>(c, source, name);
+  if (mixes) return std::make_shared<SharedExpertMixture>(c.mixture, source, name);
   return std::make_shared<GatedMlp>(source, name, c.d, c.ff);
 }
 
@@ -490,8 +329,9 @@ class Qwen : public DecoderLM {
     info_.max_positions = config.max_positions;
     info_.settings = settings_of(config);
     info_.scales_positions = config.rope.is_scaled();
-    if (config.experts > 0)
-      info_.expert_share = static_cast<double>(config.chosen) / static_cast<double>(config.experts);
+    if (config.mixture.experts > 0)
+      info_.expert_share =
+          static_cast<double>(config.mixture.chosen) / static_cast<double>(config.mixture.experts);
   }
 };
 
