@@ -1,8 +1,7 @@
-// The model in the order of the forward pass: config, softmax mixer (full or sliding window),
-// JetBlock, model (the blocks around the mixers are those of every architecture: decoder.h).
-// Letters: B batch, T tokens of this pass, R wanted rows, d hidden size; softmax layers have H/H_kv
-// heads of D; JetBlocks have H heads with keys of K and values of V. Equations: Jet-Nemotron, arXiv
-// 2508.15884, and its official implementation.
+// The model in the order of the forward pass: config, softmax mixer (full or sliding window), model
+// (the JetBlock is in jet_block.h; the blocks around the mixers are those of every architecture:
+// blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of
+// D. Equations: Jet-Nemotron, arXiv 2508.15884, and its official implementation.
 #include "models/arch/jet_nemotron.h"
 
 #include <fmt/format.h>
@@ -13,12 +12,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "harness/base/numbers.h"
 #include "harness/base/strict_json.h"
-#include "harness/base/text.h"
 #include "models/arch/blocks.h"
-#include "models/ops/delta_rule.h"
-#include "models/ops/gate.h"
+#include "models/arch/jet_block.h"
 #include "models/ops/rotary.h"
 
 namespace niah::models {
@@ -32,8 +28,7 @@ struct JetNemotronConfig {
   std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
   std::vector<LayerKind> layers;
   std::int64_t window = 0;
-  std::int64_t jet_heads = 0, key_dim = 0, value_dim = 0, taps = 0, generator_dim = 0;
-  double jet_eps = 1e-5;
+  JetBlockShape jet;
   double eps, theta;
   bool tied;
   std::int64_t max_positions;
@@ -64,50 +59,6 @@ std::vector<LayerKind> read_layers(ConfigReader& reader) {
   return std::vector(static_cast<std::size_t>(count), LayerKind::kSoftmax);
 }
 
-/// An epsilon, which the released configs write as a string ("1e-5").
-double read_eps(ConfigReader& reader, const char* field, double fallback) {
-  const nlohmann::json& value = reader.raw(field);
-  if (!value.is_string()) return reader.number(field, fallback, 0, 1);
-  const auto text = value.get<std::string>();
-  const auto number = parse_number(text, {0, 1});
-  if (!number) reader.refuse(field, fmt::format("'{}' is no number from 0 to 1", valid_utf8(text)));
-  return *number;
-}
-
-/// base * factor, which the reference demands to be a whole number to a relative 1e-5.
-std::int64_t whole_product(const ConfigReader& reader, std::int64_t base, double factor) {
-  const double product = static_cast<double>(base) * factor;
-  const double whole = std::nearbyint(product);
-  if (!(whole >= 1) || std::abs(product - whole) > 1e-5 * whole)
-    reader.refuse("expand_v", fmt::format("{} times {} is not a whole number", base, factor));
-  // As the reference does, which for 96 * 2.6666666667 is the same.
-  return static_cast<std::int64_t>(product);
-}
-
-void read_jet(const nlohmann::json& json, const std::string& label, JetNemotronConfig& c) {
-  ConfigReader reader(json, label + ": efficient_attention_config.jet");
-  c.jet_heads = reader.count("num_heads", 6);
-  c.key_dim = reader.count("head_dim", 256);
-  constexpr double kMostExpansion = 1024;
-  const double expand = reader.number("expand_v", 2.0, 0, kMostExpansion);
-  c.value_dim = whole_product(reader, c.key_dim, expand);
-  whole_product(reader, c.jet_heads * c.key_dim, expand);
-  c.taps = reader.positive("conv_size", 4);
-  if (c.taps < 2 || c.taps > 4)
-    reader.refuse("conv_size", fmt::format("2, 3 or 4 was expected, found {}", c.taps));
-  const std::int64_t reduction =
-      reader.has("dconv_generator_reduction") && reader.is_null("dconv_generator_reduction")
-          ? 1
-          : reader.positive("dconv_generator_reduction", 8);
-  c.generator_dim = c.jet_heads * c.value_dim / reduction;
-  if (c.generator_dim < 1) reader.refuse("dconv_generator_reduction", "leaves no generator");
-  c.jet_eps = read_eps(reader, "norm_eps", 1e-5);
-  // Which kernel; the same result.
-  reader.one_of("mode", "chunk", {"chunk", "fused_recurrent"});
-  reader.one_of("dconv_implementation", "triton", {"triton", "naive"});
-  reader.finish();
-}
-
 void read_mixers(ConfigReader& reader, const std::string& label, JetNemotronConfig& c) {
   const nlohmann::json mixers = reader.raw("efficient_attention_config");
   const auto has = [&](LayerKind kind) {
@@ -118,7 +69,8 @@ void read_mixers(ConfigReader& reader, const std::string& label, JetNemotronConf
     reader.refuse("efficient_attention_config",
                   fmt::format("there are {} layers, but it has no '{}'", name, name));
   };
-  if (has(LayerKind::kJet)) read_jet(part("jet"), label, c);
+  if (has(LayerKind::kJet))
+    c.jet = read_jet_block(part("jet"), label + ": efficient_attention_config.jet", c.d);
   if (has(LayerKind::kSlidingWindow)) {
     const nlohmann::json swa = part("swa");
     ConfigReader own(swa, label + ": efficient_attention_config.swa");
@@ -175,14 +127,7 @@ std::map<std::string, std::string> settings_of(const JetNemotronConfig& c) {
     settings["rope_theta"] = fmt::to_string(c.theta);
     settings["window_size"] = fmt::to_string(c.window);
   }
-  if (count(LayerKind::kJet) > 0) {
-    settings["jet: num_heads"] = fmt::to_string(c.jet_heads);
-    settings["jet: head_dim"] = fmt::to_string(c.key_dim);
-    settings["jet: value size"] = fmt::to_string(c.value_dim);
-    settings["jet: conv_size"] = fmt::to_string(c.taps);
-    settings["jet: generator size"] = fmt::to_string(c.generator_dim);
-    settings["jet: norm_eps"] = fmt::to_string(c.jet_eps);
-  }
+  if (count(LayerKind::kJet) > 0) add_settings(settings, c.jet);
   return settings;
 }
 
@@ -227,151 +172,6 @@ struct SoftmaxMixer : Mixer {
   std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj;
 };
 
-// --------------------------------------------------------------------------------------- JetBlock
-
-/// Makes the taps of the value convolution for every token from the token itself.
-struct KernelGenerator : torch::nn::Module {
-  KernelGenerator(const JetNemotronConfig& c, TensorSource& source, const std::string& name) {
-    const std::int64_t kernels = c.jet_heads * c.value_dim * c.taps;
-    w1 =
-        register_module("w1", std::make_shared<Linear>(source, name + ".w1", c.d, c.generator_dim));
-    w2 = register_module(
-        "w2", std::make_shared<Linear>(source, name + ".w2", c.generator_dim, kernels, true));
-  }
-  std::shared_ptr<Linear> w1, w2;
-};
-
-struct DynamicConvolution : torch::nn::Module {
-  DynamicConvolution(const JetNemotronConfig& c, TensorSource& source, const std::string& name)
-      : taps(c.taps) {
-    kernel_generator =
-        register_module("kernel_generator",
-                        std::make_shared<KernelGenerator>(c, source, name + ".kernel_generator"));
-  }
-
-  /// values c [B, T, H*V] after `tail` [B, w-1, H*V] → [B, T, H*V]: channel e of token t is
-  /// swish(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), the last tap on the token itself.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& c, const at::Tensor& tail) const {
-    const KernelGenerator& make = *kernel_generator;
-    const at::Tensor kernels =  // [B, T, H*V, w]: channel-major, the taps innermost
-        (*make.w2)(swish((*make.w1)(x))).unflatten(-1, {c.size(2), taps});
-    const at::Tensor extended = at::cat({tail, c}, 1);
-    at::Tensor sum;
-    for (std::int64_t m = 0; m < taps; ++m) {
-      // Products in the activations' type, their sum in fp32.
-      const at::Tensor product =
-          (kernels.select(3, m) * extended.narrow(1, m, c.size(1))).to(at::kFloat);
-      sum = m == 0 ? product : sum + product;
-    }
-    return swish(sum.to(c.scalar_type()));
-  }
-
-  std::int64_t taps;
-  std::shared_ptr<KernelGenerator> kernel_generator;
-};
-
-struct JetMixer : Mixer {
-  JetMixer(const JetNemotronConfig& config, TensorSource& source, const std::string& name)
-      : Mixer(name), c(config) {
-    const std::int64_t keys = c.jet_heads * c.key_dim, values = c.jet_heads * c.value_dim;
-    q_proj = add_linear(source, "q_proj", c.d, keys);
-    k_proj = add_linear(source, "k_proj", c.d, keys);
-    v_proj = add_linear(source, "v_proj", c.d, values);
-    g_proj = add_linear(source, "g_proj", c.d, values);
-    b_proj = add_linear(source, "b_proj", c.d, c.jet_heads);
-    a_proj = add_linear(source, "a_proj", c.d, c.jet_heads);
-    o_proj = add_linear(source, "o_proj", values, c.d);
-    a_log = register_parameter("A_log", source.tensor(name + ".A_log", {c.jet_heads}));
-    dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {c.jet_heads}));
-    dynamic_conv1d = register_module("dynamic_conv1d", std::make_shared<DynamicConvolution>(
-                                                           c, source, name + ".dynamic_conv1d"));
-    o_norm = register_module(
-        "o_norm", std::make_shared<RmsNorm>(source, name + ".o_norm", c.value_dim, c.jet_eps));
-  }
-
-  /// x [B, T, d], normed → [B, R, d].
-  at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
-                 std::int64_t rows) const override {
-    const at::Tensor q = unit(split_heads(swish((*q_proj)(x)), c.key_dim), pass.tokens);
-    const at::Tensor k = unit(split_heads(swish((*k_proj)(x)), c.key_dim), pass.tokens);
-    const at::Tensor v =
-        split_heads(convolve(x, states), c.value_dim).to(at::kFloat);              // [B, H, T, V]
-    const at::Tensor beta = each_sequence((*b_proj)(x), [](const at::Tensor& b) {  // [B, H, T]
-      return at::sigmoid(b).to(at::kFloat).transpose(1, 2);
-    });
-    const at::Tensor log_decay =  // [B, H, T], <= 0
-        each_sequence((*a_proj)(x), [&](const at::Tensor& a) {
-          const at::Tensor step = at::softplus(a.to(at::kFloat) + dt_bias.to(at::kFloat));
-          return (-at::exp(a_log.to(at::kFloat)) * step).transpose(1, 2);
-        });
-
-    const double scale = 1 / std::sqrt(static_cast<double>(c.key_dim));
-    const DeltaRuleResult result = gated_delta_rule(q * scale, k, v, log_decay, beta,
-                                                    states.joined(&RecurrentState::recurrent));
-    states.store(&RecurrentState::recurrent, result.state);
-    if (rows == 0) return x.narrow(1, 0, 0);
-
-    const at::Tensor o = result.output.narrow(2, pass.tokens - rows, rows).to(x.scalar_type());
-    return (*o_proj)(merge_heads(gated_norm(o, last_rows(x, rows))));
-  }
-
-  MixerInfo describe() const override {
-    MixerInfo info;
-    info.letter = 'J';
-    info.name = "JetBlock";
-    info.cost =
-        linear_cost(c.jet_heads, c.key_dim, c.value_dim, (c.taps - 1) * c.jet_heads * c.value_dim);
-    claim(info, {{Part::kQuery, "q_proj"},
-                 {Part::kKey, "k_proj"},
-                 {Part::kValue, "v_proj"},
-                 {Part::kOutput, "o_proj"},
-                 {Part::kGate, "g_proj"},
-                 {Part::kNorm, "o_norm"},
-                 {Part::kConvolution, "dynamic_conv1d"},
-                 {Part::kOther, "b_proj"},
-                 {Part::kOther, "a_proj"},
-                 {Part::kOther, "A_log"},
-                 {Part::kOther, "dt_bias"}});
-    return info;
-  }
-
-  /// x / sqrt(sum x^2 + 1e-6) over the head, in fp32. A pass of several tokens goes through the
-  /// reference's chunk kernel, which rounds the result to the activations' type.
-  static at::Tensor unit(const at::Tensor& x, std::int64_t tokens) {
-    constexpr double kEps = 1e-6;
-    const at::Tensor wide = x.to(at::kFloat);
-    const at::Tensor normed = wide * at::rsqrt(wide.square().sum(-1, /*keepdim=*/true) + kEps);
-    return tokens == 1 ? normed : normed.to(x.scalar_type()).to(at::kFloat);
-  }
-
-  /// The values, convolved over the last w tokens; keeps the tail.
-  at::Tensor convolve(const at::Tensor& x, const LayerStates& states) const {
-    const at::Tensor values = (*v_proj)(x);  // [B, T, H*V]
-    const std::int64_t kept = c.taps - 1;
-    at::Tensor tail = states.joined(&RecurrentState::tail);
-    if (!tail.defined()) tail = at::zeros({values.size(0), kept, values.size(2)}, values.options());
-    if (!states.empty()) {
-      const at::Tensor all = at::cat({tail, last_rows(values, std::min(kept, values.size(1)))}, 1);
-      states.store(&RecurrentState::tail, last_rows(all, kept).contiguous());
-    }
-    return (*dynamic_conv1d)(x, values, tail);
-  }
-
-  /// RMSNorm over the head, then the gate: all in fp32, rounded once. o [B, H, R, V].
-  at::Tensor gated_norm(const at::Tensor& o, const at::Tensor& x) const {
-    const at::Tensor gate = split_heads(swish((*g_proj)(x).to(at::kFloat)), c.value_dim);
-    const at::Tensor normed =
-        at::rms_norm(o.to(at::kFloat), {c.value_dim}, o_norm->weight.to(at::kFloat), c.jet_eps);
-    return (normed * gate).to(x.scalar_type());
-  }
-
-  JetNemotronConfig c;
-  std::shared_ptr<Linear> q_proj, k_proj, v_proj, g_proj, b_proj, a_proj, o_proj;
-  std::shared_ptr<DynamicConvolution> dynamic_conv1d;
-  std::shared_ptr<RmsNorm> o_norm;
-  at::Tensor a_log, dt_bias;  // [H]
-};
-
 // ------------------------------------------------------------------------------------------- model
 
 DecoderShape shape_of(const JetNemotronConfig& c) {
@@ -392,7 +192,7 @@ class JetNemotron : public DecoderLM {
                       [&](std::int64_t index, const std::string& name) -> std::shared_ptr<Mixer> {
                         const LayerKind kind = config.layers[static_cast<std::size_t>(index)];
                         if (kind == LayerKind::kJet)
-                          return std::make_shared<JetMixer>(config, source, name);
+                          return make_jet_block(config.jet, source, name);
                         const std::int64_t window =
                             kind == LayerKind::kSlidingWindow ? config.window : 0;
                         return std::make_shared<SoftmaxMixer>(config, window, source, name);
