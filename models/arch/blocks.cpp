@@ -73,6 +73,50 @@ std::vector<PartRows> PostNormBlock::other_parts() const {
       {{norm_name, mixer_norm}, {"post_feedforward_layernorm", post_feedforward_layernorm}});
 }
 
+MixerBlock::MixerBlock(const DecoderShape& shape, std::shared_ptr<Mixer> the_mixer,
+                       TensorSource& source, const std::string& prefix)
+    : prefix(prefix) {
+  norm = register_module("norm", std::make_shared<RmsNorm>(source, prefix + ".norm", shape.d,
+                                                           shape.eps, shape.rounding));
+  mixer = register_module("mixer", std::move(the_mixer));
+}
+
+at::Tensor MixerBlock::run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+                           std::int64_t rows) const {
+  const at::Tensor mixed = mixer->mix((*norm)(h), states, pass, rows);
+  return rows == 0 ? mixed : last_rows(h, rows) + mixed;
+}
+
+std::vector<PartRows> MixerBlock::other_parts() const {
+  return with_norms({}, prefix, {{"norm", norm}});
+}
+
+FeedForwardBlock::FeedForwardBlock(const DecoderShape& shape, bool is_mixture,
+                                   std::shared_ptr<FeedForward> feed_forward, TensorSource& source,
+                                   const std::string& prefix)
+    : prefix(prefix), is_mixture(is_mixture) {
+  norm = register_module("norm", std::make_shared<RmsNorm>(source, prefix + ".norm", shape.d,
+                                                           shape.eps, shape.rounding));
+  mixer = register_module("mixer", std::move(feed_forward));
+}
+
+at::Tensor FeedForwardBlock::run(const at::Tensor& h, const LayerStates&, const Pass&,
+                                 std::int64_t rows) const {
+  const at::Tensor last = last_rows(h, rows);
+  return rows == 0 ? last : last + (*mixer)((*norm)(last));
+}
+
+MixerInfo FeedForwardBlock::describe_mixer() const {
+  MixerInfo info;
+  info.letter = is_mixture ? 'E' : '-';
+  info.name = is_mixture ? "experts alone" : "MLP alone";
+  return info;
+}
+
+std::vector<PartRows> FeedForwardBlock::other_parts() const {
+  return with_norms(mixer->parts(prefix + ".mixer"), prefix, {{"norm", norm}});
+}
+
 MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer) {
   return [shape, &source, make_mixer = std::move(make_mixer)](std::int64_t index,
                                                               const std::string& prefix) {

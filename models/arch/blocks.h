@@ -1,4 +1,5 @@
-// The usual blocks around a mixer: with norms before what they feed, or after it.
+// The usual blocks around a mixer: with norms before what they feed, or after it; and blocks of a
+// mixer or of an MLP alone.
 #pragma once
 
 #include <functional>
@@ -58,6 +59,36 @@ struct PostNormBlock : Block {
   std::shared_ptr<RmsNorm> mixer_norm, post_feedforward_layernorm;
   std::shared_ptr<Mixer> self_attn;
   std::shared_ptr<GatedMlp> mlp;
+};
+
+/// h + mixer(norm h), the whole layer (Nemotron-H). Modules norm, mixer.
+struct MixerBlock : Block {
+  MixerBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
+             const std::string& prefix);
+  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+                 std::int64_t rows) const override;
+  MixerInfo describe_mixer() const override { return mixer->describe(); }
+  std::vector<PartRows> other_parts() const override;
+
+  std::string prefix;
+  std::shared_ptr<RmsNorm> norm;
+  std::shared_ptr<Mixer> mixer;
+};
+
+/// h + mlp(norm h), or a mixture's: a layer in which no token sees another. Modules norm, mixer.
+struct FeedForwardBlock : Block {
+  FeedForwardBlock(const DecoderShape& shape, bool is_mixture,
+                   std::shared_ptr<FeedForward> feed_forward, TensorSource& source,
+                   const std::string& prefix);
+  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
+                 std::int64_t rows) const override;
+  MixerInfo describe_mixer() const override;
+  std::vector<PartRows> other_parts() const override;
+
+  std::string prefix;
+  bool is_mixture;
+  std::shared_ptr<RmsNorm> norm;
+  std::shared_ptr<FeedForward> mixer;
 };
 
 /// Makes the mixer of layer `index`, whose tensors' names begin with `prefix` and a dot.

@@ -1,5 +1,5 @@
-// The model in the order of the forward pass: config, MLP and mixture of experts, block (one norm
-// and one mixer, which may be an MLP), model. The mixers are in mamba2.h and grouped_attention.h.
+// The model in the order of the forward pass: config, MLP and mixture of experts, model (the mixers
+// are in mamba2.h and grouped_attention.h, the blocks of one norm and one of these in blocks.h).
 // Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, f an MLP's width, E
 // experts. Equations: Nemotron-H, arXiv 2504.03624, and its implementation in transformers, but
 // for dt, which that one bounds from below in prefill alone.
@@ -13,8 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "models/arch/decoder.h"
-#include "models/arch/feed_forward.h"
+#include "models/arch/blocks.h"
 #include "models/arch/grouped_attention.h"
 #include "models/arch/mamba2.h"
 #include "models/ops/experts.h"
@@ -303,65 +302,7 @@ struct Mixture : FeedForward {
   std::shared_ptr<Linear> fc1_latent_proj, fc2_latent_proj;  // null where experts work on x
 };
 
-// ------------------------------------------------------------------------------------------ blocks
-
-/// h + mixer(norm h), the whole layer.
-struct MixerBlock : Block {
-  MixerBlock(const DecoderShape& shape, std::shared_ptr<Mixer> the_mixer, TensorSource& source,
-             const std::string& prefix)
-      : prefix(prefix) {
-    norm = register_module("norm", std::make_shared<RmsNorm>(source, prefix + ".norm", shape.d,
-                                                             shape.eps, shape.rounding));
-    mixer = register_module("mixer", std::move(the_mixer));
-  }
-  at::Tensor run(const at::Tensor& h, const LayerStates& states, const Pass& pass,
-                 std::int64_t rows) const override {
-    const at::Tensor mixed = mixer->mix((*norm)(h), states, pass, rows);
-    return rows == 0 ? mixed : last_rows(h, rows) + mixed;
-  }
-  MixerInfo describe_mixer() const override { return mixer->describe(); }
-  std::vector<PartRows> other_parts() const override {
-    return parts_of(Part::kNorm, prefix + ".norm", *norm);
-  }
-
-  std::string prefix;
-  std::shared_ptr<RmsNorm> norm;
-  std::shared_ptr<Mixer> mixer;
-};
-
-/// h + mlp(norm h), or a mixture's: a layer in which no token sees another.
-struct FeedForwardBlock : Block {
-  FeedForwardBlock(const DecoderShape& shape, bool is_mixture,
-                   std::shared_ptr<FeedForward> feed_forward, TensorSource& source,
-                   const std::string& prefix)
-      : prefix(prefix), is_mixture(is_mixture) {
-    norm = register_module("norm", std::make_shared<RmsNorm>(source, prefix + ".norm", shape.d,
-                                                             shape.eps, shape.rounding));
-    mixer = register_module("mixer", std::move(feed_forward));
-  }
-  at::Tensor run(const at::Tensor& h, const LayerStates&, const Pass&,
-                 std::int64_t rows) const override {
-    const at::Tensor last = last_rows(h, rows);
-    return rows == 0 ? last : last + (*mixer)((*norm)(last));
-  }
-  MixerInfo describe_mixer() const override {
-    MixerInfo info;
-    info.letter = is_mixture ? 'E' : '-';
-    info.name = is_mixture ? "experts alone" : "MLP alone";
-    return info;
-  }
-  std::vector<PartRows> other_parts() const override {
-    std::vector<PartRows> parts = mixer->parts(prefix + ".mixer");
-    for (PartRows& rows : parts_of(Part::kNorm, prefix + ".norm", *norm))
-      parts.push_back(std::move(rows));
-    return parts;
-  }
-
-  std::string prefix;
-  bool is_mixture;
-  std::shared_ptr<RmsNorm> norm;
-  std::shared_ptr<FeedForward> mixer;
-};
+// ------------------------------------------------------------------------------------------- model
 
 std::shared_ptr<Block> make_block(const NemotronConfig& c, const DecoderShape& shape,
                                   LayerKind kind, TensorSource& source, const std::string& prefix) {
@@ -385,8 +326,6 @@ std::shared_ptr<Block> make_block(const NemotronConfig& c, const DecoderShape& s
   }
   return nullptr;
 }
-
-// ------------------------------------------------------------------------------------------- model
 
 class NemotronH : public DecoderLM {
  public:
