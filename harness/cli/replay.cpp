@@ -9,7 +9,7 @@
 #include "harness/cli/command.h"
 #include "harness/cli/model_commands.h"
 #include "harness/cli/print_sample.h"
-#include "harness/cost/estimate.h"
+#include "harness/cost/memory_limit.h"
 #include "harness/engine/local/decode_session.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/machine.h"

@@ -11,6 +11,7 @@
 #include "harness/base/memory.h"
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
+#include "harness/cost/memory_limit.h"
 #include "harness/cost/throughput.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/machine.h"

@@ -11,9 +11,17 @@
 #include <vector>
 
 #include "harness/base/progress.h"
+#include "harness/engine/request.h"
 #include "models/decode/prefix_reader.h"
 
 namespace niah {
+
+double SpeedLine::at(std::int64_t position) const {
+  const double share = static_cast<double>(position) / static_cast<double>(far);
+  // Noise must not make a longer text cheaper.
+  return at_start + std::max(0.0, at_far - at_start) * share;
+}
+
 namespace {
 
 /// Seconds of one go at each kind of pass.

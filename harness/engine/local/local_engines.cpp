@@ -7,7 +7,8 @@
 
 #include "harness/base/error.h"
 #include "harness/base/output.h"
-#include "harness/cost/estimate.h"
+#include "harness/cost/flops.h"
+#include "harness/cost/memory_limit.h"
 #include "harness/engine/local/loaded_variants.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/local_engine.h"

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "harness/cost/estimate.h"
+#include "harness/cost/cell_memory.h"
+#include "harness/cost/flops.h"
 #include "models/registry.h"
 #include "tests/models/arch/released.h"
 

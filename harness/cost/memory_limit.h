@@ -1,0 +1,28 @@
+// How much memory there is, and the refusal of what would not fit in it.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "harness/config/sweep.h"
+#include "harness/engine/local/machine.h"
+#include "harness/plan/work_list.h"
+
+namespace niah {
+
+/// Bytes that may be used in all: runtime.memory_mib where it is set, else what a device has left,
+/// or on the CPU what this process has and what the machine has left. Nullopt when nothing is
+/// known.
+std::optional<double> memory_limit(const RuntimeConfig& runtime, at::Device device);
+
+/// Bytes of that which the process takes before anything is loaded: none on a device.
+double program_memory(const Machine& machine);
+
+/// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in
+/// memory. Throws DataError with the figures and with what would fit. Returns the bytes that one
+/// worker may spend on long answers: what is to spare, up to the budget for points to come back to.
+std::int64_t require_memory(const WorkList& work, const Machine& machine);
+
+}  // namespace niah
