@@ -1,9 +1,9 @@
 #include "reports/page.h"
 
 namespace niah::reports {
+namespace {
 
-std::string_view page_style() {
-  return R"css(
+constexpr std::string_view kStyle = R"css(
 :root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--soft:#57606a;--line:#d8dee4;
 --box:#f6f8fa;--accent:#0b5cad;--warn:#fff8e6;--warn-line:#d4a72c;
 --c0:#3d444d;--c1:#c2410c;--c2:#0369a1;--c3:#0f766e;--c4:#8b3fc7;--c5:#997404;--c6:#be185d;
@@ -107,6 +107,9 @@ body{font-size:10.5pt}nav,figure details{display:none}h2{break-after:avoid}
 figure,tr,.box{break-inside:avoid}.strip{flex-wrap:wrap;overflow:visible}
 .scroll{overflow:visible}table{font-size:7.5pt}th,td{padding:2px 5px}}
 )css";
-}
+
+}  // namespace
+
+std::string_view page_style() { return kStyle; }
 
 }  // namespace niah::reports

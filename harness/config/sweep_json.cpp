@@ -28,14 +28,8 @@ nlohmann::ordered_json plan_checkpoint(const models::CheckpointPath& path) {
   return {{"base", plan_path(path.folder)}, {"adapter", plan_path(path.adapter)}};
 }
 
-}  // namespace
-
-std::string sweep_to_json(const SweepConfig& sweep) {
-  const auto or_auto = [](std::int64_t value) {
-    return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json("auto");
-  };
-  nlohmann::ordered_json json;
-  json["name"] = sweep.name;
+/// What is asked: of tasks and lengths, or of files.
+void put_samples(nlohmann::ordered_json& json, const SweepConfig& sweep) {
   if (sweep.sample_files.empty()) {
     json["protocol"] = sweep.protocol;
     json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
@@ -58,34 +52,40 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     }
     if (sweep.samples.otherwise > 0) json["samples"] = sweep.samples.otherwise;
   }
-  for (const ModelConfig& model : sweep.models) {
-    nlohmann::ordered_json entry = {{"name", model.name}, {"base", plan_checkpoint(model.base)}};
-    if (!model.sft.empty()) entry["sft"] = plan_checkpoint(model.sft);
-    if (!model.override.is_null()) entry["override"] = model.override;
-    for (const VariantConfig& variant : model.variants) {
-      nlohmann::ordered_json one = {{"name", variant.name}};
-      if (variant.kind == VariantKind::kBase) one["of"] = "base";
-      if (variant.kind == VariantKind::kSft) one["of"] = "sft";
-      if (variant.kind == VariantKind::kRestored) {
-        one["method"] = models::restore_method_name(variant.restore.method);
-        if (variant.restore.method == models::RestoreMethod::kQkPro)
-          one["lambda"] = variant.restore.lambda;
-        if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
-        if (variant.restore.layers) one["layers"] = *variant.restore.layers;
-      }
-      if (variant.kind == VariantKind::kCheckpoint) {
-        one["checkpoint"] = plan_checkpoint(variant.checkpoint);
-        one["role"] = reports::role_name(variant.role);
-        if (!variant.restored_from.empty()) one["restored_from"] = variant.restored_from;
-        if (!variant.fine_tune.empty()) one["fine_tune"] = variant.fine_tune;
-      }
-      one["label"] = variant.label;
-      one["description"] = variant.description;
-      entry["variants"].push_back(one);
-    }
-    json["models"].push_back(entry);
+}
+
+nlohmann::ordered_json plan_variant(const VariantConfig& variant) {
+  nlohmann::ordered_json one = {{"name", variant.name}};
+  if (variant.kind == VariantKind::kBase) one["of"] = "base";
+  if (variant.kind == VariantKind::kSft) one["of"] = "sft";
+  if (variant.kind == VariantKind::kRestored) {
+    one["method"] = models::restore_method_name(variant.restore.method);
+    if (variant.restore.method == models::RestoreMethod::kQkPro)
+      one["lambda"] = variant.restore.lambda;
+    if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
+    if (variant.restore.layers) one["layers"] = *variant.restore.layers;
   }
-  json["tokenizer"] = plan_path(sweep.tokenizer);
+  if (variant.kind == VariantKind::kCheckpoint) {
+    one["checkpoint"] = plan_checkpoint(variant.checkpoint);
+    one["role"] = reports::role_name(variant.role);
+    if (!variant.restored_from.empty()) one["restored_from"] = variant.restored_from;
+    if (!variant.fine_tune.empty()) one["fine_tune"] = variant.fine_tune;
+  }
+  one["label"] = variant.label;
+  one["description"] = variant.description;
+  return one;
+}
+
+nlohmann::ordered_json plan_model(const ModelConfig& model) {
+  nlohmann::ordered_json entry = {{"name", model.name}, {"base", plan_checkpoint(model.base)}};
+  if (!model.sft.empty()) entry["sft"] = plan_checkpoint(model.sft);
+  if (!model.override.is_null()) entry["override"] = model.override;
+  for (const VariantConfig& variant : model.variants)
+    entry["variants"].push_back(plan_variant(variant));
+  return entry;
+}
+
+void put_generation_and_prompt(nlohmann::ordered_json& json, const SweepConfig& sweep) {
   json["generation"] = {{"max_new_tokens", sweep.generation.max_new_tokens},
                         {"stop_when_decided", sweep.generation.stop_when_decided}};
   if (sweep.generation.max_thinking_tokens > 0)
@@ -100,6 +100,20 @@ std::string sweep_to_json(const SweepConfig& sweep) {
     if (!value.empty()) json["prompt"][key] = value;
   if (sweep.generation.max_thinking_tokens > 0 && prompt.answer_prefix)
     json["prompt"]["force"] = true;
+}
+
+}  // namespace
+
+std::string sweep_to_json(const SweepConfig& sweep) {
+  const auto or_auto = [](std::int64_t value) {
+    return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json("auto");
+  };
+  nlohmann::ordered_json json;
+  json["name"] = sweep.name;
+  put_samples(json, sweep);
+  for (const ModelConfig& model : sweep.models) json["models"].push_back(plan_model(model));
+  json["tokenizer"] = plan_path(sweep.tokenizer);
+  put_generation_and_prompt(json, sweep);
   for (const ReasoningConfig& set : sweep.reasoning) {
     nlohmann::ordered_json one = {
         {"kind", set.kind}, {"samples", set.samples}, {"max_new_tokens", set.max_new_tokens}};
