@@ -3,46 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
-#include "harness/base/files.h"
+#include "tests/harness/config/demo_sweep.h"
 #include "tests/paths.h"
 
 namespace niah {
 namespace {
 
 using testing::HasSubstr;
-
-const std::string kSweep = R"(
-name: demo
-tasks: [s1, s2]
-lengths: [8K, 4K]
-samples: 10
-models:
-  - name: pair
-    base: checkpoints/base
-    sft: /abs/sft
-    variants: [base, sft, qk, {method: qk-pro, lambda: 0.5}, {name: other, checkpoint: c}]
-)";
-
-SweepConfig parse(const std::string& text, const Overrides& overrides = {}) {
-  return parse_sweep(text, "s.yaml", "/configs", overrides);
-}
-
-std::string refusal(const std::string& text, const Overrides& overrides = {}) {
-  try {
-    parse(text, overrides);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  return text.replace(text.find(from), from.size(), to);
-}
 
 TEST(Sweep, ReadsModelsVariantsAndPaths) {
   const SweepConfig sweep = parse(kSweep);
@@ -152,75 +122,6 @@ TEST(Sweep, ConfigFieldsOfAModelMayBeOverridden) {
               HasSubstr("expected fields of config.json"));
 }
 
-const VariantConfig& variant(const SweepConfig& sweep, const std::string& name) {
-  for (const VariantConfig& one : sweep.models.front().variants)
-    if (one.name == name) return one;
-  throw std::out_of_range(name);
-}
-
-TEST(Sweep, WhatAVariantIsComesFromItsKindNotFromItsName) {
-  const SweepConfig sweep = parse(replaced(
-      kSweep, "[base, sft, qk, {method: qk-pro, lambda: 0.5}, {name: other, checkpoint: c}]",
-      "[{of: sft, name: base}, {of: base, name: sft}, {method: qk, name: sft-qk},\n"
-      "      {name: my-sft, checkpoint: c}]"));
-  EXPECT_EQ(variant(sweep, "base").role, reports::Role::kTuned);
-  EXPECT_EQ(variant(sweep, "sft").role, reports::Role::kBase);
-  EXPECT_EQ(variant(sweep, "sft-qk").role, reports::Role::kRestored);
-  EXPECT_EQ(variant(sweep, "sft-qk").restored_from, "sft");
-  EXPECT_EQ(variant(sweep, "sft-qk").fine_tune, "base");
-  EXPECT_EQ(variant(sweep, "my-sft").role, reports::Role::kControl);
-}
-
-TEST(Sweep, DescriptionsClaimNothingThatTheConfigDoesNotSay) {
-  const SweepConfig plain = parse(kSweep);
-  for (const VariantConfig& one : plain.models.front().variants)
-    EXPECT_THAT(one.description + one.label, testing::Not(HasSubstr("CoT"))) << one.name;
-  EXPECT_EQ(variant(plain, "sft").label, "Fine-tuned");
-  EXPECT_EQ(variant(plain, "sft").description, "Fine-tuned: the checkpoint after the fine-tune");
-  EXPECT_EQ(variant(plain, "qk").description,
-            "QK-Restore: the fine-tune with W_Q and W_K of the softmax layers from base");
-  const SweepConfig said = parse(replaced(
-      kSweep, "sft, qk,", "{of: sft, description: 'CoT-SFT: on chains of thought'}, {method: qk, "
-      "alpha: 0.5, label: Half},"));
-  EXPECT_EQ(variant(said, "sft").label, "CoT-SFT");
-  EXPECT_EQ(variant(said, "qk").label, "Half");
-  EXPECT_EQ(variant(said, "qk").description,
-            "Half: CoT-SFT with W_Q and W_K of the softmax layers from base, alpha 0.5");
-  ModelConfig model = said.models.front();
-  describe_plainly(model);
-  EXPECT_EQ(model.variants[1].label, "Fine-tuned");
-}
-
-TEST(Sweep, ACheckpointSaysItsPart) {
-  const auto with = [](const std::string& text) {
-    return replaced(kSweep, "checkpoint: c}", "checkpoint: c, " + text + "}");
-  };
-  const SweepConfig restored = parse(with("role: restored"));
-  EXPECT_EQ(variant(restored, "other").restored_from, "base");
-  EXPECT_EQ(variant(restored, "other").fine_tune, "sft");
-  EXPECT_EQ(variant(parse(with("role: restored, fine_tune: qk")), "other").fine_tune, "qk");
-  EXPECT_EQ(variant(parse(with("role: tuned")), "other").role, reports::Role::kTuned);
-  EXPECT_THAT(refusal(with("role: tunde")), HasSubstr("did you mean 'tuned'"));
-  EXPECT_THAT(refusal(with("role: base")), HasSubstr("'base' and 'other' both have the role base"));
-  EXPECT_THAT(refusal(with("fine_tune: sft")), HasSubstr("belongs to `role: restored`"));
-  EXPECT_THAT(refusal(with("role: restored, fine_tune: sfd")), HasSubstr("did you mean 'sft'"));
-  EXPECT_THAT(refusal(replaced(kSweep, "lambda: 0.5", "role: control")),
-              HasSubstr("it belongs to a `checkpoint`"));
-  EXPECT_THAT(refusal(replaced(kSweep, "method: qk-pro", "method: q")), HasSubstr("qk-pro"));
-}
-
-TEST(Sweep, VariantsThatAreTheSameAreRefused) {
-  EXPECT_THAT(refusal(replaced(kSweep, "{name: other, checkpoint: c}", "{name: b, method: qk}")),
-              testing::AllOf(HasSubstr("'pair qk' and 'pair b' are the same, qk of /abs/sft")));
-  EXPECT_THAT(refusal(replaced(kSweep, "checkpoint: c", "checkpoint: x/../checkpoints/base")),
-              HasSubstr("'pair base' and 'pair other' are the same"));
-  const std::string second = kSweep + "  - {name: two, base: checkpoints/base}\n";
-  EXPECT_THAT(refusal(second), HasSubstr("'pair base' and 'two base' are the same, checkpoint "
-                                         "/configs/checkpoints/base"));
-  EXPECT_EQ(refusal(replaced(second, "checkpoints/base}", "checkpoints/base, override: {a: 1}}")),
-            "accepted");
-}
-
 TEST(Sweep, NumbersHaveBounds) {
   const auto with = [](const std::string& samples) {
     return refusal(replaced(kSweep, "samples: 10", "samples: " + samples));
@@ -230,9 +131,9 @@ TEST(Sweep, NumbersHaveBounds) {
   EXPECT_THAT(with("{4K: 10, 4096: 20, 8K: 7}"),
               HasSubstr("samples.4096: the count for 4K was already given"));
   EXPECT_THAT(with("{4K: 10, 8K: 20, 16K: 7}"), HasSubstr("samples.16K: 16K is none of `lengths`"));
-  EXPECT_EQ(refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"),
-                    {{"lengths", "[8K]"}}),
-            "accepted")
+  EXPECT_EQ(
+      refusal(replaced(kSweep, "samples: 10", "samples: {4K: 10, 8K: 20}"), {{"lengths", "[8K]"}}),
+      "accepted")
       << "an option may ask for some of the lengths";
   EXPECT_THAT(refusal(kSweep + "runtime: {memory_mib: 17592186044416}\n"),
               HasSubstr("runtime.memory_mib: expected an integer from 0 to "));
@@ -241,15 +142,6 @@ TEST(Sweep, NumbersHaveBounds) {
               HasSubstr("expected auto or an integer from 1 to 4,096"));
   EXPECT_THAT(refusal(kSweep + "seed: 9223372036854775808\n"), HasSubstr("seed: expected"));
   EXPECT_THAT(refusal(replaced(kSweep, "[8K, 4K]", "[8K, 2000M]")), HasSubstr("up to 1024M"));
-}
-
-TEST(Sweep, VariantsHaveADefault) {
-  const SweepConfig pair =
-      parse("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels: [{name: m, base: b, sft: s}]");
-  EXPECT_EQ(pair.models[0].variants.size(), 4U);
-  const SweepConfig alone =
-      parse("name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels: [{name: m, base: b}]");
-  EXPECT_EQ(alone.models[0].variants.size(), 1U);
 }
 
 TEST(Sweep, SamplesMayEndWhenRecallIsKnownWellEnough) {
@@ -363,58 +255,6 @@ TEST(Sweep, RefusesWhatMakesNoSense) {
               HasSubstr("expected auto, fp32 or bf16"));
   EXPECT_THAT(refusal(kSweep + "generation: {max_new_tokens: 200}\n"), HasSubstr("128"));
   EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("kjv"));
-}
-
-/// Every key of `json` but those of lengths and of a checkpoint's config.
-void expect_keys(const nlohmann::json& json, const std::string& text) {
-  for (const auto& [key, value] : json.items()) {
-    if (json.is_object() && key != "override" && !std::isdigit(key.front())) {
-      EXPECT_THAT(text, HasSubstr(key + ":"));
-    }
-    if (value.is_structured() && key != "override") expect_keys(value, text);
-  }
-}
-
-TEST(Sweep, TheReferenceShowsEveryKeyWithItsDefault) {
-  const auto file = std::filesystem::path(NIAH_SOURCE_DIR) / "configs/reference.yaml";
-  const std::string text = read_file(file, "test");
-  const SweepConfig shown = read_sweep(file, {});
-  expect_keys(nlohmann::json::parse(sweep_to_json(shown)), text);
-  const SweepConfig least =
-      parse("name: x\ntasks: [s1]\nlengths: [4K]\nsamples: 1\nmodels: [{name: m, base: b}]\n");
-  const auto of = [](const SweepConfig& sweep, const char* part) {
-    return nlohmann::json::parse(sweep_to_json(sweep)).value(part, nlohmann::json());
-  };
-  for (const char* part : {"runtime", "generation", "prompt", "seed", "protocol", "haystack"})
-    EXPECT_EQ(of(shown, part), of(least, part)) << part;
-}
-
-TEST(Sweep, EveryShippedSweepIsValid) {
-  const std::filesystem::path configs = std::filesystem::path(NIAH_SOURCE_DIR) / "configs";
-  int read = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(configs)) {
-    const bool recipe = entry.path().parent_path().filename() == "zoo";
-    if (entry.path().extension() != ".yaml" || recipe) continue;
-    EXPECT_NO_THROW(read_sweep(entry.path(), {})) << entry.path();
-    ++read;
-  }
-  EXPECT_GE(read, 21);
-}
-
-TEST(Sweep, EveryFamilysSweepComparesAPairAndRestoresIt) {
-  const std::filesystem::path families =
-      std::filesystem::path(NIAH_SOURCE_DIR) / "configs/families";
-  for (const auto& entry : std::filesystem::directory_iterator(families)) {
-    const SweepConfig sweep = read_sweep(entry.path(), {});
-    EXPECT_EQ(sweep.name, entry.path().stem().string());
-    ASSERT_EQ(sweep.models.size(), 1U) << entry.path();
-    const std::vector<VariantConfig>& variants = sweep.models[0].variants;
-    ASSERT_GE(variants.size(), 3U) << entry.path();
-    EXPECT_EQ(variants[0].kind, VariantKind::kBase) << entry.path();
-    EXPECT_EQ(variants[1].kind, VariantKind::kSft) << entry.path();
-    for (std::size_t i = 2; i < variants.size(); ++i)
-      EXPECT_EQ(variants[i].kind, VariantKind::kRestored) << entry.path();
-  }
 }
 
 }  // namespace

@@ -1,0 +1,42 @@
+// A sweep to change in tests, and why it is then refused.
+#pragma once
+
+#include <string>
+
+#include "harness/base/error.h"
+#include "harness/config/sweep.h"
+
+namespace niah {
+
+/// A small sweep of everything that most tests change something in.
+inline const std::string kSweep = R"(
+name: demo
+tasks: [s1, s2]
+lengths: [8K, 4K]
+samples: 10
+models:
+  - name: pair
+    base: checkpoints/base
+    sft: /abs/sft
+    variants: [base, sft, qk, {method: qk-pro, lambda: 0.5}, {name: other, checkpoint: c}]
+)";
+
+inline SweepConfig parse(const std::string& text, const Overrides& overrides = {}) {
+  return parse_sweep(text, "s.yaml", "/configs", overrides);
+}
+
+/// Why it is refused.
+inline std::string refusal(const std::string& text, const Overrides& overrides = {}) {
+  try {
+    parse(text, overrides);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+}  // namespace niah
