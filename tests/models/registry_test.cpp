@@ -1,15 +1,23 @@
 #include "models/registry.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
+#include <functional>
 #include <map>
 #include <sstream>
 
+#include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/checkpoint/checkpoint.h"
+#include "tests/models/support.h"
 #include "tests/paths.h"
 
 namespace niah::models {
 namespace {
+
+using testing::HasSubstr;
 
 /// The cells of a row "| a | b | c |".
 std::vector<std::string> cells_of(const std::string& line) {
@@ -57,6 +65,101 @@ TEST(Registry, ReadmeSaysOfEveryArchitectureWhatInfoSays) {
 TEST(Registry, OtherSpellingsWereTestedAgainstTheSame) {
   EXPECT_EQ(tested_against("qwen3_5_text"), tested_against("qwen3_5"));
   EXPECT_EQ(tested_against("unheard_of"), "");
+}
+
+/// The differences that require_same_model names between a checkpoint's config and `changed`.
+std::string differences(const Checkpoint& checkpoint, const nlohmann::json& changed) {
+  const auto info = [&](const nlohmann::json& config) {
+    return check_tensors(checkpoint, config)->info();
+  };
+  try {
+    require_same_model("one", info(checkpoint.config()), "other", info(changed));
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "same";
+}
+
+TEST(SameModel, WhateverTheSpellingOfItsConfig) {
+  const Checkpoint checkpoint(test_data() / "models/qwen3-tiny");
+  const auto same = [&](const std::function<void(nlohmann::json&)>& change) {
+    nlohmann::json config = checkpoint.config();
+    change(config);
+    EXPECT_EQ(differences(checkpoint, config), "same") << config;
+  };
+  same([](auto& config) { config["use_cache"] = false; });
+  same([](auto& config) { config["eos_token_id"] = 2; });
+  same([](auto& config) { config["eos_token_id"] = {1, 2}; });
+  same([](auto& config) { config["pad_token_id"] = 0; });
+  same([](auto& config) { config["max_position_embeddings"] = 131072; });
+  same([](auto& config) { config.erase("sliding_window"); });
+  same([](auto& config) {  // as transformers 4 writes it
+    config.erase("rope_parameters");
+    config.erase("layer_types");
+    config.erase("dtype");
+    config["torch_dtype"] = "bfloat16";
+    config["rope_theta"] = 10000;
+    config["rope_scaling"] = nullptr;
+  });
+  same([](auto& config) {
+    config["rope_parameters"] = {{"rope_theta", 10000}, {"type", "default"}};
+  });
+  same([](auto& config) { config.erase("attention_bias"); });
+}
+
+TEST(SameModel, NotWhereSomethingIsComputedInAnotherWay) {
+  const Checkpoint checkpoint(test_data() / "models/qwen3-tiny");
+  nlohmann::json config = checkpoint.config();
+  config["rope_parameters"]["rope_theta"] = 500000.0;
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("rope_theta: 10000 and 500000"));
+  config["rope_parameters"] = {{"rope_theta", 10000.0}, {"rope_type", "linear"}, {"factor", 2.0}};
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("rope scaling: none and linear 2"));
+  config = checkpoint.config();
+  config["rms_norm_eps"] = 1e-5;
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("rms_norm_eps: 1e-06 and 1e-05"));
+  config = checkpoint.config();
+  config["use_sliding_window"] = true;
+  config["sliding_window"] = 64;
+  config["layer_types"][1] = "sliding_attention";
+  EXPECT_THAT(differences(checkpoint, config), HasSubstr("AWAA"));
+  config["layer_types"] = nullptr;
+  config["sliding_window"] = nullptr;  // no window, as in transformers, not one of 4096
+  config["max_window_layers"] = 1;
+  EXPECT_EQ(differences(checkpoint, config), "same");
+}
+
+TEST(SameModel, HybridsInBothSpellings) {
+  const Checkpoint hypenet(test_data() / "models/hypenet-tiny-sharded");
+  nlohmann::json config = hypenet.config();
+  config["rope_parameters"] = {{"rope_theta", config["rope_theta"]}, {"rope_type", "default"}};
+  config.erase("rope_theta");
+  config.erase("rope_scaling");
+  config["eos_token_id"] = nullptr;
+  EXPECT_EQ(differences(hypenet, config), "same");
+  config["lightning_scale"] = "1/d";
+  EXPECT_THAT(differences(hypenet, config), HasSubstr("lightning_scale"));
+  const Checkpoint jet(test_data() / "models/jet-tiny-bf16");
+  config = jet.config();
+  config["rope_parameters"] = {{"rope_theta", 1000000}};
+  config.erase("rope_theta");
+  EXPECT_EQ(differences(jet, config), "same");
+  config["efficient_attention_config"]["jet"]["norm_eps"] = "1e-3";
+  EXPECT_THAT(differences(jet, config), HasSubstr("norm_eps"));
+}
+
+TEST(TiedHead, PresentAndEqualIsDroppedPresentAndDifferentIsRefused) {
+  ModelInfo tied;
+  tied.tied_head = "lm_head.weight";
+  tied.others = {{std::nullopt, {Part::kEmbedding, {"model.embed_tokens.weight", 0, 4, 4, 1}}}};
+  const at::Tensor embedding = torch::randn({4, 2});
+  WeightMap weights = {{"model.embed_tokens.weight", embedding},
+                       {"lm_head.weight", embedding.clone()}};
+  resolve_tied_head(tied, "x", weights);
+  EXPECT_FALSE(weights.contains("lm_head.weight"));
+  weights["lm_head.weight"] = embedding + 1;
+  EXPECT_THROW(resolve_tied_head(tied, "x", weights), DataError);
+  resolve_tied_head(ModelInfo(), "x", weights);
+  EXPECT_TRUE(weights.contains("lm_head.weight"));
 }
 
 }  // namespace
