@@ -9,6 +9,7 @@
 
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/base/utf8.h"
 
 namespace niah::reports {
 namespace {
@@ -83,8 +84,8 @@ std::string cell_label(std::string_view task, std::int64_t length) {
 std::string shorten(std::string_view utf8, std::size_t code_points) {
   std::size_t seen = 0;
   for (std::size_t i = 0; i < utf8.size(); ++i) {
-    const bool starts = (static_cast<unsigned char>(utf8[i]) & 0xC0) != 0x80;
-    if (starts && ++seen > code_points) return std::string(utf8.substr(0, i)) + "…";
+    if (begins_code_point(utf8[i]) && ++seen > code_points)
+      return std::string(utf8.substr(0, i)) + "…";
   }
   return std::string(utf8);
 }

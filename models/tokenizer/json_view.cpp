@@ -27,11 +27,11 @@ nlohmann::json parse_json(std::string_view text, const std::filesystem::path& fi
     return parse_strict_json(text);
   } catch (const JsonError& error) {
     if (error.byte() == 0) {
-      throw DataError(fmt::format("reading {}: {}", file.string(), one_line(error.what())));
+      throw DataError(fmt::format("reading {}: {}", file.string(), message_line(error.what())));
     }
     throw DataError(
         fmt::format("reading {}: not JSON: {} (at byte {} of {}); is the download whole?",
-                    file.string(), one_line(error.what()), error.byte(), text.size()));
+                    file.string(), message_line(error.what()), error.byte(), text.size()));
   }
 }
 
@@ -96,7 +96,7 @@ bool JsonView::boolean_or(std::string_view key, bool fallback) const {
 }
 
 void JsonView::fail(const std::string& problem) const {
-  throw DataError(one_line(fmt::format("reading {}: {} {}", file_->string(), path_, problem)));
+  throw DataError(message_line(fmt::format("reading {}: {} {}", file_->string(), path_, problem)));
 }
 
 }  // namespace niah::models

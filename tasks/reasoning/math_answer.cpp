@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/text.h"
+#include "harness/base/utf8.h"
 #include "tasks/unicode.h"
 
 namespace niah::tasks {
@@ -29,7 +30,7 @@ std::vector<std::string> split(std::string_view text, std::string_view by) {
 
 /// The first character of a text, whole: one or more bytes.
 std::string_view first_character(std::string_view text) {
-  return text.substr(0, text.empty() ? 0 : code_point_at(text, 0).length);
+  return text.substr(0, text.empty() ? 0 : code_point_at(text, 0).size);
 }
 
 /// \frac12 → \frac{1}{2}, \frac1{72} → \frac{1}{72}.

@@ -6,9 +6,9 @@
 #include <random>
 
 #include "harness/base/error.h"
+#include "harness/base/utf8.h"
 #include "models/tokenizer/byte_alphabet.h"
 #include "models/tokenizer/tokenizer_json.h"
-#include "models/tokenizer/utf8.h"
 #include "tests/models/tokenizer/cases.h"
 #include "tests/temporary_folder.h"
 

@@ -8,6 +8,7 @@
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/base/utf8.h"
 #include "tasks/needle/templates.h"
 #include "tasks/protocol.h"
 #include "tasks/scoring.h"
@@ -33,7 +34,7 @@ std::string cut(const std::string& text, Span span) {
   std::string out;
   std::int64_t at = -1;
   for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) ++at;
+    if (begins_code_point(c)) ++at;
     if (at >= span.begin && at < span.end) out += c;
   }
   return out;
