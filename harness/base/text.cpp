@@ -58,6 +58,24 @@ std::string single_line(std::string_view text) {
   return out;
 }
 
+std::string cut_short(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  return valid_utf8(std::string_view(text).substr(0, most)) + "...";
+}
+
+std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+TextPlace place_of_byte(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const std::size_t newline = before.rfind('\n');
+  return {1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')),
+          newline == std::string_view::npos ? before.size() + 1 : before.size() - newline};
+}
+
 std::size_t count_code_points(std::string_view utf8) {
   return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), begins_code_point));
 }

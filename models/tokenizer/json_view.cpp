@@ -7,18 +7,11 @@
 #include "models/tokenizer/utf8.h"
 
 namespace niah::models {
-namespace {
-
-constexpr std::size_t kMaxShown = 60;
-
-}  // namespace
 
 std::string shown_json(const nlohmann::json& node) {
   if (node.is_array()) return fmt::format("an array of {}", node.size());
   if (node.is_object()) return fmt::format("an object of {}", node.size());
-  std::string text = node.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
-  return text;
+  return json_line(node, 60, /*is_ascii=*/true);
 }
 
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file) {
