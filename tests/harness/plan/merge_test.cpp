@@ -8,6 +8,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "reports/export/results_json.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah {
@@ -66,12 +67,7 @@ class Merge : public testing::Test {
     return merge_runs(folders, path("out"));
   }
   std::string refusal(const std::string& runs) {
-    try {
-      merge(runs);
-    } catch (const UsageError& error) {
-      return error.what();
-    }
-    return "merged";
+    return refusal_of<UsageError>([&] { merge(runs); });
   }
   std::int64_t merged_samples() const { return reports::read_results(path("out")).cells.at(0).n; }
 

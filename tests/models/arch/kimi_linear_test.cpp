@@ -8,6 +8,7 @@
 #include "harness/base/error.h"
 #include "models/surgery/restore.h"
 #include "tests/models/tiny_hybrids.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -22,12 +23,7 @@ ModelInfo info_of(json config, const json& changes = json::object()) {
 }
 
 std::string refusal(const json& changes) {
-  try {
-    info_of(tiny_kimi(), changes);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { info_of(tiny_kimi(), changes); });
 }
 
 /// As the released checkpoint spells it.

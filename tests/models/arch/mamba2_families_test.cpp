@@ -10,6 +10,7 @@
 #include "harness/base/files.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -61,12 +62,7 @@ ModelInfo info_of(json config, const json& changes = json::object()) {
 }
 
 std::string refusal(const json& config, const json& changes) {
-  try {
-    info_of(config, changes);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { info_of(config, changes); });
 }
 
 TEST(Mamba2Families, InfinityHasManySpellings) {

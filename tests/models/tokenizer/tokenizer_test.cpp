@@ -8,6 +8,7 @@
 #include "harness/base/error.h"
 #include "models/tokenizer/tokenize_lines.h"
 #include "tests/models/tokenizer/cases.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::models {
@@ -98,12 +99,7 @@ TEST(Tokenizer, WhatAModelSaysMayHoldIdsThatStandForNothing) {
 TEST(Tokenizer, NamesWhatIsMissing) {
   const TemporaryFolder folder;
   const auto refusal = [](const std::filesystem::path& path) -> std::string {
-    try {
-      open_tokenizer(path);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "opened";
+    return refusal_of([&] { open_tokenizer(path); });
   };
   for (const auto& missing : {folder.path(), folder.path() / "tokenizer.json"})
     EXPECT_THAT(refusal(missing), testing::HasSubstr(missing.string()));

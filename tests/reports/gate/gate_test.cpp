@@ -8,6 +8,7 @@
 #include <random>
 
 #include "reports/gate/junit.h"
+#include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 
 namespace niah::reports {
@@ -41,12 +42,7 @@ Results nightly(std::int64_t n, const Hit& hit, const RunInfo& info = nightly_in
 bool always(std::int64_t, std::int64_t) { return true; }
 
 std::string refusal(const Results& baseline, const Results& current) {
-  try {
-    gate(baseline, current);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "compared";
+  return refusal_of([&] { gate(baseline, current); });
 }
 
 TEST(Gate, PassesWhatDidNotChange) {

@@ -12,6 +12,7 @@
 #include "tasks/needle/templates.h"
 #include "tasks/protocol.h"
 #include "tasks/scoring.h"
+#include "tests/refusal.h"
 #include "tests/tasks/support.h"
 
 namespace niah::tasks {
@@ -173,12 +174,7 @@ TEST(MakeCells, RefusesUnknownNamesWithTheNearest) {
   const auto refusal = [](const std::string& protocol, const std::string& task) -> std::string {
     ProtocolSpec with = spec();
     with.protocol = protocol;
-    try {
-      make_cells(with, {{task, 4096, 1}});
-    } catch (const UsageError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of<UsageError>([&] { make_cells(with, {{task, 4096, 1}}); });
   };
   EXPECT_THAT(refusal("niah", "multikey1"), HasSubstr("multikey_1"));
   EXPECT_THAT(refusal("lm_eval", "s1"), HasSubstr("lm-eval"));
