@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "harness/base/error.h"
 #include "models/tokenizer/tokenize_lines.h"
 #include "tests/models/tokenizer/cases.h"
@@ -121,22 +119,8 @@ TEST(Tokenizer, DescribesItself) {
 }
 
 TEST(Tokenizer, ThreadsShareOneTokenizer) {
-  const auto texts = random_texts(kParts, 1500, 10);
-  std::vector<std::vector<TokenId>> expected;
-  const auto alone = open_tokenizer(data_folder("gpt2_files"));
-  for (const auto& text : texts) expected.push_back(alone->encode(text));
-  const auto tokenizer = open_tokenizer(data_folder("gpt2_files"));
-  std::vector<std::thread> threads;
-  std::atomic<int> wrong = 0;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (std::size_t i = 0; i < texts.size(); ++i) {
-        if (tokenizer->encode(texts[i]) != expected[i]) ++wrong;
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
+  expect_threads_agree(*open_tokenizer(data_folder("gpt2_files")),
+                       *open_tokenizer(data_folder("gpt2_files")), random_texts(kParts, 1500, 10));
 }
 
 TEST(TokenizeLines, WritesOneObjectALine) {

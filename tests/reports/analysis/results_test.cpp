@@ -21,12 +21,6 @@ namespace {
 
 using testing::HasSubstr;
 
-Results collect(const RunInfo& info, const std::vector<Record>& records) {
-  Collector collector(info);
-  for (const Record& record : records) collector.add(record);
-  return std::move(collector).finish();
-}
-
 Record s1(std::int64_t index) { return synthetic_record("f-base", "s1", 4096, index); }
 
 TEST(Collector, CountsHitsMissesAndWhatCouldNotBeMeasured) {
