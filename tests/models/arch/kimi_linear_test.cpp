@@ -16,12 +16,6 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-ModelInfo info_of(json config, const json& changes = json::object()) {
-  config.update(changes);
-  ShapeSource shapes;
-  return make_model(config, "config.json", shapes)->info();
-}
-
 std::string refusal(const json& changes) {
   return refusal_of([&] { info_of(tiny_kimi(), changes); });
 }

@@ -10,6 +10,7 @@
 #include "harness/base/files.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
+#include "tests/models/tiny_hybrids.h"
 #include "tests/refusal.h"
 
 namespace niah::models {
@@ -54,12 +55,6 @@ const json kBamba = {
     {"intermediate_size", 48},  {"num_hidden_layers", 3},    {"num_attention_heads", 4},
     {"num_key_value_heads", 2}, {"attn_layer_indices", {1}}, {"mamba_expand", 1},
     {"mamba_n_heads", 4},       {"mamba_d_state", 16}};
-
-ModelInfo info_of(json config, const json& changes = json::object()) {
-  config.update(changes);
-  ShapeSource shapes;
-  return make_model(config, "config.json", shapes)->info();
-}
 
 std::string refusal(const json& config, const json& changes) {
   return refusal_of([&] { info_of(config, changes); });
