@@ -13,11 +13,6 @@ namespace {
 
 const std::string kNone(kGap);
 
-std::string label_of(const Results& results, const std::string& fingerprint) {
-  const VariantInfo* variant = find_variant(results.run, fingerprint);
-  return variant == nullptr ? fingerprint : reports::label_of(results.run, *variant);
-}
-
 std::string number_or_gap(const std::optional<double>& value, int decimals) {
   return value ? fmt::format("{:.{}f}", *value, decimals) : kNone;
 }
@@ -101,7 +96,7 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
               {}};
   for (const Recovery& r : analysis.recoveries) {
     if (rows == RecoveryRows::kLosses && !r.recovered) continue;
-    table.add_row({task_label(r.task), format_length(r.length), label_of(results, r.restored),
+    table.add_row({task_label(r.task), format_length(r.length), label_of(results.run, r.restored),
                    std::to_string(r.n()), percent(r.base_recall()), percent(r.sft_recall()),
                    percent(r.restored_recall()), recovered_text(r), recovered_interval(r)});
   }
@@ -130,8 +125,8 @@ Table comparison_table(const Results& results, const Analysis& analysis) {
        {"95 % interval", Align::kRight, "log-probability of the value"}},
       {}};
   for (const Comparison& c : analysis.comparisons)
-    table.add_row({cell_label(c.task, c.length), label_of(results, c.variant),
-                   label_of(results, c.reference), std::to_string(c.pairs.n()),
+    table.add_row({cell_label(c.task, c.length), label_of(results.run, c.variant),
+                   label_of(results.run, c.reference), std::to_string(c.pairs.n()),
                    std::to_string(c.pairs.only_first), std::to_string(c.pairs.only_second),
                    signed_number(100 * c.pairs.difference()), p_value(c.p), p_value(c.adjusted),
                    c.detectable ? detectable_points(*c.detectable) : kNone,
@@ -156,7 +151,7 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   const auto z = [](const std::optional<Trend>& t) { return t ? signed_number(t->z, 2) : kNone; };
   const auto p = [](const std::optional<Trend>& t) { return t ? p_value(t->p) : kNone; };
   for (const TaskTrend& t : analysis.trends)
-    table.add_row({task_label(t.task), label_of(results, t.variant),
+    table.add_row({task_label(t.task), label_of(results.run, t.variant),
                    t.effective_length ? format_length(*t.effective_length) : kNone, z(t.by_length),
                    p(t.by_length), z(t.by_depth), p(t.by_depth)});
   return table;
@@ -187,7 +182,7 @@ Table effective_table(const Results& results, const Analysis& analysis) {
   if (results.run.lengths.size() < 2) return table;
   for (const std::string& task : results.run.tasks) table.columns.push_back({task_label(task)});
   for (const VariantInfo& variant : results.run.variants) {
-    std::vector<std::string> row = {reports::label_of(results.run, variant)};
+    std::vector<std::string> row = {label_of(results.run, variant)};
     bool any = false;
     for (const std::string& task : results.run.tasks) {
       const auto trend = std::find_if(

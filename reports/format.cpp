@@ -9,6 +9,7 @@
 
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/base/utf8.h"
 
 namespace niah::reports {
 namespace {
@@ -83,8 +84,8 @@ std::string cell_label(std::string_view task, std::int64_t length) {
 std::string shorten(std::string_view utf8, std::size_t code_points) {
   std::size_t seen = 0;
   for (std::size_t i = 0; i < utf8.size(); ++i) {
-    const bool starts = (static_cast<unsigned char>(utf8[i]) & 0xC0) != 0x80;
-    if (starts && ++seen > code_points) return std::string(utf8.substr(0, i)) + "…";
+    if (begins_code_point(utf8[i]) && ++seen > code_points)
+      return std::string(utf8.substr(0, i)) + "…";
   }
   return std::string(utf8);
 }
@@ -118,12 +119,6 @@ std::string wrap(std::string_view utf8, std::size_t width, std::string_view inde
     used += size;
   }
   return out;
-}
-
-std::string replace_all(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
 }
 
 std::string counted(std::int64_t count, std::string_view noun) {

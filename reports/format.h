@@ -60,9 +60,6 @@ std::string one_line(std::string text);
 /// with `indent`.
 std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent);
 
-/// The text with every `from` replaced by `to`; `from` must not be empty.
-std::string replace_all(std::string text, std::string_view from, std::string_view to);
-
 /// "1 cell", "3 cells".
 std::string counted(std::int64_t count, std::string_view noun);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/base/error.h"
+#include "harness/base/json_integer.h"
 #include "harness/base/text.h"
 
 namespace niah::reports {
@@ -15,10 +16,8 @@ namespace {
 using nlohmann::json;
 
 std::optional<std::int64_t> as_int64(const json& value) {
-  if (!value.is_number_integer()) return std::nullopt;
-  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > kMax) return std::nullopt;
-  return value.get<std::int64_t>();
+  return is_integer_of<std::int64_t>(value) ? std::optional(value.get<std::int64_t>())
+                                            : std::nullopt;
 }
 
 std::string range(double low, double high) {
@@ -34,12 +33,8 @@ json parse_json(std::string_view text) {
   try {
     return json::parse(text);
   } catch (const json::parse_error& error) {
-    const std::string_view before = text.substr(0, error.byte == 0 ? 0 : error.byte - 1);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t newline = before.rfind('\n');
-    const std::size_t column =
-        newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
-    throw DataError(fmt::format("not valid JSON, line {}, column {}", line, column));
+    const TextPlace place = place_of_byte(text, error.byte == 0 ? 0 : error.byte - 1);
+    throw DataError(fmt::format("not valid JSON, line {}, column {}", place.line, place.column));
   } catch (const json::exception&) {
     throw DataError("not valid JSON");  // a number that is no number
   }

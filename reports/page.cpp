@@ -162,14 +162,12 @@ std::string depth_tables(const Results& results) {
 std::string examples(const Results& results) {
   std::string out;
   for (const Example& example : results.examples) {
-    const VariantInfo* variant = find_variant(results.run, example.variant);
     out += fmt::format(
         "<li><span class=\"where\">{}, {}, sample {}, depth {:.0f}&nbsp;%: {}</span>expected "
         "<code>{}</code>, got <code>{}</code></li>\n",
         html_text(cell_label(example.task, example.length)),
-        html_text(variant == nullptr ? example.variant : label_of(results.run, *variant)),
-        example.index, example.depth, html_text(miss_label(example.miss)),
-        html_foreign(example.expected, kShownAnswer),
+        html_text(label_of(results.run, example.variant)), example.index, example.depth,
+        html_text(miss_label(example.miss)), html_foreign(example.expected, kShownAnswer),
         html_foreign(example.generated, kShownAnswer));
   }
   return out.empty()

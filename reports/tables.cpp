@@ -30,14 +30,9 @@ std::string band_title(const DepthBand& band) {
 
 std::vector<DepthBand> no_bands() { return depth_bands(Cell{}); }
 
-std::string label_of(const Results& results, const std::string& fingerprint) {
-  const VariantInfo* variant = find_variant(results.run, fingerprint);
-  return variant == nullptr ? fingerprint : reports::label_of(results.run, *variant);
-}
-
 void add_variant_columns(Table& table, const Results& results) {
   for (const VariantInfo& variant : results.run.variants) {
-    const std::string label = reports::label_of(results.run, variant);
+    const std::string label = label_of(results.run, variant);
     table.columns.push_back({"%", Align::kRight, label});
     table.columns.push_back({"n", Align::kRight, label});
     table.columns.push_back({"95 % interval", Align::kRight, label});
@@ -95,7 +90,7 @@ Table summary_table(const Results& results) {
 Table compact_summary_table(const Results& results) {
   Table table{"summary", "Recall in percent", {{"cell", Align::kLeft}, {"n"}}, {}};
   for (const VariantInfo& variant : results.run.variants)
-    table.columns.push_back({shorten(reports::label_of(results.run, variant), 20)});
+    table.columns.push_back({shorten(label_of(results.run, variant), 20)});
   for (const std::string& task : results.run.tasks) {
     for (const std::int64_t length : results.run.lengths) {
       std::vector<const Cell*> cells;
@@ -126,8 +121,7 @@ Table depth_table(const Results& results, const std::string& task) {
   for (const VariantInfo& variant : results.run.variants) {
     for (const std::int64_t length : results.run.lengths) {
       const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
-      std::vector<std::string> row = {reports::label_of(results.run, variant),
-                                      format_length(length),
+      std::vector<std::string> row = {label_of(results.run, variant), format_length(length),
                                       std::to_string(cell == nullptr ? 0 : cell->n)};
       for (const DepthBand& band : cell == nullptr ? no_bands() : depth_bands(*cell))
         row.push_back(band_recall(band));
@@ -154,7 +148,7 @@ Table miss_table(const Results& results) {
   for (const Cell& cell : results.cells) {
     if (cell.hits == cell.n && cell.unmeasured.empty()) continue;
     std::vector<std::string> row = {cell_label(cell.task, cell.length),
-                                    label_of(results, cell.variant), std::to_string(cell.n),
+                                    label_of(results.run, cell.variant), std::to_string(cell.n),
                                     std::to_string(cell.hits)};
     for (const std::string& miss : classes) row.push_back(count_of(cell.misses, miss));
     for (const std::string& reason : reasons) row.push_back(count_of(cell.unmeasured, reason));
@@ -171,7 +165,7 @@ Table value_table(const Results& results) {
               {{"task", Align::kLeft}, {"length"}},
               {}};
   for (const VariantInfo& variant : results.run.variants) {
-    const std::string label = reports::label_of(results.run, variant);
+    const std::string label = label_of(results.run, variant);
     table.columns.push_back({"nats", Align::kRight, label});
     table.columns.push_back({"rank", Align::kRight, label});
   }

@@ -6,16 +6,13 @@
 
 #include "harness/base/error.h"
 #include "harness/base/json_integer.h"
+#include "harness/base/strict_json.h"
 
 namespace niah::tasks {
 namespace {
 
 /// A value as an error shows it.
-std::string shown(const nlohmann::json& value) {
-  constexpr std::size_t kLongest = 60;
-  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
-}
+std::string shown(const nlohmann::json& value) { return json_line(value, 60, /*is_ascii=*/true); }
 
 template <typename T>
 T field(const nlohmann::json& json, const char* name) {

@@ -154,11 +154,6 @@ MissClass parse_miss_class(const std::string& name) {
                               valid_utf8(name), did_you_mean(name, names), fmt::join(names, ", ")));
 }
 
-bool is_format_miss(MissClass miss) {
-  return miss == MissClass::kOutOfTokens || miss == MissClass::kStillThinking ||
-         miss == MissClass::kAnswerInThought;
-}
-
 bool contains_value(std::string_view text) {
   const auto numbers = separate_runs(text, is_digit);
   if (std::any_of(numbers.begin(), numbers.end(), is_number)) return true;

@@ -31,8 +31,6 @@ enum class MissClass {
 std::string miss_class_name(MissClass miss);
 /// Throws DataError for an unknown name.
 MissClass parse_miss_class(const std::string& name);
-/// Whether a miss says nothing about retrieval (format, token limit): counted apart in reports.
-bool is_format_miss(MissClass miss);
 
 /// What the classifier looks at.
 struct ScoringInput {

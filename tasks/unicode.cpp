@@ -3,66 +3,31 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <array>
+
+#include "harness/base/code_points.h"
+#include "harness/base/utf8.h"
 
 namespace niah::tasks {
 namespace {
 
-constexpr char32_t kReplacement = 0xFFFD;
 constexpr char32_t kCapitalIWithDot = 0x130;
-
-struct Range {
-  char32_t first, last;
-};
 
 /// Other_Uppercase and Other_Lowercase of Unicode's PropList: cased characters that are no letters
 /// of category Lu or Ll.
-constexpr std::array kOtherUppercase = {Range{0x2160, 0x216F}, Range{0x24B6, 0x24CF},
-                                        Range{0x1F130, 0x1F149}, Range{0x1F150, 0x1F169},
-                                        Range{0x1F170, 0x1F189}};
-constexpr std::array kOtherLowercase = {
-    Range{0xAA, 0xAA},       Range{0xBA, 0xBA},       Range{0x2B0, 0x2B8},
-    Range{0x2C0, 0x2C1},     Range{0x2E0, 0x2E4},     Range{0x345, 0x345},
-    Range{0x37A, 0x37A},     Range{0x1D2C, 0x1D6A},   Range{0x1D78, 0x1D78},
-    Range{0x1D9B, 0x1DBF},   Range{0x2071, 0x2071},   Range{0x207F, 0x207F},
-    Range{0x2090, 0x209C},   Range{0x2170, 0x217F},   Range{0x24D0, 0x24E9},
-    Range{0x2C7C, 0x2C7D},   Range{0xA69C, 0xA69D},   Range{0xA770, 0xA770},
-    Range{0xA7F8, 0xA7F9},   Range{0xAB5C, 0xAB5F},   Range{0x10780, 0x10780},
-    Range{0x10783, 0x10785}, Range{0x10787, 0x107B0}, Range{0x107B2, 0x107BA}};
-
-template <std::size_t N>
-bool in_ranges(char32_t c, const std::array<Range, N>& ranges) {
-  return std::any_of(ranges.begin(), ranges.end(),
-                     [c](const Range& range) { return range.first <= c && c <= range.last; });
-}
+constexpr CodePointRange kOtherUppercase[] = {
+    {0x2160, 0x216F}, {0x24B6, 0x24CF}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+constexpr CodePointRange kOtherLowercase[] = {
+    {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},    {0x2E0, 0x2E4},
+    {0x345, 0x345},     {0x37A, 0x37A},     {0x1D2C, 0x1D6A},   {0x1D78, 0x1D78},  {0x1D9B, 0x1DBF},
+    {0x2071, 0x2071},   {0x207F, 0x207F},   {0x2090, 0x209C},   {0x2170, 0x217F},  {0x24D0, 0x24E9},
+    {0x2C7C, 0x2C7D},   {0xA69C, 0xA69D},   {0xA770, 0xA770},   {0xA7F8, 0xA7F9},  {0xAB5C, 0xAB5F},
+    {0x10780, 0x10780}, {0x10783, 0x10785}, {0x10787, 0x107B0}, {0x107B2, 0x107BA}};
 
 utf8proc_category_t category(char32_t c) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(c));
 }
 
-void append_code_point(std::string& out, char32_t c) {
-  std::array<utf8proc_uint8_t, 4> bytes{};
-  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(c), bytes.data());
-  out.append(bytes.begin(), bytes.begin() + length);
-}
-
 }  // namespace
-
-CodePoint code_point_at(std::string_view utf8, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(utf8[at]);
-  if (lead < 0x80) return {lead, 1};
-  utf8proc_int32_t value = 0;
-  const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()) + at,
-                                       static_cast<utf8proc_ssize_t>(utf8.size() - at), &value);
-  if (length <= 0) return {kReplacement, 1};
-  return {static_cast<char32_t>(value), static_cast<std::size_t>(length)};
-}
-
-bool is_white_space(char32_t c) {
-  if (c < 0x80) return c == ' ' || (c >= 0x09 && c <= 0x0D);
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
 
 bool is_python_space(char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); }
 
@@ -111,10 +76,10 @@ std::string to_lower(std::string_view utf8) {
     if (c.value == kCapitalIWithDot) {
       out += "i\xCC\x87";  // the one character whose lower case is two: i and a combining dot
     } else {
-      append_code_point(
-          out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+      append_utf8(out,
+                  static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
     }
-    i += c.length;
+    i += c.size;
   }
   return out;
 }
@@ -136,9 +101,9 @@ std::string_view strip(std::string_view utf8) {
     if (!is_python_space(c.value)) {
       if (!inside) begin = i;
       inside = true;
-      end = i + c.length;
+      end = i + c.size;
     }
-    i += c.length;
+    i += c.size;
   }
   return utf8.substr(begin, end - begin);
 }
@@ -150,12 +115,12 @@ std::string collapse_white_space(std::string_view utf8) {
   for (std::size_t i = 0; i < utf8.size();) {
     const CodePoint c = code_point_at(utf8, i);
     if (!is_python_space(c.value)) {
-      out.append(utf8, i, c.length);
+      out.append(utf8, i, c.size);
     } else if (!in_space) {
       out += ' ';
     }
     in_space = is_python_space(c.value);
-    i += c.length;
+    i += c.size;
   }
   return out;
 }

@@ -9,20 +9,9 @@
 
 namespace niah::tasks {
 
-/// A code point and the bytes it takes.
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t length = 1;
-};
-
-/// The code point that starts at byte `at` (at < utf8.size()). A byte that starts no well-formed
-/// sequence reads as U+FFFD of one byte.
-CodePoint code_point_at(std::string_view utf8, std::size_t at);
-
-/// str.isspace of one character, which is also `\s` of CPython's re.
+/// str.isspace of one character, which is also `\s` of CPython's re: white space, and U+001C to
+/// U+001F.
 bool is_python_space(char32_t c);
-/// Unicode's White_Space property: as is_python_space, without U+001C to U+001F.
-bool is_white_space(char32_t c);
 /// str.isupper and str.islower of one character.
 bool is_upper(char32_t c);
 bool is_lower(char32_t c);

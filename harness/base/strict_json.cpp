@@ -140,6 +140,10 @@ void parse_json_members(std::string_view text,
   if (!document.is_object()) throw JsonError("it is not a JSON object", 0);
 }
 
+std::string json_line(const json& value, std::size_t most, bool is_ascii) {
+  return cut_short(value.dump(-1, ' ', is_ascii, json::error_handler_t::replace), most);
+}
+
 void refuse_lfs_pointer(std::string_view content, const std::filesystem::path& path,
                         std::string_view doing) {
   if (!content.starts_with("version https://git-lfs.github.com/spec/")) return;

@@ -35,6 +35,10 @@ void parse_json_members(
     std::string_view text,
     const std::function<void(const std::string& key, nlohmann::json value)>& take);
 
+/// A value as a message shows it: its JSON on one line, at most `most` bytes of it, and only ASCII
+/// where `is_ascii`.
+std::string json_line(const nlohmann::json& value, std::size_t most = 80, bool is_ascii = false);
+
 /// Throws DataError where `content`, the content of `path`, is the pointer that Git LFS leaves in
 /// place of a file. `doing` names the purpose ("reading the weights").
 void refuse_lfs_pointer(std::string_view content, const std::filesystem::path& path,

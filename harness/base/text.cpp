@@ -6,36 +6,9 @@
 #include <cstdint>
 #include <numeric>
 
+#include "harness/base/utf8.h"
+
 namespace niah {
-namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-/// Length of the well-formed UTF-8 sequence that starts at `at`, or 0.
-std::size_t sequence_length(std::string_view s, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return i < s.size() ? static_cast<std::uint8_t>(s[i]) : std::uint8_t{0};
-  };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const std::uint8_t lead = byte(at);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return continues(at + 1) ? 2 : 0;
-  if ((lead & 0xF0) == 0xE0) {
-    if (!continues(at + 1) || !continues(at + 2)) return 0;
-    const bool overlong = lead == 0xE0 && byte(at + 1) < 0xA0;
-    const bool surrogate = lead == 0xED && byte(at + 1) >= 0xA0;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!continues(at + 1) || !continues(at + 2) || !continues(at + 3)) return 0;
-    const bool overlong = lead == 0xF0 && byte(at + 1) < 0x90;
-    const bool too_large = lead == 0xF4 && byte(at + 1) >= 0x90;
-    return overlong || too_large ? 0 : 4;
-  }
-  return 0;
-}
-
-}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -53,16 +26,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string valid_utf8(std::string_view text) {
+  if (find_invalid_utf8(text) == std::string_view::npos) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = sequence_length(text, i);
-    if (length == 0) {
-      out += kReplacement;
-      ++i;
+    const Utf8Sequence sequence = utf8_sequence_at(text, i);
+    if (sequence.is_complete) {
+      out += text.substr(i, sequence.size);
+      i += sequence.size;
     } else {
-      out += text.substr(i, length);
-      i += length;
+      out += kReplacementCharacter;
+      ++i;
     }
   }
   return out;
@@ -84,11 +58,23 @@ std::string single_line(std::string_view text) {
   return out;
 }
 
-namespace {
+std::string cut_short(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  return valid_utf8(std::string_view(text).substr(0, most)) + "...";
+}
 
-bool begins_code_point(char c) { return (static_cast<std::uint8_t>(c) & 0xC0) != 0x80; }
+std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
 
-}  // namespace
+TextPlace place_of_byte(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const std::size_t newline = before.rfind('\n');
+  return {1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')),
+          newline == std::string_view::npos ? before.size() + 1 : before.size() - newline};
+}
 
 std::size_t count_code_points(std::string_view utf8) {
   return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), begins_code_point));
@@ -134,7 +120,7 @@ std::string escape_html(std::string_view text) {
   for (std::size_t i = 0; i < valid.size(); ++i) {
     const char c = valid[i];
     if (is_noncharacter(valid, i)) {
-      out += kReplacement;
+      out += kReplacementCharacter;
       i += 2;
       continue;
     }
@@ -158,7 +144,7 @@ std::string escape_html(std::string_view text) {
         const auto byte = static_cast<std::uint8_t>(c);
         const bool control = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F;
         if (control)
-          out += kReplacement;
+          out += kReplacementCharacter;
         else
           out += c;
       }

@@ -16,6 +16,22 @@ std::string valid_utf8(std::string_view text);
 /// The text as one line that a terminal can show: valid UTF-8, control characters as \n, \t, \x1b.
 std::string single_line(std::string_view text);
 
+/// The text, or its first `most` bytes and "..." where it is longer: what a message shows of
+/// something that may be of any length.
+std::string cut_short(std::string text, std::size_t most);
+
+/// The text with every `from` replaced by `to`; `from` must not be empty.
+std::string replace_all(std::string text, std::string_view from, std::string_view to);
+
+/// Where a byte of a text is, both counted from 1; the column in bytes.
+struct TextPlace {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
+/// The place of byte `at`; that of its end where the text ends before it.
+TextPlace place_of_byte(std::string_view text, std::size_t at);
+
 /// Number of code points of well-formed UTF-8.
 std::size_t count_code_points(std::string_view utf8);
 

@@ -37,10 +37,8 @@ constexpr std::int64_t kMostValues = 100'000;
 
 /// "3:7" of a byte of the text.
 std::string line_and_column(std::string_view text, std::size_t at) {
-  const std::string_view before = text.substr(0, at);
-  const std::size_t newline = before.rfind('\n');
-  const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
-  return fmt::format("{}:{}", 1 + std::count(before.begin(), before.end(), '\n'), at - begin + 1);
+  const TextPlace place = place_of_byte(text, at);
+  return fmt::format("{}:{}", place.line, place.column);
 }
 
 /// The text without a byte order mark. Throws UsageError for what is no text.

@@ -21,7 +21,7 @@ tasks::ProtocolSpec protocol_spec(const std::string& protocol, std::uint64_t see
   return spec;
 }
 
-std::string cell_label(const std::string& task, std::int64_t length) {
+std::string cell_name(const std::string& task, std::int64_t length) {
   std::string name = task;
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -37,7 +37,7 @@ std::string short_cell_warning(const tasks::CellRequest& cell, const std::string
       "{}: samples of only {} tokens, {:.0f} % of {} (protocol {}: its text ended, or its steps "
       "are "
       "coarse)",
-      cell_label(cell.task, cell.length), real_length, 100 * share, cell.length, protocol);
+      cell_name(cell.task, cell.length), real_length, 100 * share, cell.length, protocol);
 }
 
 }  // namespace niah

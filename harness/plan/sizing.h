@@ -15,8 +15,8 @@ tasks::ProtocolSpec protocol_spec(const std::string& protocol, std::uint64_t see
                                   std::shared_ptr<const tasks::Haystack> haystack,
                                   std::shared_ptr<const models::Tokenizer> tokenizer);
 
-/// "S2@128K".
-std::string cell_label(const std::string& task, std::int64_t length);
+/// "S2@128K", as progress and warnings call a cell; reports write it out (cell_label).
+std::string cell_name(const std::string& task, std::int64_t length);
 
 /// The warning for a cell whose shortest sample (`real_length` tokens, answer room included) is
 /// below 90 % of its nominal length; empty when it is not.

@@ -126,7 +126,7 @@ std::vector<WorkItem> WorkList::assignments() const {
   }
   for (const auto& cell : cells_) {
     const tasks::CellRequest& request = cell->request();
-    list.push_back({cell_label(request.task, nominal(*cell)), cell.get(), nullptr, request.samples,
+    list.push_back({cell_name(request.task, nominal(*cell)), cell.get(), nullptr, request.samples,
                     nominal(*cell)});
   }
   return list;

@@ -14,11 +14,6 @@ namespace {
 // Keeps a record under 2 KB.
 constexpr std::size_t kMaxText = 700, kMaxIds = 256;
 
-std::string shorten(const std::string& text) {
-  if (text.size() <= kMaxText) return text;
-  return valid_utf8(text.substr(0, kMaxText)) + "...";
-}
-
 /// What was said, with what the prompt had begun of it.
 std::string output_of(const Question& question, std::string_view text) {
   return question.open_thought + std::string(text);
@@ -87,7 +82,7 @@ Request request_of(Question& question, const TokenIds& stop_ids) {
 
 void keep_output(reports::Record& record, const std::string& output,
                  const std::vector<std::int64_t>& ids) {
-  record.text = shorten(output);
+  record.text = cut_short(output, kMaxText);
   record.ids.assign(
       ids.begin(),
       ids.begin() + std::min<std::ptrdiff_t>(kMaxIds, static_cast<std::ptrdiff_t>(ids.size())));

@@ -25,11 +25,6 @@ constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kGeneration = "generation_config.json";
 
-std::string shown(const json& value) {
-  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  return text.size() > 80 ? valid_utf8(text.substr(0, 80)) + "..." : text;
-}
-
 /// A shard's name must be a plain file name: an index may not reach outside its folder.
 void check_shard_name(const fs::path& index, const std::string& shard) {
   const fs::path name(shard);
@@ -103,12 +98,9 @@ json parse_json_text(const std::string& text, const fs::path& path, std::string_
   } catch (const JsonError& error) {
     if (error.byte() == 0)
       throw DataError(fmt::format("{}: {}: {}", doing, path.string(), error.what()));
-    const std::size_t at = std::min(error.byte() - 1, text.size());
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(at), '\n');
-    const std::size_t line_start = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
-    const std::size_t column = line_start == std::string::npos ? at + 1 : at - line_start;
-    throw DataError(
-        fmt::format("{}: {}:{}:{}: not valid JSON", doing, path.string(), line, column));
+    const TextPlace place = place_of_byte(text, error.byte() - 1);
+    throw DataError(fmt::format("{}: {}:{}:{}: not valid JSON", doing, path.string(), place.line,
+                                place.column));
   }
 }
 
@@ -232,7 +224,7 @@ void Checkpoint::add_end_of_text(const fs::path& file) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kLimit)
       throw DataError(fmt::format(
           "reading {}: eos_token_id: a token id or a list of them was expected, found {}",
-          file.string(), shown(id)));
+          file.string(), json_line(id)));
     if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
   }
   if (all.size() > before) config_["eos_token_id"] = all;

@@ -8,18 +8,13 @@
 
 #include "harness/base/error.h"
 #include "harness/base/json_integer.h"
+#include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 
 namespace niah::models {
 namespace {
 
 const nlohmann::json kNull;
-
-std::string shown(const nlohmann::json& value) {
-  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text.size() > 80) text = valid_utf8(text.substr(0, 80)) + "...";
-  return text;
-}
 
 }  // namespace
 
@@ -48,11 +43,11 @@ std::int64_t ConfigReader::integer(const std::string& field, std::int64_t fallba
   const auto& value = raw(field);
   if (value.is_null()) return fallback;
   if (!value.is_number_integer())
-    refuse(field, fmt::format("an integer was expected, found {}", shown(value)));
+    refuse(field, fmt::format("an integer was expected, found {}", json_line(value)));
   const auto number = value.get<std::int64_t>();
   if (!is_integer_of<std::int64_t>(value) || number < low || number > high)
-    refuse(field,
-           fmt::format("an integer from {} to {} was expected, found {}", low, high, shown(value)));
+    refuse(field, fmt::format("an integer from {} to {} was expected, found {}", low, high,
+                              json_line(value)));
   return number;
 }
 
@@ -73,7 +68,7 @@ double ConfigReader::number(const std::string& field, double fallback) {
   const auto& value = raw(field);
   if (value.is_null()) return fallback;
   if (!value.is_number())
-    refuse(field, fmt::format("a number was expected, found {}", shown(value)));
+    refuse(field, fmt::format("a number was expected, found {}", json_line(value)));
   return value.get<double>();
 }
 
@@ -88,7 +83,7 @@ bool ConfigReader::boolean(const std::string& field, bool fallback) {
   const auto& value = raw(field);
   if (value.is_null()) return fallback;
   if (!value.is_boolean())
-    refuse(field, fmt::format("true or false was expected, found {}", shown(value)));
+    refuse(field, fmt::format("true or false was expected, found {}", json_line(value)));
   return value.get<bool>();
 }
 
@@ -96,7 +91,7 @@ std::string ConfigReader::text(const std::string& field, const std::string& fall
   const auto& value = raw(field);
   if (value.is_null()) return fallback;
   if (!value.is_string())
-    refuse(field, fmt::format("a string was expected, found {}", shown(value)));
+    refuse(field, fmt::format("a string was expected, found {}", json_line(value)));
   return value.get<std::string>();
 }
 
@@ -115,10 +110,10 @@ std::vector<std::string> ConfigReader::text_list(const std::string& field) {
   std::vector<std::string> list;
   if (value.is_null()) return list;
   if (!value.is_array())
-    refuse(field, fmt::format("a list of strings was expected, found {}", shown(value)));
+    refuse(field, fmt::format("a list of strings was expected, found {}", json_line(value)));
   for (const auto& item : value) {
     if (!item.is_string())
-      refuse(field, fmt::format("a list of strings was expected, found {} in it", shown(item)));
+      refuse(field, fmt::format("a list of strings was expected, found {} in it", json_line(item)));
     list.push_back(item.get<std::string>());
   }
   return list;
@@ -132,8 +127,8 @@ void ConfigReader::must_be(const std::string& field, const nlohmann::json& accep
                            const std::string& why) {
   const auto& value = raw(field);
   if (value.is_null() || value == accepted) return;
-  refuse(field,
-         fmt::format("{} is not supported, only {} is ({})", shown(value), shown(accepted), why));
+  refuse(field, fmt::format("{} is not supported, only {} is ({})", json_line(value),
+                            json_line(accepted), why));
 }
 
 void ConfigReader::finish() const {
@@ -142,7 +137,7 @@ void ConfigReader::finish() const {
     const std::vector<std::string> known(seen_.begin(), seen_.end());
     refuse(field, fmt::format("this field is not known here and could change the result (its value "
                               "is {}){}",
-                              shown(value), did_you_mean(field, known)));
+                              json_line(value), did_you_mean(field, known)));
   }
 }
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "harness/base/code_points.h"
+#include "harness/base/utf8.h"
 #include "models/tokenizer/char_class.h"
-#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {

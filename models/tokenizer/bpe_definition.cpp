@@ -50,7 +50,7 @@ void append_new(std::vector<AddedToken>& tokens, const AddedToken& token,
   if (same->id == token.id) return;
   throw DataError(
       fmt::format("reading {}: the token \"{}\" has id {} there and id {} in tokenizer_config.json",
-                  file.string(), one_line(token.content), same->id, token.id));
+                  file.string(), message_line(token.content), same->id, token.id));
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ std::vector<Merge> read_merges(std::string_view text, const std::filesystem::pat
     if (!merge) {
       throw DataError(
           fmt::format("reading {}: line {} is \"{}\", expected two tokens and one space",
-                      file.string(), number, one_line(line.substr(0, 60))));
+                      file.string(), number, message_line(line.substr(0, 60))));
     }
     merges.push_back(std::move(*merge));
   }
@@ -128,7 +128,7 @@ std::vector<AddedToken> join_added_tokens(const BpeDefinition& definition,
     if (token.id == expected) continue;
     throw DataError(fmt::format(
         "reading {}: the added token \"{}\" has id {}, but its place in the vocabulary is {}",
-        file.string(), one_line(token.content), token.id, expected));
+        file.string(), message_line(token.content), token.id, expected));
   }
   return tokens;
 }

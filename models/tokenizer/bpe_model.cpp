@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kShortWord = 48;
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& problem) {
-  throw DataError(fmt::format("reading {}: {}", file.string(), one_line(problem)));
+  throw DataError(fmt::format("reading {}: {}", file.string(), message_line(problem)));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
+#include "harness/base/utf8.h"
 #include "models/tokenizer/byte_alphabet.h"
 #include "models/tokenizer/utf8.h"
 #include "models/tokenizer/word_cache.h"
@@ -121,7 +122,7 @@ class BpeTokenizer final : public Tokenizer {
     if (token_bytes_[id] && token_bytes_[id] != bytes) {
       throw DataError(fmt::format(
           "reading {}: the added token \"{}\" has id {}, which stands for another token",
-          parts_.file.string(), one_line(token.content), token.id));
+          parts_.file.string(), message_line(token.content), token.id));
     }
     vocab_size_ += token_bytes_[id] ? 0 : 1;
     token_bytes_[id] = bytes;

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "models/tokenizer/utf8.h"
+#include "harness/base/utf8.h"
 
 namespace niah::models {
 namespace {

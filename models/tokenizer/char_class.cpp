@@ -3,24 +3,17 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
+
+#include "harness/base/code_points.h"
 
 namespace niah::models {
 namespace {
 
-constexpr CodePointRange kWhiteSpace[] = {
-    {0x9, 0xD},       {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680},
-    {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
-
 /// Enclosed letters: symbols by category, alphabetic by property (Other_Alphabetic).
 constexpr CodePointRange kAlphabeticSymbols[] = {
     {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
-
-bool contains(std::span<const CodePointRange> ranges, char32_t code_point) {
-  return std::any_of(ranges.begin(), ranges.end(), [&](const CodePointRange& range) {
-    return range.first <= code_point && code_point <= range.last;
-  });
-}
 
 /// General category as two letters, the reference's where it knows more than utf8proc.
 std::string_view category(char32_t code_point) {
@@ -60,16 +53,12 @@ CharClass char_class(char32_t code_point) {
   return code_point < kTableSize ? (*table)[code_point] : classify(code_point);
 }
 
-bool is_white_space(char32_t code_point) { return contains(kWhiteSpace, code_point); }
-
-std::span<const CodePointRange> white_space_ranges() { return kWhiteSpace; }
-
 bool is_word_char(char32_t code_point) {
   constexpr char32_t kNonJoiner = 0x200C, kJoiner = 0x200D;
   const std::string_view name = category(code_point);
   return name[0] == 'L' || name[0] == 'M' || name == "Nd" || name == "Nl" || name == "Pc" ||
          code_point == kNonJoiner || code_point == kJoiner ||
-         contains(kAlphabeticSymbols, code_point);
+         in_ranges(code_point, kAlphabeticSymbols);
 }
 
 }  // namespace niah::models

@@ -19,10 +19,4 @@ CharClass char_class(char32_t code_point);
 /// joiners.
 bool is_word_char(char32_t code_point);
 
-/// The property White_Space.
-bool is_white_space(char32_t code_point);
-
-/// The white space code points, ascending.
-std::span<const CodePointRange> white_space_ranges();
-
 }  // namespace niah::models

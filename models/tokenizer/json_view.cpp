@@ -7,18 +7,11 @@
 #include "models/tokenizer/utf8.h"
 
 namespace niah::models {
-namespace {
-
-constexpr std::size_t kMaxShown = 60;
-
-}  // namespace
 
 std::string shown_json(const nlohmann::json& node) {
   if (node.is_array()) return fmt::format("an array of {}", node.size());
   if (node.is_object()) return fmt::format("an object of {}", node.size());
-  std::string text = node.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
-  return text;
+  return json_line(node, 60, /*is_ascii=*/true);
 }
 
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file) {
@@ -27,11 +20,11 @@ nlohmann::json parse_json(std::string_view text, const std::filesystem::path& fi
     return parse_strict_json(text);
   } catch (const JsonError& error) {
     if (error.byte() == 0) {
-      throw DataError(fmt::format("reading {}: {}", file.string(), one_line(error.what())));
+      throw DataError(fmt::format("reading {}: {}", file.string(), message_line(error.what())));
     }
     throw DataError(
         fmt::format("reading {}: not JSON: {} (at byte {} of {}); is the download whole?",
-                    file.string(), one_line(error.what()), error.byte(), text.size()));
+                    file.string(), message_line(error.what()), error.byte(), text.size()));
   }
 }
 
@@ -96,7 +89,7 @@ bool JsonView::boolean_or(std::string_view key, bool fallback) const {
 }
 
 void JsonView::fail(const std::string& problem) const {
-  throw DataError(one_line(fmt::format("reading {}: {} {}", file_->string(), path_, problem)));
+  throw DataError(message_line(fmt::format("reading {}: {} {}", file_->string(), path_, problem)));
 }
 
 }  // namespace niah::models

@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "harness/base/error.h"
+#include "harness/base/utf8.h"
 #include "models/tokenizer/unicode_tables.h"
-#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {

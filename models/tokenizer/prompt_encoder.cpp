@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "harness/base/utf8.h"
+
 namespace niah::models {
 namespace {
 
@@ -14,8 +16,6 @@ constexpr std::size_t kSeamDistance = 512;
 constexpr std::size_t kWindow = 64;
 /// How far after a difference the texts may go on alike.
 constexpr std::size_t kReach = 4096;
-
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 /// Length of the common beginning.
 std::size_t common_prefix(std::string_view a, std::string_view b) {
@@ -29,11 +29,11 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
 
 /// Whether the text may be cut at `at` (0 < at < size), as far as the tokenizer vouches for it.
 bool is_seam(const Tokenizer& tokenizer, std::string_view text, std::size_t at) {
-  if (is_continuation(text[at])) return false;
+  if (!begins_code_point(text[at])) return false;
   std::size_t begin = at > kSeamContext ? at - kSeamContext : 0;
   std::size_t end = std::min(text.size(), at + kSeamContext);
-  while (begin < at && is_continuation(text[begin])) ++begin;
-  while (end < text.size() && is_continuation(text[end])) ++end;
+  while (begin < at && !begins_code_point(text[begin])) ++begin;
+  while (end < text.size() && !begins_code_point(text[end])) ++end;
   return tokenizer.is_seam_exact(text.substr(begin, at - begin), text.substr(at, end - at));
 }
 

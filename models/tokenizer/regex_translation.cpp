@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "harness/base/code_points.h"
 #include "models/tokenizer/char_class.h"
 
 namespace niah::models {
@@ -186,7 +187,7 @@ class Translator {
 
   static std::string white_space() {
     std::string out;
-    for (const auto& [first, last] : white_space_ranges()) out += range(first, last);
+    for (const auto& [first, last] : kWhiteSpace) out += range(first, last);
     return out;
   }
 

@@ -157,7 +157,7 @@ class SentencePieceTokenizer final : public Tokenizer {
           "reading {}: by tokenizer_config.json there is the token \"{}\"{} beside the model's {} "
           "pieces, which SentencePiece cannot encode; put the checkpoint's tokenizer.json beside "
           "it",
-          file_.string(), one_line(token.content), id, text_processor_->GetPieceSize()));
+          file_.string(), message_line(token.content), id, text_processor_->GetPieceSize()));
     };
     for (const AddedToken& token : config_.added_tokens) {
       if (token.id >= text_processor_->GetPieceSize())

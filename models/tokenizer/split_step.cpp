@@ -3,11 +3,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "harness/base/utf8.h"
 #include "models/tokenizer/char_class.h"
 #include "models/tokenizer/pre_tokenizer.h"
 #include "models/tokenizer/regex.h"
 #include "models/tokenizer/regex_translation.h"
-#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {

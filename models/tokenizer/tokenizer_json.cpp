@@ -131,7 +131,7 @@ void check_end(std::string_view field, std::optional<bool> wanted, std::optional
       "reading {}: its post_processor {} the token of id {} around a prompt, but "
       "tokenizer_config.json {} (tokenizer_class \"{}\", {}: {}); set {} to what is meant",
       file.string(), *wanted ? "does not put" : "puts", *token,
-      *wanted ? "asks for it" : "does not", one_line(config.tokenizer_class), field,
+      *wanted ? "asks for it" : "does not", message_line(config.tokenizer_class), field,
       *wanted ? "true" : "false", field));
 }
 

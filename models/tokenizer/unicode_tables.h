@@ -4,11 +4,9 @@
 #include <span>
 #include <string_view>
 
-namespace niah::models {
+#include "harness/base/code_points.h"
 
-struct CodePointRange {
-  char32_t first, last;
-};
+namespace niah::models {
 
 struct CategoryRange {
   char32_t first, last;

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/base/code_points.h"
+#include "harness/base/utf8.h"
 #include "models/tokenizer/char_class.h"
-#include "models/tokenizer/utf8.h"
 
 namespace niah::models {
 namespace {
@@ -29,10 +30,9 @@ constexpr std::array<CharClass, 128> make_ascii_classes() {
   std::array<CharClass, 128> out{};
   for (unsigned c = 0; c < 128; ++c) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool space = c == ' ' || (c >= '\t' && c <= '\r');
     out[c] = letter                 ? CharClass::kLetter
              : c >= '0' && c <= '9' ? CharClass::kNumber
-             : space                ? CharClass::kSpace
+             : is_white_space(c)    ? CharClass::kSpace
                                     : CharClass::kOther;
   }
   return out;

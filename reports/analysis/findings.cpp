@@ -18,11 +18,6 @@ constexpr double kAlpha = 0.05;
 /// An interval wider than this says hardly more than "some of it".
 constexpr double kWidestUsefulInterval = 0.8;
 
-std::string label(const RunInfo& run, const std::string& fingerprint) {
-  const VariantInfo* variant = find_variant(run, fingerprint);
-  return variant == nullptr ? fingerprint : label_of(run, *variant);
-}
-
 std::string interval_words(const Recovered& recovered) {
   if (!recovered.low || !recovered.high)
     return "95 % interval unbounded: n is too small to say more";
@@ -268,7 +263,7 @@ void add_missing_warning(const Results& results, std::vector<std::string>& warni
   const std::int64_t samples = count_missing(missing);
   std::vector<std::string> list;
   for (const MissingSamples& one : missing)
-    list.push_back(fmt::format("{} {} ({} of {}{})", label(results.run, one.variant),
+    list.push_back(fmt::format("{} {} ({} of {}{})", label_of(results.run, one.variant),
                                cell_label(one.cell.task, one.cell.length), one.found,
                                one.cell.may_end_early ? "up to " : "", one.cell.samples));
   const std::optional<Shard>& shard = results.run.shard;
@@ -338,11 +333,11 @@ void add_short_cell_warning(const Results& results, std::vector<std::string>& wa
 }  // namespace
 
 std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
-  const std::string sft = label(run, r.sft);
+  const std::string sft = label_of(run, r.sft);
   const std::string text = fmt::format(
       "{}: {} {} (n = {}), after {} {}, after {} {}", cell_label(r.task, r.length),
-      label(run, r.base), percent_words(r.base_recall()), r.n(), sft, percent_words(r.sft_recall()),
-      label(run, r.restored), percent_words(r.restored_recall()));
+      label_of(run, r.base), percent_words(r.base_recall()), r.n(), sft,
+      percent_words(r.sft_recall()), label_of(run, r.restored), percent_words(r.restored_recall()));
   if (r.recovered)
     return fmt::format("{}: {} of the loss recovered ({}).", text,
                        percent_words(r.recovered->fraction), interval_words(*r.recovered));

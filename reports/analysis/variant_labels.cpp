@@ -39,6 +39,11 @@ std::string label_of(const RunInfo& run, const VariantInfo& variant) {
   return models_of(run).size() > 1 ? variant.model + " " + label : label;
 }
 
+std::string label_of(const RunInfo& run, const std::string& fingerprint) {
+  const VariantInfo* variant = find_variant(run, fingerprint);
+  return variant == nullptr ? fingerprint : label_of(run, *variant);
+}
+
 const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerprint) {
   const auto at = std::find_if(run.variants.begin(), run.variants.end(),
                                [&](const VariantInfo& v) { return v.fingerprint == fingerprint; });

@@ -14,6 +14,9 @@ std::string label_in(const std::string& description);
 /// read the same. With several models in the run the model's name comes first.
 std::string label_of(const RunInfo& run, const VariantInfo& variant);
 
+/// The same of the variant with this fingerprint; the fingerprint itself where the run has none.
+std::string label_of(const RunInfo& run, const std::string& fingerprint);
+
 /// The variant with this fingerprint, or nullptr.
 const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerprint);
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "harness/base/code_points.h"
+#include "harness/base/utf8.h"
 #include "tasks/haystack/punkt_parameters.h"
 #include "tasks/haystack/punkt_tokens.h"
 #include "tasks/unicode.h"
@@ -57,8 +59,7 @@ std::size_t find_sentence_end(std::string_view text, std::size_t at) {
 std::size_t word_start(std::string_view text, const Candidate& candidate,
                        const Candidate& previous) {
   for (std::size_t i = candidate.at; i > previous.at + 1; --i) {
-    const char c = text[i - 1];
-    if (c == ' ' || (c >= '\t' && c <= '\r')) return i;
+    if (is_ascii_white_space(text[i - 1])) return i;
   }
   return previous.word;
 }
@@ -170,7 +171,7 @@ class Slicer {
     std::size_t end = text_.size();
     while (end > 0) {
       std::size_t start = end - 1;
-      while (start > 0 && (static_cast<unsigned char>(text_[start]) & 0xC0) == 0x80) --start;
+      while (start > 0 && !begins_code_point(text_[start])) --start;
       if (!is_python_space(code_point_at(text_, start).value)) break;
       end = start;
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/base/code_points.h"
+#include "harness/base/utf8.h"
 #include "tasks/unicode.h"
 
 namespace niah::tasks {
@@ -99,7 +101,7 @@ bool is_number(std::string_view text) {
     const bool separator = has_digit && (c.value == ',' || c.value == '.' || c.value == '-');
     if (!separator && !is_decimal_digit(c.value)) return false;
     has_digit = true;
-    at += c.length;
+    at += c.size;
   }
   return has_digit;
 }
@@ -110,7 +112,7 @@ PunktChar punkt_char(std::string_view text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   if (byte < 0x80) return {kAsciiFlags[byte], 1};
   const CodePoint c = code_point_at(text, at);
-  const auto length = static_cast<std::uint8_t>(c.length);
+  const auto length = static_cast<std::uint8_t>(c.size);
   if (is_white_space(c.value)) return {kSpace, length};
   if (is_typographic_quote(c.value)) return {kNonWord | kClosing, length};
   return {0, length};
@@ -131,7 +133,7 @@ std::string_view PunktToken::type_without_sentence_period() const {
 bool PunktToken::is_initial() const {
   if (text.size() < 2 || !ends_in_period()) return false;
   const CodePoint c = code_point_at(text, 0);
-  return c.length + 1 == text.size() && is_word_letter(c.value);
+  return c.size + 1 == text.size() && is_word_letter(c.value);
 }
 
 bool PunktToken::starts_upper() const { return is_upper(code_point_at(text, 0).value); }

@@ -44,6 +44,10 @@ std::uint64_t CounterRng::below(std::uint64_t n) {
   return drawn;
 }
 
+std::int64_t CounterRng::between(std::int64_t low, std::int64_t high) {
+  return low + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(high - low + 1)));
+}
+
 std::vector<std::int64_t> CounterRng::distinct(std::int64_t count, std::int64_t n) {
   check(count <= n, "there are not that many different numbers");
   std::vector<std::int64_t> drawn;

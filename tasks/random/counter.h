@@ -28,6 +28,8 @@ class CounterRng {
   /// A number in [0, n), all equally likely; n >= 1. Takes the low bits that n - 1 needs from a
   /// word and draws again while they are n or more.
   std::uint64_t below(std::uint64_t n);
+  /// A number from `low` to `high`, all equally likely; low <= high.
+  std::int64_t between(std::int64_t low, std::int64_t high);
   /// `count` different numbers in [0, n), in the order drawn.
   std::vector<std::int64_t> distinct(std::int64_t count, std::int64_t n);
   /// A version-4 UUID: high word first.

@@ -18,10 +18,6 @@ namespace {
 
 constexpr double kAnswerWeight = 3;
 
-std::int64_t between(CounterRng& rng, std::int64_t low, std::int64_t high) {
-  return low + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(high - low + 1)));
-}
-
 /// True with probability tenths/10.
 bool chance(CounterRng& rng, std::uint64_t tenths) { return rng.below(10) < tenths; }
 
@@ -31,7 +27,7 @@ std::string random_key(CounterRng& rng) {
 }
 
 std::string random_number(CounterRng& rng) {
-  return fmt::format("{}", between(rng, 1'000'000, 9'999'999));
+  return fmt::format("{}", rng.between(1'000'000, 9'999'999));
 }
 
 /// The question about `key` and the start of its answer.
@@ -42,7 +38,7 @@ std::string question(const Task& task, const std::string& key) {
 /// `count` sorted places among the `units` + 1 gaps.
 std::vector<std::int64_t> places(CounterRng& rng, std::int64_t count, std::int64_t units) {
   std::vector<std::int64_t> chosen;
-  for (std::int64_t i = 0; i < count; ++i) chosen.push_back(between(rng, 0, units));
+  for (std::int64_t i = 0; i < count; ++i) chosen.push_back(rng.between(0, units));
   std::sort(chosen.begin(), chosen.end());
   return chosen;
 }
@@ -97,10 +93,10 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
   const bool uuid = rng.below(2) == 0;
   const bool lines = rng.below(3) == 0;
   const Task task{.name = "", .value = uuid ? ValueType::kUuid : ValueType::kNumber};
-  std::int64_t asked = roomy ? between(rng, 1, 3) : (rng.below(3) == 2 ? 2 : 1);
+  std::int64_t asked = roomy ? rng.between(1, 3) : (rng.below(3) == 2 ? 2 : 1);
   if (uuid) asked = std::min<std::int64_t>(asked, roomy ? 2 : 1);
   const std::int64_t distractors =
-      roomy && !uuid ? std::max<std::int64_t>(0, between(rng, -1, 2)) : 0;
+      roomy && !uuid ? std::max<std::int64_t>(0, rng.between(-1, 2)) : 0;
   const std::int64_t total = asked + distractors;
 
   std::vector<std::string> keys, values;
@@ -121,7 +117,7 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
   }
 
   const std::int64_t free = std::max<std::int64_t>(0, room - used);
-  const std::int64_t wanted = between(rng, free / 3, free);
+  const std::int64_t wanted = rng.between(free / 3, free);
   std::vector<std::string> units;
   if (lines)
     units.assign(static_cast<std::size_t>(wanted / line_tokens_ + 1), std::string(kRepeatedLine));
@@ -165,7 +161,7 @@ Document DocumentMaker::key_value(std::int64_t room, CounterRng& rng) const {
     constexpr std::array<std::size_t, 3> kLengths = {8, 13, 18};
     return rng.uuid4().substr(0, kLengths[rng.below(3)]);
   };
-  const std::int64_t pairs = between(rng, 3, 8);
+  const std::int64_t pairs = rng.between(3, 8);
   std::vector<std::pair<std::string, std::string>> list;
   for (std::int64_t i = 0; i < pairs; ++i) {
     std::string key = random_key(rng);
@@ -181,7 +177,7 @@ Document DocumentMaker::key_value(std::int64_t room, CounterRng& rng) const {
   for (const auto& pair : list) add(pair, 0);
   if (chance(rng, 7)) {
     const std::int64_t free = std::max<std::int64_t>(1, room - 2 * used - 20);
-    for (const std::string& sentence : passage(between(rng, 0, free), rng))
+    for (const std::string& sentence : passage(rng.between(0, free), rng))
       document.push_back({" " + sentence, 1});
   }
   for (std::int64_t i = 0; i < pairs + 2; ++i)
@@ -210,7 +206,7 @@ Document DocumentMaker::copy(std::int64_t room, CounterRng& rng) const {
     for (const std::string& sentence : passage(room / 3, rng)) passage_text += " " + sentence;
   }
   std::string between_text;
-  for (const std::string& sentence : passage(between(rng, 0, room / 4), rng))
+  for (const std::string& sentence : passage(rng.between(0, room / 4), rng))
     between_text += " " + sentence;
   Document document = {{passage_text, 0.5}};
   if (!between_text.empty()) document.push_back({between_text, 1});
@@ -233,12 +229,12 @@ Document DocumentMaker::arithmetic(std::int64_t room, CounterRng& rng) const {
     if (kind < 5) {
       document.push_back({arithmetic_facts(rng, 4), 1});
     } else if (kind < 9) {
-      document.push_back({arithmetic_chain(rng, between(rng, 2, 5)), 1});
+      document.push_back({arithmetic_chain(rng, rng.between(2, 5)), 1});
     } else if (kind < 14) {
-      const WordProblem problem = make_word_problem(rng, between(rng, 1, 6));
+      const WordProblem problem = make_word_problem(rng, rng.between(1, 6));
       document.push_back({problem.prompt() + problem.direct, 1});
     } else {
-      const WordProblem problem = make_word_problem(rng, between(rng, 2, 6));
+      const WordProblem problem = make_word_problem(rng, rng.between(2, 6));
       document.push_back({problem.question + "\nSolution:" + problem.chain_of_thought, 1});
     }
   }

@@ -3,18 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "harness/base/text.h"
+#include "harness/base/utf8.h"
 #include "tasks/unicode.h"
 
 namespace niah::tasks {
 namespace {
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-}
 
 std::vector<std::string> split(std::string_view text, std::string_view by) {
   std::vector<std::string> parts;
@@ -29,7 +26,7 @@ std::vector<std::string> split(std::string_view text, std::string_view by) {
 
 /// The first character of a text, whole: one or more bytes.
 std::string_view first_character(std::string_view text) {
-  return text.substr(0, text.empty() ? 0 : code_point_at(text, 0).length);
+  return text.substr(0, text.empty() ? 0 : code_point_at(text, 0).size);
 }
 
 /// \frac12 → \frac{1}{2}, \frac1{72} → \frac{1}{72}.
@@ -107,9 +104,9 @@ bool is_digit_group(std::string_view text, std::size_t at) {
 /// and a comma for whatever LaTeX or typography puts between groups of three digits.
 std::string with_plain_numbers(std::string_view output) {
   std::string text(output);
-  replace_all(text, "\u2212", "-");
-  replace_all(text, "\\!", "");
-  replace_all(text, "\\$", "$");
+  text = replace_all(std::move(text), "\u2212", "-");
+  text = replace_all(std::move(text), "\\!", "");
+  text = replace_all(std::move(text), "\\$", "$");
   constexpr std::string_view kSeparators[] = {"{,}",    "\\,",    "\\;",   "\\ ",
                                               "\u00a0", "\u2009", "\u202f"};
   for (const std::string_view separator : kSeparators) {
@@ -226,14 +223,14 @@ std::optional<std::string> normalise_math(std::string_view answer) {
                                                                   {"^{\\circ}", ""},
                                                                   {"^\\circ", ""},
                                                                   {"\\$", ""}})
-    replace_all(text, from, to);
+    text = replace_all(std::move(text), from, to);
   // "\text{ " describes units, and nothing but units, in this data set.
   const std::vector<std::string> units = split(text, "\\text{ ");
   if (units.size() > 2) return std::nullopt;
   text = units.front();
-  replace_all(text, "\\%", "");
-  replace_all(text, " .", " 0.");
-  replace_all(text, "{.", "{0.");
+  text = replace_all(std::move(text), "\\%", "");
+  text = replace_all(std::move(text), " .", " 0.");
+  text = replace_all(std::move(text), "{.", "{0.");
   if (text.empty()) return text;
   if (text[0] == '.') text.insert(0, "0");
   if (const std::vector<std::string> sides = split(text, "=");

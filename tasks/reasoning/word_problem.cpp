@@ -28,10 +28,6 @@ const char* choose(CounterRng& rng, const std::array<const char*, N>& words) {
   return words[rng.below(N)];
 }
 
-std::int64_t between(CounterRng& rng, std::int64_t low, std::int64_t high) {
-  return low + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(high - low + 1)));
-}
-
 }  // namespace
 
 WordProblem make_word_problem(CounterRng& rng, std::int64_t steps) {
@@ -39,12 +35,12 @@ WordProblem make_word_problem(CounterRng& rng, std::int64_t steps) {
         "a problem has 1 to 7 steps");
   const char* name = choose(rng, kNames);
   const char* items = choose(rng, kItems);
-  std::int64_t total = between(rng, 2, 12);
+  std::int64_t total = rng.between(2, 12);
   WordProblem problem;
   problem.question = fmt::format("Question: {} has {} {}.", name, total, items);
   problem.chain_of_thought = fmt::format(" {} has {} {}.", name, total, items);
   for (std::int64_t i = 0; i < steps; ++i) {
-    const std::int64_t step = between(rng, 1, kMaxStep);
+    const std::int64_t step = rng.between(1, kMaxStep);
     const bool loses = total + step > kMaxTotal || (total >= step && rng.below(2) == 0);
     const char* verb = loses ? choose(rng, kLosing) : choose(rng, kGaining);
     const std::int64_t next = loses ? total - step : total + step;
@@ -64,7 +60,7 @@ WordProblem make_word_problem(CounterRng& rng, std::int64_t steps) {
 
 WordProblem probe_problem(std::uint64_t seed, std::int64_t index) {
   CounterRng rng(fmt::format("reasoning-probe-1/{}/{}", seed, index));
-  return make_word_problem(rng, between(rng, 3, 6));
+  return make_word_problem(rng, rng.between(3, 6));
 }
 
 std::optional<std::string> final_answer(std::string_view output) {
@@ -79,10 +75,10 @@ std::optional<std::string> final_answer(std::string_view output) {
 
 std::string arithmetic_chain(CounterRng& rng, std::int64_t lines) {
   constexpr std::int64_t kMax = 30;
-  std::int64_t total = between(rng, 2, 12);
+  std::int64_t total = rng.between(2, 12);
   std::string text;
   for (std::int64_t i = 0; i < lines; ++i) {
-    const std::int64_t step = between(rng, 1, 9);
+    const std::int64_t step = rng.between(1, 9);
     const bool minus = total + step > kMax || (total >= step && rng.below(2) == 0);
     const std::int64_t next = minus ? total - step : total + step;
     text += fmt::format("{} {} {} = {}.\n", total, minus ? '-' : '+', step, next);
@@ -94,7 +90,7 @@ std::string arithmetic_chain(CounterRng& rng, std::int64_t lines) {
 std::string arithmetic_facts(CounterRng& rng, std::int64_t lines) {
   std::string text;
   for (std::int64_t i = 0; i < lines; ++i) {
-    const std::int64_t a = between(rng, 0, 30), b = between(rng, 1, 9);
+    const std::int64_t a = rng.between(0, 30), b = rng.between(1, 9);
     const bool minus = rng.below(2) == 0 && a >= b;
     text += fmt::format("{} {} {} = {}.\n", a, minus ? '-' : '+', b, minus ? a - b : a + b);
   }

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/files.h"
+#include "harness/base/text.h"
 #include "reports/export/results_json.h"
-#include "reports/format.h"
 #include "reports/journal_reader.h"
 #include "tests/e2e/program.h"
 #include "tests/paths.h"
@@ -125,8 +125,8 @@ TEST_F(KeptRunFolder, OfAnEarlierProgramGoesOnAndReports) {
   const fs::path stored = fs::path(NIAH_TEST_DATA) / "runs/stored";
   fs::create_directory(path("run"));
   for (const char* file : {"plan.json", "sweep.yaml"})
-    write_file(path("run") / file, reports::replace_all(read_file(stored / file, "test"), "@ZOO@",
-                                                        path("zoo").string()));
+    write_file(path("run") / file,
+               replace_all(read_file(stored / file, "test"), "@ZOO@", path("zoo").string()));
   fs::rename(path("run") / "sweep.yaml", path("stored.yaml"));
   const std::string journal = read_file(stored / "journal.jsonl", "test");
   const std::size_t half = journal.find('\n', journal.size() / 2) + 1;

@@ -6,17 +6,13 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
 
 std::string refusal(const std::string& name) {
-  try {
-    find_device(name);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
+  return refusal_of<UsageError>([&] { find_device(name); });
 }
 
 TEST(Device, TheCpuIsAlwaysThere) { EXPECT_TRUE(find_device("cpu").is_cpu()); }

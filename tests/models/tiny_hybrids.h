@@ -162,6 +162,14 @@ inline std::vector<std::pair<std::string, nlohmann::json>> tiny_hybrids() {
   return all;
 }
 
+/// What is known of a model of this config with other values for some fields; it has no weights.
+inline ModelInfo info_of(nlohmann::json config,
+                         const nlohmann::json& changes = nlohmann::json::object()) {
+  config.update(changes);
+  ShapeSource shapes;
+  return make_model(config, "config.json", shapes)->info();
+}
+
 /// Weights for a config, norms' too.
 inline WeightMap tiny_weights(const nlohmann::json& config, std::uint64_t seed) {
   RandomSource source(seed, 4);

@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"
 
@@ -29,12 +30,7 @@ class Journal : public testing::Test {
     return read_records(path_, [&](const Record& record) { indexes_.push_back(record.index); });
   }
   std::string refusal(const std::string& content) {
-    try {
-      read(content);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of([&] { read(content); });
   }
 
   TemporaryFolder folder_;

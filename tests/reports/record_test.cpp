@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 
 namespace niah::reports {
@@ -28,12 +29,7 @@ Record full_record() {
 
 /// The message of the DataError that reading `json` gives.
 std::string refusal(const json& json) {
-  try {
-    (void)json.get<Record>();
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { (void)json.get<Record>(); });
 }
 
 TEST(Record, RoundTripsThroughJson) {

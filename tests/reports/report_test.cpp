@@ -29,12 +29,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-Results collect(const RunInfo& info, const std::vector<Record>& records) {
-  Collector collector(info);
-  for (const Record& record : records) collector.add(record);
-  return std::move(collector).finish();
-}
-
 std::string page_of(const Results& results) { return report_page(results, analyse(results), {}); }
 
 /// base, sft and qk on one cell of `n` samples, with this many hits (the first samples).

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "harness/base/sha256.h"
 
@@ -167,6 +168,30 @@ std::vector<Record> synthetic_records(const RunInfo& info, std::int64_t samples)
         records.push_back(reasoning(variant.fingerprint, task, index));
   }
   return records;
+}
+
+Results collect(const RunInfo& info, const std::vector<Record>& records) {
+  Collector collector(info);
+  for (const Record& record : records) collector.add(record);
+  return std::move(collector).finish();
+}
+
+RunInfo nightly_info() {
+  RunInfo info = synthetic_info();
+  info.tasks = {"s2"};
+  info.lengths = {4096, 65536};
+  info.variants.resize(1);
+  return info;
+}
+
+Results nightly(std::int64_t n, const Hit& hit, const RunInfo& info) {
+  std::vector<Record> records;
+  for (const std::int64_t length : info.lengths)
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Record record = synthetic_record(info.variants[0].fingerprint, "s2", length, i);
+      records.push_back(hit(length, i) ? record : missed(record));
+    }
+  return collect(info, records);
 }
 
 }  // namespace niah::reports

@@ -1,9 +1,12 @@
 // Records as a run would leave them, for tests of what reports make of them.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "reports/analysis/results.h"
 #include "reports/record.h"
 
 namespace niah::reports {
@@ -24,5 +27,17 @@ RunInfo synthetic_info();
 /// Records of that run: `samples` a cell, with losses as the paper describes them, a cell that ran
 /// out of memory, a gap, text meant to break a page, and two reasoning sets.
 std::vector<Record> synthetic_records(const RunInfo& info, std::int64_t samples);
+
+/// What these records say of the run.
+Results collect(const RunInfo& info, const std::vector<Record>& records);
+
+/// A night's run for the gate: one variant, one task, two lengths.
+RunInfo nightly_info();
+
+/// Whether sample `index` of the cell at `length` is a hit.
+using Hit = std::function<bool(std::int64_t length, std::int64_t index)>;
+
+/// `n` samples of each cell of such a run, hit or missed.
+Results nightly(std::int64_t n, const Hit& hit, const RunInfo& info = nightly_info());
 
 }  // namespace niah::reports

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "harness/base/error.h"
 #include "tests/paths.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::tasks {
@@ -24,12 +24,7 @@ class SampleFiles : public testing::Test {
     return temporary_.write(name, text);
   }
   static std::string refusal(const std::vector<SampleFile>& files) {
-    try {
-      read_sample_files(files, 0);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of([&] { read_sample_files(files, 0); });
   }
 
   TemporaryFolder temporary_;

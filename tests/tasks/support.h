@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/base/code_points.h"
 #include "tasks/haystack/sources.h"
 #include "tests/machine.h"
 #include "tests/paths.h"
@@ -35,7 +36,7 @@ inline std::int64_t count_words(std::string_view text) {
   std::int64_t words = 0;
   bool inside = false;
   for (const char c : text) {
-    const bool space = c == ' ' || (c >= '\t' && c <= '\r');
+    const bool space = is_ascii_white_space(c);
     if (!space && !inside) ++words;
     inside = !space;
   }

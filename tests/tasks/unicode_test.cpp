@@ -14,8 +14,6 @@ TEST(Unicode, WhiteSpaceIsPythons) {
   for (const int c : {0x08, 0x0E, 0x1B, 0x21, 0x84, 0x97, 0x180E, 0x200B, 0xFEFF}) {
     EXPECT_FALSE(is_python_space(static_cast<char32_t>(c))) << c;
   }
-  EXPECT_FALSE(is_white_space(0x1C));
-  EXPECT_TRUE(is_white_space(0x3000));
 }
 
 TEST(Unicode, CaseOfLettersAndOtherCasedCharacters) {
@@ -35,13 +33,6 @@ TEST(Unicode, StripsAndCollapses) {
   EXPECT_EQ(strip("  "), "");
   EXPECT_EQ(strip(""), "");
   EXPECT_EQ(collapse_white_space("a \n b\u00a0\u2003c\u0097d "), "a b c\u0097d ");
-}
-
-TEST(Unicode, MalformedBytesReadAsReplacement) {
-  EXPECT_EQ(static_cast<int>(code_point_at("\xFF", 0).value), 0xFFFD);
-  EXPECT_EQ(code_point_at("\xE2\x80", 0).length, 1u);
-  EXPECT_EQ(static_cast<int>(code_point_at("a€", 1).value), 0x20AC);
-  EXPECT_EQ(code_point_at("a€", 1).length, 3u);
 }
 
 TEST(Unicode, SplitsLines) {

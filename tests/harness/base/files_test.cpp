@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/pending_folder.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah {
@@ -24,40 +25,30 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-template <typename Exception, typename Work>
-std::string message_of(const Work& work) {
-  try {
-    work();
-  } catch (const Exception& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
 TEST(Reading, RefusesWhatWouldHangOrNeverEnd) {
   const TemporaryFolder folder;
   const fs::path pipe = folder.path() / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   const auto read = [](const fs::path& path) {
-    return message_of<DataError>([&] { read_file(path, "reading the config"); });
+    return refusal_of([&] { read_file(path, "reading the config"); });
   };
   EXPECT_THAT(read(pipe), HasSubstr("is a named pipe, a file was expected"));
   EXPECT_THAT(read("/dev/zero"), HasSubstr("is a device, a file was expected"));
   EXPECT_THAT(read(folder.path()), HasSubstr("is a folder, a file was expected"));
   EXPECT_THAT(read(folder.path() / "none"), HasSubstr("No such file"));
-  EXPECT_THAT(message_of<DataError>([&] { MappedFile mapped(pipe); }), HasSubstr("named pipe"));
-  EXPECT_THAT(message_of<DataError>([&] { AppendFile file(pipe); }), HasSubstr("named pipe"));
+  EXPECT_THAT(refusal_of([&] { MappedFile mapped(pipe); }), HasSubstr("named pipe"));
+  EXPECT_THAT(refusal_of([&] { AppendFile file(pipe); }), HasSubstr("named pipe"));
 }
 
 TEST(Reading, IsBounded) {
   const TemporaryFolder folder;
   const fs::path path = folder.write("ten", "0123456789");
   EXPECT_EQ(read_file(path, "test", 10), "0123456789");
-  EXPECT_THAT(message_of<DataError>([&] { read_file(path, "test", 9); }),
+  EXPECT_THAT(refusal_of([&] { read_file(path, "test", 9); }),
               HasSubstr("at most 9 B were expected"));
   // A hole of a terabyte takes no disk, and must take no memory.
   fs::resize_file(path, std::uintmax_t{1} << 40);
-  EXPECT_THAT(message_of<DataError>([&] { read_file(path, "test"); }), HasSubstr("1.0 TiB"));
+  EXPECT_THAT(refusal_of([&] { read_file(path, "test"); }), HasSubstr("1.0 TiB"));
 }
 
 TEST(Reading, FilesOfUnknownSizeAreReadToTheirEnd) {
@@ -105,8 +96,7 @@ TEST(PendingFile, KeepsLinksAndPermissionsAndNeverReplacesADevice) {
   EXPECT_EQ(fs::status(real).permissions(), fs::perms::owner_read | fs::perms::owner_write);
   write_file("/dev/null", "gone");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
-  EXPECT_THAT(message_of<DataError>([&] { write_file("/dev/full", "x"); }),
-              HasSubstr("No space left"));
+  EXPECT_THAT(refusal_of([&] { write_file("/dev/full", "x"); }), HasSubstr("No space left"));
   EXPECT_THROW(write_file(folder.path(), "x"), DataError);
   const fs::path pipe = folder.path() / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
@@ -130,7 +120,7 @@ TEST(PendingFolder, NeverTouchesWhatIsThere) {
   fs::create_directory(folder.path() / "mine");
   folder.write("mine/thesis.txt", "years of work");
   for (const char* name : {"mine", "mine/"})
-    EXPECT_THAT(message_of<UsageError>([&] { PendingFolder pending(folder.path() / name); }),
+    EXPECT_THAT(refusal_of<UsageError>([&] { PendingFolder pending(folder.path() / name); }),
                 HasSubstr("holds other things (thesis.txt)"));
   EXPECT_THROW(PendingFolder(folder.path() / "mine" / "thesis.txt"), UsageError);
   EXPECT_EQ(read_file(folder.path() / "mine" / "thesis.txt", "test"), "years of work");
@@ -146,7 +136,7 @@ TEST(PendingFolder, RemovesWhatIsNotCommittedAndWhatAKillLeft) {
   {
     PendingFolder pending(folder.path() / "out");
     EXPECT_TRUE(fs::is_empty(pending.path()));
-    EXPECT_THAT(message_of<DataError>([&] { PendingFolder twin(folder.path() / "out"); }),
+    EXPECT_THAT(refusal_of([&] { PendingFolder twin(folder.path() / "out"); }),
                 HasSubstr("another process is writing it"));
   }
   EXPECT_TRUE(fs::is_empty(folder.path()));

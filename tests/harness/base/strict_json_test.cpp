@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
+#include "tests/refusal.h"
 
 namespace niah {
 namespace {
@@ -14,12 +15,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 std::string refusal(const std::string& text) {
-  try {
-    parse_strict_json(text);
-  } catch (const JsonError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of<JsonError>([&] { parse_strict_json(text); });
 }
 
 TEST(StrictJson, ReadsWhatAPlainParserReads) {

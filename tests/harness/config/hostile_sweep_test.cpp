@@ -8,6 +8,7 @@
 #include "harness/base/files.h"
 #include "harness/config/sweep.h"
 #include "tests/paths.h"
+#include "tests/with_edits.h"
 
 namespace niah {
 namespace {
@@ -19,24 +20,7 @@ std::string changed(std::string text, std::mt19937& random) {
       "null", "~",      "-1",   "1e99", "4K",  "true",   "&a",   "*a",
       "\"",   "'",      "0x10", "\t",   "<<:", "!!str ", ".nan", "9223372036854775808",
       "s1",   "qk-pro", "\xFF", ", "};
-  for (auto edits = 1 + random() % 4; edits > 0 && !text.empty(); --edits) {
-    const std::size_t at = random() % text.size();
-    switch (random() % 4) {
-      case 0:
-        text[at] = static_cast<char>(random());
-        break;
-      case 1:
-        text.erase(at, 1 + random() % 12);
-        break;
-      case 2:
-        text.insert(at, pieces[random() % pieces.size()]);
-        break;
-      default:
-        text.insert(at, text.substr(random() % text.size(), random() % 40));
-        break;
-    }
-  }
-  return text;
+  return with_edits(std::move(text), random, pieces, 12);
 }
 
 /// Whether `read` accepts; the one way out besides is an Error in one line.

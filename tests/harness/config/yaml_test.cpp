@@ -7,6 +7,7 @@
 #include <random>
 
 #include "harness/base/error.h"
+#include "tests/refusal.h"
 
 namespace niah {
 namespace {
@@ -18,14 +19,11 @@ YamlMap parse(const std::string& text) { return YamlMap::parse(text, "c.yaml"); 
 
 template <typename Read>
 std::string refusal(const std::string& text, Read read) {
-  try {
+  return refusal_of<UsageError>([&] {
     YamlMap map = parse(text);
     read(map);
     map.finish();
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
+  });
 }
 
 TEST(Yaml, EachScalarHasOneMeaning) {

@@ -9,23 +9,11 @@
 
 #include "harness/base/error.h"
 #include "reports/journal_reader.h"
+#include "tests/harness/plan/plain_record.h"
 #include "tests/temporary_folder.h"
 
 namespace niah {
 namespace {
-
-reports::Record record(std::int64_t index, const std::string& variant = "v") {
-  reports::Record record;
-  record.variant = variant;
-  record.protocol = "niah";
-  record.task = "s1";
-  record.length = 4096;
-  record.index = index;
-  record.expected = {"1234567"};
-  record.prompt_sha256 = std::string(64, 'a');
-  record.score = 1;
-  return record;
-}
 
 TEST(Journal, RemembersWhatItHolds) {
   const TemporaryFolder folder;
@@ -33,8 +21,8 @@ TEST(Journal, RemembersWhatItHolds) {
   {
     Journal journal(path);
     EXPECT_EQ(journal.resumed(), 0);
-    journal.append(record(0));
-    journal.append(record(1, "w"));
+    journal.append(plain_record(0));
+    journal.append(plain_record(1, "w"));
     EXPECT_TRUE(journal.has("v", "recall", "s1", 4096, 0));
   }
   Journal journal(path);
@@ -49,7 +37,7 @@ TEST(Journal, RemembersWhatItHolds) {
 TEST(Journal, DropsATornLastLineAndGoesOnBehindIt) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "journal.jsonl";
-  { Journal(path).append(record(0)); }
+  { Journal(path).append(plain_record(0)); }
   const auto whole = std::filesystem::file_size(path);
   for (std::size_t cut = 1; cut < 60; cut += 7) {
     {
@@ -68,7 +56,7 @@ TEST(Journal, DropsATornLastLineAndGoesOnBehindIt) {
     std::ofstream file(path, std::ios::app);
     file << "{\"kind\"";
   }
-  { Journal(path).append(record(1)); }
+  { Journal(path).append(plain_record(1)); }
   EXPECT_EQ(Journal(path).resumed(), 2);
 }
 
@@ -76,7 +64,7 @@ TEST(Journal, WhatCouldNotBeWrittenWholeIsTakenBack) {
   TemporaryFolder folder;
   const auto path = folder.path() / "journal.jsonl";
   Journal journal(path);
-  journal.append(record(0));
+  journal.append(plain_record(0));
   const auto size = std::filesystem::file_size(path);
   // A disk that is full after half of the next line.
   ::signal(SIGXFSZ, SIG_IGN);
@@ -85,10 +73,10 @@ TEST(Journal, WhatCouldNotBeWrittenWholeIsTakenBack) {
   rlimit full = unlimited;
   full.rlim_cur = size + size / 2;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
-  EXPECT_THROW(journal.append(record(1)), DataError);
+  EXPECT_THROW(journal.append(plain_record(1)), DataError);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &unlimited), 0);
   EXPECT_EQ(std::filesystem::file_size(path), size);
-  journal.append(record(2));
+  journal.append(plain_record(2));
   std::int64_t records = 0;
   EXPECT_FALSE(reports::read_records(path, [&](const reports::Record&) { ++records; }).torn);
   EXPECT_EQ(records, 2);
@@ -97,7 +85,7 @@ TEST(Journal, WhatCouldNotBeWrittenWholeIsTakenBack) {
 TEST(Journal, RefusesDamageInTheMiddle) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "journal.jsonl";
-  { Journal(path).append(record(0)); }
+  { Journal(path).append(plain_record(0)); }
   std::ofstream(path, std::ios::app) << "{\"kind\":\n";
   const auto size = std::filesystem::file_size(path);
   for (int rows = 0; rows < 2; ++rows) {  // at the end, though whole, and in the middle
@@ -110,7 +98,7 @@ TEST(Journal, RefusesDamageInTheMiddle) {
     if (rows == 0) {
       EXPECT_EQ(std::filesystem::file_size(path), size) << "a refused file was changed";
     }
-    std::ofstream(path, std::ios::app) << nlohmann::json(record(1)).dump() << "\n";
+    std::ofstream(path, std::ios::app) << nlohmann::json(plain_record(1)).dump() << "\n";
   }
 }
 

@@ -8,6 +8,8 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "reports/export/results_json.h"
+#include "tests/harness/plan/plain_record.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah {
@@ -15,19 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-reports::Record record(std::int64_t index) {
-  reports::Record record;
-  record.variant = "v";
-  record.protocol = "niah";
-  record.task = "s1";
-  record.length = 4096;
-  record.index = index;
-  record.expected = {"1234567"};
-  record.prompt_sha256 = std::string(64, 'a');
-  record.score = 1;
-  return record;
-}
 
 /// Shards 1 to 3 of a sweep of 6 samples, as `niah run` leaves them.
 class Merge : public testing::Test {
@@ -50,7 +39,7 @@ class Merge : public testing::Test {
     return info;
   }
   void write_shard(const std::string& name, std::int64_t number) {
-    write_run(name, info_of(number), {record(number - 1), record(number + 2)});
+    write_run(name, info_of(number), {plain_record(number - 1), plain_record(number + 2)});
   }
   void write_run(const std::string& name, const reports::RunInfo& info,
                  const std::vector<reports::Record>& records) {
@@ -66,12 +55,7 @@ class Merge : public testing::Test {
     return merge_runs(folders, path("out"));
   }
   std::string refusal(const std::string& runs) {
-    try {
-      merge(runs);
-    } catch (const UsageError& error) {
-      return error.what();
-    }
-    return "merged";
+    return refusal_of<UsageError>([&] { merge(runs); });
   }
   std::int64_t merged_samples() const { return reports::read_results(path("out")).cells.at(0).n; }
 
@@ -129,7 +113,7 @@ TEST_F(Merge, KilledBetweenAnyTwoFilesItIsMergedAgain) {
 }
 
 TEST_F(Merge, RefusesAFolderThatHoldsAnythingElse) {
-  write_run("out", info_of(1), {record(0)});
+  write_run("out", info_of(1), {plain_record(0)});
   EXPECT_THAT(refusal("123"), HasSubstr("holds a run already"));
   fs::remove_all(path("out"));
   fs::create_directories(path("out") / "tables");
@@ -144,17 +128,17 @@ TEST_F(Merge, RefusesAFolderThatHoldsAnythingElse) {
 TEST_F(Merge, RefusesWhatWasComputedInOtherNumbersAndNamesAnotherProcessor) {
   reports::RunInfo other = info_of(2);
   other.arithmetic["dtype"] = "bf16";
-  write_run("2", other, {record(1), record(4)});
+  write_run("2", other, {plain_record(1), plain_record(4)});
   EXPECT_THAT(refusal("123"), HasSubstr("dtype was fp32, is now bf16"));
   other.arithmetic = {{"dtype", "fp32"}, {"processor", "B"}};
-  write_run("2", other, {record(1), record(4)});
+  write_run("2", other, {plain_record(1), plain_record(4)});
   const reports::Report report = merge("123");
   EXPECT_THAT(report.results.run.caveats.at(0), HasSubstr("processor (A against B)"));
   EXPECT_EQ(report.results.run.arithmetic.at("processor"), "A and B");
 }
 
 TEST_F(Merge, ContradictingRunsLeaveNothingThatLooksLikeARun) {
-  reports::Record other = record(0);
+  reports::Record other = plain_record(0);
   other.score = 0;
   other.miss = "wrong_value";
   write_run("2", info_of(2), {other});

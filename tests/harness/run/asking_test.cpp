@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "reports/analysis/cells.h"
+#include "tasks/scoring.h"
+
 namespace niah {
 namespace {
 
@@ -74,6 +77,18 @@ TEST(KeepOutput, OfALongThoughtIsALineThatJournalsTake) {
   keep_output(record, "short", {1, 2, 3});
   EXPECT_EQ(record.text, "short");
   EXPECT_EQ(record.ids, (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+// Reports read the classes by name, so nothing but this holds the two together.
+TEST(MissClasses, ReportsKnowThoseThatSayNothingOfRetrieval) {
+  using tasks::MissClass;
+  for (const MissClass miss :
+       {MissClass::kOutOfTokens, MissClass::kStillThinking, MissClass::kAnswerInThought})
+    EXPECT_TRUE(reports::is_format_miss(tasks::miss_class_name(miss)));
+  for (const MissClass miss :
+       {MissClass::kHit, MissClass::kWrongValue, MissClass::kPartialValue, MissClass::kHaystackEcho,
+        MissClass::kRefused, MissClass::kEmpty, MissClass::kGarbage})
+    EXPECT_FALSE(reports::is_format_miss(tasks::miss_class_name(miss)));
 }
 
 }  // namespace

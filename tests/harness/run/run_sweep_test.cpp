@@ -15,6 +15,7 @@
 #include "harness/base/files.h"
 #include "harness/plan/plan.h"
 #include "tests/harness/run/fake_run.h"
+#include "tests/refusal.h"
 
 namespace niah {
 namespace {
@@ -33,16 +34,6 @@ Script after(int count, Script otherwise) {
 }
 
 /// What an error of that type that `work` throws says.
-template <typename Expected, typename Work>
-std::string error_of(const Work& work) {
-  try {
-    work();
-  } catch (const Expected& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST_F(RunSweep, RecordsEveryAnswerScored) {
   const reports::Report report = run({one_engine()});
   EXPECT_EQ(report.results.cells.size(), 2U);
@@ -110,7 +101,7 @@ TEST_F(RunSweep, InterruptedItKeepsWhatIsDoneAndGoesOnFromThere) {
 
 TEST_F(RunSweep, WhatAnEngineThrowsEndsTheRunWithItsWords) {
   const auto refuse = [](const Asked&) -> Answer { throw DataError("401: who are you?"); };
-  EXPECT_EQ(error_of<DataError>([&] { run({one_engine(after(2, refuse))}); }), "401: who are you?");
+  EXPECT_EQ(refusal_of([&] { run({one_engine(after(2, refuse))}); }), "401: who are you?");
   EXPECT_EQ(records().size(), 2U);
   EXPECT_EQ(run({one_engine()}).results.cells.at(0).n, 4) << "the folder stays usable";
 }
@@ -121,7 +112,7 @@ TEST_F(RunSweep, AnEngineThatAnswersTwiceIsABugThatComesThroughIt) {
     answer.id.request = 0;
     return answer;
   };
-  EXPECT_THAT(error_of<std::logic_error>([&] { run({one_engine(to_the_first)}); }),
+  EXPECT_THAT(refusal_of<std::logic_error>([&] { run({one_engine(to_the_first)}); }),
               HasSubstr("an engine gives each answer once"));
   EXPECT_EQ(records().size(), 2U);
 }
@@ -161,7 +152,7 @@ TEST_F(RunSweep, AShardAsksItsOwnSamples) {
   for (const reports::Record& record : records()) indexes.insert(record.index);
   EXPECT_EQ(indexes, (std::set<std::int64_t>{1}));
   EXPECT_EQ(read_plan(out()).shard, (reports::Shard{2, 3}));
-  EXPECT_THAT(error_of<UsageError>([&] {
+  EXPECT_THAT(refusal_of<UsageError>([&] {
                 run({one_engine()}, sweep({{"samples", "{max: 50, half_width: 0.1}"}}), 2, 3);
               }),
               HasSubstr("--shard: with samples.half_width"));
@@ -178,7 +169,7 @@ TEST_F(RunSweep, WarningsAreSaidAndKept) {
 }
 
 TEST_F(RunSweep, VariantsOfOneFingerprintAreRefused) {
-  EXPECT_THAT(error_of<UsageError>([&] {
+  EXPECT_THAT(refusal_of<UsageError>([&] {
                 run({{.groups = {{"base"}}}, {.groups = {{"base"}}}});
               }),
               HasSubstr("'m base' and 'm base' are the same"));
@@ -245,7 +236,7 @@ TEST_F(RunSweep, OneEnginesErrorStopsTheOther) {
                           EXPECT_TRUE(both_ask.wait());
                           throw DataError("gone");
                         }};
-  EXPECT_EQ(error_of<DataError>([&] { run({long_one, broken}); }), "gone");
+  EXPECT_EQ(refusal_of([&] { run({long_one, broken}); }), "gone");
   EXPECT_EQ(long_one.log->answers(), 1) << "what was begun is kept, and nothing more begun";
   EXPECT_EQ(records().size(), 1U);
 }

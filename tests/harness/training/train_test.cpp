@@ -10,6 +10,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
 #include "tests/paths.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::zoo {
@@ -99,13 +100,8 @@ void edit(const fs::path& path, const std::string& from, const std::string& to) 
   write_file(path, text.replace(text.find(from), from.size(), to));
 }
 
-std::string refusal_of(const Recipe& recipe, const fs::path& out) {
-  try {
-    train(recipe, {out, true});
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "trained";
+std::string refusal(const Recipe& recipe, const fs::path& out) {
+  return refusal_of<Error>([&] { train(recipe, {out, true}); });
 }
 
 TEST(Train, AStateOfAnotherTrainingIsRefusedByName) {
@@ -113,13 +109,13 @@ TEST(Train, AStateOfAnotherTrainingIsRefusedByName) {
   const fs::path path = tiny_recipe(folder.path(), 5), out = folder.path() / "a";
   edit(path, "save_every: 2", "save_every: 1");
   edit(path, "learning_rate: 1e-3", "learning_rate: 1e30");
-  EXPECT_NE(refusal_of(read_recipe(path), out).find("not finite"), std::string::npos);
+  EXPECT_NE(refusal(read_recipe(path), out).find("not finite"), std::string::npos);
   ASSERT_TRUE(fs::exists(folder.path() / "a.work" / "state.safetensors")) << "kept to go on from";
-  EXPECT_NE(refusal_of(read_recipe(path), out).find("not finite"), std::string::npos)
+  EXPECT_NE(refusal(read_recipe(path), out).find("not finite"), std::string::npos)
       << "the same recipe goes on";
   const auto refused = [&](const std::string& from, const std::string& to, const std::string& why) {
     edit(path, from, to);
-    const std::string message = refusal_of(read_recipe(path), out);
+    const std::string message = refusal(read_recipe(path), out);
     EXPECT_NE(message.find(why), std::string::npos) << message;
     edit(path, to, from);
   };
@@ -144,7 +140,7 @@ TEST(Train, NothingThatItDidNotWriteIsTouched) {
 
   fs::create_directories(folder.path() / "out.work");
   write_file(folder.path() / "out.work" / "notes.txt", "precious");
-  EXPECT_NE(refusal_of(recipe, folder.path() / "out").find("holds other things (notes.txt)"),
+  EXPECT_NE(refusal(recipe, folder.path() / "out").find("holds other things (notes.txt)"),
             std::string::npos);
   EXPECT_TRUE(fs::exists(folder.path() / "out.work" / "notes.txt"));
   EXPECT_FALSE(fs::exists(folder.path() / "out"));

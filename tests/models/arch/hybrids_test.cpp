@@ -6,6 +6,7 @@
 #include "harness/base/error.h"
 #include "models/instruments/selftest.h"
 #include "tests/models/tiny_hybrids.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -20,12 +21,7 @@ at::Tensor ids(std::int64_t count) {
 
 std::string refusal(const json& config) {
   ShapeSource shapes;
-  try {
-    make_model(config, "test", shapes);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of<Error>([&] { make_model(config, "test", shapes); });
 }
 
 class Hybrid : public testing::TestWithParam<std::pair<std::string, json>> {

@@ -8,6 +8,7 @@
 #include "harness/base/error.h"
 #include "models/surgery/restore.h"
 #include "tests/models/tiny_hybrids.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -15,19 +16,8 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-ModelInfo info_of(json config, const json& changes = json::object()) {
-  config.update(changes);
-  ShapeSource shapes;
-  return make_model(config, "config.json", shapes)->info();
-}
-
 std::string refusal(const json& changes) {
-  try {
-    info_of(tiny_kimi(), changes);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { info_of(tiny_kimi(), changes); });
 }
 
 /// As the released checkpoint spells it.

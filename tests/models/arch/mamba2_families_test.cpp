@@ -10,6 +10,8 @@
 #include "harness/base/files.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
+#include "tests/models/tiny_hybrids.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -54,19 +56,8 @@ const json kBamba = {
     {"num_key_value_heads", 2}, {"attn_layer_indices", {1}}, {"mamba_expand", 1},
     {"mamba_n_heads", 4},       {"mamba_d_state", 16}};
 
-ModelInfo info_of(json config, const json& changes = json::object()) {
-  config.update(changes);
-  ShapeSource shapes;
-  return make_model(config, "config.json", shapes)->info();
-}
-
 std::string refusal(const json& config, const json& changes) {
-  try {
-    info_of(config, changes);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { info_of(config, changes); });
 }
 
 TEST(Mamba2Families, InfinityHasManySpellings) {

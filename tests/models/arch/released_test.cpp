@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "harness/base/error.h"
 #include "models/registry.h"
 #include "tests/models/arch/released.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -165,12 +165,7 @@ std::string refusal(std::size_t index, const std::string& field, const json& val
   json config = all_released()[index].config;
   config[json::json_pointer(field)] = value;
   ShapeSource source;
-  try {
-    make_model(config, "config.json", source);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { make_model(config, "config.json", source); });
 }
 
 TEST(JetNemotron, ConfigFieldsAreHonouredOrRefused) {

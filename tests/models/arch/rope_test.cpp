@@ -9,6 +9,7 @@
 
 #include "harness/base/error.h"
 #include "models/arch/layers.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -24,12 +25,7 @@ Rope read(const json& config, const RopeRules& rules) {
 }
 
 std::string refusal(const json& config, const RopeRules& rules) {
-  try {
-    read(config, rules);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { read(config, rules); });
 }
 
 const RopeRules kPartial{.head_dim = 24, .partial = 0.25, .may_be_partial = true};

@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "models/registry.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -148,12 +149,7 @@ TEST(SoftmaxFamilies, ScalingOfOlderOlmo3ConfigsIsThatOfLayersWithoutAWindow) {
 std::string refusal(const std::string& family, const std::string& field, const json& value) {
   json config = all_released().at(family).config;
   config[json::json_pointer(field)] = value;
-  try {
-    build(config);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { build(config); });
 }
 
 TEST(SoftmaxFamilies, ConfigFieldsAreHonouredOrRefused) {

@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -23,12 +24,7 @@ std::string file_with(const std::string& header, std::size_t data) {
 }
 
 std::string refusal(const std::string& file) {
-  try {
-    parse_safetensors(file, "weights.safetensors");
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { parse_safetensors(file, "weights.safetensors"); });
 }
 
 const std::string kGood =

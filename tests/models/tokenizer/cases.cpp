@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <thread>
 
 namespace niah::models {
 
@@ -34,6 +36,23 @@ void expect_cases(const Tokenizer& tokenizer, const std::vector<Case>& cases) {
     EXPECT_EQ(tokenizer.count(expected.text), static_cast<std::int64_t>(expected.ids.size()));
     EXPECT_EQ(tokenizer.decode(expected.ids), expected.decoded);
   }
+}
+
+void expect_threads_agree(const Tokenizer& shared, const Tokenizer& alone,
+                          const std::vector<std::string>& texts) {
+  std::vector<std::vector<TokenId>> expected;
+  for (const auto& text : texts) expected.push_back(alone.encode(text));
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        if (shared.encode(texts[i]) != expected[i]) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 std::vector<std::string> random_texts(const std::vector<std::string>& parts, std::size_t count,

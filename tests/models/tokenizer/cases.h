@@ -24,6 +24,10 @@ std::filesystem::path data_folder(const std::string& name);
 /// Expects ids, count and decoded text of every case.
 void expect_cases(const Tokenizer& tokenizer, const std::vector<Case>& cases);
 
+/// Expects that threads that share a tokenizer each get the ids that `alone` gives.
+void expect_threads_agree(const Tokenizer& shared, const Tokenizer& alone,
+                          const std::vector<std::string>& texts);
+
 /// Strings of odd neighbours made of `parts`, the same for the same seed.
 std::vector<std::string> random_texts(const std::vector<std::string>& parts, std::size_t count,
                                       unsigned seed);

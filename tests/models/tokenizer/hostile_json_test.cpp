@@ -6,11 +6,12 @@
 #include <random>
 
 #include "harness/base/error.h"
+#include "harness/base/utf8.h"
 #include "models/tokenizer/byte_alphabet.h"
 #include "models/tokenizer/tokenizer_json.h"
-#include "models/tokenizer/utf8.h"
 #include "tests/models/tokenizer/cases.h"
 #include "tests/temporary_folder.h"
+#include "tests/with_edits.h"
 
 namespace niah::models {
 namespace {
@@ -152,27 +153,10 @@ TEST(HostileJson, AnyMemberMayBeMissing) {
 
 TEST(HostileJson, AnyBytesMayBeWrong) {
   const std::string text = small_tokenizer().dump();
+  const std::vector<std::string> pieces = {"{", "}", "[", "]", "\"", ",", ":", "0", "\\"};
   std::mt19937 draw(21);
   for (int round = 0; round < 4000; ++round) {
-    std::string changed = text;
-    for (auto edits = 1 + draw() % 4; edits > 0; --edits) {
-      const std::size_t at = draw() % changed.size();
-      switch (draw() % 4) {
-        case 0:
-          changed[at] = static_cast<char>(draw());
-          break;
-        case 1:
-          changed.erase(at, 1 + draw() % 8);
-          break;
-        case 2:
-          changed.insert(at, 1, "{}[]\",:0\\"[draw() % 9]);
-          break;
-        default:
-          changed.insert(at, changed.substr(draw() % changed.size(), draw() % 40));
-          break;
-      }
-    }
-    ASSERT_NO_FATAL_FAILURE(load_and_use(changed));
+    ASSERT_NO_FATAL_FAILURE(load_and_use(with_edits(text, draw, pieces, 8)));
   }
   for (std::size_t size = 0; size < text.size(); size += 13) {
     ASSERT_NO_FATAL_FAILURE(load_and_use(text.substr(0, size)));

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/tokenizer/sentencepiece_model.h"
@@ -140,22 +138,9 @@ TEST(SentencePiece, RefusesDamagedModels) {
 }
 
 TEST(SentencePiece, ThreadsShareOneTokenizer) {
-  const auto tokenizer = open_tokenizer(data_folder("sp_unigram"));
-  const auto texts = random_texts(kParts, 2000, 8);
-  std::vector<std::vector<TokenId>> expected;
-  const auto whole = open_sentencepiece(model_file("sp_unigram"), WordCaching::kNever);
-  for (const auto& text : texts) expected.push_back(whole->encode(text));
-  std::vector<std::thread> threads;
-  std::atomic<int> wrong = 0;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (std::size_t i = 0; i < texts.size(); ++i) {
-        if (tokenizer->encode(texts[i]) != expected[i]) ++wrong;
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
+  expect_threads_agree(*open_tokenizer(data_folder("sp_unigram")),
+                       *open_sentencepiece(model_file("sp_unigram"), WordCaching::kNever),
+                       random_texts(kParts, 2000, 8));
 }
 
 }  // namespace

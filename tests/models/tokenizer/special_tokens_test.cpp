@@ -4,11 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
 #include "models/tokenizer/tokenizer_json.h"
 #include "tests/models/tokenizer/cases.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::models {
@@ -26,12 +26,7 @@ std::shared_ptr<const Tokenizer> open_with(const json& config, const json& file 
 }
 
 std::string refusal(const json& config, const json& file = qwen()) {
-  try {
-    open_with(config, file);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of([&] { open_with(config, file); });
 }
 
 // transformers gives <|endoftext|>, which Qwen2Tokenizer names where pad_token is left out, id 703.
@@ -140,12 +135,7 @@ TEST(SpecialTokens, SentencePieceRefusesThoseThatItLacks) {
                         folder.path() / "tokenizer.model");
   const auto with = [&](const json& config) -> std::string {
     folder.write("tokenizer_config.json", config.dump());
-    try {
-      open_tokenizer(folder.path());
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of([&] { open_tokenizer(folder.path()); });
   };
   EXPECT_EQ(with({{"bos_token", "<s>"}, {"unk_token", "<unk>"}}), "accepted");
   EXPECT_THAT(with({{"additional_special_tokens", {"<ctx>"}}}), HasSubstr("<ctx>"));
@@ -195,12 +185,7 @@ TEST(TokenizerFile, GitLfsPointersAndKeysTwiceAreRefused) {
   const TemporaryFolder folder;
   const auto with = [&](const std::string& content) -> std::string {
     folder.write("tokenizer.json", content);
-    try {
-      open_tokenizer(folder.path());
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of([&] { open_tokenizer(folder.path()); });
   };
   EXPECT_THAT(with("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 11422654\n"),
               HasSubstr("Git LFS pointer"));

@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "harness/base/error.h"
 #include "models/tokenizer/tokenize_lines.h"
 #include "tests/models/tokenizer/cases.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::models {
@@ -98,12 +97,7 @@ TEST(Tokenizer, WhatAModelSaysMayHoldIdsThatStandForNothing) {
 TEST(Tokenizer, NamesWhatIsMissing) {
   const TemporaryFolder folder;
   const auto refusal = [](const std::filesystem::path& path) -> std::string {
-    try {
-      open_tokenizer(path);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "opened";
+    return refusal_of([&] { open_tokenizer(path); });
   };
   for (const auto& missing : {folder.path(), folder.path() / "tokenizer.json"})
     EXPECT_THAT(refusal(missing), testing::HasSubstr(missing.string()));
@@ -125,22 +119,8 @@ TEST(Tokenizer, DescribesItself) {
 }
 
 TEST(Tokenizer, ThreadsShareOneTokenizer) {
-  const auto texts = random_texts(kParts, 1500, 10);
-  std::vector<std::vector<TokenId>> expected;
-  const auto alone = open_tokenizer(data_folder("gpt2_files"));
-  for (const auto& text : texts) expected.push_back(alone->encode(text));
-  const auto tokenizer = open_tokenizer(data_folder("gpt2_files"));
-  std::vector<std::thread> threads;
-  std::atomic<int> wrong = 0;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (std::size_t i = 0; i < texts.size(); ++i) {
-        if (tokenizer->encode(texts[i]) != expected[i]) ++wrong;
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
+  expect_threads_agree(*open_tokenizer(data_folder("gpt2_files")),
+                       *open_tokenizer(data_folder("gpt2_files")), random_texts(kParts, 1500, 10));
 }
 
 TEST(TokenizeLines, WritesOneObjectALine) {

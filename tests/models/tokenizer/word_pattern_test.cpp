@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/base/utf8.h"
 #include "models/tokenizer/char_class.h"
 #include "models/tokenizer/regex.h"
 #include "models/tokenizer/regex_translation.h"
-#include "models/tokenizer/utf8.h"
 #include "tests/models/tokenizer/cases.h"
 
 namespace niah::models {

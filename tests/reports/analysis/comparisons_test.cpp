@@ -135,9 +135,7 @@ TEST(Analysis, RecoveryIsJudgedByTheAdjustmentOfItsCells) {
 
 TEST(Analysis, TestsTrendsByLengthAndDepth) {
   const RunInfo info = synthetic_info();
-  Collector collector(info);
-  for (const Record& record : synthetic_records(info, 40)) collector.add(record);
-  const Results results = std::move(collector).finish();
+  const Results results = collect(info, synthetic_records(info, 40));
   for (const TaskTrend& trend : analyse(results).trends) {
     if (trend.variant != "f-sft" || trend.task != "s3") continue;
     ASSERT_TRUE(trend.by_length);

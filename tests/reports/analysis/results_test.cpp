@@ -12,6 +12,7 @@
 #include "harness/base/files.h"
 #include "reports/export/results_json.h"
 #include "reports/report.h"
+#include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"
 
@@ -19,12 +20,6 @@ namespace niah::reports {
 namespace {
 
 using testing::HasSubstr;
-
-Results collect(const RunInfo& info, const std::vector<Record>& records) {
-  Collector collector(info);
-  for (const Record& record : records) collector.add(record);
-  return std::move(collector).finish();
-}
 
 Record s1(std::int64_t index) { return synthetic_record("f-base", "s1", 4096, index); }
 
@@ -201,12 +196,7 @@ TEST(ResultsJson, RefusesWhatIsDamaged) {
   const Results results = collect(synthetic_info(), {s1(0), s1(1)});
   const auto good = nlohmann::json::parse(results_json(results, analyse(results)));
   const auto refusal = [](const nlohmann::json& json) -> std::string {
-    try {
-      parse_results(json.dump(), "old/results.json");
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of([&] { parse_results(json.dump(), "old/results.json"); });
   };
   ASSERT_EQ(refusal(good), "accepted");
   auto bad = good;

@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <map>
 #include <random>
 
 #include "reports/gate/junit.h"
+#include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 
 namespace niah::reports {
@@ -16,37 +16,10 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-/// Whether sample `index` of the cell at `length` is a hit.
-using Hit = std::function<bool(std::int64_t length, std::int64_t index)>;
-
-RunInfo nightly_info() {
-  RunInfo info = synthetic_info();
-  info.tasks = {"s2"};
-  info.lengths = {4096, 65536};
-  info.variants.resize(1);
-  return info;
-}
-
-Results nightly(std::int64_t n, const Hit& hit, const RunInfo& info = nightly_info()) {
-  Collector collector(info);
-  for (const std::int64_t length : info.lengths) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const Record record = synthetic_record(info.variants[0].fingerprint, "s2", length, i);
-      collector.add(hit(length, i) ? record : missed(record));
-    }
-  }
-  return std::move(collector).finish();
-}
-
 bool always(std::int64_t, std::int64_t) { return true; }
 
 std::string refusal(const Results& baseline, const Results& current) {
-  try {
-    gate(baseline, current);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "compared";
+  return refusal_of([&] { gate(baseline, current); });
 }
 
 TEST(Gate, PassesWhatDidNotChange) {

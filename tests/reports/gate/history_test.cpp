@@ -14,23 +14,18 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-Results nightly(const std::string& time, bool lost) {
-  RunInfo info = synthetic_info();
-  info.tasks = {"s2"};
-  info.lengths = {4096, 65536};
-  info.variants.resize(1);
+Results finished_at(const std::string& time, bool lost) {
+  RunInfo info = nightly_info();
   info.finished = time;
-  Collector collector(info);
-  for (const std::int64_t length : info.lengths)
-    for (std::int64_t i = 0; i < 200; ++i) {
-      const Record record = synthetic_record(info.variants[0].fingerprint, "s2", length, i);
-      collector.add(lost && length == 65536 && i % 3 == 0 ? missed(record) : record);
-    }
-  return std::move(collector).finish();
+  const auto is_hit = [&](std::int64_t length, std::int64_t index) {
+    return !(lost && length == 65536 && index % 3 == 0);
+  };
+  return nightly(200, is_hit, info);
 }
 
 GateRun night(const std::string& time, bool lost = false) {
-  const Results baseline = nightly("2026-01-01T00:00:00Z", false), current = nightly(time, lost);
+  const Results baseline = finished_at("2026-01-01T00:00:00Z", false),
+                current = finished_at(time, lost);
   return make_night(gate(baseline, current), current);
 }
 

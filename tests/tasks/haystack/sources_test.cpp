@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "tasks/haystack/prose.h"
+#include "tests/refusal.h"
 #include "tests/tasks/support.h"
 
 namespace niah::tasks {
@@ -15,12 +16,7 @@ namespace {
 using testing::HasSubstr;
 
 std::string message_of(const HaystackSpec& spec) {
-  try {
-    open_haystack(spec);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return refusal_of<Error>([&] { open_haystack(spec); });
 }
 
 TEST(Haystack, KindsHaveNames) {

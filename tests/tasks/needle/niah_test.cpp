@@ -8,9 +8,11 @@
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/base/utf8.h"
 #include "tasks/needle/templates.h"
 #include "tasks/protocol.h"
 #include "tasks/scoring.h"
+#include "tests/refusal.h"
 #include "tests/tasks/support.h"
 
 namespace niah::tasks {
@@ -33,7 +35,7 @@ std::string cut(const std::string& text, Span span) {
   std::string out;
   std::int64_t at = -1;
   for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) ++at;
+    if (begins_code_point(c)) ++at;
     if (at >= span.begin && at < span.end) out += c;
   }
   return out;
@@ -172,12 +174,7 @@ TEST(MakeCells, RefusesUnknownNamesWithTheNearest) {
   const auto refusal = [](const std::string& protocol, const std::string& task) -> std::string {
     ProtocolSpec with = spec();
     with.protocol = protocol;
-    try {
-      make_cells(with, {{task, 4096, 1}});
-    } catch (const UsageError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return refusal_of<UsageError>([&] { make_cells(with, {{task, 4096, 1}}); });
   };
   EXPECT_THAT(refusal("niah", "multikey1"), HasSubstr("multikey_1"));
   EXPECT_THAT(refusal("lm_eval", "s1"), HasSubstr("lm-eval"));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/base/error.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah::tasks {
@@ -17,12 +18,7 @@ class ReasoningFile : public testing::Test {
     return open_reasoning_set(kind, folder_.write("problems.jsonl", content), 1);
   }
   std::string error(const std::string& kind, const std::string& content) {
-    try {
-      open(kind, content);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "opened";
+    return refusal_of([&] { open(kind, content); });
   }
   TemporaryFolder folder_;
 };

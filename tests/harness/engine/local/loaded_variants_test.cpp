@@ -17,6 +17,7 @@
 #include "models/registry.h"
 #include "tests/models/tiny_adapter.h"
 #include "tests/paths.h"
+#include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
 namespace niah {
@@ -92,12 +93,8 @@ class Ids : public models::Tokenizer {
 
 std::string vocabulary_refusal(const Ids& tokenizer, const std::vector<models::TokenId>& framed,
                                std::int64_t rows) {
-  try {
-    require_vocabulary(tokenizer, "t.json", framed, rows, "checkpoints/small");
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of(
+      [&] { require_vocabulary(tokenizer, "t.json", framed, rows, "checkpoints/small"); });
 }
 
 TEST(RequireVocabulary, IdsWithoutAnEmbeddingAreRefusedWithBothSizes) {
