@@ -17,6 +17,28 @@ std::int64_t forgetting_bytes(const RecurrentState& layer) {
   return total;
 }
 
+/// Whether these, [1, ...] each, follow each other in memory, as store() leaves them.
+bool are_neighbours(const std::vector<at::Tensor>& parts) {
+  const at::Tensor& first = parts.front();
+  if (!first.defined() || !first.is_contiguous()) return false;
+  for (std::size_t i = 1; i < parts.size(); ++i)
+    if (!parts[i].defined() || !parts[i].is_contiguous() || parts[i].sizes() != first.sizes() ||
+        !parts[i].is_alias_of(first) ||
+        parts[i].storage_offset() !=
+            first.storage_offset() + static_cast<std::int64_t>(i) * first.numel())
+      return false;
+  return true;
+}
+
+/// Neighbours as one tensor, without copying them.
+at::Tensor whole_of(const std::vector<at::Tensor>& parts) {
+  const at::Tensor& first = parts.front();
+  std::vector<std::int64_t> sizes = first.sizes().vec(), strides = first.strides().vec();
+  sizes[0] = static_cast<std::int64_t>(parts.size());
+  strides[0] = first.numel();
+  return first.as_strided(sizes, strides, first.storage_offset());
+}
+
 }  // namespace
 
 void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
@@ -84,7 +106,7 @@ at::Tensor LayerStates::joined(at::Tensor RecurrentState::*part) const {
   if (all_.size() == 1) return all_.front()->forgetting.*part;
   std::vector<at::Tensor> parts;
   for (const LayerState* state : all_) parts.push_back(state->forgetting.*part);
-  return at::cat(parts);
+  return are_neighbours(parts) ? whole_of(parts) : at::cat(parts);
 }
 
 void LayerStates::store(at::Tensor RecurrentState::*part, const at::Tensor& joined) const {

@@ -71,7 +71,7 @@ void write_tables(const Results& results, const Analysis& analysis, Writer& writ
 void write_heatmap(const Heatmap& map, const std::string& name, Writer& writer) {
   const std::string svg = heatmap_svg(map, SvgUse::kFile);
   writer.write("heatmaps/" + name, ".svg", svg);
-  writer.write("heatmaps/" + name, ".png", png_of_svg(svg));
+  if (const auto png = png_of_svg(svg)) writer.write("heatmaps/" + name, ".png", *png);
 }
 
 void write_heatmaps(const Results& results, Writer& writer) {

@@ -1,4 +1,26 @@
-# Finds libtorch: Torch_DIR if the user gives one, else the copy that docker/bootstrap.sh unpacked.
+# Finds libtorch: Torch_DIR if the user gives one, else the copy that docker/bootstrap.sh unpacked. Or
+# takes it from an unpacked wheel of PyTorch's CUDA build (NIAH_TORCH_WHEEL, a folder that holds torch/),
+# whose own TorchConfig.cmake asks for NVIDIA's toolkit: niah has no kernels of its own to compile, so
+# headers and libraries are enough. What those need of NVIDIA is found where the program runs.
+set(NIAH_TORCH_WHEEL "" CACHE PATH "Unpacked wheel of PyTorch to build against, in place of libtorch")
+if(NIAH_TORCH_WHEEL)
+  set(torch ${NIAH_TORCH_WHEEL}/torch)
+  if(NOT EXISTS ${torch}/include/ATen/ATen.h)
+    message(FATAL_ERROR "NIAH_TORCH_WHEEL=${NIAH_TORCH_WHEEL} holds no torch/include: is it an unpacked wheel?")
+  endif()
+  # By name, so that the program needs "libtorch.so" and no path of this machine; all of them, because
+  # nothing refers to what registers the CUDA kernels.
+  add_library(niah_torch INTERFACE)
+  target_link_libraries(niah_torch INTERFACE niah_options
+    -L${torch}/lib -Wl,--no-as-needed -ltorch -ltorch_cpu -ltorch_cuda -lc10 -lc10_cuda -l:libgomp.so.1
+    -Wl,--as-needed)
+  target_link_options(niah_torch INTERFACE -Wl,--allow-shlib-undefined)
+  target_compile_options(niah_torch INTERFACE -fopenmp)
+  target_include_directories(niah_torch SYSTEM INTERFACE
+    ${torch}/include ${torch}/include/torch/csrc/api/include)
+  target_compile_definitions(niah_torch INTERFACE FMT_HEADER_ONLY)
+  return()
+endif()
 if(NOT Torch_DIR AND DEFINED ENV{Torch_DIR})
   set(Torch_DIR $ENV{Torch_DIR})
 endif()

@@ -9,6 +9,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/json_integer.h"
+#include "models/ops/batch.h"
 #include "models/ops/projection.h"
 
 namespace niah::models {
@@ -132,7 +133,7 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
                       "has; is this its tokenizer?",
                       id, rows));
   }
-  const at::Tensor embedded = (*embed_tokens_)(ids.to(device()));
+  const at::Tensor embedded = (*embed_tokens_)(to_device(ids, device()));
   return embedding_scale_ == 1 ? embedded : embedded * embedding_scale_;
 }
 

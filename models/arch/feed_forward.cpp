@@ -31,6 +31,21 @@ at::Tensor gated_product(const at::Tensor& x, const at::Tensor& gate_up, const a
   return project(silu_product(gate, project(x, gate_up.narrow(0, width, width))), down);
 }
 
+at::Tensor mix_gated_experts(const at::Tensor& x, const Routing& routing,
+                             const at::Tensor& gate_up, const at::Tensor& down) {
+  const std::int64_t experts = gate_up.size(0), width = down.size(2);
+  if (has_grouped_products(x, gate_up) && has_grouped_products(x, down))
+    return mix_grouped_experts(
+        x, routing, experts, [&](const at::Tensor& tokens, const at::Tensor& ends) {
+          const at::Tensor both = grouped_product(tokens, gate_up, ends);
+          return grouped_product(
+              silu_product(both.narrow(1, 0, width), both.narrow(1, width, width)), down, ends);
+        });
+  return mix_experts(x, routing, experts, [&](std::int64_t expert, const at::Tensor& tokens) {
+    return gated_product(tokens, gate_up[expert], down[expert]);
+  });
+}
+
 GatedExperts::GatedExperts(TensorSource& source, const std::string& name, std::int64_t experts,
                            std::int64_t size, std::int64_t width, bool is_fused,
                            const GatedNames& names)
@@ -52,8 +67,8 @@ GatedExperts::GatedExperts(TensorSource& source, const std::string& name, std::i
 }
 
 at::Tensor GatedExperts::operator()(const at::Tensor& x, const Routing& routing) const {
+  if (each.empty()) return mix_gated_experts(x, routing, gate_up_proj, down_proj);
   return mix_experts(x, routing, count, [&](std::int64_t expert, const at::Tensor& tokens) {
-    if (each.empty()) return gated_product(tokens, gate_up_proj[expert], down_proj[expert]);
     return (*each[static_cast<std::size_t>(expert)])(tokens);
   });
 }

@@ -229,10 +229,7 @@ struct Mixture : FeedForward {
   }
 
   at::Tensor operator()(const at::Tensor& x) const override {
-    return mix_experts(x, route_by_chosen_softmax(project(x, router), chosen), experts,
-                       [&](std::int64_t expert, const at::Tensor& tokens) {
-                         return gated_product(tokens, gate_up[expert], down[expert]);
-                       });
+    return mix_gated_experts(x, route_by_chosen_softmax(project(x, router), chosen), gate_up, down);
   }
 
   std::int64_t experts, chosen;

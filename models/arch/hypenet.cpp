@@ -234,13 +234,20 @@ struct SoftmaxMixer : Mixer {
     if (!c.scaling.log_base) return q;
     const auto a = static_cast<float>(*c.scaling.log_base);
     const auto denominator = static_cast<float>(std::log(std::trunc(*c.scaling.log_base)));
+    if (!q.is_cpu()) {  // made there: to copy it would be to wait
+      std::vector<std::int64_t> first;
+      for (const std::int64_t position : pass.positions)
+        first.push_back(position + pass.tokens - q.size(2));
+      const at::Tensor s = (positions_on(q.device(), first, q.size(2)) + a).log() / denominator;
+      return (q * s.view({-1, 1, q.size(2), 1})).to(q.scalar_type());
+    }
     std::vector<float> factors;
     for (const std::int64_t position : pass.positions)
       for (std::int64_t t = position + pass.tokens - q.size(2); t < position + pass.tokens; ++t)
         factors.push_back(std::log(static_cast<float>(t) + a) / denominator);
     const at::Tensor s = at::tensor(factors).view(
         {static_cast<std::int64_t>(pass.positions.size()), 1, q.size(2), 1});
-    return (q * s.to(q.device())).to(q.scalar_type());
+    return (q * s).to(q.scalar_type());
   }
 
   HypeNetConfig c;

@@ -58,12 +58,23 @@ void GreedyDecoder::look_ahead(std::size_t right) {
       lookahead_->guess(options_.max_new_tokens - static_cast<std::int64_t>(out_.ids.size()) - 1);
 }
 
+std::vector<std::int64_t> best_tokens(const at::Tensor& logits) {
+  const at::Tensor best =  // one tensor, so that a device is waited for once
+      at::where(at::isfinite(logits).all(-1), logits.argmax(-1), -1).cpu();
+  const auto* first = best.const_data_ptr<std::int64_t>();
+  return {first, first + best.numel()};
+}
+
+GreedyDecoder::Seen GreedyDecoder::look(std::vector<std::int64_t> best) const {
+  if (contains(best, -1)) return {.finite = false};
+  return {.best = std::move(best)};
+}
+
 GreedyDecoder::Seen GreedyDecoder::look(const at::Tensor& logits) const {
   constexpr std::int64_t kRows = 16;  // at a time: a draft may be a page of text
   Seen seen;
-  const bool scores_draft = !options_.draft.empty() && !out_.draft_rank;
   at::Tensor targets;
-  if (scores_draft)
+  if (scores_draft())
     targets =
         at::tensor(at::IntArrayRef(options_.draft), logits.options().dtype(at::kLong)).unsqueeze(1);
   double log_prob = 0;
@@ -71,16 +82,15 @@ GreedyDecoder::Seen GreedyDecoder::look(const at::Tensor& logits) const {
   for (std::int64_t at = 0; at < logits.size(0); at += kRows) {
     const std::int64_t rows = std::min(kRows, logits.size(0) - at);
     const at::Tensor some = logits.narrow(0, at, rows);
-    if (!at::isfinite(some).all().item<bool>()) return {.finite = false};
-    const at::Tensor best = some.argmax(-1).cpu();
-    seen.best.insert(seen.best.end(), best.const_data_ptr<std::int64_t>(),
-                     best.const_data_ptr<std::int64_t>() + rows);
-    if (!scores_draft) continue;
+    const std::vector<std::int64_t> best = best_tokens(some);
+    if (contains(best, -1)) return {.finite = false};
+    seen.best.insert(seen.best.end(), best.begin(), best.end());
+    if (!scores_draft()) continue;
     const at::Tensor target = targets.narrow(0, at, rows);
     log_prob += at::log_softmax(some.to(at::kDouble), -1).gather(1, target).sum().item<double>();
     above = std::max(above, some.gt(some.gather(1, target)).sum(1).max().item<std::int64_t>());
   }
-  if (scores_draft) {
+  if (scores_draft()) {
     seen.draft_log_prob = log_prob;
     seen.draft_rank = above + 1;
   }
@@ -155,8 +165,13 @@ std::vector<GreedyDecoder::Seen> read_all(CausalLM& model, const std::vector<Bra
   }
   if (together.empty()) return seen;
   const at::Tensor joint = model.forward_rows(as_sequence(ids).t(), states, 1);  // [B, 1, vocab]
-  for (std::size_t i = 0; i < together.size(); ++i)
-    seen[together[i]] = branches[together[i]]->decoder->look(joint[static_cast<std::int64_t>(i)]);
+  const std::vector<std::int64_t> best = best_tokens(joint.squeeze(1));
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    const GreedyDecoder& decoder = *branches[together[i]]->decoder;
+    seen[together[i]] = decoder.scores_draft()
+                            ? decoder.look(joint[static_cast<std::int64_t>(i)])
+                            : decoder.look(std::vector{best[i]});
+  }
   return seen;
 }
 

@@ -42,6 +42,9 @@ struct Generation {
   std::optional<std::int64_t> draft_rank;  ///< worst rank of a draft token, 1 = best
 };
 
+/// The likeliest token of each row of logits [R, vocab]; -1 for a row in which one is not finite.
+std::vector<std::int64_t> best_tokens(const at::Tensor& logits);
+
 /// One sequence's way from the prompt to the end of its output. It says what to read next and looks
 /// at the logits; whoever has the sequence's state does the reading, for one sequence or for
 /// several at a time.
@@ -66,6 +69,10 @@ class GreedyDecoder {
   /// Looks at the logits [rows(), vocab] of that pass. Changes nothing: should memory run out, the
   /// pass may be made again.
   Seen look(const at::Tensor& logits) const;
+  /// The same without the logits, where best_tokens() of them is known and is all that is wanted.
+  Seen look(std::vector<std::int64_t> best) const;
+  /// Whether this pass reads the expected answer, whose probability is wanted.
+  bool scores_draft() const { return !options_.draft.empty() && !out_.draft_rank; }
 
   enum class Next { kRead, kRewindAndRead, kDone };
   /// Goes on from there. kRewindAndRead: the state must first go back to before the pass.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "models/ops/cpu/applies.h"
@@ -32,20 +33,46 @@ Part fused(const at::Tensor& query, const at::Tensor& key, const at::Tensor& val
         query, key, value, /*dropout_p=*/0.0, causal, /*attn_mask=*/{}, scale);
     return {output, lse};
   }
-  // Flash attention knows neither fp32 nor older devices; the memory-efficient kernel knows both.
-  const auto choice = static_cast<at::SDPBackend>(
-      at::_fused_sdp_choice(query, key, value, /*attn_mask=*/{}, /*dropout_p=*/0.0, causal, scale));
-  if (query.scalar_type() != at::kFloat && query.size(3) % 8 == 0 &&
-      (choice == at::SDPBackend::flash_attention || choice == at::SDPBackend::cudnn_attention)) {
-    const auto result = at::_scaled_dot_product_flash_attention(
-        query, key, value, /*dropout_p=*/0.0, causal, /*return_debug_mask=*/false, scale);
-    return {std::get<0>(result), std::get<1>(result)};
+  // The kernels there load 16 bytes at a time.
+  const std::int64_t dim = query.size(3), whole = query.scalar_type() == at::kFloat ? 4 : 8;
+  if (dim % whole != 0) {
+    const auto padded = [&](const at::Tensor& x) {
+      return at::constant_pad_nd(x, {0, whole - dim % whole});
+    };
+    const Part part = fused(padded(query), padded(key), padded(value), causal, scale);
+    return {part.output.narrow(-1, 0, dim), part.lse};
   }
+  // Of what flash attention (below) does not take: fp32, larger heads, older devices.
   const auto result = at::_scaled_dot_product_efficient_attention(
       query, key, value, /*attn_bias=*/{}, /*compute_log_sumexp=*/true, /*dropout_p=*/0.0, causal,
       scale);
   // Its rows are padded.
   return {std::get<0>(result), std::get<1>(result).narrow(-1, 0, query.size(2))};
+}
+
+/// A GPU's flash attention takes grouped heads, rows that stand at the end of the keys, and windows
+/// as they are.
+bool has_flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
+  if (query.is_meta()) return query.scalar_type() != at::kFloat;  // only shapes: as a GPU would
+  if (!query.is_cuda() || query.scalar_type() == at::kFloat || query.size(3) % 8 != 0) return false;
+  const auto choice = static_cast<at::SDPBackend>(at::_fused_sdp_choice(
+      query.narrow(2, 0, 1), key, value, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false,
+      /*scale=*/{}, /*enable_gqa=*/true));
+  return choice == at::SDPBackend::flash_attention || choice == at::SDPBackend::cudnn_attention;
+}
+
+/// By it; with window 0, all keys are seen.
+at::Tensor flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                 std::int64_t window, double scale) {
+  const at::Tensor q = query.transpose(1, 2), k = key.transpose(1, 2), v = value.transpose(1, 2);
+  if (query.is_meta()) return at::empty_like(query);
+  const auto left = window > 0 ? std::optional<std::int64_t>(window - 1) : std::nullopt;
+  const auto right = window > 0 ? std::optional<std::int64_t>(0) : std::nullopt;
+  const auto result = at::_flash_attention_forward(q, k, v, /*cum_seq_q=*/{}, /*cum_seq_k=*/{},
+                                                   q.size(1), k.size(1), /*dropout_p=*/0.0,
+                                                   /*is_causal=*/true, /*return_debug_mask=*/false,
+                                                   scale, left, right);
+  return std::get<0>(result).transpose(1, 2);
 }
 
 /// By the processor's kernel, in fp32: [B, H, R, D].
@@ -88,6 +115,7 @@ at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const a
                          double scale) {
   const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
   if (rows > 1 && has_kernel(query, key, value)) return by_kernel(query, key, value, scale);
+  if (has_flash(query, key, value)) return flash(query, key, value, /*window=*/0, scale);
   if (rows == 1)  // sees everything
     return fused(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)
         .output.reshape(query.sizes());
@@ -119,6 +147,8 @@ at::Tensor attend_whole(const at::Tensor& query, const at::Tensor& key, const at
 
 at::Tensor attend_window(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                          std::int64_t window, double scale) {
+  if (!at::GradMode::is_enabled() && has_flash(query, key, value))
+    return flash(query, key, value, window, scale);
   constexpr std::int64_t kBlock = 128;
   const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
   const std::int64_t groups = query.size(1) / kv_heads, offset = keys - rows;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 #include <vector>
@@ -122,16 +123,28 @@ DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
   const at::Tensor whole =  // [B, H, N, 1 or K, 1]
       decayed.from_start.narrow(-2, length - 1, 1).transpose(-1, -2);
 
-  at::Tensor current = state;
+  // From chunk to chunk no more than must be; the outputs of several chunks are one product.
+  constexpr std::int64_t kAtOnce = 16;
+  at::Tensor current = state.flatten(0, 1);  // [B*H, K, V]
   std::vector<at::Tensor> outputs;
-  for (std::int64_t n = 0; n < chunks; ++n) {
-    const auto at_n = [&](const at::Tensor& x) { return x.select(2, n); };
-    const at::Tensor r = at_n(u) - at::matmul(at_n(w), current);  // the chunk's vectors u
-    outputs.push_back(at::matmul(at_n(q_from_start), current) +
-                      at::matmul(at_n(decayed.scores), r));
-    current = current * at_n(whole) + at::matmul(at_n(keys_to_end), r);
+  for (std::int64_t begin = 0; begin < chunks; begin += kAtOnce) {
+    const std::int64_t end = std::min(chunks, begin + kAtOnce);
+    std::vector<at::Tensor> before, corrected;  // the state before a chunk; its vectors u
+    for (std::int64_t n = begin; n < end; ++n) {
+      const auto at_n = [&](const at::Tensor& x) { return x.select(2, n).flatten(0, 1); };
+      before.push_back(current);
+      corrected.push_back(at::baddbmm(at_n(u), at_n(w), current, /*beta=*/1, /*alpha=*/-1));
+      current = at::baddbmm(current * at_n(whole), at_n(keys_to_end), corrected.back());
+    }
+    const auto some = [&](const at::Tensor& x) { return x.narrow(2, begin, end - begin); };
+    const auto joined = [&](const std::vector<at::Tensor>& each) {
+      return at::stack(each, 1).unflatten(0, {q.size(0), q.size(1)});
+    };
+    outputs.push_back(at::matmul(some(q_from_start), joined(before)) +
+                      at::matmul(some(decayed.scores), joined(corrected)));
   }
-  return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
+  const at::Tensor output = outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2);
+  return {output.flatten(2, 3), current.unflatten(0, {q.size(0), q.size(1)})};
 }
 
 bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g,

@@ -1,10 +1,12 @@
 #include "models/ops/experts.h"
 
 #include <torch/torch.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <limits>
 
+#include "harness/base/error.h"
 #include "models/ops/gate.h"
 
 namespace niah::models {
@@ -53,6 +55,47 @@ Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
   at::Tensor weights = scores.gather(-1, experts);
   if (how.normalised) weights = normalised(weights, how.epsilon);
   return {experts, weights * how.scale};
+}
+
+bool has_grouped_products([[maybe_unused]] const at::Tensor& x,
+                          [[maybe_unused]] const at::Tensor& weights) {
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
+  constexpr std::int64_t kAligned = 8;  // numbers of 16 bytes
+  return x.is_cuda() && x.scalar_type() == at::kBFloat16 && weights.is_contiguous() &&
+         weights.size(1) % kAligned == 0 && weights.size(2) % kAligned == 0;
+#else
+  return false;
+#endif
+}
+
+at::Tensor grouped_product([[maybe_unused]] const at::Tensor& tokens,
+                           [[maybe_unused]] const at::Tensor& weights,
+                           [[maybe_unused]] const at::Tensor& ends) {
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
+  return at::_grouped_mm(tokens, weights.transpose(1, 2), ends);
+#else
+  check(false, "grouped products are asked for only where libtorch has them");
+  return {};
+#endif
+}
+
+at::Tensor mix_grouped_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
+                               const RunExperts& run) {
+  const std::int64_t each = routing.experts.size(-1);
+  const at::Tensor tokens = x.reshape({-1, x.size(-1)});               // [N, d]
+  const at::Tensor chosen = routing.experts.reshape({-1});             // [N k]
+  const at::Tensor order = chosen.argsort(/*stable=*/true, 0, false);  // by expert, then token
+  const at::Tensor ends =
+      at::searchsorted(chosen.index_select(0, order), at::arange(experts, chosen.options()),
+                       /*out_int32=*/true, /*right=*/true);
+  const at::Tensor sorted = run(tokens.index_select(0, order.div(each, "floor")), ends);
+  const at::Tensor outputs =  // as they were chosen, [N, k, d']
+      at::empty_like(sorted).index_copy_(0, order, sorted).unflatten(0, {-1, each});
+  const at::Tensor weighted =
+      (outputs * routing.weights.reshape({-1, each, 1})).to(x.scalar_type());
+  return weighted.sum(1, /*keepdim=*/false, at::kFloat)
+      .to(x.scalar_type())
+      .view({x.size(0), x.size(1), -1});
 }
 
 at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,

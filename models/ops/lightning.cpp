@@ -31,10 +31,12 @@ at::Tensor count_to(std::int64_t n, const at::Tensor& like) {
   return at::arange(n, like.options());
 }
 
-/// N chunks of C tokens each: q, k, v [B, H, N, C, D], state [B, H, D, D].
+/// N chunks of C tokens each: q, k, v [B, H, N, C, D], state [B, H, D, D]. Sums are made where the
+/// products are: a pass over the states of all chunks costs as much as their product.
 LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const at::Tensor& slopes, const at::Tensor& state) {
+                           const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), chunks = q.size(2), length = q.size(3), dim = q.size(4);
+  const auto side_by_side = [](const at::Tensor& x) { return x.flatten(0, x.dim() - 3); };
   const at::Tensor i = count_to(length, slopes);
   const at::Tensor n = count_to(chunks, slopes);
 
@@ -46,25 +48,30 @@ LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
   // it is a product with the triangular matrix of powers of that factor.
   const at::Tensor after = count_to(chunks + 1, slopes);
   const at::Tensor steps = (after.unsqueeze(1) - 1 - n.unsqueeze(0)) * length;  // [N+1, N]
-  const at::Tensor from_added =
-      at::matmul(decay(slopes, steps), added.flatten(3));  // [B, H, N+1, D*D]
-  const at::Tensor from_start =
+  const at::Tensor from_start =  // [B, H, N+1, D*D]
       decay(slopes, after * length).unsqueeze(-1) * state.flatten(2).unsqueeze(2);
-  const at::Tensor states =
-      (from_added + from_start).view({q.size(0), heads, chunks + 1, dim, dim});
+  const at::Tensor from_added = decay(slopes, steps).expand({q.size(0), -1, -1, -1});
+  const at::Tensor states = at::baddbmm(side_by_side(from_start), side_by_side(from_added),
+                                        side_by_side(added.flatten(3)))
+                                .view({q.size(0), heads, chunks + 1, dim, dim});
 
-  const at::Tensor mask = decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)).unsqueeze(1);  // [H,1,C,C]
+  const at::Tensor mask =  // [H, 1, C, C]
+      decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)).unsqueeze(1) * scale;
   const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * mask;
-  const at::Tensor from_state = decay(slopes, i + 1).view({1, heads, 1, length, 1});
+  const at::Tensor from_state = decay(slopes, i + 1).view({1, heads, 1, length, 1}) * scale;
   const at::Tensor output =
-      at::matmul(scores, v) + at::matmul(q * from_state, states.narrow(2, 0, chunks));
-  return {output.flatten(2, 3), states.select(2, chunks)};
+      at::baddbmm(side_by_side(at::matmul(scores, v)), side_by_side(q * from_state),
+                  side_by_side(states.narrow(2, 0, chunks)));
+  // A copy: a view would keep the states of all chunks alive.
+  return {output.view({q.size(0), heads, chunks * length, dim}),
+          states.select(2, chunks).clone(at::MemoryFormat::Contiguous)};
 }
 
 LightningResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          const at::Tensor& slopes, const at::Tensor& state) {
-  const at::Tensor next = state * at::exp(-slopes).view({1, -1, 1, 1}) + k.transpose(-1, -2) * v;
-  return {at::matmul(q, next), next};
+                          const at::Tensor& slopes, double scale, const at::Tensor& state) {
+  const at::Tensor next =
+      at::addcmul(state * at::exp(-slopes).view({1, -1, 1, 1}), k.transpose(-1, -2), v);
+  return {at::matmul(q * scale, next), next};
 }
 
 at::Tensor chunked(const at::Tensor& x, std::int64_t begin, std::int64_t chunks,
@@ -76,18 +83,18 @@ at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
   return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
 }
 
-/// By tensor operations. q, k, v [B, H, T, D] fp32, q scaled.
+/// By tensor operations. q, k, v [B, H, T, D] fp32.
 LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at::Tensor& value,
-                           const at::Tensor& slopes, const at::Tensor& state) {
+                           const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t tokens = q.size(2);
-  if (tokens == 1) return one_token(q, key, value, slopes, state);
+  if (tokens == 1) return one_token(q, key, value, slopes, scale, state);
   at::Tensor current = state;
   const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;
   std::vector<at::Tensor> outputs;
   const auto run = [&](std::int64_t begin, std::int64_t count, std::int64_t length) {
     LightningResult part =
         run_chunks(chunked(q, begin, count, length), chunked(key, begin, count, length),
-                   chunked(value, begin, count, length), slopes, current);
+                   chunked(value, begin, count, length), slopes, scale, current);
     outputs.push_back(part.output);
     current = part.state;
   };
@@ -152,9 +159,12 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
                                                         query.options().dtype(at::kFloat));
   if (has_kernel(query, key, value))
     return by_kernel(query, key, value, slopes, scale, before.clone(at::MemoryFormat::Contiguous));
-  LightningResult result =
-      by_tensors(query.to(at::kFloat) * scale, repeat_heads(key, heads).to(at::kFloat),
-                 repeat_heads(value, heads).to(at::kFloat), slopes, before);
+  // A head's tokens after each other, so that no product has to copy them.
+  const auto wide = [](const at::Tensor& x) {
+    return x.to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::Contiguous);
+  };
+  LightningResult result = by_tensors(wide(query), wide(repeat_heads(key, heads)),
+                                      wide(repeat_heads(value, heads)), slopes, scale, before);
   result.output = result.output.to(query.scalar_type());
   return result;
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "models/ops/batch.h"
 #include "models/ops/cpu/applies.h"
 
 namespace niah::models {
@@ -54,10 +55,24 @@ std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
   return {angles.cos(), angles.sin()};
 }
 
+at::Tensor positions_on(at::Device device, const std::vector<std::int64_t>& first,
+                        std::int64_t tokens) {
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
+  if (first.size() == 1)
+    return at::arange(first.front(), first.front() + tokens, options).unsqueeze(0);
+  const at::Tensor begins = to_device(at::tensor(first, at::kLong), device).to(at::kFloat);
+  return begins.unsqueeze(1) + at::arange(tokens, options).unsqueeze(0);
+}
+
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
                                                 const std::vector<std::int64_t>& positions,
                                                 std::int64_t tokens) {
   if (positions.size() == 1) return rotary_tables(frequencies, positions.front(), tokens);
+  if (!frequencies.is_cpu()) {
+    const at::Tensor angles =
+        positions_on(frequencies.device(), positions, tokens).unsqueeze(-1) * frequencies;
+    return {angles.cos(), angles.sin()};
+  }
   // One by one: to the bit what each would have alone.
   std::vector<at::Tensor> cos, sin;
   for (const std::int64_t position : positions) {

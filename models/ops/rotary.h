@@ -46,6 +46,11 @@ std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
                                                 const std::vector<std::int64_t>& positions,
                                                 std::int64_t tokens);
 
+/// The positions as fp32 [B, T] on a device: `tokens` from each of `first`. Nothing waits for the
+/// device.
+at::Tensor positions_on(at::Device device, const std::vector<std::int64_t>& first,
+                        std::int64_t tokens);
+
 /// Rotates x [B, H, T, D]: element j is paired with j + R/2, where cos and sin, [T, R/2] or
 /// [B, T, R/2], are for the first R of the D elements; the others stay as they are. cos and sin are
 /// rounded to x's type.

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <array>
+
 namespace niah::models {
 
 ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& weight,
@@ -10,6 +12,16 @@ ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& 
   const at::Tensor before =
       tail.defined() ? tail : at::zeros({x.size(0), kept, x.size(2)}, x.options());
   const at::Tensor all = at::cat({before, x}, 1);                               // [B, k-1+T, C]
+  // A copy: a view would keep all of a long pass alive.
+  const at::Tensor last = all.narrow(1, tokens, kept).clone(at::MemoryFormat::Contiguous);
+  if (!x.is_cpu()) {  // one kernel, which sums in fp32 and rounds once
+    const std::array<std::int64_t, 1> one = {1}, none = {0};
+    const at::Tensor output =
+        at::conv1d(all.transpose(1, 2), weight, bias, /*stride=*/at::IntArrayRef(one),
+                   /*padding=*/at::IntArrayRef(none), /*dilation=*/at::IntArrayRef(one),
+                   /*groups=*/x.size(2));
+    return {output.transpose(1, 2).contiguous(), last};
+  }
   const at::Tensor taps = weight.select(1, 0).t().to(at::kFloat).contiguous();  // [k, C]
   at::Tensor sum;
   for (std::int64_t m = 0; m <= kept; ++m) {
@@ -18,8 +30,7 @@ ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& 
     sum = m == 0 ? product : sum.add_(product);
   }
   if (bias.defined()) sum.add_(bias.to(at::kFloat));
-  // A copy: a view would keep all of a long pass alive.
-  return {sum.to(x.scalar_type()), all.narrow(1, tokens, kept).clone(at::MemoryFormat::Contiguous)};
+  return {sum.to(x.scalar_type()), last};
 }
 
 }  // namespace niah::models

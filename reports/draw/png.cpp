@@ -60,7 +60,7 @@ void require_room(std::size_t pixels) {
 
 }  // namespace
 
-std::string png_of_svg(std::string_view svg, double scale) {
+std::optional<std::string> png_of_svg(std::string_view svg, double scale) {
   require_room(0);
   GError* error = nullptr;
   const Owned<RsvgHandle> handle(

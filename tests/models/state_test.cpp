@@ -56,6 +56,26 @@ TEST(KvCache, ReservedRoomIsNotMoved) {
   EXPECT_EQ(cache.bytes(), 2 * 100 * 4 * 4);
 }
 
+// Eight sequences' states are written as one tensor and read as one again: copied neither way.
+TEST(LayerStates, PartsThatLieSideBySideAreJoinedWithoutACopy) {
+  LayerState first, second, third;
+  const LayerStates states(std::vector{&first, &second, &third});
+  const at::Tensor whole = torch::randn({3, 2, 4});
+  states.store(&RecurrentState::recurrent, whole);
+  const at::Tensor joined = states.joined(&RecurrentState::recurrent);
+  EXPECT_TRUE(at::equal(joined, whole));
+  EXPECT_EQ(joined.const_data_ptr(), whole.const_data_ptr());
+
+  // In another order, or with one that was rewound to a tensor of its own, they are copied.
+  const LayerStates turned(std::vector{&second, &first, &third});
+  EXPECT_TRUE(at::equal(turned.joined(&RecurrentState::recurrent),
+                        at::stack({whole[1], whole[0], whole[2]})));
+  second.forgetting.recurrent = torch::randn({1, 2, 4});
+  EXPECT_TRUE(at::equal(states.joined(&RecurrentState::recurrent),
+                        at::cat({whole.narrow(0, 0, 1), second.forgetting.recurrent,
+                                 whole.narrow(0, 2, 1)})));
+}
+
 TEST(State, RewindRestoresTheExactState) {
   const auto model = tiny();
   const auto ids = random_ids(150, 256, 1);

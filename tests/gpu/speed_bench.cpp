@@ -1,0 +1,172 @@
+// How fast models of released sizes are on a GPU, with random weights in bf16: prefill against the
+// measured rate of matrix products, decode against the measured rate of memory, and peak memory
+// against the price that a run is admitted by. NIAH_GPU_REDUCED=1: small models and short texts, so
+// that the same code runs on any machine.
+#include <benchmark/benchmark.h>
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "harness/cost/estimate.h"
+#include "models/decode/greedy.h"
+#include "models/decode/prefix_reader.h"
+#include "models/device.h"
+#include "tests/bench/shapes.h"
+
+namespace niah::bench {
+namespace {
+
+using models::CausalLM;
+using models::PrefixReader;
+using models::State;
+using models::synchronize;
+
+constexpr at::ScalarType kType = at::kBFloat16;
+constexpr double kMiB = 1 << 20;
+
+/// The model of a benchmark; the one before makes room.
+std::shared_ptr<CausalLM> model_for(Shape shape) {
+  static Shape held = kZoo;
+  static std::shared_ptr<CausalLM> model;
+  if (!model || held != shape) {
+    model.reset();
+    model = model_of(shape, kType);
+    held = shape;
+  }
+  return model;
+}
+
+double weight_bytes(const CausalLM& model) {
+  double total = 0;
+  for (const at::Tensor& tensor : model.parameters()) total += static_cast<double>(tensor.nbytes());
+  return total;
+}
+
+/// What a run would be told that reading so long a text takes.
+double price(const CausalLM& model, std::int64_t tokens, std::int64_t chunk) {
+  const GroupShape shape = group_shape(model, "benchmark", 1, model.num_layers() - 1, kType);
+  MemoryPrice price = price_cell_memory(shape, {.tokens = tokens, .chunk = chunk});
+  price.weights = weight_bytes(model);
+  return price.total();
+}
+
+/// Arguments: shape, tokens, chunk.
+void prefill(benchmark::State& bench) {
+  const auto shape = static_cast<Shape>(bench.range(0));
+  const auto model = model_for(shape);
+  bench.SetLabel(name_of(shape));
+  const std::int64_t tokens = bench.range(1), chunk = std::min(bench.range(2), tokens);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(chunk));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<std::int64_t>(3 + i * 7919 % 1000);
+  const double rate = product_rate(kType);
+  PrefixReader({model}, chunk).read(ids);  // what is made once is not measured
+  synchronize(device());
+  reset_peak_memory();
+  for (auto _ : bench) {
+    PrefixReader reader({model}, tokens);
+    for (std::int64_t at = 0; at < tokens; at += chunk) reader.read(ids);
+    reader.wait();
+  }
+  bench.SetItemsProcessed(bench.iterations() * tokens);
+  const double flops = product_flops(*model, kType, tokens);
+  bench.counters["GEMM_TFLOPs"] = rate / 1e12;
+  bench.counters["TFLOPs"] =
+      benchmark::Counter(flops / 1e12, benchmark::Counter::kIsIterationInvariantRate);
+  bench.counters["share_of_GEMM"] =
+      benchmark::Counter(flops / rate, benchmark::Counter::kIsIterationInvariantRate);
+  bench.counters["peak_MiB"] = static_cast<double>(peak_memory()) / kMiB;
+  bench.counters["price_MiB"] = price(*model, tokens, chunk) / kMiB;
+}
+
+/// One token of each of several sequences after a context. Arguments: shape, context, sequences.
+void decode(benchmark::State& bench) {
+  const auto shape = static_cast<Shape>(bench.range(0));
+  const auto model = model_for(shape);
+  bench.SetLabel(name_of(shape));
+  const std::int64_t context = bench.range(1), sequences = bench.range(2);
+  const double rate = copy_rate();
+  reset_peak_memory();
+  std::vector<State> states;
+  {
+    PrefixReader reader({model}, context + 16);
+    reader.read(std::vector<std::int64_t>(512, 5));
+    reader.skip(context - 512);
+    for (std::int64_t i = 0; i < sequences; ++i) states.push_back(reader.fork(0, context + 16));
+  }
+  std::vector<State*> pointers;
+  std::vector<models::Mark> starts;
+  double held = 0;
+  for (State& state : states) {
+    pointers.push_back(&state);
+    starts.push_back(state.mark());
+    held += static_cast<double>(state.bytes());
+  }
+  const at::Tensor ids = at::full({sequences, 1}, 5, at::kLong);
+  for (auto _ : bench) {
+    const at::Tensor logits = model->forward_rows(ids, pointers, 1);
+    benchmark::DoNotOptimize(models::best_tokens(logits.squeeze(1)));
+    for (std::size_t i = 0; i < pointers.size(); ++i) pointers[i]->rewind(starts[i]);
+  }
+  bench.SetItemsProcessed(bench.iterations() * sequences);
+  const double bytes = weight_bytes(*model) + held;
+  bench.counters["copy_GBs"] = rate / 1e9;
+  bench.counters["GBs"] =
+      benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsIterationInvariantRate);
+  bench.counters["share_of_copy"] =
+      benchmark::Counter(bytes / rate, benchmark::Counter::kIsIterationInvariantRate);
+  bench.counters["peak_MiB"] = static_cast<double>(peak_memory()) / kMiB;
+}
+
+void on_shapes(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t>& lengths,
+               const std::vector<std::int64_t>& third) {
+  bench->ArgsProduct({{kHypeNet2B}, lengths, third})
+      ->ArgsProduct({{kQwen35_4B}, lengths, third})
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+}
+
+}  // namespace
+
+/// What a benchmark throws ends it alone.
+template <typename Benchmark>
+auto guarded(Benchmark run) {
+  return [run](benchmark::State& bench) {
+    try {
+      run(bench);
+    } catch (const c10::Error& error) {
+      bench.SkipWithError(error.what_without_backtrace());
+    } catch (const std::exception& error) {
+      bench.SkipWithError(error.what());
+    }
+  };
+}
+
+/// Which benchmarks there are depends on the environment.
+void register_all() {
+  auto* reading = benchmark::RegisterBenchmark("prefill", guarded(prefill))
+                      ->ArgNames({"shape", "tokens", "chunk"});
+  auto* writing = benchmark::RegisterBenchmark("decode", guarded(decode))
+                      ->ArgNames({"shape", "context", "sequences"});
+  if (is_reduced()) {
+    for (const Shape shape : {kHybrid512, kQwen35}) {
+      reading->Args({shape, 256, 128});
+      writing->Args({shape, 600, 2});
+    }
+    reading->Unit(benchmark::kMillisecond)->UseRealTime();
+    writing->Unit(benchmark::kMillisecond)->UseRealTime();
+    return;
+  }
+  on_shapes(reading, {16384, 65536, 262144}, {4096});
+  on_shapes(writing, {65536}, {1, 8});
+}
+
+}  // namespace niah::bench
+
+int main(int argc, char** argv) {
+  niah::bench::register_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  const at::NoGradGuard no_grad;
+  benchmark::RunSpecifiedBenchmarks();
+}
