@@ -19,7 +19,7 @@ at::Tensor CausalLM::forward_rows(const at::Tensor& ids, State& state, std::int6
 
 at::Tensor CausalLM::forward_rows(const at::Tensor& ids, const std::vector<State*>& states,
                                   std::int64_t rows) {
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode no_gradients;
   const std::int64_t tokens = ids.size(1), last = num_layers() - 1;
   std::vector<std::int64_t> positions;
   for (const State* state : states) positions.push_back(state->position());

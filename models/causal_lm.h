@@ -68,6 +68,9 @@ struct Pass {
   std::function<void(const AttentionInputs&)> watch{};
   /// Attends in place of the usual op, where set: [B, H, R, D].
   std::function<at::Tensor(const AttentionInputs&)> attend{};
+  /// Factors on softmax layers' queries that depend on the position, [B or 1, 1, T, 1] fp32; undefined
+  /// in models without.
+  at::Tensor query_scale{};
   /// As cos and sin, of sliding-window layers that are rotated in another way; else undefined.
   at::Tensor window_cos{}, window_sin{};
 };

@@ -51,6 +51,7 @@ void KvCache::append(const at::Tensor& key, const at::Tensor& value) {
 }
 
 void KvCache::append_zeros(std::int64_t tokens) {
+  const c10::InferenceMode as_when_it_was_filled;
   const std::int64_t needed = length_ + tokens;
   if (needed > key_.size(2)) grow({key_, value_}, needed);
   key_.narrow(2, length_, tokens).zero_();

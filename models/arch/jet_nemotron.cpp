@@ -208,6 +208,7 @@ class JetNemotron : public DecoderLM {
   Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
     Pass pass{positions, tokens, {}, {}};
     std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
+    round_tables(pass);
     return pass;
   }
 

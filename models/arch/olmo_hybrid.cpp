@@ -303,6 +303,7 @@ class OlmoHybrid : public DecoderLM {
       : DecoderLM(shape_of(config), static_cast<std::int64_t>(config.layers.size()), source,
                   blocks_of(config, source)) {
     if (config.rope) rotary_.emplace(*config.rope, device());
+    rotates_in_fp32_ = true;
     info_.architecture = "olmo_hybrid";
     info_.eos_ids = config.eos_ids;
     info_.max_positions = config.max_positions;

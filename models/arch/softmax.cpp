@@ -349,6 +349,7 @@ class SoftmaxLM : public DecoderLM {
       : DecoderLM(shape_of(c), static_cast<std::int64_t>(c.layers.size()), source,
                   blocks_of(c, source)) {
     rotary_.emplace(c.rope, device());
+    rotates_in_fp32_ = c.is_olmo;
     if (c.window_rope) window_rotary_.emplace(*c.window_rope, device());
     info_.architecture = c.architecture;
     info_.eos_ids = c.eos_ids;

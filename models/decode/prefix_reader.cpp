@@ -75,7 +75,7 @@ at::Tensor PrefixReader::run_top(std::size_t variant, at::Tensor hidden, const P
 }
 
 void PrefixReader::read(const std::vector<std::int64_t>& ids) {
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode no_gradients;
   const at::Tensor tokens = as_sequence(ids);
   const Pass pass = models_.front()->begin({position()}, tokens.size(1));
   const at::Tensor hidden = run_shared(tokens, pass);
@@ -85,7 +85,7 @@ void PrefixReader::read(const std::vector<std::int64_t>& ids) {
 
 at::Tensor PrefixReader::read_one(std::size_t variant, const std::vector<std::int64_t>& ids,
                                   std::int64_t rows) {
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode no_gradients;
   check(tops_[variant].position() == position(), "this variant has not read the whole text");
   const at::Tensor tokens = as_sequence(ids);
   const Pass pass = models_.front()->begin({position()}, tokens.size(1));

@@ -105,11 +105,70 @@ Decayed decay_channels(const at::Tensor& q, const at::Tensor& k, const at::Tenso
           decay(to_end.squeeze(3))};
 }
 
+/// What remains to be done from chunk to chunk.
+struct Chunks {
+  at::Tensor u;             ///< before the state is known, [B, H, N, C, V]
+  at::Tensor w;             ///< what the state takes from it, [B, H, N, C, K]
+  at::Tensor q_from_start;  ///< [B, H, N, C, K]
+  at::Tensor keys_to_end;   ///< [B, H, N, K, C]
+  at::Tensor scores;        ///< [B, H, N, C, C]
+  at::Tensor whole;         ///< what a chunk leaves of the state, [B, H, N, 1 or K, 1]
+};
+
+/// One after the other, differentiable.
+DeltaRuleResult join_chunks(const Chunks& in, const at::Tensor& state) {
+  at::Tensor current = state;
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t n = 0; n < in.u.size(2); ++n) {
+    const auto at_n = [&](const at::Tensor& x) { return x.select(2, n); };
+    const at::Tensor r = at_n(in.u) - at::matmul(at_n(in.w), current);  // the chunk's vectors u
+    outputs.push_back(at::matmul(at_n(in.q_from_start), current) +
+                      at::matmul(at_n(in.scores), r));
+    current = current * at_n(in.whole) + at::matmul(at_n(in.keys_to_end), r);
+  }
+  return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
+}
+
+/// The same with three products a chunk and no copies; the outputs of several chunks are one product.
+DeltaRuleResult join_in_place(const Chunks& in, const at::Tensor& state) {
+  constexpr std::int64_t kAtOnce = 16;  // states that are kept for it
+  const std::int64_t chunks = in.u.size(2);
+  const auto heads_of = [](const at::Tensor& x) { return x.flatten(0, 1); };  // [B*H, ...]
+  const auto in_heads_of = [](const at::Tensor& x) {  // where a copy would be lost
+    return x.view({-1, x.size(2), x.size(3)});
+  };
+  std::vector<at::Tensor> outputs;
+  at::Tensor current = state;
+  for (std::int64_t begin = 0; begin < chunks; begin += kAtOnce) {
+    const std::int64_t count = std::min(chunks - begin, kAtOnce);
+    std::vector<std::int64_t> shape = state.sizes().vec();
+    shape.insert(shape.begin() + 2, count + 1);
+    at::Tensor states = at::empty(shape, state.options());  // before each chunk, and after the last
+    states.select(2, 0).copy_(current);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto at_n = [&](const at::Tensor& x) { return heads_of(x.select(2, begin + i)); };
+      const at::Tensor before = in_heads_of(states.select(2, i));
+      at::Tensor after = in_heads_of(states.select(2, i + 1));
+      at::Tensor u = in_heads_of(in.u.select(2, begin + i));
+      u.baddbmm_(at_n(in.w), before, /*beta=*/1, /*alpha=*/-1);  // now the chunk's vectors u
+      at::mul_out(after, before, at_n(in.whole)).baddbmm_(at_n(in.keys_to_end), u);
+    }
+    const auto some = [&](const at::Tensor& x) { return x.narrow(2, begin, count); };
+    outputs.push_back(at::matmul(some(in.scores), some(in.u))
+                          .add_(at::matmul(some(in.q_from_start), states.narrow(2, 0, count)))
+                          .flatten(2, 3));
+    current = states.select(2, count);
+  }
+  // A copy: a view would keep the states before every chunk alive.
+  return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2),
+          current.clone(at::MemoryFormat::Contiguous)};
+}
+
 /// N chunks of C tokens: q, k [B, H, N, C, K], v [B, H, N, C, V], g [B, H, N, C] or [B, H, N, C,
 /// K], beta [B, H, N, C]. Letters as in the literature: (I + A) [U | W] = [beta V | beta exp(c) K].
 DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
-  const std::int64_t chunks = q.size(2), length = q.size(3), key_dim = q.size(4);
+  const std::int64_t length = q.size(3), key_dim = q.size(4);
   const Decayed decayed = g.dim() == q.dim() ? decay_channels(q, k, g) : decay_tokens(q, k, g);
   const at::Tensor b = beta.unsqueeze(-1);
   const at::Tensor a = (decayed.overlaps * b).tril(-1);
@@ -123,28 +182,9 @@ DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
   const at::Tensor whole =  // [B, H, N, 1 or K, 1]
       decayed.from_start.narrow(-2, length - 1, 1).transpose(-1, -2);
 
-  // From chunk to chunk no more than must be; the outputs of several chunks are one product.
-  constexpr std::int64_t kAtOnce = 16;
-  at::Tensor current = state.flatten(0, 1);  // [B*H, K, V]
-  std::vector<at::Tensor> outputs;
-  for (std::int64_t begin = 0; begin < chunks; begin += kAtOnce) {
-    const std::int64_t end = std::min(chunks, begin + kAtOnce);
-    std::vector<at::Tensor> before, corrected;  // the state before a chunk; its vectors u
-    for (std::int64_t n = begin; n < end; ++n) {
-      const auto at_n = [&](const at::Tensor& x) { return x.select(2, n).flatten(0, 1); };
-      before.push_back(current);
-      corrected.push_back(at::baddbmm(at_n(u), at_n(w), current, /*beta=*/1, /*alpha=*/-1));
-      current = at::baddbmm(current * at_n(whole), at_n(keys_to_end), corrected.back());
-    }
-    const auto some = [&](const at::Tensor& x) { return x.narrow(2, begin, end - begin); };
-    const auto joined = [&](const std::vector<at::Tensor>& each) {
-      return at::stack(each, 1).unflatten(0, {q.size(0), q.size(1)});
-    };
-    outputs.push_back(at::matmul(some(q_from_start), joined(before)) +
-                      at::matmul(some(decayed.scores), joined(corrected)));
-  }
-  const at::Tensor output = outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2);
-  return {output.flatten(2, 3), current.unflatten(0, {q.size(0), q.size(1)})};
+  return at::GradMode::is_enabled()
+             ? join_chunks({u, w, q_from_start, keys_to_end, decayed.scores, whole}, state)
+             : join_in_place({u, w, q_from_start, keys_to_end, decayed.scores, whole}, state);
 }
 
 bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g,

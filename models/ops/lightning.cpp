@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace {
 // Work a token grows with the chunk (scores) and shrinks with it (states); 64 is near the best for
 // head sizes from 32 to 128.
 constexpr std::int64_t kChunk = 64;
+
+// The states of so many chunks are one product with a triangular matrix, whose cost grows with their
+// square.
+constexpr std::int64_t kMostChunksAtOnce = 16;
 
 // exp(-80) is far below the rounding of any sum it takes part in; smaller factors would soon be
 // denormal numbers, on which a product runs fifty times slower.
@@ -31,12 +36,15 @@ at::Tensor count_to(std::int64_t n, const at::Tensor& like) {
   return at::arange(n, like.options());
 }
 
-/// N chunks of C tokens each: q, k, v [B, H, N, C, D], state [B, H, D, D]. Sums are made where the
-/// products are: a pass over the states of all chunks costs as much as their product.
+/// N chunks of C tokens each: q, k, v [B, H, N, C, D], state [B, H, D, D]. Products are added in place:
+/// a pass over the states of all chunks costs as much as a product.
 LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), chunks = q.size(2), length = q.size(3), dim = q.size(4);
   const auto side_by_side = [](const at::Tensor& x) { return x.flatten(0, x.dim() - 3); };
+  const auto in_side_by_side = [](const at::Tensor& x) {  // where a copy would be lost
+    return x.view({-1, x.size(-2), x.size(-1)});
+  };
   const at::Tensor i = count_to(length, slopes);
   const at::Tensor n = count_to(chunks, slopes);
 
@@ -46,25 +54,23 @@ LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
 
   // The state before each chunk, and after the last: a linear recurrence with one factor a head, so
   // it is a product with the triangular matrix of powers of that factor.
-  const at::Tensor after = count_to(chunks + 1, slopes);
-  const at::Tensor steps = (after.unsqueeze(1) - 1 - n.unsqueeze(0)) * length;  // [N+1, N]
-  const at::Tensor from_start =  // [B, H, N+1, D*D]
-      decay(slopes, after * length).unsqueeze(-1) * state.flatten(2).unsqueeze(2);
-  const at::Tensor from_added = decay(slopes, steps).expand({q.size(0), -1, -1, -1});
-  const at::Tensor states = at::baddbmm(side_by_side(from_start), side_by_side(from_added),
-                                        side_by_side(added.flatten(3)))
-                                .view({q.size(0), heads, chunks + 1, dim, dim});
+  const at::Tensor all_added = side_by_side(added.flatten(3));  // [B*H, N, D*D]
+  const auto states_at = [&](const at::Tensor& ends) {          // before chunk number `ends` [M]
+    const at::Tensor left =                                     // [H, M, N]
+        decay(slopes, (ends.unsqueeze(1) - 1 - n.unsqueeze(0)) * length);
+    at::Tensor states =  // [B, H, M, D*D]
+        decay(slopes, ends * length).unsqueeze(-1) * state.flatten(2).unsqueeze(2);
+    in_side_by_side(states).baddbmm_(side_by_side(left.expand({q.size(0), -1, -1, -1})), all_added);
+    return states.unflatten(-1, {dim, dim});
+  };
 
   const at::Tensor mask =  // [H, 1, C, C]
       decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)).unsqueeze(1) * scale;
   const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * mask;
   const at::Tensor from_state = decay(slopes, i + 1).view({1, heads, 1, length, 1}) * scale;
-  const at::Tensor output =
-      at::baddbmm(side_by_side(at::matmul(scores, v)), side_by_side(q * from_state),
-                  side_by_side(states.narrow(2, 0, chunks)));
-  // A copy: a view would keep the states of all chunks alive.
-  return {output.view({q.size(0), heads, chunks * length, dim}),
-          states.select(2, chunks).clone(at::MemoryFormat::Contiguous)};
+  const at::Tensor output = at::matmul(scores, v);
+  in_side_by_side(output).baddbmm_(side_by_side(q * from_state), side_by_side(states_at(n)));
+  return {output.flatten(2, 3), states_at(n.narrow(0, 0, 1) + chunks).squeeze(2)};
 }
 
 LightningResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -98,7 +104,8 @@ LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at:
     outputs.push_back(part.output);
     current = part.state;
   };
-  if (chunks > 0) run(0, chunks, kChunk);
+  for (std::int64_t done = 0; done < chunks; done += kMostChunksAtOnce)
+    run(done * kChunk, std::min(kMostChunksAtOnce, chunks - done), kChunk);
   if (rest > 0) run(chunks * kChunk, 1, rest);
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
 }

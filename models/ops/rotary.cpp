@@ -109,10 +109,29 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
   return output;
 }
 
+/// On a GPU, with the fewest kernels: each half is written where it belongs.
+at::Tensor in_place(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  const std::int64_t half = cos.size(-1), rest = x.size(-1) - 2 * half;
+  at::Tensor output = at::empty_like(x);
+  const at::Tensor first = x.narrow(-1, 0, half), second = x.narrow(-1, half, half);
+  at::Tensor to_first = output.narrow(-1, 0, half), to_second = output.narrow(-1, half, half);
+  at::mul_out(to_first, first, cos).addcmul_(second, sin, -1);
+  at::mul_out(to_second, second, cos).addcmul_(first, sin);
+  if (rest > 0) output.narrow(-1, 2 * half, rest).copy_(x.narrow(-1, 2 * half, rest));
+  return output;
+}
+
 }  // namespace
 
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t dim = x.size(-1), width = 2 * cos.size(-1);
+  if (!x.is_cpu() && !at::GradMode::is_enabled()) {
+    const auto table = [&](const at::Tensor& each) {
+      const at::Tensor own = each.to(x.scalar_type());
+      return own.dim() == 3 ? own.unsqueeze(1) : own;
+    };
+    return in_place(x, table(cos), table(sin));
+  }
   if (width < dim)
     return at::cat(
         {apply_rotary(x.narrow(-1, 0, width), cos, sin), x.narrow(-1, width, dim - width)}, -1);

@@ -158,6 +158,7 @@ void register_all() {
     return;
   }
   on_shapes(reading, {16384, 65536, 262144}, {4096});
+  on_shapes(reading, {65536}, {8192});
   on_shapes(writing, {65536}, {1, 8});
 }
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 # Of a sample's value: different kernels, the same arithmetic.
-LOG_PROB_TOLERANCE = 0.02
+LOG_PROB_TOLERANCE = 0.002
 
 
 def rows(folder, prefix):
@@ -34,12 +34,14 @@ def named_verdicts(folder, stage):
 
 
 def records(run):
-    """Answers of a run by what was asked."""
+    """Answers of a run by what was asked, of which variant."""
+    variants = json.loads((run / "plan.json").read_text())["variants"]
+    names = {variant["fingerprint"]: variant["label"] for variant in variants}
     found = {}
     for line in (run / "journal.jsonl").read_text().splitlines():
         record = json.loads(line)
         if "prompt_sha256" in record:
-            found[record["variant"], record["prompt_sha256"], record["task"], record["index"]] = record
+            found[names[record["variant"]], record["prompt_sha256"], record["task"], record["index"]] = record
     return found
 
 
