@@ -58,6 +58,10 @@ std::optional<std::int64_t> free_device_memory([[maybe_unused]] at::Device devic
 #endif
 }
 
+void allow_rounded_products(at::Device device, at::ScalarType dtype) {
+  if (device.is_cuda()) at::globalContext().setAllowTF32CuBLAS(dtype == at::kBFloat16);
+}
+
 void synchronize(at::Device device) {
   if (!device.is_cpu()) torch::cuda::synchronize(device.index());
 }

@@ -24,6 +24,10 @@ at::Device device_of(const torch::nn::Module& model);
 /// say.
 std::optional<std::int64_t> free_device_memory(at::Device device);
 
+/// Lets a GPU round the operands of products in fp32 to 11 bits (TF32) where activations have the 8 of
+/// `dtype` bf16, and not where they are fp32. For the whole process, as the number of threads is.
+void allow_rounded_products(at::Device device, at::ScalarType dtype);
+
 /// Waits until a device has done what it was given; the CPU has.
 void synchronize(at::Device device);
 

@@ -22,7 +22,9 @@ at::ScalarType ModelArguments::scalar_type() const {
 }
 
 std::shared_ptr<models::CausalLM> ModelArguments::load() const {
-  return models::load_model(path(), scalar_type(), override(), models::find_device(device));
+  const at::Device where = models::find_device(device);
+  models::allow_rounded_products(where, scalar_type());
+  return models::load_model(path(), scalar_type(), override(), where);
 }
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {

@@ -32,47 +32,53 @@ at::Tensor decay(const at::Tensor& slopes, const at::Tensor& exponents) {
   return at::exp(-loss).masked_fill(loss.lt(0).bitwise_or(loss.gt(kVanished)), 0);
 }
 
-at::Tensor count_to(std::int64_t n, const at::Tensor& like) {
-  return at::arange(n, like.options());
+/// What is left, after so many tokens of decay, of what N chunks of C tokens hand to each other.
+struct Decays {
+  at::Tensor to_end;      ///< from each token to its chunk's end, [H, C, 1]
+  at::Tensor from_start;  ///< from before a chunk to each of its tokens, times the scale, [H, C, 1]
+  at::Tensor within;      ///< from token j to token i, times the scale; zero for j > i: [H, C, C]
+  at::Tensor between;     ///< from chunk n's end to before chunk m; zero for n >= m: [H, N+1, N]
+  at::Tensor before;      ///< from before the first chunk to before chunk m, [N+1, H, 1]
+};
+
+Decays decays_of(const at::Tensor& slopes, double scale, std::int64_t chunks, std::int64_t length) {
+  const at::Tensor i = at::arange(length, slopes.options());
+  const at::Tensor m = at::arange(chunks + 1, slopes.options());
+  return {decay(slopes, length - 1 - i).unsqueeze(-1), decay(slopes, i + 1).unsqueeze(-1) * scale,
+          decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)) * scale,
+          decay(slopes, (m.unsqueeze(1) - 1 - m.narrow(0, 0, chunks).unsqueeze(0)) * length),
+          decay(slopes, m * length).t().unsqueeze(-1)};
 }
 
-/// N chunks of C tokens each: q, k, v [B, H, N, C, D], state [B, H, D, D]. Products are added in place:
-/// a pass over the states of all chunks costs as much as a product.
+/// N chunks of C tokens each, chunks first, so that some of them lie in one piece: q, k, v
+/// [B, N, H, C, D], state [B, H, D, D]; the output is shaped as q. Products are added in place: a pass
+/// over the states of all chunks costs as much as a product.
 LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const at::Tensor& slopes, double scale, const at::Tensor& state) {
-  const std::int64_t heads = q.size(1), chunks = q.size(2), length = q.size(3), dim = q.size(4);
-  const auto side_by_side = [](const at::Tensor& x) { return x.flatten(0, x.dim() - 3); };
-  const auto in_side_by_side = [](const at::Tensor& x) {  // where a copy would be lost
-    return x.view({-1, x.size(-2), x.size(-1)});
-  };
-  const at::Tensor i = count_to(length, slopes);
-  const at::Tensor n = count_to(chunks, slopes);
-
+                           const Decays& decays, const at::Tensor& state) {
+  const std::int64_t batch = q.size(0), chunks = q.size(1), dim = q.size(4);
   // What each chunk adds to the state by its end: (decay^(C-1-j) K)^T V.
-  const at::Tensor to_end = decay(slopes, length - 1 - i).view({1, heads, 1, length, 1});
-  const at::Tensor added = at::matmul((k * to_end).transpose(-1, -2), v);  // [B, H, N, D, D]
+  const at::Tensor added =  // [B, N, H, D*D]
+      at::matmul((k * decays.to_end).transpose(-1, -2), v).flatten(3);
 
   // The state before each chunk, and after the last: a linear recurrence with one factor a head, so
   // it is a product with the triangular matrix of powers of that factor.
-  const at::Tensor all_added = side_by_side(added.flatten(3));  // [B*H, N, D*D]
-  const auto states_at = [&](const at::Tensor& ends) {          // before chunk number `ends` [M]
-    const at::Tensor left =                                     // [H, M, N]
-        decay(slopes, (ends.unsqueeze(1) - 1 - n.unsqueeze(0)) * length);
-    at::Tensor states =  // [B, H, M, D*D]
-        decay(slopes, ends * length).unsqueeze(-1) * state.flatten(2).unsqueeze(2);
-    in_side_by_side(states).baddbmm_(side_by_side(left.expand({q.size(0), -1, -1, -1})), all_added);
+  const auto states_before = [&](std::int64_t first, std::int64_t count) {  // [B, count, H, D, D]
+    at::Tensor states = decays.before.narrow(0, first, count) * state.flatten(2).unsqueeze(1);
+    for (std::int64_t b = 0; b < batch; ++b)
+      states[b].transpose(0, 1).baddbmm_(decays.between.narrow(1, first, count),
+                                         added[b].transpose(0, 1));
     return states.unflatten(-1, {dim, dim});
   };
 
-  const at::Tensor mask =  // [H, 1, C, C]
-      decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)).unsqueeze(1) * scale;
-  const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * mask;
-  const at::Tensor from_state = decay(slopes, i + 1).view({1, heads, 1, length, 1}) * scale;
+  const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * decays.within;
   const at::Tensor output = at::matmul(scores, v);
-  in_side_by_side(output).baddbmm_(side_by_side(q * from_state), side_by_side(states_at(n)));
-  return {output.flatten(2, 3), states_at(n.narrow(0, 0, 1) + chunks).squeeze(2)};
+  const auto side_by_side = [](const at::Tensor& x) { return x.flatten(0, 2); };
+  output.view({-1, q.size(3), dim})  // a view: a copy would be lost
+      .baddbmm_(side_by_side(q * decays.from_start), side_by_side(states_before(0, chunks)));
+  return {output, states_before(chunks, 1).squeeze(1)};
 }
 
+/// q, k, v [B, H, 1, D].
 LightningResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const at::Tensor next =
@@ -80,34 +86,64 @@ LightningResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Te
   return {at::matmul(q * scale, next), next};
 }
 
-at::Tensor chunked(const at::Tensor& x, std::int64_t begin, std::int64_t chunks,
-                   std::int64_t length) {
-  return x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
-}
-
 at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
   return x.size(1) == heads ? x : x.repeat_interleave(heads / x.size(1), 1);
 }
 
-/// By tensor operations. q, k, v [B, H, T, D] fp32.
+/// Tokens of x [B, H_kv, T, D] as chunks of `heads` heads in fp32: [B, N, H, C, D], in one copy.
+at::Tensor chunked(const at::Tensor& x, std::int64_t heads, std::int64_t begin, std::int64_t chunks,
+                   std::int64_t length) {
+  const std::int64_t kv_heads = x.size(1);
+  at::Tensor own = at::empty({x.size(0), chunks, heads, length, x.size(3)},
+                             x.options().dtype(at::kFloat).requires_grad(false));
+  own.unflatten(2, {kv_heads, heads / kv_heads})
+      .copy_(x.narrow(2, begin, chunks * length)
+                 .unflatten(2, {chunks, length})
+                 .transpose(1, 2)
+                 .unsqueeze(3));
+  return own;
+}
+
+/// Chunks [B, N, H, C, D] as [B, N*C, H, D] of another type, in one copy.
+at::Tensor in_order(const at::Tensor& chunks, at::ScalarType type) {
+  const at::Tensor tokens = chunks.transpose(2, 3);  // [B, N, C, H, D]
+  at::Tensor own = at::empty(tokens.sizes(), chunks.options().dtype(type).requires_grad(false));
+  own.copy_(tokens);
+  return own.flatten(1, 2);
+}
+
+/// By tensor operations.
 LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at::Tensor& value,
                            const at::Tensor& slopes, double scale, const at::Tensor& state) {
-  const std::int64_t tokens = q.size(2);
-  if (tokens == 1) return one_token(q, key, value, slopes, scale, state);
+  const std::int64_t heads = q.size(1), tokens = q.size(2);
+  if (tokens == 1) {
+    LightningResult one = one_token(q.to(at::kFloat), repeat_heads(key, heads).to(at::kFloat),
+                                    repeat_heads(value, heads).to(at::kFloat), slopes, scale, state);
+    one.output = one.output.to(q.scalar_type());
+    return one;
+  }
   at::Tensor current = state;
-  const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;
-  std::vector<at::Tensor> outputs;
-  const auto run = [&](std::int64_t begin, std::int64_t count, std::int64_t length) {
-    LightningResult part =
-        run_chunks(chunked(q, begin, count, length), chunked(key, begin, count, length),
-                   chunked(value, begin, count, length), slopes, scale, current);
-    outputs.push_back(part.output);
-    current = part.state;
+  std::vector<at::Tensor> outputs;  // [B, t, H, D]
+  const auto run = [&](std::int64_t begin, std::int64_t chunks, std::int64_t length) {
+    const at::Tensor all_q = chunked(q, heads, begin, chunks, length);
+    const at::Tensor all_k = chunked(key, heads, begin, chunks, length);
+    const at::Tensor all_v = chunked(value, heads, begin, chunks, length);
+    Decays decays = decays_of(slopes, scale, std::min(chunks, kMostChunksAtOnce), length);
+    for (std::int64_t done = 0; done < chunks; done += kMostChunksAtOnce) {
+      const std::int64_t count = std::min(kMostChunksAtOnce, chunks - done);
+      if (decays.between.size(2) != count) decays = decays_of(slopes, scale, count, length);
+      const auto some = [&](const at::Tensor& x) { return x.narrow(1, done, count); };
+      const LightningResult part =
+          run_chunks(some(all_q), some(all_k), some(all_v), decays, current);
+      outputs.push_back(in_order(part.output, q.scalar_type()));
+      current = part.state;
+    }
   };
-  for (std::int64_t done = 0; done < chunks; done += kMostChunksAtOnce)
-    run(done * kChunk, std::min(kMostChunksAtOnce, chunks - done), kChunk);
+  const std::int64_t chunks = tokens / kChunk, rest = tokens % kChunk;
+  if (chunks > 0) run(0, chunks, kChunk);
   if (rest > 0) run(chunks * kChunk, 1, rest);
-  return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
+  const at::Tensor output = outputs.size() == 1 ? outputs[0] : at::cat(outputs, 1);
+  return {output.transpose(1, 2), current};
 }
 
 bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
@@ -166,14 +202,7 @@ LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& k
                                                         query.options().dtype(at::kFloat));
   if (has_kernel(query, key, value))
     return by_kernel(query, key, value, slopes, scale, before.clone(at::MemoryFormat::Contiguous));
-  // A head's tokens after each other, so that no product has to copy them.
-  const auto wide = [](const at::Tensor& x) {
-    return x.to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::Contiguous);
-  };
-  LightningResult result = by_tensors(wide(query), wide(repeat_heads(key, heads)),
-                                      wide(repeat_heads(value, heads)), slopes, scale, before);
-  result.output = result.output.to(query.scalar_type());
-  return result;
+  return by_tensors(query, key, value, slopes, scale, before);
 }
 
 }  // namespace niah::models

@@ -48,10 +48,12 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
         .to(x.scalar_type());
   if (x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat)
     return at::rms_norm(x, {x.size(-1)}, weight, eps);
-  // On a GPU one kernel, which rounds once in either case: a second kernel would do nothing but round
-  // a number that is to be multiplied and rounded again.
+  // On a GPU one kernel, which sums in fp32 and rounds what it writes; where the reference rounds
+  // twice, so do we: a mixture's choice of experts may hang on it.
   if (!x.is_cpu() && x.scalar_type() == weight.scalar_type())
-    return at::rms_norm(x, {x.size(-1)}, weight, eps);
+    return rounding == NormRounding::kAfterWeight
+               ? at::rms_norm(x, {x.size(-1)}, weight, eps)
+               : at::rms_norm(x, {x.size(-1)}, {}, eps) * weight;
   if (rounding == NormRounding::kAfterWeight)
     return at::rms_norm(x.to(at::kFloat), {x.size(-1)}, weight.to(at::kFloat), eps)
         .to(x.scalar_type());

@@ -258,6 +258,7 @@ bool is_reduced() { return std::getenv("NIAH_GPU_REDUCED") != nullptr; }
 std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
   if (shape == kZoo)
     return models::load_model(NIAH_SOURCE_DIR "/models/zoo/base", dtype, nullptr, device());
+  models::allow_rounded_products(device(), dtype);
   torch::manual_seed(1);
   DrawnSource source(device(), dtype);
   const at::NoGradGuard no_grad;

@@ -55,6 +55,7 @@ Machine prepare_machine(const RuntimeConfig& runtime) {
   Machine machine;
   machine.device = models::find_device(runtime.device);
   machine.dtype = resolve_dtype(runtime.dtype, machine.device);
+  models::allow_rounded_products(machine.device, machine.dtype);
   const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
   machine.threads = runtime.threads > 0
                         ? runtime.threads
