@@ -14,16 +14,19 @@ namespace {
 struct RunArguments {
   std::string config, shard;
   std::vector<std::string> overrides;
-  bool dry_run = false;
+  bool dry_run = false, by_headers = false;
   RunOptions options;
 };
 
 ExitCode run_config(RunArguments arguments) {
   const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
   if (arguments.dry_run) {
-    write_stdout(describe_price(price_sweep(sweep), sweep));
+    const SweepPrice price =
+        arguments.by_headers ? price_sweep_by_headers(sweep) : price_sweep(sweep);
+    write_stdout(describe_price(price, sweep));
     return ExitCode::kOk;
   }
+  if (arguments.by_headers) throw UsageError("--by-headers is a way of --dry-run; give both");
   if (!arguments.shard.empty())
     std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
@@ -42,6 +45,8 @@ void add_run_command(CLI::App& program, Command& chosen) {
   command->add_option("--out", arguments->options.out, "Run folder");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
+  command->add_flag("--by-headers", arguments->by_headers,
+                    "With --dry-run: reads no weights, says no time, prices what does not fit here");
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key: --set samples=20, --set models.0.base=FOLDER");
   command->add_option("--shard", arguments->shard,

@@ -45,12 +45,64 @@ std::string format_range(double low, double high) {
   return from == to ? from : fmt::format("{} to {}", from, to);
 }
 
+/// What all cells of a sweep are priced with.
+struct PricedGroups {
+  std::vector<GroupShape> shapes;
+  std::vector<Throughput> throughputs;  ///< of each; empty: no time
+  std::int64_t chunk = 0;
+  std::int64_t answers = 0;  ///< bytes that a worker may spend on long ones
+};
+
+/// Makes every sample and prices every cell for every group.
+void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& groups) {
+  const SweepConfig& sweep = work.sweep();
+  for (const CellBatch& batch :
+       batch_lengths(work.assignments(), sweep, sweep.runtime.share_prefixes,
+                     group_cost(groups.shapes.front()))) {
+    std::vector<LabelledQuestions> cells;
+    std::vector<double> making;
+    for (const WorkItem& assignment : batch) {
+      const auto start = std::chrono::steady_clock::now();
+      cells.push_back({assignment.label, work.questions(assignment)});
+      making.push_back(seconds_since(start));
+      const std::string warning = work.short_warning(assignment, cells.back().questions);
+      if (!warning.empty()) price.warnings.push_back(warning);
+    }
+    for (std::size_t group = 0; group < groups.shapes.size(); ++group) {
+      std::vector<CellPrice> prices = price_cells(
+          groups.shapes[group], cells, sweep.runtime, groups.chunk, price.workers, groups.answers,
+          groups.throughputs.empty() ? nullptr : &groups.throughputs[group]);
+      for (std::size_t cell = 0; cell < prices.size(); ++cell) {
+        prices[cell].memory.weights = price.weights;
+        prices[cell].memory.program = price.program;
+        prices[cell].seconds_low += making[cell];
+        prices[cell].seconds_high += making[cell];
+        price.cells.push_back(std::move(prices[cell]));
+      }
+    }
+  }
+}
+
+/// Threads share what there is, down to single samples.
+void add_up_time(SweepPrice& price) {
+  std::int64_t samples = 0;
+  for (const CellPrice& cell : price.cells) {
+    samples += cell.samples;
+    price.seconds_low += cell.seconds_low;
+    price.seconds_high += cell.seconds_high;
+  }
+  const auto sharers = static_cast<double>(std::clamp<std::int64_t>(samples, 1, price.workers));
+  price.seconds_low /= sharers;
+  price.seconds_high /= sharers;
+}
+
 }  // namespace
 
 SweepPrice price_sweep(const SweepConfig& sweep) {
   const Machine machine = prepare_machine(sweep.runtime);
   const WorkList work(sweep);
-  const std::int64_t answers = require_memory(work, machine);
+  PricedGroups priced{.chunk = prefill_chunk(sweep.runtime, machine),
+                      .answers = require_memory(work, machine)};
   SweepPrice price;
   price.program = program_memory(machine);
   price.limit = memory_limit(sweep.runtime, machine.device);
@@ -63,49 +115,36 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
 
   const auto begin = std::chrono::steady_clock::now();
   constexpr std::int64_t kFar = 32768;
-  const std::int64_t chunk = prefill_chunk(sweep.runtime, machine);
-  const std::int64_t far = std::clamp(work.longest_length(), chunk, kFar);
-  std::vector<GroupShape> shapes;
-  std::vector<Throughput> throughputs;
+  const std::int64_t far = std::clamp(work.longest_length(), priced.chunk, kFar);
   for (const VariantGroup& group : groups) {
-    shapes.push_back(group_shape(group, machine.dtype));
-    throughputs.push_back(measure_throughput(group, chunk, far, price.workers));
+    priced.shapes.push_back(group_shape(group, machine.dtype));
+    priced.throughputs.push_back(measure_throughput(group, priced.chunk, far, price.workers));
   }
   price.measured = seconds_since(begin);
+  add_cells(price, work, priced);
+  add_up_time(price);
+  return price;
+}
 
-  for (const CellBatch& batch : batch_lengths(
-           work.assignments(), sweep, sweep.runtime.share_prefixes, group_cost(shapes.front()))) {
-    std::vector<LabelledQuestions> cells;
-    std::vector<double> making;
-    for (const WorkItem& assignment : batch) {
-      const auto start = std::chrono::steady_clock::now();
-      cells.push_back({assignment.label, work.questions(assignment)});
-      making.push_back(seconds_since(start));
-      const std::string warning = work.short_warning(assignment, cells.back().questions);
-      if (!warning.empty()) price.warnings.push_back(warning);
-    }
-    for (std::size_t group = 0; group < groups.size(); ++group) {
-      std::vector<CellPrice> prices = price_cells(shapes[group], cells, sweep.runtime, chunk,
-                                                  price.workers, answers, &throughputs[group]);
-      for (std::size_t cell = 0; cell < prices.size(); ++cell) {
-        prices[cell].memory.weights = price.weights;
-        prices[cell].memory.program = price.program;
-        prices[cell].seconds_low += making[cell];
-        prices[cell].seconds_high += making[cell];
-        price.cells.push_back(std::move(prices[cell]));
-      }
+SweepPrice price_sweep_by_headers(const SweepConfig& sweep) {
+  const Machine machine = prepare_machine(sweep.runtime);
+  const WorkList work(sweep);
+  PricedGroups priced{.chunk = prefill_chunk(sweep.runtime, machine),
+                      .answers = sweep.runtime.mark_memory};
+  SweepPrice price;
+  price.program = program_memory(machine);
+  price.limit = memory_limit(sweep.runtime, machine.device);
+  std::int64_t hidden = 0;
+  for (const ModelConfig& model : sweep.models) {
+    HeaderPrice headers = price_headers(model, machine.dtype);
+    price.weights += headers.weights;
+    for (GroupShape& group : headers.groups) {
+      hidden = std::max(hidden, group.info.hidden_size);
+      priced.shapes.push_back(std::move(group));
     }
   }
-  // Threads share what there is, down to single samples.
-  std::int64_t samples = 0;
-  for (const CellPrice& cell : price.cells) {
-    samples += cell.samples;
-    price.seconds_low += cell.seconds_low;
-    price.seconds_high += cell.seconds_high;
-  }
-  const auto sharers = static_cast<double>(std::clamp<std::int64_t>(samples, 1, price.workers));
-  price.seconds_low /= sharers;
-  price.seconds_high /= sharers;
+  price.workers = count_workers(hidden, machine);
+  add_cells(price, work, priced);
   return price;
 }
 
@@ -131,7 +170,7 @@ std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
                    format_count(cell.computed_tokens), format_flops(cell.flops),
                    format_bytes(cell.memory.cache), format_bytes(cell.memory.states),
                    format_bytes(cell.memory.chunk), format_bytes(cell.memory.total()),
-                   format_range(cell.seconds_low, cell.seconds_high));
+                   price.measured ? format_range(cell.seconds_low, cell.seconds_high) : "-");
     flops += cell.flops;
     prompt_tokens += cell.prompt_tokens;
     computed_tokens += cell.computed_tokens;
@@ -139,13 +178,16 @@ std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
   }
   fmt::format_to(out, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
                  format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
-  fmt::format_to(out, "Time   {}{}\n", format_range(price.seconds_low, price.seconds_high),
-                 price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "");
-  fmt::format_to(
-      out,
-      "       The first figure holds if every answer is found at once, the second if all of "
-      "the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
-      sweep.generation.max_new_tokens, price.measured);
+  if (price.measured)
+    fmt::format_to(
+        out,
+        "Time   {}{}\n       The first figure holds if every answer is found at once, the second if "
+        "all of the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
+        format_range(price.seconds_low, price.seconds_high),
+        price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "",
+        sweep.generation.max_new_tokens, *price.measured);
+  else
+    fmt::format_to(out, "Time   not known: the headers alone were read, and nothing was measured\n");
   if (most != nullptr) {
     const MemoryPrice& memory = most->memory;
     fmt::format_to(

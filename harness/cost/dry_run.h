@@ -19,13 +19,18 @@ struct SweepPrice {
   std::int64_t workers = 1;
   double seconds_low = 0;  ///< in all, cells side by side where the run does so
   double seconds_high = 0;
-  double measured = 0;  ///< seconds that the measurement took
+  /// Seconds that the measurement took; nullopt: nothing was measured, and no time is known.
+  std::optional<double> measured;
   std::vector<std::string> warnings;
 };
 
 /// Loads the models, measures their speed, makes every sample and prices every cell. Nothing is
 /// written. Throws what run_sweep throws before its first sample.
 SweepPrice price_sweep(const SweepConfig& sweep);
+
+/// The same by the checkpoints' headers alone: reads no weights, so it measures no speed, and it also
+/// prices what this machine could not hold.
+SweepPrice price_sweep_by_headers(const SweepConfig& sweep);
 
 /// A table for people: one line a cell and group of variants, then what it comes to.
 std::string describe_price(const SweepPrice& price, const SweepConfig& sweep);

@@ -13,7 +13,6 @@
 #include "harness/base/memory.h"
 #include "harness/base/units.h"
 #include "harness/cost/cell_memory.h"
-#include "harness/cost/flops.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
 #include "models/registry.h"
@@ -35,16 +34,7 @@ double program_memory(const Machine& machine) {
   return machine.device.is_cpu() ? static_cast<double>(resident_memory()) : 0;
 }
 
-namespace {
-
-/// Weights and groups of a model as its files' headers tell them: checkpoints are taken to differ
-/// in every layer, restored variants to share those below the first softmax layer.
-struct HeaderPrice {
-  double weights = 0;
-  std::vector<GroupShape> groups;
-};
-
-HeaderPrice read_headers(const ModelConfig& model, at::ScalarType dtype) {
+HeaderPrice price_headers(const ModelConfig& model, at::ScalarType dtype) {
   HeaderPrice price;
   const auto element = static_cast<double>(c10::elementSize(dtype));
   std::set<models::CheckpointPath> counted;
@@ -86,6 +76,8 @@ HeaderPrice read_headers(const ModelConfig& model, at::ScalarType dtype) {
   return price;
 }
 
+namespace {
+
 std::string describe_parts(const MemoryPrice& price) {
   return fmt::format(
       "weights {}, KV cache {}, states {}, one chunk {}, samples and the program itself {}",
@@ -104,7 +96,7 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
   std::vector<GroupShape> groups;
   std::int64_t hidden = 0;
   for (const ModelConfig& model : sweep.models) {
-    HeaderPrice headers = read_headers(model, machine.dtype);
+    HeaderPrice headers = price_headers(model, machine.dtype);
     weights += headers.weights;
     for (GroupShape& group : headers.groups) {
       hidden = std::max(hidden, group.info.hidden_size);

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "harness/config/sweep.h"
+#include "harness/cost/flops.h"
 #include "harness/engine/local/machine.h"
 #include "harness/plan/work_list.h"
 
@@ -19,6 +21,17 @@ std::optional<double> memory_limit(const RuntimeConfig& runtime, at::Device devi
 
 /// Bytes of that which the process takes before anything is loaded: none on a device.
 double program_memory(const Machine& machine);
+
+/// A model's variants as its files' headers tell them.
+struct HeaderPrice {
+  double weights = 0;  ///< bytes of all, what they share once
+  std::vector<GroupShape> groups;
+};
+
+/// Reads the headers of a model's checkpoints and no tensor. Checkpoints are taken to differ in every
+/// layer, restored variants to share those below the first softmax layer. Throws DataError where a
+/// checkpoint is not as its config says.
+HeaderPrice price_headers(const ModelConfig& model, at::ScalarType dtype);
 
 /// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in
 /// memory. Throws DataError with the figures and with what would fit. Returns the bytes that one
