@@ -1,5 +1,6 @@
 // How many operators a pass is made of, a layer: on a GPU each is a kernel to launch, and a token's pass is
-// little else. Counted where only shapes are computed, along the way that a GPU goes.
+// little else. Counted where only shapes are computed, along the way that a GPU goes. Mixtures of experts,
+// whose shapes depend on numbers, are left out.
 #include <ATen/record_function.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -143,10 +144,8 @@ INSTANTIATE_TEST_SUITE_P(Families, Operators,
                                          Bounds{"qwen35-tiny", 1, 1, 1},
                                          Bounds{"olmohybrid-tiny", 1, 1, 1},
                                          Bounds{"falconh1-tiny", 1, 1, 1},
-                                         Bounds{"granite4-tiny", 1, 1, 1},
                                          Bounds{"bamba-tiny", 1, 1, 1},
-                                         Bounds{"olmo3-tiny", 1, 1, 1},
-                                         Bounds{"nemotron-tiny", 1, 1, 1}),
+                                         Bounds{"olmo3-tiny", 1, 1, 1}),
                          [](const auto& info) {
                            std::string name = info.param.folder;
                            std::replace(name.begin(), name.end(), '-', '_');
