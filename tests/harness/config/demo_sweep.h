@@ -5,6 +5,7 @@
 
 #include "harness/base/error.h"
 #include "harness/config/sweep.h"
+#include "tests/refusal.h"
 
 namespace niah {
 
@@ -27,12 +28,7 @@ inline SweepConfig parse(const std::string& text, const Overrides& overrides = {
 
 /// Why it is refused.
 inline std::string refusal(const std::string& text, const Overrides& overrides = {}) {
-  try {
-    parse(text, overrides);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal_of<UsageError>([&] { parse(text, overrides); });
 }
 
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {

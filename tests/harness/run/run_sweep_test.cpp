@@ -33,7 +33,6 @@ Script after(int count, Script otherwise) {
   return [=](const Asked& asked) { return (*said)++ < count ? right(asked) : otherwise(asked); };
 }
 
-/// What an error of that type that `work` throws says.
 TEST_F(RunSweep, RecordsEveryAnswerScored) {
   const reports::Report report = run({one_engine()});
   EXPECT_EQ(report.results.cells.size(), 2U);

@@ -213,7 +213,7 @@ TEST_F(AdapterOnLlama, KindsThatDoSomethingElseAreRefusedByName) {
 TEST_F(AdapterOnLlama, PatternsThatNeverEndAreRefused) {
   add_factors(kQuery, 64, 64);
   EXPECT_THAT(error_with("alpha_pattern", {{"((((a|l|y|e|r|s|m|o|d|.)*)*)*)*!", 1}}),
-              testing::AnyOf(HasSubstr("takes too long"), HasSubstr("accepted")));
+              testing::AnyOf(HasSubstr("takes too long"), testing::Eq("accepted")));
 }
 
 TEST_F(AdapterOnLlama, TensorsThatDoNotFitAreRefused) {
