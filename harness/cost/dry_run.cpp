@@ -47,8 +47,8 @@ std::string format_range(double low, double high) {
 
 /// What all cells of a sweep are priced with.
 struct PricedGroups {
-  std::vector<GroupShape> shapes;
-  std::vector<Throughput> throughputs;  ///< of each; empty: no time
+  std::vector<GroupShape> shapes{};
+  std::vector<Throughput> throughputs{};  ///< of each; empty: no time
   std::int64_t chunk = 0;
   std::int64_t answers = 0;  ///< bytes that a worker may spend on long ones
 };

@@ -231,9 +231,27 @@ struct SoftmaxMixer : Mixer {
   /// nothing in the cache changes when the context grows.
   at::Tensor scale_query(const at::Tensor& q, const Pass& pass) const {
     if (c.scaling.constant) return q * *c.scaling.constant;
-    if (!pass.query_scale.defined()) return q;
+    if (!c.scaling.log_base) return q;
     const std::int64_t rows = q.size(2);
-    return (q * pass.query_scale.narrow(2, pass.tokens - rows, rows)).to(q.scalar_type());
+    std::vector<std::int64_t> first;
+    for (const std::int64_t position : pass.positions)
+      first.push_back(position + pass.tokens - rows);
+    return (q * query_factors(first, rows, q.device())).to(q.scalar_type());
+  }
+
+  /// s_t = log(t + a) / log(trunc(a)) for `rows` positions from each of `first`: [B, 1, R, 1].
+  at::Tensor query_factors(const std::vector<std::int64_t>& first, std::int64_t rows,
+                           at::Device device) const {
+    const auto a = static_cast<float>(*c.scaling.log_base);
+    const auto denominator = static_cast<float>(std::log(std::trunc(*c.scaling.log_base)));
+    const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(first.size()), 1, rows, 1};
+    if (!device.is_cpu())  // made there: to copy them would be to wait
+      return ((positions_on(device, first, rows) + a).log() / denominator).view(shape);
+    std::vector<float> factors;
+    for (const std::int64_t begin : first)
+      for (std::int64_t t = begin; t < begin + rows; ++t)
+        factors.push_back(std::log(static_cast<float>(t) + a) / denominator);
+    return at::tensor(factors).view(shape);
   }
 
   HypeNetConfig c;
@@ -339,27 +357,10 @@ class HypeNet : public DecoderLM {
     if (c_.softmax_rope || c_.lightning_rope)
       std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
     round_tables(pass);
-    if (c_.scaling.log_base) pass.query_scale = query_scale(pass);
     return pass;
   }
 
  private:
-  /// s_t = log(t + a) / log(trunc(a)): [B, 1, T, 1].
-  at::Tensor query_scale(const Pass& pass) const {
-    const auto a = static_cast<float>(*c_.scaling.log_base);
-    const auto denominator = static_cast<float>(std::log(std::trunc(*c_.scaling.log_base)));
-    const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(pass.positions.size()), 1,
-                                             pass.tokens, 1};
-    if (!device().is_cpu())  // made there: to copy it would be to wait
-      return ((positions_on(device(), pass.positions, pass.tokens) + a).log() / denominator)
-          .view(shape);
-    std::vector<float> factors;
-    for (const std::int64_t position : pass.positions)
-      for (std::int64_t t = position; t < position + pass.tokens; ++t)
-        factors.push_back(std::log(static_cast<float>(t) + a) / denominator);
-    return at::tensor(factors).view(shape);
-  }
-
   /// The released configs leave the scaling out, and their authors tell users to set it: without it
   /// recall at length is zero.
   std::vector<std::string> warnings() const {

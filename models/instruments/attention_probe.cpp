@@ -52,7 +52,7 @@ std::vector<HeadAttention> watch_attention(CausalLM& model, const std::vector<st
     throw UsageError(
         fmt::format("watching attention: a needle at tokens {} to {} of a prompt of {}",
                     options.needle_begin, options.needle_end, tokens));
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode no_gradients;  // as the state was filled
   const at::Tensor all = as_sequence(ids);
   const std::int64_t rows = std::min(options.queries, tokens);
   State state(model.num_layers());

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #include "models/ops/cpu/applies.h"
@@ -53,7 +52,6 @@ Part fused(const at::Tensor& query, const at::Tensor& key, const at::Tensor& val
 /// A GPU's flash attention takes grouped heads, rows that stand at the end of the keys, and windows
 /// as they are.
 bool has_flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
-  if (query.is_meta()) return query.scalar_type() != at::kFloat;  // only shapes: as a GPU would
   if (!query.is_cuda() || query.scalar_type() == at::kFloat || query.size(3) % 8 != 0) return false;
   const auto choice = static_cast<at::SDPBackend>(at::_fused_sdp_choice(
       query.narrow(2, 0, 1), key, value, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false,
@@ -61,13 +59,11 @@ bool has_flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor&
   return choice == at::SDPBackend::flash_attention || choice == at::SDPBackend::cudnn_attention;
 }
 
-/// By it; with window 0, all keys are seen.
+/// By it; with window 0, all keys up to each row's own are seen.
 at::Tensor flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                  std::int64_t window, double scale) {
   const at::Tensor q = query.transpose(1, 2), k = key.transpose(1, 2), v = value.transpose(1, 2);
-  if (query.is_meta()) return at::empty_like(query);
-  const auto left = window > 0 ? std::optional<std::int64_t>(window - 1) : std::nullopt;
-  const auto right = window > 0 ? std::optional<std::int64_t>(0) : std::nullopt;
+  const std::int64_t left = window > 0 ? window - 1 : -1, right = window > 0 ? 0 : -1;  // -1: no limit
   const auto result = at::_flash_attention_forward(q, k, v, /*cum_seq_q=*/{}, /*cum_seq_k=*/{},
                                                    q.size(1), k.size(1), /*dropout_p=*/0.0,
                                                    /*is_causal=*/true, /*return_debug_mask=*/false,

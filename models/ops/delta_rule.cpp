@@ -131,7 +131,7 @@ DeltaRuleResult join_chunks(const Chunks& in, const at::Tensor& state) {
 
 /// The same with three products a chunk and no copies; the outputs of several chunks are one product.
 DeltaRuleResult join_in_place(const Chunks& in, const at::Tensor& state) {
-  constexpr std::int64_t kAtOnce = 16;  // states that are kept for it
+  constexpr std::int64_t kAtOnce = 16;  // chunks whose states are kept until their outputs are made
   const std::int64_t chunks = in.u.size(2);
   const auto heads_of = [](const at::Tensor& x) { return x.flatten(0, 1); };  // [B*H, ...]
   const auto in_heads_of = [](const at::Tensor& x) {  // where a copy would be lost

@@ -60,7 +60,7 @@ Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
 bool has_grouped_products([[maybe_unused]] const at::Tensor& x,
                           [[maybe_unused]] const at::Tensor& weights) {
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
-  constexpr std::int64_t kAligned = 8;  // numbers of 16 bytes
+  constexpr std::int64_t kAligned = 8;  // so many numbers in bf16 are 16 bytes
   return x.is_cuda() && x.scalar_type() == at::kBFloat16 && weights.is_contiguous() &&
          weights.size(1) % kAligned == 0 && weights.size(2) % kAligned == 0;
 #else

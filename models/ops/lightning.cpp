@@ -47,7 +47,7 @@ Decays decays_of(const at::Tensor& slopes, double scale, std::int64_t chunks, st
   return {decay(slopes, length - 1 - i).unsqueeze(-1), decay(slopes, i + 1).unsqueeze(-1) * scale,
           decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)) * scale,
           decay(slopes, (m.unsqueeze(1) - 1 - m.narrow(0, 0, chunks).unsqueeze(0)) * length),
-          decay(slopes, m * length).t().unsqueeze(-1)};
+          decay(slopes, m * length).t().contiguous().unsqueeze(-1)};
 }
 
 /// N chunks of C tokens each, chunks first, so that some of them lie in one piece: q, k, v

@@ -14,7 +14,7 @@ ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& 
   const at::Tensor all = at::cat({before, x}, 1);                               // [B, k-1+T, C]
   // A copy: a view would keep all of a long pass alive.
   const at::Tensor last = all.narrow(1, tokens, kept).clone(at::MemoryFormat::Contiguous);
-  if (!x.is_cpu()) {  // one kernel, which sums in fp32 and rounds once
+  if (x.is_cuda()) {  // one kernel, which sums in fp32 and rounds once
     const std::array<std::int64_t, 1> one = {1}, none = {0};
     const at::Tensor output =
         at::conv1d(all.transpose(1, 2), weight, bias, /*stride=*/at::IntArrayRef(one),

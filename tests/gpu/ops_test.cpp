@@ -125,7 +125,7 @@ TEST_P(OnDevice, RotaryGatesAndProjections) {
     return apply_rotary(heads, cos, sin);
   };
   EXPECT_LT(difference(rotated(there(x), there(frequencies)), rotated(x, frequencies)),
-            GetParam() == at::kFloat ? 1e-4 : 2e-2);  // an angle of 200,000 has 0.016 of fp32's steps
+            GetParam() == at::kFloat ? 1e-4 : 2e-2);  // near 200,000 fp32's steps are 0.016
   const at::Tensor a = draw({2, 5, 256}), b = draw({2, 5, 256}), w = draw({96, 256});
   const at::Tensor wide_a = a.to(at::kDouble), wide_b = b.to(at::kDouble);
   EXPECT_LT(difference(silu_product(there(a), there(b)), at::silu(wide_a) * wide_b),

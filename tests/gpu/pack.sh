@@ -9,6 +9,7 @@
 # recorded logits of DIR/families, too, beside those of tests/data; --build DIR packs what has been built
 # there. On the other machine: bash check.sh
 set -euo pipefail
+shopt -s inherit_errexit
 
 readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 torch_version=2.11.0 out=$root/build/gpu/pack goldens='' build=''
@@ -27,6 +28,9 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
+
+out=${out%/}
+[ ! -e "$out" ] || [ -e "$out/torch-version" ] || die "$out is there and is no pack"
 
 readonly programs=(niah gpu_ops_test gpu_speed_bench gpu_profile)
 
@@ -68,8 +72,8 @@ copy_libraries() {
   local name path
   while read -r name path; do
     case $name in
-      libtorch*|libc10*|libgomp*|libc.so*|libm.so*|libgcc_s*|libstdc++*|ld-linux*|libpthread*|libdl*|librt*) ;;
-      libcudart*|libcupti*|libcu*|libnv*|libnccl*) ;;
+      libtorch*|libc10*|libgomp*|libc.so*|libm.so*|libgcc_s*|libstdc++*|ld-linux*|libpthread*|libdl.so*|librt.so*|libutil.so*|libresolv.so*|libanl.so*) ;;
+      libcu[dbfspr]*|libnv*|libnccl*) ;;
       *) [ -e "$path" ] && cp -L "$path" "$out/lib/$name" ;;
     esac
   done < <(LD_LIBRARY_PATH=$1 ldd "$out"/bin/* 2> /dev/null | awk '/=> \// {print $1, $3}' | sort -u)

@@ -117,7 +117,7 @@ def main(out, device, stages):
         good["f"] = len(result["profile"]) > 0 and not rows(parts, "f")
     if "g" in stages and device != "cpu":
         result["out_of_memory"] = rows(parts, "g")
-        good["g"] = all(row["scored"] == "2" and row["oom"] == "2" for row in result["out_of_memory"])
+        good["g"] = bool(result["out_of_memory"]) and all(row["scored"] == "2" and row["oom"] == "2" for row in result["out_of_memory"])
     result["seconds"] = {row["stage"]: int(row["seconds"]) for row in rows(parts, "times")}
     result["stages"] = {stage: "ok" if fine else "failed" for stage, fine in good.items()}
     (out / "check.json").write_text(json.dumps(result, indent=1) + "\n")
