@@ -61,16 +61,13 @@ struct Pass {
   /// Absolute position of the first token: of each sequence, or one for all of them.
   std::vector<std::int64_t> positions;
   std::int64_t tokens = 0;  ///< of each sequence
-  /// Rotary tables, fp32: [T, R/2], or [B, T, R/2] with a position for each sequence; R of a head's
+  /// Rotary tables, fp32 (on a GPU the activations' type, unless heads are rotated in fp32): [T, R/2], or [B, T, R/2] with a position for each sequence; R of a head's
   /// D numbers are rotated. Undefined without rotary layers.
   at::Tensor cos, sin;
   /// Shown what softmax layers attend with, where set: for instruments.
   std::function<void(const AttentionInputs&)> watch{};
   /// Attends in place of the usual op, where set: [B, H, R, D].
   std::function<at::Tensor(const AttentionInputs&)> attend{};
-  /// Factors on softmax layers' queries that depend on the position, [B or 1, 1, T, 1] fp32; undefined
-  /// in models without.
-  at::Tensor query_scale{};
   /// As cos and sin, of sliding-window layers that are rotated in another way; else undefined.
   at::Tensor window_cos{}, window_sin{};
 };
@@ -88,7 +85,8 @@ class CausalLM : public torch::nn::Module {
 
   /// Reads `ids` [B, T] (int64) after what `state` has seen. Returns logits [B, T or 1, vocab] in
   /// fp32, or an undefined tensor for Logits::kNone. The result does not depend on how a text is
-  /// cut into calls, up to rounding. Runs without gradients.
+  /// cut into calls, up to rounding. Runs in inference mode: a state that it has filled goes on in
+  /// that mode alone.
   at::Tensor forward(const at::Tensor& ids, State& state, Logits logits);
   /// Like forward, with logits of the last `rows` positions [B, rows, vocab].
   at::Tensor forward_rows(const at::Tensor& ids, State& state, std::int64_t rows);
