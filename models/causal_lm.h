@@ -61,8 +61,9 @@ struct Pass {
   /// Absolute position of the first token: of each sequence, or one for all of them.
   std::vector<std::int64_t> positions;
   std::int64_t tokens = 0;  ///< of each sequence
-  /// Rotary tables, fp32 (on a GPU the activations' type, unless heads are rotated in fp32): [T, R/2], or [B, T, R/2] with a position for each sequence; R of a head's
-  /// D numbers are rotated. Undefined without rotary layers.
+  /// Rotary tables, fp32 (on a GPU the activations' type, unless heads are rotated in fp32): [T,
+  /// R/2], or [B, T, R/2] with a position for each sequence; R of a head's D numbers are rotated.
+  /// Undefined without rotary layers.
   at::Tensor cos, sin;
   /// Shown what softmax layers attend with, where set: for instruments.
   std::function<void(const AttentionInputs&)> watch{};

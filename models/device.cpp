@@ -46,8 +46,7 @@ at::Device device_of(const torch::nn::Module& model) {
 
 std::optional<std::int64_t> free_device_memory([[maybe_unused]] at::Device device) {
 #ifdef NIAH_TORCH_TELLS_MEMORY
-  const auto left =
-      static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
+  const auto left = static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
   if (!at::getDeviceAllocator(device.type())->initialized()) return left;
   // What libtorch has taken and keeps for itself is free, too.
   const auto kept = at::accelerator::getDeviceStats(device.index());

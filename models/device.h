@@ -20,12 +20,13 @@ at::Device find_device(const std::string& name);
 /// Where a model's parameters lie.
 at::Device device_of(const torch::nn::Module& model);
 
-/// Bytes that a device other than the CPU has left, what libtorch keeps unused included; nullopt where libtorch (before 2.10) does not
-/// say.
+/// Bytes that a device other than the CPU has left, what libtorch keeps unused included; nullopt
+/// where libtorch (before 2.10) does not say.
 std::optional<std::int64_t> free_device_memory(at::Device device);
 
-/// Lets a GPU round the operands of products in fp32 to 11 bits (TF32) where activations have the 8 of
-/// `dtype` bf16, and not where they are fp32. Set for the whole process, like the number of threads.
+/// Lets a GPU round the operands of products in fp32 to 11 bits (TF32) where activations have the 8
+/// of `dtype` bf16, and not where they are fp32. Set for the whole process, like the number of
+/// threads.
 void allow_rounded_products(at::Device device, at::ScalarType dtype);
 
 /// Waits until a device has done what it was given; the CPU has.

@@ -45,8 +45,9 @@ void add_run_command(CLI::App& program, Command& chosen) {
   command->add_option("--out", arguments->options.out, "Run folder");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
-  command->add_flag("--by-headers", arguments->by_headers,
-                    "With --dry-run: reads no weights, says no time, prices what does not fit here");
+  command->add_flag(
+      "--by-headers", arguments->by_headers,
+      "With --dry-run: reads no weights, says no time, prices what does not fit here");
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key: --set samples=20, --set models.0.base=FOLDER");
   command->add_option("--shard", arguments->shard,

@@ -129,22 +129,16 @@ SweepPrice price_sweep(const SweepConfig& sweep) {
 SweepPrice price_sweep_by_headers(const SweepConfig& sweep) {
   const Machine machine = prepare_machine(sweep.runtime);
   const WorkList work(sweep);
-  PricedGroups priced{.chunk = prefill_chunk(sweep.runtime, machine),
-                      .answers = sweep.runtime.mark_memory};
+  HeaderPrice headers = price_headers(sweep, machine);
   SweepPrice price;
   price.program = program_memory(machine);
   price.limit = memory_limit(sweep.runtime, machine.device);
-  std::int64_t hidden = 0;
-  for (const ModelConfig& model : sweep.models) {
-    HeaderPrice headers = price_headers(model, machine.dtype);
-    price.weights += headers.weights;
-    for (GroupShape& group : headers.groups) {
-      hidden = std::max(hidden, group.info.hidden_size);
-      priced.shapes.push_back(std::move(group));
-    }
-  }
-  price.workers = count_workers(hidden, machine);
-  add_cells(price, work, priced);
+  price.weights = headers.weights;
+  price.workers = headers.workers;
+  add_cells(price, work,
+            {.shapes = std::move(headers.groups),
+             .chunk = prefill_chunk(sweep.runtime, machine),
+             .answers = sweep.runtime.mark_memory});
   return price;
 }
 
@@ -179,15 +173,17 @@ std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
   fmt::format_to(out, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
                  format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
   if (price.measured)
-    fmt::format_to(
-        out,
-        "Time   {}{}\n       The first figure holds if every answer is found at once, the second if "
-        "all of the {} tokens\n       are always generated. Measured in {:.1f} s on this machine.\n",
-        format_range(price.seconds_low, price.seconds_high),
-        price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "",
-        sweep.generation.max_new_tokens, *price.measured);
+    fmt::format_to(out,
+                   "Time   {}{}\n       The first figure holds if every answer is found at once, "
+                   "the second if "
+                   "all of the {} tokens\n       are always generated. Measured in {:.1f} s on "
+                   "this machine.\n",
+                   format_range(price.seconds_low, price.seconds_high),
+                   price.workers > 1 ? fmt::format(" on {} threads", price.workers) : "",
+                   sweep.generation.max_new_tokens, *price.measured);
   else
-    fmt::format_to(out, "Time   not known: the headers alone were read, and nothing was measured\n");
+    fmt::format_to(out,
+                   "Time   not known: the headers alone were read, and nothing was measured\n");
   if (most != nullptr) {
     const MemoryPrice& memory = most->memory;
     fmt::format_to(

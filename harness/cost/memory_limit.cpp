@@ -34,8 +34,10 @@ double program_memory(const Machine& machine) {
   return machine.device.is_cpu() ? static_cast<double>(resident_memory()) : 0;
 }
 
-HeaderPrice price_headers(const ModelConfig& model, at::ScalarType dtype) {
-  HeaderPrice price;
+namespace {
+
+/// Adds one model's.
+void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dtype) {
   const auto element = static_cast<double>(c10::elementSize(dtype));
   std::set<models::CheckpointPath> counted;
   const auto open = [&](const models::CheckpointPath& path) {
@@ -64,7 +66,7 @@ HeaderPrice price_headers(const ModelConfig& model, at::ScalarType dtype) {
                                        fmt::format("{}: {}", model.name, variant.name), 1, 0,
                                        dtype));
   }
-  if (of_sft == 0) return price;
+  if (of_sft == 0) return;
   open(model.base);  // its W_Q and W_K are needed even where it does not run
   const auto sft = open(model.sft);
   const auto& mixers = sft->info().mixers;
@@ -73,6 +75,16 @@ HeaderPrice price_headers(const ModelConfig& model, at::ScalarType dtype) {
   const std::int64_t shared = softmax - mixers.begin();
   price.groups.push_back(group_shape(*sft, fmt::format("{}: fine-tuned and restored", model.name),
                                      of_sft, std::min(shared, sft->num_layers() - 1), dtype));
+}
+
+}  // namespace
+
+HeaderPrice price_headers(const SweepConfig& sweep, const Machine& machine) {
+  HeaderPrice price;
+  for (const ModelConfig& model : sweep.models) add_headers(price, model, machine.dtype);
+  std::int64_t hidden = 0;
+  for (const GroupShape& group : price.groups) hidden = std::max(hidden, group.info.hidden_size);
+  price.workers = count_workers(hidden, machine);
   return price;
 }
 
@@ -92,23 +104,12 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
   const auto limit = memory_limit(sweep.runtime, machine.device);
   if (!limit) return sweep.runtime.mark_memory;
   const double program = program_memory(machine);
-  double weights = 0;
-  std::vector<GroupShape> groups;
-  std::int64_t hidden = 0;
-  for (const ModelConfig& model : sweep.models) {
-    HeaderPrice headers = price_headers(model, machine.dtype);
-    weights += headers.weights;
-    for (GroupShape& group : headers.groups) {
-      hidden = std::max(hidden, group.info.hidden_size);
-      groups.push_back(std::move(group));
-    }
-  }
-  const std::int64_t workers = count_workers(hidden, machine);
+  const HeaderPrice headers = price_headers(sweep, machine);
   const auto needs_of = [&](const WorkItem& cell) {
     CellNeeds needs{.chunk = prefill_chunk(sweep.runtime, machine),
                     .marks = 1,
                     .mark_budget = sweep.runtime.mark_memory,
-                    .workers = workers};
+                    .workers = headers.workers};
     if (cell.cell == nullptr) {  // problems are short, and not known by their length
       for (const Question& question : work.questions(cell)) add_needs(needs, question);
       return needs;
@@ -120,7 +121,7 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
   const auto price_of = [&](const GroupShape& group, const CellNeeds& needs) {
     MemoryPrice price = price_cell_memory(group, needs);
     price.program = program;
-    price.weights = weights;
+    price.weights = headers.weights;
     return price;
   };
   std::int64_t fits = 0;
@@ -128,7 +129,7 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
   std::string refused;
   for (const WorkItem& cell : work.assignments()) {
     const CellNeeds needs = needs_of(cell);
-    for (const GroupShape& group : groups) {
+    for (const GroupShape& group : headers.groups) {
       const MemoryPrice price = price_of(group, needs);
       most = std::max(most, price.total());
       if (price.total() <= *limit) continue;
@@ -140,11 +141,12 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
     if (refused.empty()) fits = std::max(fits, cell.length);
   }
   if (refused.empty())
-    return std::min(sweep.runtime.mark_memory,
-                    static_cast<std::int64_t>((*limit - most) / static_cast<double>(workers)));
+    return std::min(
+        sweep.runtime.mark_memory,
+        static_cast<std::int64_t>((*limit - most) / static_cast<double>(headers.workers)));
   const std::string what_fits =
       fits > 0 ? fmt::format("Lengths up to {} fit (--set lengths=[…]).", format_length(fits))
-      : weights + program > *limit
+      : headers.weights + program > *limit
           ? fmt::format(
                 "The weights alone do not fit: run fewer checkpoints at once{}.",
                 machine.dtype == at::kFloat ? ", or half of the size with runtime.dtype: bf16" : "")

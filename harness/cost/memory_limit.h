@@ -22,16 +22,17 @@ std::optional<double> memory_limit(const RuntimeConfig& runtime, at::Device devi
 /// Bytes of that which the process takes before anything is loaded: none on a device.
 double program_memory(const Machine& machine);
 
-/// A model's variants as its files' headers tell them.
+/// A sweep's variants as their files' headers tell them.
 struct HeaderPrice {
-  double weights = 0;  ///< bytes of all, what they share once
+  double weights = 0;  ///< bytes of all, what variants of a model share once
   std::vector<GroupShape> groups;
+  std::int64_t workers = 1;  ///< that will read at once
 };
 
-/// Reads the headers of a model's checkpoints and no tensor. Checkpoints are taken to differ in every
+/// Reads the headers of all checkpoints and no tensor. Checkpoints are taken to differ in every
 /// layer, restored variants to share those below the first softmax layer. Throws DataError where a
 /// checkpoint is not as its config says.
-HeaderPrice price_headers(const ModelConfig& model, at::ScalarType dtype);
+HeaderPrice price_headers(const SweepConfig& sweep, const Machine& machine);
 
 /// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in
 /// memory. Throws DataError with the figures and with what would fit. Returns the bytes that one

@@ -140,14 +140,12 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
 Pass DecoderLM::begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const {
   Pass pass{positions, tokens, {}, {}};
   if (rotary_) std::tie(pass.cos, pass.sin) = rotary_->tables(positions, tokens);
-  if (!rotates_in_fp32_) round_tables(pass);
+  // On a GPU rounded once for all layers; on the CPU the kernel rounds them.
+  if (rotary_ && !rotates_in_fp32_ && !device().is_cpu()) {
+    pass.cos = pass.cos.to(norm_->weight.scalar_type());
+    pass.sin = pass.sin.to(norm_->weight.scalar_type());
+  }
   return pass;
-}
-
-void DecoderLM::round_tables(Pass& pass) const {
-  if (device().is_cpu() || !pass.cos.defined()) return;
-  pass.cos = pass.cos.to(norm_->weight.scalar_type());
-  pass.sin = pass.sin.to(norm_->weight.scalar_type());
 }
 
 at::Tensor DecoderLM::layer(std::int64_t index, const at::Tensor& hidden, const LayerStates& states,

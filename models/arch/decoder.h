@@ -96,9 +96,6 @@ class DecoderLM : public CausalLM {
   DecoderLM(const DecoderShape& shape, std::int64_t layers, TensorSource& source,
             const MakeBlock& make_block);
   at::Device device() const;
-  /// On a GPU rounds the rotary tables to the activations' type, once for all layers; on the CPU the
-  /// kernel rounds them.
-  void round_tables(Pass& pass) const;
 
   std::optional<RotaryEmbedding> rotary_;  ///< set by models of which a layer looks at positions
   bool rotates_in_fp32_ = false;           ///< only the rotated heads are rounded (OLMo)

@@ -21,6 +21,20 @@ at::Tensor unit_heads(const at::Tensor& x, std::int64_t head_dim) {
 
 }  // namespace
 
+std::vector<DeltaHybridLayer> read_delta_hybrid_layers(ConfigReader& reader, std::int64_t count,
+                                                       std::int64_t interval) {
+  auto layers = kinds_of_layers<DeltaHybridLayer>(reader, "layer_types",
+                                                  reader.text_list("layer_types"), count,
+                                                  {{"full_attention", DeltaHybridLayer::kSoftmax},
+                                                   {"linear_attention", DeltaHybridLayer::kDelta}},
+                                                  "full_attention and linear_attention");
+  if (!layers.empty()) return layers;
+  for (std::int64_t i = 0; i < count; ++i)
+    layers.push_back((i + 1) % interval == 0 ? DeltaHybridLayer::kSoftmax
+                                             : DeltaHybridLayer::kDelta);
+  return layers;
+}
+
 at::Tensor delta_net(const DeltaNetShape& shape, const at::Tensor& qkv, const at::Tensor& b,
                      const at::Tensor& a, const at::Tensor& a_log, const at::Tensor& dt_bias,
                      const LayerStates& states, std::int64_t rows) {

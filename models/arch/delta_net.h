@@ -4,11 +4,21 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "models/arch/layers.h"
+#include "models/checkpoint/config_reader.h"
 #include "models/mixer_info.h"
 
 namespace niah::models {
+
+/// What a layer of such a model is.
+enum class DeltaHybridLayer { kSoftmax, kDelta };
+
+/// The kinds of `count` layers by layer_types; where that is not given, every `interval`-th
+/// attends.
+std::vector<DeltaHybridLayer> read_delta_hybrid_layers(ConfigReader& reader, std::int64_t count,
+                                                       std::int64_t interval);
 
 /// Sizes: value heads that follow each other share a key head.
 struct DeltaNetShape {

@@ -31,8 +31,8 @@ at::Tensor gated_product(const at::Tensor& x, const at::Tensor& gate_up, const a
   return project(silu_product(gate, project(x, gate_up.narrow(0, width, width))), down);
 }
 
-at::Tensor mix_gated_experts(const at::Tensor& x, const Routing& routing,
-                             const at::Tensor& gate_up, const at::Tensor& down) {
+at::Tensor mix_gated_experts(const at::Tensor& x, const Routing& routing, const at::Tensor& gate_up,
+                             const at::Tensor& down) {
   const std::int64_t experts = gate_up.size(0), width = down.size(2);
   if (has_grouped_products(x, gate_up) && has_grouped_products(x, down))
     return mix_grouped_experts(

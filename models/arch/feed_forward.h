@@ -40,9 +40,10 @@ struct GatedMlp : FeedForward {
 /// first, and down [d, f] → [.., d].
 at::Tensor gated_product(const at::Tensor& x, const at::Tensor& gate_up, const at::Tensor& down);
 
-/// mix_experts of gated MLPs, the matrices of all in one tensor: gate_up [E, 2w, d], down [E, d, w].
-at::Tensor mix_gated_experts(const at::Tensor& x, const Routing& routing,
-                             const at::Tensor& gate_up, const at::Tensor& down);
+/// mix_experts of gated MLPs, the matrices of all in one tensor: gate_up [E, 2w, d], down [E, d,
+/// w].
+at::Tensor mix_gated_experts(const at::Tensor& x, const Routing& routing, const at::Tensor& gate_up,
+                             const at::Tensor& down);
 
 /// Experts that are SwiGLUs: one by one, {e}.gate_proj.weight [f, d] and so on, or fused as
 /// gate_up_proj [E, 2f, d], the gate's rows first, and down_proj [E, d, f]; which of them, the

@@ -343,21 +343,14 @@ class HypeNet : public DecoderLM {
                           return std::make_shared<SoftmaxMixer>(config, source, name);
                         return std::make_shared<LightningMixer>(config, source, name);
                       })),
-        c_(config),
-        frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
+        c_(config) {
+    if (c_.softmax_rope || c_.lightning_rope)
+      rotary_.emplace(Rope{.theta = c_.theta, .width = c_.head_dim}, device());
     info_.architecture = "hypenet";
     info_.eos_ids = c_.eos_ids;
     info_.max_positions = c_.max_positions;
     info_.warnings = warnings();
     info_.settings = settings_of(c_);
-  }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    if (c_.softmax_rope || c_.lightning_rope)
-      std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
-    round_tables(pass);
-    return pass;
   }
 
  private:
@@ -383,7 +376,6 @@ class HypeNet : public DecoderLM {
   }
 
   HypeNetConfig c_;
-  at::Tensor frequencies_;  // [D/2] fp32
 };
 
 }  // namespace

@@ -196,25 +196,13 @@ class JetNemotron : public DecoderLM {
                         const std::int64_t window =
                             kind == LayerKind::kSlidingWindow ? config.window : 0;
                         return std::make_shared<SoftmaxMixer>(config, window, source, name);
-                      })),
-        c_(config),
-        frequencies_(rotary_frequencies(c_.theta, c_.head_dim).to(device())) {
+                      })) {
+    rotary_.emplace(Rope{.theta = config.theta, .width = config.head_dim}, device());
     info_.architecture = "jet_nemotron";
-    info_.eos_ids = c_.eos_ids;
-    info_.max_positions = c_.max_positions;
-    info_.settings = settings_of(c_);
+    info_.eos_ids = config.eos_ids;
+    info_.max_positions = config.max_positions;
+    info_.settings = settings_of(config);
   }
-
-  Pass begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const override {
-    Pass pass{positions, tokens, {}, {}};
-    std::tie(pass.cos, pass.sin) = rotary_tables(frequencies_, positions, tokens);
-    round_tables(pass);
-    return pass;
-  }
-
- private:
-  JetNemotronConfig c_;
-  at::Tensor frequencies_;  // [D/2] fp32
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ namespace {
 
 // ------------------------------------------------------------------------------------------ config
 
-enum class LayerKind { kSoftmax, kDelta };
+using LayerKind = DeltaHybridLayer;
 
 struct OlmoConfig {
   std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
@@ -41,15 +41,7 @@ struct OlmoConfig {
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
-  auto layers = kinds_of_layers<LayerKind>(
-      reader, "layer_types", reader.text_list("layer_types"), count,
-      {{"full_attention", LayerKind::kSoftmax}, {"linear_attention", LayerKind::kDelta}},
-      "full_attention and linear_attention");
-  if (!layers.empty()) return layers;
-  for (std::int64_t i = 0; i < count; ++i)
-    layers.push_back((i + 1) % 4 == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
-  if (count < 4) layers.back() = LayerKind::kSoftmax;  // at least one
-  return layers;
+  return read_delta_hybrid_layers(reader, count, std::min<std::int64_t>(4, count));  // at least one
 }
 
 DeltaNetShape read_delta_net(ConfigReader& reader, std::int64_t d, std::int64_t heads) {

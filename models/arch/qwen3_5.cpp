@@ -26,7 +26,7 @@ namespace {
 // ------------------------------------------------------------------------------------------ config
 
 enum class Family { kDense, kMoe, kNext };
-enum class LayerKind { kSoftmax, kDelta };
+using LayerKind = DeltaHybridLayer;
 
 struct QwenConfig {
   Family family;
@@ -60,14 +60,7 @@ std::vector<LayerKind> read_layers(ConfigReader& reader, Family family) {
                                                                : family == Family::kMoe ? 40
                                                                                         : 48);
   const std::int64_t interval = reader.count("full_attention_interval", 4);
-  auto layers = kinds_of_layers<LayerKind>(
-      reader, "layer_types", reader.text_list("layer_types"), count,
-      {{"full_attention", LayerKind::kSoftmax}, {"linear_attention", LayerKind::kDelta}},
-      "full_attention and linear_attention");
-  if (!layers.empty()) return layers;
-  for (std::int64_t i = 0; i < count; ++i)
-    layers.push_back((i + 1) % interval == 0 ? LayerKind::kSoftmax : LayerKind::kDelta);
-  return layers;
+  return read_delta_hybrid_layers(reader, count, interval);
 }
 
 DeltaNetShape read_delta_net(ConfigReader& reader) {

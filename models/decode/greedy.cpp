@@ -168,9 +168,8 @@ std::vector<GreedyDecoder::Seen> read_all(CausalLM& model, const std::vector<Bra
   const std::vector<std::int64_t> best = best_tokens(joint.squeeze(1));
   for (std::size_t i = 0; i < together.size(); ++i) {
     const GreedyDecoder& decoder = *branches[together[i]]->decoder;
-    seen[together[i]] = decoder.scores_draft()
-                            ? decoder.look(joint[static_cast<std::int64_t>(i)])
-                            : decoder.look(std::vector{best[i]});
+    seen[together[i]] = decoder.scores_draft() ? decoder.look(joint[static_cast<std::int64_t>(i)])
+                                               : decoder.look(std::vector{best[i]});
   }
   return seen;
 }

@@ -63,11 +63,11 @@ bool has_flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor&
 at::Tensor flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                  std::int64_t window, double scale) {
   const at::Tensor q = query.transpose(1, 2), k = key.transpose(1, 2), v = value.transpose(1, 2);
-  const std::int64_t left = window > 0 ? window - 1 : -1, right = window > 0 ? 0 : -1;  // -1: no limit
-  const auto result = at::_flash_attention_forward(q, k, v, /*cum_seq_q=*/{}, /*cum_seq_k=*/{},
-                                                   q.size(1), k.size(1), /*dropout_p=*/0.0,
-                                                   /*is_causal=*/true, /*return_debug_mask=*/false,
-                                                   scale, left, right);
+  const std::int64_t left = window > 0 ? window - 1 : -1,
+                     right = window > 0 ? 0 : -1;  // -1: no limit
+  const auto result = at::_flash_attention_forward(
+      q, k, v, /*cum_seq_q=*/{}, /*cum_seq_k=*/{}, q.size(1), k.size(1), /*dropout_p=*/0.0,
+      /*is_causal=*/true, /*return_debug_mask=*/false, scale, left, right);
   return std::get<0>(result).transpose(1, 2);
 }
 

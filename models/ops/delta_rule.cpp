@@ -8,19 +8,13 @@
 #include <limits>
 #include <vector>
 
+#include "models/ops/chunks.h"
 #include "models/ops/cpu/applies.h"
 
 namespace niah::models {
 namespace {
 
 constexpr std::int64_t kChunk = 64;
-
-// As in lightning attention: what is below exp(-80) does not reach any sum, and denormal factors
-// are slow.
-constexpr double kVanished = -80;
-
-/// exp(x) for x <= 0, exactly zero where it would hardly count.
-at::Tensor decay(const at::Tensor& x) { return at::exp(x).masked_fill(x.lt(kVanished), 0); }
 
 /// `g` of one token, a number or one for each channel, as a factor of the state: [B, H, 1 or K, 1].
 at::Tensor state_factor(const at::Tensor& g) {
@@ -122,16 +116,15 @@ DeltaRuleResult join_chunks(const Chunks& in, const at::Tensor& state) {
   for (std::int64_t n = 0; n < in.u.size(2); ++n) {
     const auto at_n = [&](const at::Tensor& x) { return x.select(2, n); };
     const at::Tensor r = at_n(in.u) - at::matmul(at_n(in.w), current);  // the chunk's vectors u
-    outputs.push_back(at::matmul(at_n(in.q_from_start), current) +
-                      at::matmul(at_n(in.scores), r));
+    outputs.push_back(at::matmul(at_n(in.q_from_start), current) + at::matmul(at_n(in.scores), r));
     current = current * at_n(in.whole) + at::matmul(at_n(in.keys_to_end), r);
   }
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
 }
 
-/// The same with three products a chunk and no copies; the outputs of several chunks are one product.
+/// The same with three products a chunk and no copies; the outputs of several chunks are one
+/// product.
 DeltaRuleResult join_in_place(const Chunks& in, const at::Tensor& state) {
-  constexpr std::int64_t kAtOnce = 16;  // chunks whose states are kept until their outputs are made
   const std::int64_t chunks = in.u.size(2);
   const auto heads_of = [](const at::Tensor& x) { return x.flatten(0, 1); };  // [B*H, ...]
   const auto in_heads_of = [](const at::Tensor& x) {  // where a copy would be lost
@@ -139,8 +132,8 @@ DeltaRuleResult join_in_place(const Chunks& in, const at::Tensor& state) {
   };
   std::vector<at::Tensor> outputs;
   at::Tensor current = state;
-  for (std::int64_t begin = 0; begin < chunks; begin += kAtOnce) {
-    const std::int64_t count = std::min(chunks - begin, kAtOnce);
+  for (std::int64_t begin = 0; begin < chunks; begin += kMostChunksAtOnce) {
+    const std::int64_t count = std::min(chunks - begin, kMostChunksAtOnce);
     std::vector<std::int64_t> shape = state.sizes().vec();
     shape.insert(shape.begin() + 2, count + 1);
     at::Tensor states = at::empty(shape, state.options());  // before each chunk, and after the last
@@ -242,7 +235,7 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
             ? static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)))
             : length;
     const auto cut = [&](const at::Tensor& x) {
-      const at::Tensor own = x.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
+      const at::Tensor own = in_chunks(x, begin, chunks, length);
       if (room == length) return own;
       const std::int64_t more = room - length;
       return at::constant_pad_nd(own, own.dim() == 4 ? std::vector<std::int64_t>{0, more}

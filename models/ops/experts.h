@@ -43,20 +43,20 @@ Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
 /// Expert number `expert` of tokens [n, 1, d] → [n, 1, d'].
 using RunExpert = std::function<at::Tensor(std::int64_t expert, const at::Tensor& tokens)>;
 
-/// Whether experts with these weights [E, out, in] have all their products with x made at once, which a
-/// GPU does in bf16.
+/// Whether experts with these weights [E, out, in] have all their products with x made at once,
+/// which a GPU does in bf16.
 bool has_grouped_products(const at::Tensor& x, const at::Tensor& weights);
 
-/// tokens [n, in], sorted by expert, times each one's matrix of weights [E, out, in] → [n, out]; `ends`
-/// [E] int32 says how many tokens go to an expert or to one before it.
+/// tokens [n, in], sorted by expert, times each one's matrix of weights [E, out, in] → [n, out];
+/// `ends` [E] int32 says how many tokens go to an expert or to one before it.
 at::Tensor grouped_product(const at::Tensor& tokens, const at::Tensor& weights,
                            const at::Tensor& ends);
 
 /// All experts of tokens [n, d] that are sorted by expert → [n, d'].
 using RunExperts = std::function<at::Tensor(const at::Tensor& tokens, const at::Tensor& ends)>;
 
-/// mix_experts for experts that run at once: nobody waits for the device to say how many tokens each
-/// has. A token's sum is in the order of its choice.
+/// mix_experts for experts that run at once: nobody waits for the device to say how many tokens
+/// each has. A token's sum is in the order of its choice.
 at::Tensor mix_grouped_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
                                const RunExperts& run);
 

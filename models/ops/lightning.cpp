@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "models/ops/chunks.h"
 #include "models/ops/cpu/applies.h"
 
 namespace niah::models {
@@ -16,16 +17,8 @@ namespace {
 // head sizes from 32 to 128.
 constexpr std::int64_t kChunk = 64;
 
-// The states of so many chunks are one product with a triangular matrix, whose cost grows with their
-// square.
-constexpr std::int64_t kMostChunksAtOnce = 16;
-
-// exp(-80) is far below the rounding of any sum it takes part in; smaller factors would soon be
-// denormal numbers, on which a product runs fifty times slower.
-constexpr double kVanished = 80;
-
 /// exp(-slope * exponent) for slopes [H] and any exponents, [H, ...]; zero where exponent < 0.
-at::Tensor decay(const at::Tensor& slopes, const at::Tensor& exponents) {
+at::Tensor decay_of_heads(const at::Tensor& slopes, const at::Tensor& exponents) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(exponents.dim()) + 1, 1);
   shape[0] = slopes.size(0);
   const at::Tensor loss = slopes.view(shape) * exponents.unsqueeze(0);
@@ -44,15 +37,17 @@ struct Decays {
 Decays decays_of(const at::Tensor& slopes, double scale, std::int64_t chunks, std::int64_t length) {
   const at::Tensor i = at::arange(length, slopes.options());
   const at::Tensor m = at::arange(chunks + 1, slopes.options());
-  return {decay(slopes, length - 1 - i).unsqueeze(-1), decay(slopes, i + 1).unsqueeze(-1) * scale,
-          decay(slopes, i.unsqueeze(1) - i.unsqueeze(0)) * scale,
-          decay(slopes, (m.unsqueeze(1) - 1 - m.narrow(0, 0, chunks).unsqueeze(0)) * length),
-          decay(slopes, m * length).t().contiguous().unsqueeze(-1)};
+  return {
+      decay_of_heads(slopes, length - 1 - i).unsqueeze(-1),
+      decay_of_heads(slopes, i + 1).unsqueeze(-1) * scale,
+      decay_of_heads(slopes, i.unsqueeze(1) - i.unsqueeze(0)) * scale,
+      decay_of_heads(slopes, (m.unsqueeze(1) - 1 - m.narrow(0, 0, chunks).unsqueeze(0)) * length),
+      decay_of_heads(slopes, m * length).t().contiguous().unsqueeze(-1)};
 }
 
 /// N chunks of C tokens each, chunks first, so that some of them lie in one piece: q, k, v
-/// [B, N, H, C, D], state [B, H, D, D]; the output is shaped as q. Products are added in place: a pass
-/// over the states of all chunks costs as much as a product.
+/// [B, N, H, C, D], state [B, H, D, D]; the output is shaped as q. Products are added in place: a
+/// pass over the states of all chunks costs as much as a product.
 LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const Decays& decays, const at::Tensor& state) {
   const std::int64_t batch = q.size(0), chunks = q.size(1), dim = q.size(4);
@@ -73,7 +68,8 @@ LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
   const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * decays.within;
   const at::Tensor output = at::matmul(scores, v);
   const auto side_by_side = [](const at::Tensor& x) { return x.flatten(0, 2); };
-  output.view({-1, q.size(3), dim})  // a view: a copy would be lost
+  output
+      .view({-1, q.size(3), dim})  // a view: a copy would be lost
       .baddbmm_(side_by_side(q * decays.from_start), side_by_side(states_before(0, chunks)));
   return {output, states_before(chunks, 1).squeeze(1)};
 }
@@ -97,10 +93,7 @@ at::Tensor chunked(const at::Tensor& x, std::int64_t heads, std::int64_t begin, 
   at::Tensor own = at::empty({x.size(0), chunks, heads, length, x.size(3)},
                              x.options().dtype(at::kFloat).requires_grad(false));
   own.unflatten(2, {kv_heads, heads / kv_heads})
-      .copy_(x.narrow(2, begin, chunks * length)
-                 .unflatten(2, {chunks, length})
-                 .transpose(1, 2)
-                 .unsqueeze(3));
+      .copy_(in_chunks(x, begin, chunks, length).transpose(1, 2).unsqueeze(3));
   return own;
 }
 
@@ -117,8 +110,9 @@ LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at:
                            const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), tokens = q.size(2);
   if (tokens == 1) {
-    LightningResult one = one_token(q.to(at::kFloat), repeat_heads(key, heads).to(at::kFloat),
-                                    repeat_heads(value, heads).to(at::kFloat), slopes, scale, state);
+    LightningResult one =
+        one_token(q.to(at::kFloat), repeat_heads(key, heads).to(at::kFloat),
+                  repeat_heads(value, heads).to(at::kFloat), slopes, scale, state);
     one.output = one.output.to(q.scalar_type());
     return one;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/ops/batch.h"
+#include "models/ops/chunks.h"
 
 namespace niah::models {
 namespace {
@@ -18,17 +19,6 @@ constexpr std::int64_t kChunk = 64;
 // Numbers of scores that are made at once: enough to be busy with, and no more memory than that
 // whatever the pass' length.
 constexpr std::int64_t kScoresAtOnce = std::int64_t{1} << 23;
-// The states of so many chunks are one product with a triangular matrix, whose cost grows with
-// their square.
-constexpr std::int64_t kMostChunksAtOnce = 16;
-
-// As in the delta rule: what is below exp(-80) does not reach any sum, and denormal factors are
-// slow.
-constexpr double kVanished = -80;
-
-/// exp(x) for x <= 0, exactly zero where it would hardly count.
-at::Tensor decay(const at::Tensor& x) { return at::exp(x).masked_fill(x.lt(kVanished), 0); }
-
 /// exp(c_i - c_j) in fp32 for sums c [..., n] in fp64 and i >= j, zero above the diagonal, where it
 /// could overflow. Sums of strong decays are long numbers that differ little: in fp32 their
 /// differences would be off by the sums' own rounding.
@@ -118,9 +108,7 @@ Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tenso
   current = current.unflatten(1, {groups, heads / groups});
   std::vector<at::Tensor> outputs;
   const auto run = [&](std::int64_t begin, std::int64_t chunks, std::int64_t length) {
-    const auto cut = [&](const at::Tensor& all) {
-      return all.narrow(2, begin, chunks * length).unflatten(2, {chunks, length});
-    };
+    const auto cut = [&](const at::Tensor& all) { return in_chunks(all, begin, chunks, length); };
     const auto cut_heads = [&](const at::Tensor& all) {
       return cut(all).unflatten(1, {groups, heads / groups});
     };

@@ -51,9 +51,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
   // On a GPU one kernel, which sums in fp32 and rounds what it writes; where the reference rounds
   // twice, so do we: a mixture's choice of experts may hang on it.
   if (!x.is_cpu() && x.scalar_type() == weight.scalar_type())
-    return rounding == NormRounding::kAfterWeight
-               ? at::rms_norm(x, {x.size(-1)}, weight, eps)
-               : at::rms_norm(x, {x.size(-1)}, {}, eps) * weight;
+    return rounding == NormRounding::kAfterWeight ? at::rms_norm(x, {x.size(-1)}, weight, eps)
+                                                  : at::rms_norm(x, {x.size(-1)}, {}, eps) * weight;
   if (rounding == NormRounding::kAfterWeight)
     return at::rms_norm(x.to(at::kFloat), {x.size(-1)}, weight.to(at::kFloat), eps)
         .to(x.scalar_type());

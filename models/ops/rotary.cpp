@@ -47,14 +47,6 @@ at::Tensor llama3_frequencies(double theta, std::int64_t head_dim, const Llama3S
   return kept * ramp + kept / scaling.factor * (1 - ramp);
 }
 
-std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
-                                                std::int64_t position, std::int64_t tokens) {
-  const at::Tensor positions =
-      at::arange(position, position + tokens, frequencies.options().dtype(at::kFloat));
-  const at::Tensor angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);
-  return {angles.cos(), angles.sin()};
-}
-
 at::Tensor positions_on(at::Device device, const std::vector<std::int64_t>& first,
                         std::int64_t tokens) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
@@ -62,6 +54,13 @@ at::Tensor positions_on(at::Device device, const std::vector<std::int64_t>& firs
     return at::arange(first.front(), first.front() + tokens, options).unsqueeze(0);
   const at::Tensor begins = to_device(at::tensor(first, at::kLong), device).to(at::kFloat);
   return begins.unsqueeze(1) + at::arange(tokens, options).unsqueeze(0);
+}
+
+std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
+                                                std::int64_t position, std::int64_t tokens) {
+  const at::Tensor positions = positions_on(frequencies.device(), {position}, tokens).squeeze(0);
+  const at::Tensor angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);
+  return {angles.cos(), angles.sin()};
 }
 
 std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
@@ -109,7 +108,8 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
   return output;
 }
 
-/// On a GPU, with few kernels: each half is written where it belongs. Rounded as the reference rounds.
+/// On a GPU, with few kernels: each half is written where it belongs. Rounded as the reference
+/// rounds.
 at::Tensor in_place(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t half = cos.size(-1), rest = x.size(-1) - 2 * half;
   at::Tensor output = at::empty_like(x);
@@ -125,14 +125,8 @@ at::Tensor in_place(const at::Tensor& x, const at::Tensor& cos, const at::Tensor
 
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t dim = x.size(-1), width = 2 * cos.size(-1);
-  if (!x.is_cpu() && !at::GradMode::is_enabled()) {
-    const auto table = [&](const at::Tensor& each) {
-      const at::Tensor own = each.to(x.scalar_type());
-      return own.dim() == 3 ? own.unsqueeze(1) : own;
-    };
-    return in_place(x, table(cos), table(sin));
-  }
-  if (width < dim)
+  const bool writes_in_place = !x.is_cpu() && !at::GradMode::is_enabled();
+  if (width < dim && !writes_in_place)
     return at::cat(
         {apply_rotary(x.narrow(-1, 0, width), cos, sin), x.narrow(-1, width, dim - width)}, -1);
   at::Tensor c = cos.to(x.scalar_type());
@@ -142,6 +136,7 @@ at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Te
     c = c.unsqueeze(1);
     s = s.unsqueeze(1);
   }
+  if (writes_in_place) return in_place(x, c, s);
   const auto halves = x.chunk(2, -1);
   return at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
 }

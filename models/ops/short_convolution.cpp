@@ -11,7 +11,7 @@ ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& 
   const std::int64_t tokens = x.size(1), kept = weight.size(2) - 1;
   const at::Tensor before =
       tail.defined() ? tail : at::zeros({x.size(0), kept, x.size(2)}, x.options());
-  const at::Tensor all = at::cat({before, x}, 1);                               // [B, k-1+T, C]
+  const at::Tensor all = at::cat({before, x}, 1);  // [B, k-1+T, C]
   // A copy: a view would keep all of a long pass alive.
   const at::Tensor last = all.narrow(1, tokens, kept).clone(at::MemoryFormat::Contiguous);
   if (x.is_cuda()) {  // one kernel, which sums in fp32 and rounds once

@@ -78,8 +78,7 @@ void decode(benchmark::State& bench) {
   const at::ScalarType dtype = bench.range(2) != 0 ? at::kBFloat16 : at::kFloat;
   const auto model = model_of(static_cast<Shape>(bench.range(0)), dtype);
   PrefixReader reader({model}, bench.range(1) + 600);
-  reader.read(std::vector<std::int64_t>(512, 5));
-  reader.skip(bench.range(1) - 512);
+  read_context(reader, bench.range(1));
   const auto point = reader.mark();
   for (auto _ : bench) {
     benchmark::DoNotOptimize(reader.read_one(0, {5}, 1));

@@ -11,8 +11,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "harness/cost/estimate.h"
+#include "models/decode/greedy.h"
 #include "models/device.h"
 #include "models/registry.h"
 #include "tests/paths.h"
@@ -213,8 +215,7 @@ class DrawnSource : public models::TensorSource {
 
   at::Tensor tensor(const std::string& name, at::IntArrayRef shape) override {
     if (shape.size() < 2)
-      return name.ends_with("norm.weight") ? at::ones(shape, options_)
-                                           : at::zeros(shape, options_);
+      return name.ends_with("norm.weight") ? at::ones(shape, options_) : at::zeros(shape, options_);
     const double deviation = 1 / std::sqrt(static_cast<double>(shape.back()));
     return at::empty(shape, options_).normal_(0, deviation);
   }
@@ -242,9 +243,9 @@ double best_time(int goes, const Work& work) {
 }  // namespace
 
 std::string name_of(Shape shape) {
-  constexpr std::array kNames = {"zoo",        "hybrid-512", "hybrid-1024", "jet-1024",
-                                 "qwen-512",   "HypeNet-2B", "qwen3.5-1024", "qwen3next-1024",
-                                 "nemotron-1024", "falcon-1024", "lfm2-1024", "Qwen3.5-4B"};
+  constexpr std::array kNames = {"zoo",           "hybrid-512",  "hybrid-1024",  "jet-1024",
+                                 "qwen-512",      "HypeNet-2B",  "qwen3.5-1024", "qwen3next-1024",
+                                 "nemotron-1024", "falcon-1024", "lfm2-1024",    "Qwen3.5-4B"};
   return kNames[static_cast<std::size_t>(shape)];
 }
 
@@ -263,6 +264,36 @@ std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
   DrawnSource source(device(), dtype);
   const at::NoGradGuard no_grad;
   return models::make_model(config_of(shape), "benchmark", source);
+}
+
+DecodeBatch::DecodeBatch(std::shared_ptr<CausalLM> model, const models::PrefixReader& reader,
+                         std::int64_t tokens, std::int64_t sequences)
+    : model_(std::move(model)), ids_(at::full({sequences, 1}, 5, at::kLong)) {
+  constexpr std::int64_t kRoom = 16;  // for the tokens of a pass
+  for (std::int64_t i = 0; i < sequences; ++i) states_.push_back(reader.fork(0, tokens + kRoom));
+  for (models::State& state : states_) {
+    pointers_.push_back(&state);
+    starts_.push_back(state.mark());
+  }
+}
+
+std::vector<std::int64_t> DecodeBatch::pass() {
+  std::vector<std::int64_t> best =
+      models::best_tokens(model_->forward_rows(ids_, pointers_, 1).squeeze(1));
+  for (std::size_t i = 0; i < states_.size(); ++i) states_[i].rewind(starts_[i]);
+  return best;
+}
+
+std::int64_t DecodeBatch::bytes() const {
+  std::int64_t total = 0;
+  for (const models::State& state : states_) total += state.bytes();
+  return total;
+}
+
+void read_context(models::PrefixReader& reader, std::int64_t tokens) {
+  constexpr std::int64_t kRead = 512;
+  reader.read(std::vector<std::int64_t>(kRead, 5));
+  reader.skip(tokens - kRead);
 }
 
 double product_flops(const CausalLM& model, at::ScalarType dtype, std::int64_t tokens) {
@@ -293,7 +324,8 @@ double product_rate(at::ScalarType dtype) {
 double copy_rate() {
   static const double rate = [] {
     const std::int64_t bytes = std::int64_t{1} << (is_reduced() ? 20 : device().is_cpu() ? 28 : 32);
-    const at::Tensor from = at::ones({bytes}, at::TensorOptions().device(device()).dtype(at::kByte));
+    const at::Tensor from =
+        at::ones({bytes}, at::TensorOptions().device(device()).dtype(at::kByte));
     const at::Tensor to = at::empty_like(from);
     return 2 * static_cast<double>(bytes) / best_time(8, [&] { to.copy_(from); });
   }();

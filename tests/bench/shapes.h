@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "models/causal_lm.h"
+#include "models/decode/prefix_reader.h"
 
 namespace niah::bench {
 
@@ -36,6 +38,28 @@ bool is_reduced();
 
 /// The zoo's base, or random weights drawn where the benchmark computes.
 std::shared_ptr<models::CausalLM> model_of(Shape shape, at::ScalarType dtype);
+
+/// Sequences that decode together after a context, each with a state of its own.
+class DecodeBatch {
+ public:
+  /// `reader` has read the context of `tokens`, of its only variant.
+  DecodeBatch(std::shared_ptr<models::CausalLM> model, const models::PrefixReader& reader,
+              std::int64_t tokens, std::int64_t sequences);
+  /// One token of each, and the likeliest next ones; the states are as before.
+  std::vector<std::int64_t> pass();
+  /// Bytes of all states.
+  std::int64_t bytes() const;
+
+ private:
+  std::shared_ptr<models::CausalLM> model_;
+  std::vector<models::State> states_;
+  std::vector<models::State*> pointers_;
+  std::vector<models::Mark> starts_;
+  at::Tensor ids_;
+};
+
+/// Has `reader` read a text of `tokens`, at least 512: of most of it as if it had.
+void read_context(models::PrefixReader& reader, std::int64_t tokens);
 
 /// FLOPs of products with weights and of softmax attention in a prefill that wants no logits.
 double product_flops(const models::CausalLM& model, at::ScalarType dtype, std::int64_t tokens);

@@ -79,15 +79,19 @@ verdict() {
 
 cases() { ls "$here/goldens"; }
 
-# Several cases at once: each spends most of its time in starting.
+# verdict in the background, `parallel` at once: each spends most of its time in starting.
+beside() {
+  verdict "$@" &
+  jobs=$((jobs + 1))
+  [ $((jobs % parallel)) -ne 0 ] || wait
+}
+
 stage_a() {
   local jobs=0 case dtype
   for case in $(cases); do
     for dtype in fp32 bf16; do
-      verdict "a-$case-$dtype" "$case, $dtype" "$niah" verify "$here/goldens/$case" \
-        --golden "$here/goldens/$case/golden.safetensors" --dtype $dtype --device "$device" --tolerance 5e-4 &
-      jobs=$((jobs + 1))
-      [ $((jobs % parallel)) -ne 0 ] || wait
+      beside "a-$case-$dtype" "$case, $dtype" "$niah" verify "$here/goldens/$case" \
+        --golden "$here/goldens/$case/golden.safetensors" --dtype $dtype --device "$device" --tolerance 5e-4
     done
   done
   wait
@@ -96,9 +100,7 @@ stage_a() {
 stage_b() {
   local jobs=0 case
   for case in $(cases); do
-    verdict "b-$case" "$case" "$niah" selftest "$here/goldens/$case" --device "$device" &
-    jobs=$((jobs + 1))
-    [ $((jobs % parallel)) -ne 0 ] || wait
+    beside "b-$case" "$case" "$niah" selftest "$here/goldens/$case" --device "$device"
   done
   wait
 }

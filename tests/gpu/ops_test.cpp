@@ -48,15 +48,20 @@ class OnDevice : public testing::TestWithParam<at::ScalarType> {
 
 TEST_P(OnDevice, SoftmaxAttention) {
   // rows, keys, heads, kv heads, head size
-  for (const auto& [rows, keys, heads, kv_heads, dim] :
-       {std::tuple{1, 1, 4, 4, 64}, {1, 700, 16, 4, 256}, {1, 1500, 14, 2, 64}, {5, 5, 8, 2, 128},
-        {130, 130, 8, 2, 64}, {64, 900, 16, 8, 128}, {257, 600, 4, 1, 128}, {33, 500, 6, 6, 80},
-        {40, 300, 4, 2, 192}}) {
+  for (const auto& [rows, keys, heads, kv_heads, dim] : {std::tuple{1, 1, 4, 4, 64},
+                                                         {1, 700, 16, 4, 256},
+                                                         {1, 1500, 14, 2, 64},
+                                                         {5, 5, 8, 2, 128},
+                                                         {130, 130, 8, 2, 64},
+                                                         {64, 900, 16, 8, 128},
+                                                         {257, 600, 4, 1, 128},
+                                                         {33, 500, 6, 6, 80},
+                                                         {40, 300, 4, 2, 192}}) {
     const at::Tensor q = draw({1, heads, rows, dim});
     const at::Tensor k = draw({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
     const at::Tensor v = draw({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
-    const at::Tensor expected = reference::softmax_attention(
-        q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), 0.1);
+    const at::Tensor expected =
+        reference::softmax_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), 0.1);
     EXPECT_LT(difference(attend_cached(there(q), there(k), there(v), 0.1), expected),
               tolerance(GetParam()))
         << rows << " of " << keys << ", head size " << dim;
@@ -64,12 +69,16 @@ TEST_P(OnDevice, SoftmaxAttention) {
 }
 
 TEST_P(OnDevice, SlidingWindows) {
-  for (const auto& [rows, keys, window] : {std::tuple{1, 1, 8}, {1, 40, 8}, {64, 64, 16},
-                                           {200, 263, 64}, {300, 300, 1000}, {130, 257, 128}}) {
+  for (const auto& [rows, keys, window] : {std::tuple{1, 1, 8},
+                                           {1, 40, 8},
+                                           {64, 64, 16},
+                                           {200, 263, 64},
+                                           {300, 300, 1000},
+                                           {130, 257, 128}}) {
     const at::Tensor q = draw({1, 8, rows, 64});
     const at::Tensor k = draw({1, 2, keys, 64}), v = draw({1, 2, keys, 64});
-    const at::Tensor expected = reference::window_attention(
-        q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), window, 0.125);
+    const at::Tensor expected = reference::window_attention(q.to(at::kFloat), k.to(at::kFloat),
+                                                            v.to(at::kFloat), window, 0.125);
     EXPECT_LT(difference(attend_window(there(q), there(k), there(v), window, 0.125), expected),
               tolerance(GetParam()))
         << rows << " of " << keys << ", window " << window;
@@ -82,8 +91,8 @@ TEST_P(OnDevice, Lightning) {
     const at::Tensor q = draw({1, 16, tokens, 128}), k = draw({1, 8, tokens, 128});
     const at::Tensor v = draw({1, 8, tokens, 128}), state = at::randn({1, 16, 128, 128});
     const auto wide = [](const at::Tensor& x) { return x.to(at::kFloat).repeat_interleave(2, 1); };
-    const auto slow = reference::lightning_attention(q.to(at::kFloat), wide(k), wide(v), slopes,
-                                                     0.1, state);
+    const auto slow =
+        reference::lightning_attention(q.to(at::kFloat), wide(k), wide(v), slopes, 0.1, state);
     const auto own =
         lightning_attention(there(q), there(k), there(v), there(slopes), 0.1, there(state));
     EXPECT_LT(difference(own.output, slow.output), tolerance(GetParam())) << tokens;
@@ -101,8 +110,7 @@ TEST_P(OnDevice, ShortConvolution) {
     const auto first = short_convolution(there(x.narrow(1, 0, 33)), there(weight), there(b), {});
     const auto rest =
         short_convolution(there(x.narrow(1, 33, 37)), there(weight), there(b), first.tail);
-    EXPECT_LT(difference(at::cat({first.output, rest.output}, 1), expected),
-              tolerance(GetParam()));
+    EXPECT_LT(difference(at::cat({first.output, rest.output}, 1), expected), tolerance(GetParam()));
   }
 }
 
@@ -145,9 +153,9 @@ TEST_P(OnDevice, Experts) {
       return at::linear(at::silu(halves[0]) * halves[1], second[expert]);
     };
   };
-  const at::Tensor expected = reference::mix_experts(
-      x.to(at::kDouble), {routing.experts, routing.weights.to(at::kDouble)}, 8,
-      run(up.to(at::kDouble), down.to(at::kDouble)));
+  const at::Tensor expected =
+      reference::mix_experts(x.to(at::kDouble), {routing.experts, routing.weights.to(at::kDouble)},
+                             8, run(up.to(at::kDouble), down.to(at::kDouble)));
   EXPECT_LT(difference(mix_experts(there(x), {there(routing.experts), there(routing.weights)}, 8,
                                    run(there(up), there(down))),
                        expected),
@@ -168,14 +176,13 @@ TEST(OnDeviceFp32, GatedDeltaRule) {
         const at::Tensor q = at::randn({1, 4, tokens, 64});
         const at::Tensor k = q.flip(2) / q.flip(2).norm(2, -1, /*keepdim=*/true);
         const at::Tensor v = at::randn({1, 8, tokens, 48}), beta = 2 * at::rand({1, 8, tokens});
-        const at::Tensor g = -decay * (by_channel ? at::rand({1, 8, tokens, 64})
-                                                  : at::rand({1, 8, tokens}));
+        const at::Tensor g =
+            -decay * (by_channel ? at::rand({1, 8, tokens, 64}) : at::rand({1, 8, tokens}));
         const at::Tensor state = at::randn({1, 8, 64, 48});
         const auto own = gated_delta_rule(there(q * 0.1), there(k), there(v), there(g), there(beta),
                                           there(state));
-        const auto slow =
-            reference::gated_delta_rule(0.1 * q.repeat_interleave(2, 1), k.repeat_interleave(2, 1),
-                                        v, g, beta, state);
+        const auto slow = reference::gated_delta_rule(0.1 * q.repeat_interleave(2, 1),
+                                                      k.repeat_interleave(2, 1), v, g, beta, state);
         EXPECT_LT(difference(own.output, slow.output), 1e-4) << tokens << " " << decay;
         EXPECT_LT(difference(own.state, slow.state), 1e-4) << tokens << " " << decay;
       }

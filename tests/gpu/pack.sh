@@ -16,15 +16,16 @@ torch_version=2.11.0 out=$root/build/gpu/pack goldens='' build=''
 
 say() { printf 'pack: %s\n' "$*" >&2; }
 die() { say "$*"; exit 3; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+  [ $# -gt 1 ] || usage
   case $1 in
     --torch) torch_version=$2 ;;
     --out) out=$2 ;;
     --goldens) goldens=$2 ;;
     --build) build=$2 ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) usage ;;
   esac
   shift 2
 done

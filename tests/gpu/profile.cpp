@@ -1,5 +1,5 @@
-// Where a pass spends its time: kernels of one prefill chunk and of one decode pass, summed by name,
-// as JSON. On the CPU, operators take the kernels' place.
+// Where a pass spends its time: kernels of one prefill chunk and of one decode pass, summed by
+// name, as JSON. On the CPU, operators take the kernels' place.
 //
 //     gpu_profile HypeNet-2B [--tokens 4096] [--context 16384] [--sequences 8] [--rows 40]
 #include <fmt/format.h>
@@ -15,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "models/decode/greedy.h"
 #include "models/decode/prefix_reader.h"
 #include "models/device.h"
 #include "tests/bench/shapes.h"
@@ -85,8 +84,7 @@ ordered_json profile_model(Shape shape, std::int64_t tokens, std::int64_t contex
                            std::int64_t sequences, std::size_t rows) {
   const auto model = model_of(shape, at::kBFloat16);
   models::PrefixReader reader({model}, context + 2 * tokens + 16);
-  reader.read(std::vector<std::int64_t>(512, 5));
-  reader.skip(context - 512);
+  read_context(reader, context);
   const auto point = reader.mark();
   const std::vector<std::int64_t> chunk(static_cast<std::size_t>(tokens), 7);
   ordered_json json = {{"model", name_of(shape)},
@@ -100,19 +98,8 @@ ordered_json profile_model(Shape shape, std::int64_t tokens, std::int64_t contex
         reader.rewind(point);
       },
       rows);
-  std::vector<models::State> states;
-  std::vector<models::State*> pointers;
-  for (std::int64_t i = 0; i < sequences; ++i) states.push_back(reader.fork(0, context + 16));
-  for (models::State& state : states) pointers.push_back(&state);
-  std::vector<models::Mark> starts;
-  for (const models::State& state : states) starts.push_back(state.mark());
-  const at::Tensor ids = at::full({sequences, 1}, 5, at::kLong);
-  json["decode"] = profile(
-      [&] {
-        models::best_tokens(model->forward_rows(ids, pointers, 1).squeeze(1));
-        for (std::size_t i = 0; i < pointers.size(); ++i) pointers[i]->rewind(starts[i]);
-      },
-      rows);
+  DecodeBatch batch(model, reader, context, sequences);
+  json["decode"] = profile([&] { batch.pass(); }, rows);
   return json;
 }
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "harness/cost/estimate.h"
-#include "models/decode/greedy.h"
 #include "models/decode/prefix_reader.h"
 #include "models/device.h"
 #include "tests/bench/shapes.h"
@@ -18,14 +17,15 @@ namespace {
 
 using models::CausalLM;
 using models::PrefixReader;
-using models::State;
 using models::synchronize;
 
 constexpr at::ScalarType kType = at::kBFloat16;
 constexpr double kMiB = 1 << 20;
 
-/// The model of a benchmark; the one before makes room.
-std::shared_ptr<CausalLM> model_for(Shape shape) {
+/// The model of a benchmark's first argument, whose name labels it; the one before makes room.
+std::shared_ptr<CausalLM> model_for(benchmark::State& bench) {
+  const auto shape = static_cast<Shape>(bench.range(0));
+  bench.SetLabel(name_of(shape));
   static Shape held = kZoo;
   static std::shared_ptr<CausalLM> model;
   if (!model || held != shape) {
@@ -52,9 +52,7 @@ double price(const CausalLM& model, std::int64_t tokens, std::int64_t chunk) {
 
 /// Arguments: shape, tokens, chunk.
 void prefill(benchmark::State& bench) {
-  const auto shape = static_cast<Shape>(bench.range(0));
-  const auto model = model_for(shape);
-  bench.SetLabel(name_of(shape));
+  const auto model = model_for(bench);
   const std::int64_t tokens = bench.range(1), chunk = std::min(bench.range(2), tokens);
   std::vector<std::int64_t> ids(static_cast<std::size_t>(chunk));
   for (std::size_t i = 0; i < ids.size(); ++i)
@@ -81,35 +79,18 @@ void prefill(benchmark::State& bench) {
 
 /// One token of each of several sequences after a context. Arguments: shape, context, sequences.
 void decode(benchmark::State& bench) {
-  const auto shape = static_cast<Shape>(bench.range(0));
-  const auto model = model_for(shape);
-  bench.SetLabel(name_of(shape));
+  const auto model = model_for(bench);
   const std::int64_t context = bench.range(1), sequences = bench.range(2);
   const double rate = copy_rate();
   reset_peak_memory();
-  std::vector<State> states;
-  {
-    PrefixReader reader({model}, context + 16);
-    reader.read(std::vector<std::int64_t>(512, 5));
-    reader.skip(context - 512);
-    for (std::int64_t i = 0; i < sequences; ++i) states.push_back(reader.fork(0, context + 16));
-  }
-  std::vector<State*> pointers;
-  std::vector<models::Mark> starts;
-  double held = 0;
-  for (State& state : states) {
-    pointers.push_back(&state);
-    starts.push_back(state.mark());
-    held += static_cast<double>(state.bytes());
-  }
-  const at::Tensor ids = at::full({sequences, 1}, 5, at::kLong);
-  for (auto _ : bench) {
-    const at::Tensor logits = model->forward_rows(ids, pointers, 1);
-    benchmark::DoNotOptimize(models::best_tokens(logits.squeeze(1)));
-    for (std::size_t i = 0; i < pointers.size(); ++i) pointers[i]->rewind(starts[i]);
-  }
+  DecodeBatch batch = [&] {  // the reader makes room
+    PrefixReader reader({model}, context);
+    read_context(reader, context);
+    return DecodeBatch(model, reader, context, sequences);
+  }();
+  for (auto _ : bench) benchmark::DoNotOptimize(batch.pass());
   bench.SetItemsProcessed(bench.iterations() * sequences);
-  const double bytes = weight_bytes(*model) + held;
+  const double bytes = weight_bytes(*model) + static_cast<double>(batch.bytes());
   bench.counters["copy_GBs"] = rate / 1e9;
   bench.counters["GBs"] =
       benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsIterationInvariantRate);

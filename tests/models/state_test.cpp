@@ -71,9 +71,9 @@ TEST(LayerStates, PartsThatLieSideBySideAreJoinedWithoutACopy) {
   EXPECT_TRUE(at::equal(turned.joined(&RecurrentState::recurrent),
                         at::stack({whole[1], whole[0], whole[2]})));
   second.forgetting.recurrent = torch::randn({1, 2, 4});
-  EXPECT_TRUE(at::equal(states.joined(&RecurrentState::recurrent),
-                        at::cat({whole.narrow(0, 0, 1), second.forgetting.recurrent,
-                                 whole.narrow(0, 2, 1)})));
+  EXPECT_TRUE(at::equal(
+      states.joined(&RecurrentState::recurrent),
+      at::cat({whole.narrow(0, 0, 1), second.forgetting.recurrent, whole.narrow(0, 2, 1)})));
 }
 
 TEST(State, RewindRestoresTheExactState) {

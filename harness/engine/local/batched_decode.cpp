@@ -38,8 +38,8 @@ BatchedDecode::BatchedDecode(std::vector<std::shared_ptr<models::CausalLM>> mode
     for (const at::Tensor& tensor : variant.model->parameters()) {
       variant.weight_bytes += static_cast<std::int64_t>(tensor.nbytes());
       // A GPU promises nobody its last bits, and most of a pass for one sequence is waiting.
-      variant.is_exact = variant.is_exact && (!tensor.is_cpu() || tensor.dim() != 2 ||
-                                              models::is_row_exact(tensor));
+      variant.is_exact = variant.is_exact &&
+                         (!tensor.is_cpu() || tensor.dim() != 2 || models::is_row_exact(tensor));
     }
     variants_.push_back(std::move(variant));
   }

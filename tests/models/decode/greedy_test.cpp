@@ -153,9 +153,9 @@ TEST(DecodeGreedy, StopsAtEosAndWhenDecided) {
 TEST(BestTokens, AreMinusOneWhereALogitIsNotFinite) {
   at::Tensor logits = at::tensor({1.0, 3.0, 2.0, 5.0, 4.0, 0.0}).view({2, 3});
   EXPECT_EQ(best_tokens(logits), (std::vector<std::int64_t>{1, 0}));
-  for (const double bad : {std::numeric_limits<double>::quiet_NaN(),
-                           std::numeric_limits<double>::infinity(),
-                           -std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+        -std::numeric_limits<double>::infinity()}) {
     logits[1][2] = bad;
     EXPECT_EQ(best_tokens(logits), (std::vector<std::int64_t>{1, -1})) << bad;
   }
