@@ -3,8 +3,10 @@
 
 #include <exception>
 #include <sstream>
+#include <string_view>
 
 #include "harness/base/interrupt.h"
+#include "harness/base/listed_error.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/command.h"
@@ -16,8 +18,11 @@ namespace niah {
 
 namespace {
 
-int fail(ExitCode code, const char* message) {
-  say("niah: {}\n", message);
+/// Says an error on one line, whatever file names it holds, and each thing of a list on one more.
+int fail(ExitCode code, std::string_view message, const std::vector<std::string>& lines = {}) {
+  std::string text = fmt::format("niah: {}\n", single_line(message));
+  for (const std::string& line : lines) text += fmt::format("  {}\n", single_line(line));
+  write_stderr(text);
   return static_cast<int>(code);
 }
 
@@ -29,8 +34,7 @@ int fail_unforeseen(int argc, char** argv, const std::string& what) {
   for (int i = 1; i < argc; ++i) command += fmt::format(" {}", argv[i]);
   if (command.size() > kLongest) command = command.substr(0, kLongest) + " ...";
   const std::string line = what.substr(0, what.find('\n'));
-  return fail(ExitCode::kNotMeasured,
-              valid_utf8(fmt::format("running `{}`: {}", command, line)).c_str());
+  return fail(ExitCode::kNotMeasured, fmt::format("running `{}`: {}", command, line));
 }
 
 /// A did_you_mean ends in its own question mark.
@@ -63,16 +67,38 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error, in
                        char** argv) {
   const std::string explained =
       error.get_exit_code() == 0 ? "" : explain_wrong_word(program, argc, argv);
-  if (!explained.empty()) return fail(ExitCode::kUsage, explained.c_str());
+  if (!explained.empty()) return fail(ExitCode::kUsage, explained);
   std::ostringstream out, err;
   if (program.exit(error, out, err) != 0) {
     std::string words = "niah";
     for (const CLI::App* command : program.get_subcommands()) words += " " + command->get_name();
     return fail(ExitCode::kUsage,
-                fmt::format("{}. `{} --help` lists what is expected", error.what(), words).c_str());
+                fmt::format("{}. `{} --help` lists what is expected", error.what(), words));
   }
   write_stdout(out.str());
   return 0;
+}
+
+[[noreturn]] void refuse_empty_value(std::string_view option) {
+  throw UsageError(fmt::format(
+      "{}: a value was expected, found an empty one (is a variable not set?)", valid_utf8(option)));
+}
+
+/// An empty value is no value: it is what a variable that is not set leaves of one, and would be
+/// taken for an option that was not given.
+void refuse_empty_values(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& value : option->results())
+      if (value.empty()) refuse_empty_value(option->get_name());
+}
+
+/// "--out=" alone: CLI11 would take the next word for its value.
+void refuse_empty_values(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.starts_with("--") && word.find('=') == word.size() - 1)
+      refuse_empty_value(word.substr(0, word.size() - 1));
+  }
 }
 
 int run(int argc, char** argv) {
@@ -97,11 +123,13 @@ int run(int argc, char** argv) {
   add_generate_command(program, chosen);
   add_tokenize_command(program, chosen);
   add_train_command(program, chosen);
+  refuse_empty_values(argc, argv);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return report_parse_error(program, error, argc, argv);
   }
+  for (const CLI::App* command : program.get_subcommands()) refuse_empty_values(*command);
   install_interrupt_handler();
   return static_cast<int>(chosen());
 }
@@ -112,6 +140,8 @@ int guarded_run(int argc, char** argv) {
     const int code = run(argc, argv);
     flush_stdout();
     return code;
+  } catch (const ListedError& error) {
+    return fail(error.code(), error.title(), error.lines());
   } catch (const Error& error) {
     return fail(error.code(), error.what());
   } catch (const std::exception& error) {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "harness/base/error.h"
+#include "harness/base/listed_error.h"
 #include "harness/base/text.h"
 #include "models/arch/falcon_h1.h"
 #include "models/arch/granite_hybrid.h"
@@ -176,14 +176,15 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
   std::set<std::string> names;
   for (const auto* settings : {&a, &b})
     for (const auto& [name, text] : *settings) names.insert(name);
-  std::string differences;
+  std::vector<std::string> differences;
   for (const std::string& name : names)
     if (value(a, name) != value(b, name))
-      differences += fmt::format("\n  {}: {} and {}", name, value(a, name), value(b, name));
-  throw DataError(
+      differences.push_back(fmt::format("{}: {} and {}", name, value(a, name), value(b, name)));
+  throw ListedError(
       fmt::format("{} and {} are not checkpoints of one model; what their config.json says differs "
-                  "in:{}",
-                  first_name, other_name, differences));
+                  "in:",
+                  first_name, other_name),
+      std::move(differences));
 }
 
 namespace {

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "harness/base/error.h"
+#include "harness/base/listed_error.h"
 #include "harness/base/memory.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
@@ -43,13 +43,14 @@ std::string_view tensor_bytes(const at::Tensor& contiguous) {
   return {static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()};
 }
 
-/// "missing (2): a [3, 4], b [5]\n" with at most kMaxListed names.
-std::string list_problem(const std::string& title, const std::vector<std::string>& items) {
-  if (items.empty()) return "";
+/// Adds "missing (2): a [3, 4], b [5]" with at most kMaxListed names, where there are any.
+void list_problem(const std::string& title, const std::vector<std::string>& items,
+                  std::vector<std::string>& lines) {
+  if (items.empty()) return;
   const std::vector<std::string> shown(
       items.begin(), items.begin() + static_cast<long>(std::min(items.size(), kMaxListed)));
-  return fmt::format("\n  {} ({}): {}{}", title, items.size(), fmt::join(shown, ", "),
-                     items.size() > kMaxListed ? ", ..." : "");
+  lines.push_back(fmt::format("{} ({}): {}{}", title, items.size(), fmt::join(shown, ", "),
+                              items.size() > kMaxListed ? ", ..." : ""));
 }
 
 bool begins_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
@@ -135,11 +136,13 @@ void MapSource::finish() const {
     unexpected.push_back(
         fmt::format("{} {}{}", valid_utf8(name), format_shape(tensor.sizes().vec()), hint));
   }
-  if (missing.empty() && unexpected.empty() && misshaped.empty()) return;
-  throw DataError(fmt::format("loading {}: the tensors do not fit its config.json:{}{}{}", label_,
-                              list_problem("missing", missing),
-                              list_problem("wrong shape", misshaped),
-                              list_problem("unexpected", unexpected)));
+  std::vector<std::string> lines;
+  list_problem("missing", missing, lines);
+  list_problem("wrong shape", misshaped, lines);
+  list_problem("unexpected", unexpected, lines);
+  if (lines.empty()) return;
+  throw ListedError(fmt::format("loading {}: the tensors do not fit its config.json:", label_),
+                    std::move(lines));
 }
 
 at::Tensor ShapeSource::tensor(const std::string& name, at::IntArrayRef shape) {

@@ -49,6 +49,15 @@ const char* kind_of_file(const fs::file_status& status) {
   }
 }
 
+/// Why there is nothing at `path`, which the system looked at with that result.
+std::string why_missing(const fs::path& path, const std::error_code& error) {
+  const bool is_absent = !error || error == std::errc::no_such_file_or_directory;
+  if (!is_absent) return error.message();
+  return is_listed(path)
+             ? "the link leads nowhere, the file that it names was not fetched or is gone"
+             : "there is no such file";
+}
+
 /// Between two file systems, or on one that cannot copy by itself: through a buffer.
 bool copy_through_buffer(int in, int out, std::uint64_t at, std::uint64_t end) {
   constexpr std::uint64_t kBuffer = std::uint64_t{1} << 20;
@@ -118,8 +127,8 @@ void require_regular_file(const fs::path& path, std::string_view doing) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status))
-    throw DataError(fmt::format("{}: cannot open {}: {}", doing, path.string(),
-                                error ? error.message() : "there is no such file"));
+    throw DataError(
+        fmt::format("{}: cannot open {}: {}", doing, path.string(), why_missing(path, error)));
   if (!fs::is_regular_file(status))
     throw DataError(fmt::format("{}: {} is {}, a file was expected", doing, path.string(),
                                 kind_of_file(status)));

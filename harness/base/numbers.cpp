@@ -41,6 +41,14 @@ std::string range_text(IntegerRange range) {
   return fmt::format("an integer from {} to {}", format_count(range.low), format_count(range.high));
 }
 
+std::string range_text(IntegerRange range, std::string_view found) {
+  std::int64_t ignored = 0;
+  const char* last = found.data() + found.size();
+  const auto [end, error] = std::from_chars(found.data(), last, ignored);
+  if (error != std::errc::result_out_of_range || end != last) return range_text(range);
+  return fmt::format("an integer from {} to {}", format_count(range.low), format_count(range.high));
+}
+
 std::string range_text(NumberRange range) {
   const bool below = std::isinf(range.low), above = std::isinf(range.high);
   const std::string low = fmt::format("{}{:g}", range.open_low ? "above " : "", range.low);

@@ -48,6 +48,9 @@ std::optional<double> parse_number(std::string_view text, NumberRange range = {}
 
 /// "an integer from 1 to 1,000,000", "an integer of at least 0", "an integer".
 std::string range_text(IntegerRange range);
+/// The same in answer to `found`, which is not in the range: where that is an integer beyond what
+/// an int64 holds, with the ends that it holds.
+std::string range_text(IntegerRange range, std::string_view found);
 /// "a number from 0 to below 1", "a number above 0", "a number".
 std::string range_text(NumberRange range);
 

@@ -111,6 +111,10 @@ fs::path normal_path(const fs::path& path) {
 }
 
 PendingFile::PendingFile(const fs::path& path) : path_(path) {
+  if (path.empty()) throw UsageError("writing a file: its name is empty");
+  if (!path.has_filename())
+    throw UsageError(fmt::format(
+        "writing {}: the slash at its end names a folder, a file was expected", path.string()));
   struct stat info {};
   const bool exists = ::stat(path.c_str(), &info) == 0;
   if (exists && S_ISDIR(info.st_mode))

@@ -16,8 +16,9 @@ std::filesystem::path resolve_links(const std::filesystem::path& path);
 /// A file on its way: nothing is under its name, or what was there before, until commit().
 class PendingFile {
  public:
-  /// Throws DataError when nothing can be written beside `path`, or when `path` is neither absent
-  /// nor a file. A symbolic link keeps pointing where it does: its target is replaced.
+  /// Throws UsageError for a name that is empty or ends in a slash, DataError when nothing can be
+  /// written beside `path`, or when `path` is neither absent nor a file. A symbolic link keeps
+  /// pointing where it does: its target is replaced.
   explicit PendingFile(const std::filesystem::path& path);
   /// Removes what was not committed.
   ~PendingFile();

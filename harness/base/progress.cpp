@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 
 namespace niah {
 namespace {
@@ -33,7 +34,7 @@ std::string format_duration(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
-void print_warning(const std::string& text) { say("warning: {}\n", text); }
+void print_warning(const std::string& text) { say("warning: {}\n", single_line(text)); }
 
 Progress::Progress(std::string title, double total, bool quiet)
     : title_(std::move(title)),

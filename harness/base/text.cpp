@@ -44,16 +44,18 @@ std::string valid_utf8(std::string_view text) {
 
 std::string single_line(std::string_view text) {
   std::string out;
-  for (const char c : valid_utf8(text)) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (c == '\n')
+  const std::string valid = valid_utf8(text);
+  for (std::size_t i = 0; i < valid.size();) {
+    const auto [value, size] = decode_at(valid, i);
+    if (value == '\n')
       out += "\\n";
-    else if (c == '\t')
+    else if (value == '\t')
       out += "\\t";
-    else if (byte < 0x20 || byte == 0x7F)
-      out += fmt::format("\\x{:02x}", byte);
+    else if (value < 0x20 || (value >= 0x7F && value < 0xA0))
+      out += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(value));
     else
-      out += c;
+      out += valid.substr(i, size);
+    i += size;
   }
   return out;
 }

@@ -35,9 +35,10 @@ std::string format_bytes(double bytes) {
 }
 
 std::string format_count(std::int64_t count) {
-  std::string digits = fmt::format("{}", count < 0 ? -count : count);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return count < 0 ? "-" + digits : digits;
+  std::string text = fmt::format("{}", count);
+  const std::size_t sign = count < 0 ? 1 : 0;
+  for (std::size_t at = text.size(); at > 3 + sign; at -= 3) text.insert(at - 3, ",");
+  return text;
 }
 
 }  // namespace niah

@@ -38,7 +38,7 @@ Value expect(const std::optional<Value>& value, const std::string& name, const s
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
                          IntegerRange range, const std::string& description) {
   const auto take = [&value, name, range](const std::string& text) {
-    value = expect(parse_integer(text, range), name, text, range_text(range));
+    value = expect(parse_integer(text, range), name, text, range_text(range, text));
   };
   return command.add_option_function<std::string>(name, take, description)
       ->type_name("INT")
@@ -48,7 +48,7 @@ CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_
 CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string& description) {
   const auto take = [&seed](const std::string& text) {
     seed = static_cast<std::uint64_t>(
-        expect(parse_integer(text, kNotNegative), "--seed", text, range_text(kNotNegative)));
+        expect(parse_integer(text, kNotNegative), "--seed", text, range_text(kNotNegative, text)));
   };
   return command.add_option_function<std::string>("--seed", take, description)
       ->type_name("INT")

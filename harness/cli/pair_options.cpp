@@ -3,14 +3,6 @@
 #include "harness/base/error.h"
 
 namespace niah {
-namespace {
-
-/// An adapter that is named must be one: an unset variable of a script would else mean the base.
-std::string refuse_empty(const std::string& text) {
-  return text.empty() ? "the folder of an adapter was expected, found nothing" : "";
-}
-
-}  // namespace
 
 models::CheckpointPath PairArguments::after() const {
   if (post.empty() && adapter.empty())
@@ -25,17 +17,13 @@ void add_pair_options(CLI::App& command, PairArguments& arguments, bool is_optio
       ->required(!is_optional);
   command.add_option("--post", arguments.post,
                      "Checkpoint folder after it (with --adapter its base; default: --pre)");
-  command
-      .add_option("--adapter", arguments.adapter,
-                  "PEFT adapter folder: the fine-tune is this adapter on top of --post")
-      ->check(refuse_empty);
-  command.add_option("--pre-adapter", arguments.pre_adapter, "PEFT adapter folder on top of --pre")
-      ->check(refuse_empty);
+  command.add_option("--adapter", arguments.adapter,
+                     "PEFT adapter folder: the fine-tune is this adapter on top of --post");
+  command.add_option("--pre-adapter", arguments.pre_adapter, "PEFT adapter folder on top of --pre");
 }
 
 void add_adapter_option(CLI::App& command, std::string& adapter) {
-  command.add_option("--adapter", adapter, "PEFT adapter folder: on top of the checkpoint")
-      ->check(refuse_empty);
+  command.add_option("--adapter", adapter, "PEFT adapter folder: on top of the checkpoint");
 }
 
 }  // namespace niah

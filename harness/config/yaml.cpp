@@ -288,8 +288,9 @@ std::string YamlMap::text(const std::string& key, const std::string& fallback) {
 
 std::int64_t YamlMap::integer(const std::string& key, IntegerRange range) {
   const YAML::Node node = required(key);
-  const auto value = parse_integer(scalar(node, key, "an integer"), range);
-  if (!value) refuse(key, fmt::format("expected {}, got {}", range_text(range), shown(node)));
+  const std::string text = scalar(node, key, "an integer");
+  const auto value = parse_integer(text, range);
+  if (!value) refuse(key, fmt::format("expected {}, got {}", range_text(range, text), shown(node)));
   return *value;
 }
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "harness/base/error.h"
+#include "harness/base/listed_error.h"
 #include "harness/base/output.h"
 #include "harness/cost/flops.h"
 #include "harness/cost/memory_limit.h"
@@ -31,14 +31,15 @@ void test_model(const Tested& tested, const WorkList& work, std::int64_t chunk, 
   for (const WorkItem& one : work.assignments())
     flops += read_flops(tested.shape, 0, one.length) * (1 + static_cast<double>(one.samples) / 2);
   if (flops < 100 * models::selftest_flops(*tested.model, options)) return;
-  std::string failed;
+  std::vector<std::string> failed;
   for (const models::SelftestCheck& check : models::selftest(*tested.model, options))
-    if (!check.passed) failed += "\n  " + models::describe(check);
+    if (!check.passed) failed.push_back(models::describe(check));
   if (!failed.empty())
-    throw DataError(
+    throw ListedError(
         fmt::format("testing {} before the run: its answers depend on how a text is cut "
-                    "into passes, so nothing was measured:{}",
-                    tested.shape.name, failed));
+                    "into passes, so nothing was measured:",
+                    tested.shape.name),
+        std::move(failed));
   if (!quiet)
     say("selftest of {}: one answer in chunks, whole and token by token\n", tested.shape.name);
 }
