@@ -52,10 +52,9 @@ const char* kind_of_file(const fs::file_status& status) {
 /// Why there is nothing at `path`, which the system looked at with that result.
 std::string why_missing(const fs::path& path, const std::error_code& error) {
   const bool is_absent = !error || error == std::errc::no_such_file_or_directory;
-  if (!is_absent) return error.message();
-  return is_listed(path)
-             ? "the link leads nowhere, the file that it names was not fetched or is gone"
-             : "there is no such file";
+  if (is_absent && is_listed(path))
+    return "the link leads nowhere, the file that it names was not fetched or is gone";
+  return error ? error.message() : "there is no such file";
 }
 
 /// Between two file systems, or on one that cannot copy by itself: through a buffer.

@@ -38,18 +38,10 @@ struct FalconConfig {
   std::vector<std::int64_t> eos_ids;
 };
 
-/// A list of exactly N numbers; 1 each where there is none.
 template <std::size_t N>
 std::array<double, N> read_factors(ConfigReader& reader, const char* field) {
   std::array<double, N> factors;
-  factors.fill(1);
-  const nlohmann::json& value = reader.raw(field);
-  if (value.is_null()) return factors;
-  const auto is_number = [](const nlohmann::json& one) { return one.is_number(); };
-  if (!value.is_array() || value.size() != N || !std::all_of(value.begin(), value.end(), is_number))
-    reader.refuse(field, fmt::format("a list of {} numbers was expected", N));
-  std::transform(value.begin(), value.end(), factors.begin(),
-                 [](const nlohmann::json& one) { return one.get<double>(); });
+  std::ranges::copy(reader.multipliers(field, N), factors.begin());
   return factors;
 }
 
@@ -62,7 +54,7 @@ Mamba2Gate read_gate(ConfigReader& reader) {
 void read_mixers(ConfigReader& reader, const std::string& label, FalconConfig& c) {
   c.attention = read_grouped_attention(reader, c.d, 8, /*has_head_dim=*/true);
   c.attention.bias = reader.boolean("attention_bias", false);
-  c.attention.key_factor = reader.number("key_multiplier", 1);
+  c.attention.key_factor = reader.multiplier("key_multiplier", 1);
   c.rope = read_rope(
       reader, label,
       {.head_dim = c.attention.head_dim, .max_positions = c.max_positions, .types = {"default"}});
@@ -89,12 +81,12 @@ FalconConfig read_config(const nlohmann::json& json, const std::string& label) {
   c.eps = reader.number("rms_norm_eps", 1e-5, 0, 1);
   c.max_positions = reader.positions("max_position_embeddings", 8192);
   read_mixers(reader, label, c);
-  c.embedding_factor = reader.number("embedding_multiplier", 1);
-  c.logits_factor = reader.number("lm_head_multiplier", 1);
-  c.attention_in = reader.number("attention_in_multiplier", 1);
-  c.attention_out = reader.number("attention_out_multiplier", 1);
-  c.ssm_in = reader.number("ssm_in_multiplier", 1);
-  c.ssm_out = reader.number("ssm_out_multiplier", 1);
+  c.embedding_factor = reader.multiplier("embedding_multiplier", 1);
+  c.logits_factor = reader.multiplier("lm_head_multiplier", 1);
+  c.attention_in = reader.multiplier("attention_in_multiplier", 1);
+  c.attention_out = reader.multiplier("attention_out_multiplier", 1);
+  c.ssm_in = reader.multiplier("ssm_in_multiplier", 1);
+  c.ssm_out = reader.multiplier("ssm_out_multiplier", 1);
   c.mlp_factors = read_factors<2>(reader, "mlp_multipliers");
   c.mlp_bias = reader.boolean("mlp_bias", false);
   c.tied = reader.boolean("tie_word_embeddings", false);

@@ -97,11 +97,10 @@ GraniteConfig read_granite(const nlohmann::json& json, const std::string& label)
   GraniteConfig c = read_common(reader, "granitemoehybrid");
   c.layers = read_layer_types(reader);
   read_experts(reader, c);
-  c.embedding_factor = reader.number("embedding_multiplier", 1);
-  c.residual_factor = reader.number("residual_multiplier", 1);
-  c.logits_divisor = reader.number("logits_scaling", 1);
-  if (c.logits_divisor == 0) reader.refuse("logits_scaling", "logits are divided by it, found 0");
-  c.attention.scale = reader.number("attention_multiplier", 1);
+  c.embedding_factor = reader.multiplier("embedding_multiplier", 1);
+  c.residual_factor = reader.multiplier("residual_multiplier", 1);
+  c.logits_divisor = reader.multiplier("logits_scaling", 1);
+  c.attention.scale = reader.multiplier("attention_multiplier", 1);
   if (reader.one_of("position_embedding_type", "nope", {"nope", "rope"}) == "rope") {
     c.rope = read_rope(
         reader, label,

@@ -137,7 +137,7 @@ MixtureConfig read_mixture(ConfigReader& reader) {
   c.routing.chosen_groups = reader.count(fields.chosen_groups, 1);
   c.routing.chosen = reader.count(fields.chosen, 8);
   c.routing.normalised = reader.boolean(either(reader, "moe_renormalize", "norm_topk_prob"), true);
-  c.routing.scale = reader.number("routed_scaling_factor", 2.446);
+  c.routing.scale = reader.multiplier("routed_scaling_factor", 2.446);
   check_routing(reader, c.routing, c.experts, fields);
   if (c.routing.groups > 1)
     reader.must_be("use_grouped_topk", true, "experts are in several groups");

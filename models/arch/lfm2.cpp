@@ -105,7 +105,7 @@ void read_experts(ConfigReader& reader, LfmConfig& c) {
   c.routing.chosen = reader.count("num_experts_per_tok", 4);
   c.routing.normalised = reader.boolean("norm_topk_prob", true);
   c.routing.epsilon = 1e-6;
-  c.routing.scale = reader.number("routed_scaling_factor", 1, 0, 1e6);
+  c.routing.scale = reader.multiplier("routed_scaling_factor", 1);
   if (c.routing.chosen > c.experts)
     reader.refuse("num_experts_per_tok",
                   fmt::format("{} of num_experts = {}", c.routing.chosen, c.experts));

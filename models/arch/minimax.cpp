@@ -59,8 +59,8 @@ std::vector<LayerKind> read_layers(ConfigReader& reader) {
 MiniMaxConfig read_config(const nlohmann::json& json, const std::string& label) {
   ConfigReader reader(json, label);
   const auto factors = [&](const std::string& name) {
-    return Factors{reader.number(name + "_alpha_factor", 1),
-                   reader.number(name + "_beta_factor", 1)};
+    return Factors{reader.multiplier(name + "_alpha_factor", 1),
+                   reader.multiplier(name + "_beta_factor", 1)};
   };
   MiniMaxConfig c;
   c.vocab = reader.positive("vocab_size", 32000);

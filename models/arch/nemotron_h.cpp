@@ -137,7 +137,7 @@ MixtureConfig read_mixture(ConfigReader& reader) {
   c.routing.chosen_groups = reader.count("topk_group", 1);
   c.routing.chosen = reader.count("num_experts_per_tok", 2);
   c.routing.normalised = reader.boolean("norm_topk_prob", true);
-  c.routing.scale = reader.number("routed_scaling_factor", 1);
+  c.routing.scale = reader.multiplier("routed_scaling_factor", 1);
   check_routing(reader, c.routing, c.experts, {});
   return c;
 }

@@ -182,11 +182,10 @@ void read_ropes(ConfigReader& reader, const std::string& label, double theta, So
 
 /// Granite's four factors; attention_multiplier takes the place of D^-1/2.
 void read_multipliers(ConfigReader& reader, SoftmaxConfig& c) {
-  const auto factor = [&](const char* field) { return reader.number(field, 1, 1e-9, 1e9); };
-  c.embedding_factor = factor("embedding_multiplier");
-  c.residual_factor = factor("residual_multiplier");
-  c.logits_divisor = factor("logits_scaling");
-  c.scale = factor("attention_multiplier");
+  c.embedding_factor = reader.multiplier("embedding_multiplier", 1);
+  c.residual_factor = reader.multiplier("residual_multiplier", 1);
+  c.logits_divisor = reader.multiplier("logits_scaling", 1);
+  c.scale = reader.multiplier("attention_multiplier", 1);
 }
 
 SoftmaxConfig read_config(const nlohmann::json& json, const std::string& label,

@@ -16,6 +16,8 @@ namespace {
 
 const nlohmann::json kNull;
 
+constexpr double kSmallestMultiplier = 1e-9, kLargestMultiplier = 1e9;
+
 }  // namespace
 
 ConfigReader::ConfigReader(const nlohmann::json& config, std::string label)
@@ -64,19 +66,32 @@ std::int64_t ConfigReader::positions(const std::string& field, std::int64_t fall
   return integer(field, fallback, 1, kMaxPositions);
 }
 
-double ConfigReader::number(const std::string& field, double fallback) {
+double ConfigReader::number(const std::string& field, double fallback, double low, double high) {
   const auto& value = raw(field);
-  if (value.is_null()) return fallback;
-  if (!value.is_number())
+  if (!value.is_null() && !value.is_number())
     refuse(field, fmt::format("a number was expected, found {}", json_line(value)));
-  return value.get<double>();
+  const double number = value.is_null() ? fallback : value.get<double>();
+  if (!(number >= low && number <= high))
+    refuse(field, fmt::format("a number from {} to {} was expected, found {}", low, high, number));
+  return number;
 }
 
-double ConfigReader::number(const std::string& field, double fallback, double low, double high) {
-  const double value = number(field, fallback);
-  if (!(value >= low && value <= high))
-    refuse(field, fmt::format("a number from {} to {} was expected, found {}", low, high, value));
-  return value;
+double ConfigReader::multiplier(const std::string& field, double fallback) {
+  return number(field, fallback, kSmallestMultiplier, kLargestMultiplier);
+}
+
+std::vector<double> ConfigReader::multipliers(const std::string& field, std::size_t count) {
+  const auto& value = raw(field);
+  if (value.is_null()) return std::vector<double>(count, 1);
+  const auto is_multiplier = [](const nlohmann::json& one) {
+    return one.is_number() && one.get<double>() >= kSmallestMultiplier &&
+           one.get<double>() <= kLargestMultiplier;
+  };
+  if (!value.is_array() || value.size() != count ||
+      !std::all_of(value.begin(), value.end(), is_multiplier))
+    refuse(field, fmt::format("a list of {} numbers from {} to {} was expected, found {}", count,
+                              kSmallestMultiplier, kLargestMultiplier, json_line(value)));
+  return value.get<std::vector<double>>();
 }
 
 bool ConfigReader::boolean(const std::string& field, bool fallback) {

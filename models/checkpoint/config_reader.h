@@ -2,6 +2,7 @@
 // effect, or refused.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -39,9 +40,13 @@ class ConfigReader {
   }
   /// A number of token positions; `fallback` may be 0.
   std::int64_t positions(const std::string& field, std::int64_t fallback);
-  double number(const std::string& field, double fallback);
   /// A number of [low, high].
   double number(const std::string& field, double fallback, double low, double high);
+  /// A factor that activations are multiplied with, or divided by: positive, and far from what
+  /// leaves fp32 nothing but zeros and infinities.
+  double multiplier(const std::string& field, double fallback);
+  /// A list of `count` such factors; 1 each where there is none.
+  std::vector<double> multipliers(const std::string& field, std::size_t count);
   bool boolean(const std::string& field, bool fallback);
   std::string text(const std::string& field, const std::string& fallback);
   /// One of the strings of `known`, or `fallback` where there is none. Anything else is refused:

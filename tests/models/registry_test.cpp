@@ -13,6 +13,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "tests/models/support.h"
 #include "tests/paths.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -145,6 +146,34 @@ TEST(SameModel, HybridsInBothSpellings) {
   EXPECT_EQ(differences(jet, config), "same");
   config["efficient_attention_config"]["jet"]["norm_eps"] = "1e-3";
   EXPECT_THAT(differences(jet, config), HasSubstr("norm_eps"));
+}
+
+/// Those of its fields that say factors; how wide an MLP is made is a size.
+std::vector<std::string> factors_of(const nlohmann::json& config) {
+  std::vector<std::string> fields;
+  for (const auto& [field, value] : config.items())
+    for (const char* end : {"_multiplier", "_multipliers", "_factor", "logits_scaling"})
+      if (field.ends_with(end) && field != "block_ffn_dim_multiplier") fields.push_back(field);
+  return fields;
+}
+
+TEST(Registry, NoFactorOfAConfigIsBeyondWhatItsNumbersCanHold) {
+  int tried = 0;
+  for (const std::string& folder : golden_models("")) {
+    const nlohmann::json config = parse_config_file(folder + "/config.json", "test");
+    for (const std::string& field : factors_of(config))
+      for (const double bad : {1e300, 1e30, 0.0, -1.0, 1e-300}) {
+        nlohmann::json changed = config;
+        nlohmann::json& value = changed[field];
+        (value.is_array() ? value.back() : value) = bad;
+        ShapeSource shapes;
+        EXPECT_THAT(refusal_of([&] { make_model(changed, "config.json", shapes); }),
+                    HasSubstr("reading config.json: " + field))
+            << folder << " " << bad;
+        ++tried;
+      }
+  }
+  EXPECT_GT(tried, 100);
 }
 
 TEST(TiedHead, PresentAndEqualIsDroppedPresentAndDifferentIsRefused) {

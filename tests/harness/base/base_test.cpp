@@ -33,6 +33,8 @@ TEST(Units, LengthsReadAndWrite) {
   EXPECT_EQ(format_bytes(7516192768.0), "7.0 GiB");
   EXPECT_EQ(format_count(1926138880), "1,926,138,880");
   EXPECT_EQ(format_count(-12), "-12");
+  EXPECT_EQ(format_count(-123456), "-123,456");
+  EXPECT_EQ(format_count(std::numeric_limits<std::int64_t>::min()), "-9,223,372,036,854,775,808");
   EXPECT_EQ(format_duration(59.7), "1 min 00 s");
 }
 
@@ -47,6 +49,14 @@ TEST(Numbers, TheWholeTextIsOneIntegerOfTheRange) {
   EXPECT_EQ(parse_integer("5", {1, 5}), 5);
   EXPECT_EQ(range_text(kSampleCount), "an integer from 1 to 1,000,000");
   EXPECT_EQ(range_text(kNotNegative), "an integer of at least 0");
+}
+
+TEST(Numbers, WhereAnIntegerEndsIsSaidOfOneBeyondIt) {
+  for (const char* large : {"9223372036854775808", "99999999999999999999999"})
+    EXPECT_EQ(range_text(kNotNegative, large), "an integer from 0 to 9,223,372,036,854,775,807");
+  for (const char* other : {"-1", "", "x", "1e30", "9223372036854775808x"})
+    EXPECT_EQ(range_text(kNotNegative, other), "an integer of at least 0") << other;
+  EXPECT_EQ(range_text(kSampleCount, "99999999999999999999"), "an integer from 1 to 1,000,000");
 }
 
 TEST(Numbers, TheWholeTextIsOneFiniteNumberOfTheRange) {
@@ -72,6 +82,7 @@ TEST(Text, RepairsUtf8AndEscapes) {
 
 TEST(Text, ASingleLineShowsWhatWouldBreakIt) {
   EXPECT_EQ(single_line("a\nb\tc\x1b[1m\xFFé"), "a\\nb\\tc\\x1b[1m\xEF\xBF\xBDé");
+  EXPECT_EQ(single_line("\u009b1m\u00a0\u0085"), "\\x9b1m\u00a0\\x85") << "C1 controls";
 }
 
 TEST(Files, WriteFileReplacesWholeAndLeavesNothingBeside) {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "harness/base/error.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/pending_folder.h"
 #include "tests/refusal.h"
 #include "tests/temporary_folder.h"
@@ -40,6 +41,18 @@ TEST(Reading, RefusesWhatWouldHangOrNeverEnd) {
   EXPECT_THAT(refusal_of([&] { AppendFile file(pipe); }), HasSubstr("named pipe"));
 }
 
+TEST(Reading, SaysOfALinkThatItLeadsNowhere) {
+  const TemporaryFolder folder;
+  const fs::path link = folder.path() / "link", loop = folder.path() / "loop";
+  fs::create_symlink("gone", link);
+  fs::create_symlink("loop", loop);
+  EXPECT_THAT(refusal_of([&] { read_file(link, "test"); }), HasSubstr("the link leads nowhere"));
+  EXPECT_THAT(refusal_of([&] { MappedFile mapped(link); }), HasSubstr("the link leads nowhere"));
+  EXPECT_THAT(refusal_of([&] { read_file(loop, "test"); }), HasSubstr("Too many levels"));
+  EXPECT_TRUE(is_listed(link) && is_listed(loop) && !is_there(link) && !is_there(loop));
+  EXPECT_FALSE(is_listed(folder.path() / "none"));
+}
+
 TEST(Reading, IsBounded) {
   const TemporaryFolder folder;
   const fs::path path = folder.write("ten", "0123456789");
@@ -70,6 +83,14 @@ TEST(PendingFile, NothingIsUnderTheNameBeforeCommit) {
   file.commit();
   EXPECT_EQ(read_file(path, "test"), "one\ntwo\n");
   EXPECT_THAT(names_in(folder.path()), UnorderedElementsAre("a.jsonl"));
+}
+
+TEST(PendingFile, ASlashAtItsEndIsNoFilesName) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(refusal_of<UsageError>([&] { write_file(folder.path() / "a.jsonl" / "", "x"); }),
+              HasSubstr("names a folder, a file was expected"));
+  EXPECT_THAT(refusal_of<UsageError>([] { write_file("", "x"); }), HasSubstr("its name is empty"));
+  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 TEST(PendingFile, SweepsWhatAKillLeftAndNothingElse) {
