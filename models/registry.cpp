@@ -200,6 +200,23 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
       checkpoint.path().text(), layers->dump(), tensors));
 }
 
+/// Where a config ties the output head to the embedding and a head is stored all the same, an
+/// adapter of the embedding alone leaves two that differ.
+void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info) {
+  const Adapter* adapter = checkpoint.adapter();
+  if (adapter == nullptr || info.tied_head.empty()) return;
+  if (checkpoint.find(info.tied_head) == nullptr || adapter->find(info.tied_head) != nullptr)
+    return;
+  for (const OtherPart& other : info.others)
+    if (other.rows.part == Part::kEmbedding && adapter->find(other.rows.rows.tensor) != nullptr)
+      throw DataError(fmt::format(
+          "loading {}: the adapter changes {}, which serves as the output head, too "
+          "(tie_word_embeddings: true), and not the {} that the base stores beside it, so it is "
+          "not said whether the head changes with it; merge the adapter with the program that "
+          "trained it and name the merged checkpoint",
+          checkpoint.path().text(), other.rows.rows.tensor, info.tied_head));
+}
+
 }  // namespace
 
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
@@ -207,10 +224,11 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
   check_layer_count(checkpoint, config.contains("text_config") ? config["text_config"] : config);
   const std::string label = checkpoint.path().text();
   ShapeSource shapes;
-  const std::string tied_head = make_model(config, label, shapes)->info().tied_head;
+  const ModelInfo info = make_model(config, label, shapes)->info();
+  check_adapted_embedding(checkpoint, info);
   WeightMap headers;
   for (const std::string& name : checkpoint.tensor_names()) {
-    if (name == tied_head || shapes.is_ignored(name)) continue;
+    if (name == info.tied_head || shapes.is_ignored(name)) continue;
     require_floating(checkpoint, name);
     headers.emplace(name,
                     at::empty(checkpoint.find(name)->shape, at::TensorOptions().device(at::kMeta)));
