@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = "adapter_config.json";
 constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 22;
 constexpr std::size_t kLongestName = 1000;
@@ -111,7 +110,7 @@ class Matching {
       const double rank = config_.rank_of(target.module);
       if (tensor.shape.empty() || static_cast<double>(tensor.shape[0]) != rank)
         refuse(tensor, fmt::format("it is {}, but {} says r: {} for its module",
-                                   format_shape(tensor.shape), kConfig, rank));
+                                   format_shape(tensor.shape), kAdapterConfig, rank));
     }
   }
 
@@ -214,7 +213,7 @@ class Matching {
       if (config_.is_dora)
         refuse(a, fmt::format("{} says use_dora: true, but its module has no "
                               "lora_magnitude_vector",
-                              kConfig));
+                              kAdapterConfig));
       return;
     }
     if (!config_.is_dora || change.is_embedding)
@@ -223,7 +222,7 @@ class Matching {
                                       "with PEFT (merge_and_unload)"
                                     : fmt::format("it belongs to DoRA, but {} does not say "
                                                   "use_dora: true",
-                                                  kConfig));
+                                                  kAdapterConfig));
     if (change.magnitude->numel() != base.shape[0])
       refuse(*change.magnitude, fmt::format("it is {}; one number for each of the {} rows was "
                                             "expected",
@@ -258,13 +257,13 @@ void require_adapter_folder(const fs::path& folder) {
     throw DataError(
         fmt::format("opening the adapter {}: no such folder; a PEFT adapter's with {} "
                     "and {} is expected",
-                    folder.string(), kConfig, kWeights));
-  if (!is_there(folder / kConfig))
-    throw DataError(fmt::format("opening the adapter {}: it has no {}{}", folder.string(), kConfig,
-                                is_there(folder / "config.json")
-                                    ? "; it is a whole checkpoint, name it without an adapter"
-                                    : ""));
-  if (is_there(folder / kWeights)) return;
+                    folder.string(), kAdapterConfig, kWeights));
+  if (!is_listed(folder / kAdapterConfig))
+    throw DataError(fmt::format(
+        "opening the adapter {}: it has no {}{}", folder.string(), kAdapterConfig,
+        is_there(folder / "config.json") ? "; it is a whole checkpoint, name it without an adapter"
+                                         : ""));
+  if (is_listed(folder / kWeights)) return;
   throw DataError(
       fmt::format("opening the adapter {}: it has no {}{}", folder.string(), kWeights,
                   is_there(folder / "adapter_model.bin")
@@ -284,7 +283,7 @@ std::vector<const TensorInfo*> TensorChange::tensors() const {
 Adapter::Adapter(const fs::path& folder, const TensorTable& base, const std::string& base_name)
     : folder_(folder) {
   require_adapter_folder(folder);
-  const fs::path config_file = folder / kConfig;
+  const fs::path config_file = folder / kAdapterConfig;
   const AdapterConfig config = parse_adapter_config(
       read_file(config_file, "reading the adapter's config", kMostConfigBytes), config_file);
   file_ = std::make_unique<SafetensorsFile>(folder / kWeights);

@@ -21,6 +21,8 @@ constexpr const char* kAdvice =
     "merge the adapter into its base with PEFT (merge_and_unload) and name the merged checkpoint";
 constexpr std::size_t kMostPatterns = 1024;
 constexpr std::size_t kLongestPattern = 1000;
+// A name takes a plain pattern some dozens. Each of the patterns is tried on each of the modules.
+constexpr std::uint32_t kMostSteps = 10'000;
 constexpr std::int64_t kLargestRank = std::int64_t{1} << 16;
 constexpr double kLargestAlpha = 1e6;
 
@@ -105,9 +107,10 @@ std::vector<std::string> keys_in_order(const std::string& text, const std::strin
   return keys;
 }
 
-ModulePatterns read_patterns(ConfigReader& reader, const std::string& field,
-                             const std::string& text, double least, double most) {
-  ModulePatterns patterns;
+ModulePatterns read_patterns(ConfigReader& reader, const std::filesystem::path& file,
+                             const std::string& field, const std::string& text, double least,
+                             double most) {
+  ModulePatterns patterns(fmt::format("{}: {}", file.string(), field));
   const json& object = reader.raw(field);
   if (object.is_null()) return patterns;
   if (!object.is_object() || object.size() > kMostPatterns)
@@ -147,17 +150,13 @@ void pass_over(ConfigReader& reader, const json& config) {
   reader.finish();
 }
 
-bool matches(const Regex& regex, const std::string& module) {
-  bool found = false;
-  try {
-    regex.for_each_match(module + "\n", [&](std::size_t, std::size_t) { found = true; });
-  } catch (const DataError&) {
-    throw DataError(
-        fmt::format("reading the adapter's config: matching its patterns with the module '{}' "
-                    "takes too long; write the patterns as plain names",
-                    valid_utf8(module.substr(0, 200))));
-  }
-  return found;
+/// Whether factors that a file lacks begin with a B of zeros. "orthogonal" begins with a product
+/// that is zero but for rounding, and asks for an even r; false and null leave them random.
+bool begins_as_no_change(const json& config) {
+  const auto found = config.find("init_lora_weights");
+  if (found == config.end()) return true;
+  if (!found->is_string()) return *found == true;
+  return *found == "eva" || lower_ascii(found->get<std::string>()) == "gaussian";
 }
 
 }  // namespace
@@ -165,13 +164,26 @@ bool matches(const Regex& regex, const std::string& module) {
 void ModulePatterns::add(const std::string& expression, double number) {
   // The line end keeps expressions that match nothing at all, such as ".*", from matching the empty
   // text, which Regex refuses. It stands after the name because ^ and $ in an expression count.
-  patterns_.emplace_back(Regex(fmt::format(R"(^(?:.*\.)?(?:{})$\n)", expression)), number);
+  patterns_.push_back(
+      {expression, Regex(fmt::format(R"(^(?:.*\.)?(?:{})$\n)", expression), kMostSteps), number});
+}
+
+bool ModulePatterns::matches(const Pattern& pattern, const std::string& module) const {
+  bool found = false;
+  try {
+    pattern.regex.for_each_match(module + "\n", [&](std::size_t, std::size_t) { found = true; });
+  } catch (const DataError&) {
+    throw DataError(fmt::format(
+        "reading {}: matching the pattern '{}' with the module '{}' takes too long; write it as a "
+        "plain name",
+        where_, shown(pattern.expression), shown(module)));
+  }
+  return found;
 }
 
 double ModulePatterns::find(const std::string& module, double otherwise) const {
-  for (const auto& [regex, number] : patterns_) {
-    if (matches(regex, module)) return number;
-  }
+  for (const Pattern& pattern : patterns_)
+    if (matches(pattern, module)) return pattern.number;
   return otherwise;
 }
 
@@ -190,10 +202,18 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
   result.is_rank_stabilised = reader.boolean("use_rslora", false);
   result.is_dora = reader.boolean("use_dora", false);
   result.ties_weights = reader.boolean("ensure_weight_tying", false);
-  result.ranks = read_patterns(reader, "rank_pattern", text, 1, static_cast<double>(kLargestRank));
-  result.alphas = read_patterns(reader, "alpha_pattern", text, -kLargestAlpha, kLargestAlpha);
+  result.ranks =
+      read_patterns(reader, file, "rank_pattern", text, 1, static_cast<double>(kLargestRank));
+  result.alphas = read_patterns(reader, file, "alpha_pattern", text, -kLargestAlpha, kLargestAlpha);
   pass_over(reader, config);
   return result;
+}
+
+std::string with_no_change_where_lacking(const std::string& text) {
+  auto config = nlohmann::ordered_json::parse(text);
+  if (begins_as_no_change(json(config))) return text;
+  config["init_lora_weights"] = true;
+  return config.dump(2);
 }
 
 }  // namespace niah::models

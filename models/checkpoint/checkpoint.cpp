@@ -14,6 +14,7 @@
 #include "harness/base/sha256.h"
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
+#include "models/checkpoint/adapter_config.h"
 
 namespace niah::models {
 namespace {
@@ -61,7 +62,7 @@ std::size_t shard_count(const std::string& name) {
 
 /// The weight files of a folder without an index, in name order.
 std::vector<std::string> find_shards(const fs::path& folder) {
-  if (is_there(folder / kSingle)) return {kSingle};
+  if (is_listed(folder / kSingle)) return {kSingle};
   std::vector<std::string> shards;
   bool pickled = false;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -139,13 +140,10 @@ namespace {
 
 /// What is wrong with a folder that has no config.json.
 std::string why_no_checkpoint(const fs::path& folder) {
-  if (is_there(folder / "adapter_config.json"))
+  if (is_there(folder / kAdapterConfig))
     return "; it is a PEFT adapter: name its base as the checkpoint, and it as the adapter";
   if (is_folder(folder / "snapshots"))
     return "; it is a model of the hub's cache: name one of the folders in its snapshots";
-  std::error_code ignored;
-  if (fs::is_symlink(folder / "config.json", ignored))
-    return ": the link leads nowhere, the file that it names was not fetched or is gone";
   return "";
 }
 
@@ -173,16 +171,16 @@ Checkpoint::Checkpoint(const CheckpointPath& path) : path_(path) {
         "{} is expected",
         folder.string(), kSingle));
   const fs::path config = folder / "config.json";
-  if (!is_there(config))
+  if (!is_listed(config))
     throw DataError(fmt::format("opening the checkpoint {}: it has no config.json{}",
                                 folder.string(), why_no_checkpoint(folder)));
   config_ = parse_config_file(config, "reading the model config");
   if (!config_.is_object())
     throw DataError(fmt::format("reading {}: a JSON object was expected", config.string()));
   refuse_quantised(config_, config);
-  if (is_there(folder / kGeneration)) add_end_of_text(folder / kGeneration);
+  if (is_listed(folder / kGeneration)) add_end_of_text(folder / kGeneration);
 
-  if (!is_there(folder / kSingle) && is_there(folder / kIndex))
+  if (!is_listed(folder / kSingle) && is_listed(folder / kIndex))
     open_shards(read_index(folder / kIndex));
   else
     open_files(find_shards(folder));

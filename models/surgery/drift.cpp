@@ -1,11 +1,14 @@
 #include "models/surgery/drift.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <numbers>
 
+#include "harness/base/error.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/text.h"
 #include "models/surgery/checkpoint_pair.h"
 #include "models/surgery/restore.h"
 
@@ -46,6 +49,16 @@ const char* part_name(Part part) {
   return "";
 }
 
+/// A tensor's values, of which every number must be one: nothing can be said of the others.
+at::Tensor read_numbers(const OpenCheckpoint& from, const std::string& name) {
+  at::Tensor values = read_values(from, name);
+  if (at::isfinite(values).all().item<bool>()) return values;
+  throw DataError(
+      fmt::format("comparing checkpoints: tensor '{}' of {} holds numbers that are not finite, so "
+                  "nothing can be said of it; did its training diverge, or is the file damaged?",
+                  single_line(name), from.checkpoint->path().text()));
+}
+
 /// R = W_Q^T W_K of every head by its singular value decomposition: R = left diag(values) right^T,
 /// left and right [H, d, D], values [H, D], descending.
 struct Routing {
@@ -56,7 +69,7 @@ Routing routing_of(const OpenCheckpoint& side, const MixerInfo& mixer) {
   WeightMap weights;
   for (const Part part : {Part::kQuery, Part::kKey}) {
     const std::string name = mixer.of(part).front().rows.tensor;
-    if (!weights.contains(name)) weights.emplace(name, read_values(side, name));
+    if (!weights.contains(name)) weights.emplace(name, read_numbers(side, name));
   }
   const auto directions = [&](const at::Tensor& heads) {
     return heads.to(at::kDouble)
@@ -66,8 +79,12 @@ Routing routing_of(const OpenCheckpoint& side, const MixerInfo& mixer) {
   // With W^T = basis * triangle on both sides, only a D x D matrix is left to decompose.
   const auto [q_basis, q_triangle] = at::linalg_qr(directions(query_heads(weights, mixer)));
   const auto [k_basis, k_triangle] = at::linalg_qr(directions(key_heads(weights, mixer)));
-  const auto [u, s, vh] =
-      at::linalg_svd(at::matmul(q_triangle, k_triangle.transpose(1, 2)), /*full_matrices=*/false);
+  const at::Tensor product = at::matmul(q_triangle, k_triangle.transpose(1, 2));
+  if (!at::isfinite(product).all().item<bool>())
+    throw DataError(fmt::format(
+        "comparing checkpoints: the numbers of '{}' of {} are too large for W_Q^T W_K",
+        single_line(mixer.of(Part::kQuery).front().rows.tensor), side.checkpoint->path().text()));
+  const auto [u, s, vh] = at::linalg_svd(product, /*full_matrices=*/false);
   return {at::matmul(q_basis, u), s, at::matmul(k_basis, vh.transpose(1, 2))};
 }
 
@@ -119,7 +136,8 @@ WeightDrift weight_drift(const CheckpointPath& pre, const CheckpointPath& post) 
     stop_if_interrupted();
     const auto name_after = names_after.find(name);
     if (name_after == names_after.end()) continue;  // stored in another way: not comparable
-    const at::Tensor old = read_values(before, name), now = read_values(after, name_after->second);
+    const at::Tensor old = read_numbers(before, name);
+    const at::Tensor now = read_numbers(after, name_after->second);
     for (const PlacedPart& part : parts) {
       TensorDrift tensor{name, part.layer, part_name(part.rows.part), "", 0, 0};
       if (part.layer) tensor.mixer = info.mixers[static_cast<std::size_t>(*part.layer)].name;

@@ -9,6 +9,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/pending_folder.h"
 #include "harness/base/sha256.h"
 #include "harness/version.h"
@@ -37,13 +38,13 @@ fs::path place_of(const fs::path& path) {
   return error ? place : canonical;
 }
 
-/// A folder inside of a checkpoint would be copied into itself.
-void require_outside(const fs::path& out, const fs::path& checkpoint) {
+/// A folder inside of one that is copied would be copied into itself. `kind` is what that is.
+void require_outside(const fs::path& out, const fs::path& folder, const char* kind) {
   const std::string inside = place_of(out).string() + "/";
-  const std::string around = place_of(checkpoint).string() + "/";
+  const std::string around = place_of(folder).string() + "/";
   if (inside.starts_with(around))
-    throw UsageError(fmt::format("restoring: {} lies in the checkpoint {}; choose another --out",
-                                 out.string(), checkpoint.string()));
+    throw UsageError(fmt::format("restoring: {} lies in the {} {}; choose another --out",
+                                 out.string(), kind, folder.string()));
 }
 
 /// The name of a folder, wherever it is.
@@ -114,35 +115,38 @@ void require_restorable(const CheckpointPath& pre, const CheckpointPath& post, c
                         const RestoreOptions& options) {
   require_own_folder(normal_path(out), {}, "restoring");
   for (const CheckpointPath* path : {&pre, &post}) {
-    require_outside(out, path->folder);
-    if (path->has_adapter()) require_outside(out, path->adapter);
+    require_outside(out, path->folder, "checkpoint");
+    if (path->has_adapter()) require_outside(out, path->adapter, "adapter");
   }
   if (!(options.alpha >= 0 && options.alpha <= 1))
     throw UsageError(
         fmt::format("restoring: alpha {}: between 0 and 1 was expected", options.alpha));
 }
 
-std::vector<std::string> prepare_copies(const fs::path& from, const fs::path& to) {
+std::vector<std::string> prepare_copies(const fs::path& from, const fs::path& to) try {
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(from)) {
     const fs::path name = entry.path().lexically_relative(from);
     if (name == kRestoreManifest) continue;  // written anew
-    if (entry.is_symlink() && entry.is_directory()) {
+    if (entry.is_symlink() && is_folder(entry.path())) {
       // Followed, it could lead round in a circle.
       fs::create_directory_symlink(fs::canonical(entry.path()), to / name);
-    } else if (entry.is_directory()) {
+    } else if (is_folder(entry.path())) {
       fs::create_directory(to / name);
-    } else if (entry.is_regular_file()) {
+    } else if (is_there(entry.path()) && entry.is_regular_file()) {
       create_file(to / name, entry.file_size());
       names.push_back(name.string());
     } else {
-      throw DataError(fmt::format(
-          "restoring: {} is neither a file nor a folder, so it cannot be copied; remove "
-          "it first",
-          entry.path().string()));
+      throw DataError(fmt::format("restoring: {} is {}, so it cannot be copied; remove it first",
+                                  entry.path().string(),
+                                  entry.is_symlink() ? "a link that leads to no file or folder"
+                                                     : "neither a file nor a folder"));
     }
   }
   return names;
+} catch (const fs::filesystem_error& error) {
+  throw DataError(
+      fmt::format("restoring: copying {}: {}", error.path1().string(), error.code().message()));
 }
 
 void write_manifest(const fs::path& folder, const CheckpointPath& pre, const CheckpointPath& post,
@@ -153,7 +157,9 @@ void write_manifest(const fs::path& folder, const CheckpointPath& pre, const Che
                                  {"post", folder_name(post.folder)}};
   if (pre.has_adapter()) json["pre_adapter"] = folder_name(pre.adapter);
   if (post.has_adapter()) json["post_adapter"] = folder_name(post.adapter);
+  json["merge"] = summary.is_merged;
   json["linear"] = options.linear;
+  json["windows"] = options.restore.windows;
   json["alpha"] = options.restore.alpha;
   json["biases"] = options.biases;
   json["norms"] = options.norms;
@@ -161,6 +167,8 @@ void write_manifest(const fs::path& folder, const CheckpointPath& pre, const Che
   json["layers"] = summary.layers;
   if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
   if (summary.residual) json["residual"] = *summary.residual;
+  if (summary.has_new_initialisation) json["init_lora_weights"] = true;
+  json["tensors"] = nlohmann::ordered_json::array();
   for (const RestoredTensor& tensor : summary.tensors)
     json["tensors"].push_back({{"name", tensor.name},
                                {"file", tensor.file},

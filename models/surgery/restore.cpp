@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <tuple>
 
@@ -137,8 +138,13 @@ at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query
     const at::Tensor squares = gram(key, key);         // [D, D]
     const at::Tensor ridge = squares + lambda * at::eye(key.size(0), squares.options());
     // G and (G + lambda I)^-1 commute, so the solve can come first.
-    result.narrow(0, head * share, share)
-        .copy_(post + at::matmul(at::linalg_solve(ridge, squares), change));
+    const auto [filter, problem] = at::linalg_solve_ex(ridge, squares);
+    if (problem.item<int>() != 0)
+      throw UsageError(fmt::format(
+          "restoring: qk-pro with lambda {} has no answer where W_K of a head lacks full rank, as "
+          "here in key head {}; give a larger lambda",
+          lambda, head));
+    result.narrow(0, head * share, share).copy_(post + at::matmul(filter, change));
   }
   return result;
 }
@@ -168,6 +174,16 @@ bool has_projections(const MixerInfo& mixer) {
          !mixer.of(Part::kValue).empty();
 }
 
+/// "0, 1, 2 and 61 others": a range may name any number of them.
+std::string first_of(const std::set<std::int64_t>& layers) {
+  constexpr std::size_t kShown = 10;
+  std::vector<std::int64_t> shown;
+  std::copy_n(layers.begin(), std::min(kShown, layers.size()), std::back_inserter(shown));
+  const std::size_t others = layers.size() - shown.size();
+  return fmt::format("{}{}", fmt::join(shown, ", "),
+                     others > 0 ? fmt::format(" and {} others", others) : "");
+}
+
 bool keeps_routing(RestoreMethod method) {
   return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
 }
@@ -193,7 +209,7 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
   }
   if (!wanted.empty())
     throw UsageError(fmt::format("restoring: layer {} cannot be restored; this model's {} can",
-                                 fmt::join(wanted, ", "), fmt::join(known, ", ")));
+                                 first_of(wanted), fmt::join(known, ", ")));
   if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
   for (const std::int64_t index : chosen)
     if (keeps_routing(options.method) &&
@@ -206,6 +222,7 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
 }
 
 at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha) {
+  if (alpha == 0) return after;  // after + 0 * ... would make 0 of -0, and NaN of infinities
   if (alpha == 1) return restored;
   const bool wide = after.scalar_type() == at::kDouble || restored.scalar_type() == at::kDouble;
   const at::ScalarType type = wide ? at::kDouble : at::kFloat;

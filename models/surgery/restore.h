@@ -51,7 +51,7 @@ at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, dou
 ///   W_Q = W_Q_post + G (G + lambda I)^-1 (W_Q_pre - W_Q_post).
 /// This is the paper's W_Q_post + (R_pre - W_Q_post W_K^T)(W_K W_K^T + lambda I)^-1 W_K with the
 /// inverse pushed through to the d_head x d_head Gram matrix. In fp64, one key head at a time; W_Q
-/// [H, D, d], W_K [H_kv, D, d].
+/// [H, D, d], W_K [H_kv, D, d]. Throws UsageError where G + lambda I is singular.
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
                             const at::Tensor& key_pre, double lambda);
 

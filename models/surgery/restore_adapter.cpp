@@ -10,6 +10,7 @@
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/pending_folder.h"
+#include "models/checkpoint/adapter_config.h"
 #include "models/surgery/restoration.h"
 #include "models/weights.h"
 
@@ -167,9 +168,13 @@ RestoreSummary restore_adapter(const CheckpointPath& pre, const CheckpointPath& 
   PendingFolder pending(out);
   const std::string weights = pair.post.checkpoint->adapter()->file().path().filename().string();
   for (const std::string& name : prepare_copies(post.adapter, pending.path()))
-    if (name != weights)
+    if (name != weights && name != kAdapterConfig)
       copy_bytes(post.adapter / name, pending.path() / name, {}, stop_if_interrupted);
   restoration.write(pending.path() / weights);
+  const std::string config = read_file(post.adapter / kAdapterConfig, "restoring");
+  const std::string written = with_no_change_where_lacking(config);
+  summary.has_new_initialisation = written != config;
+  write_file(pending.path() / kAdapterConfig, written);
   write_manifest(pending.path(), pre, post, options, summary);
   pending.commit(stop_if_interrupted);
   return summary;

@@ -55,6 +55,8 @@ class Patch {
   Descriptor fd_;
 };
 
+bool all_finite(const at::Tensor& values) { return at::isfinite(values).all().item<bool>(); }
+
 /// Squares of |R - R_before| and |R_before| over a layer's heads, R = W_Q^T W_K, through d_head x
 /// d_head Gram matrices: <A^T B, C^T D> = <A C^T, B D^T>.
 std::pair<double, double> routing_change(const WeightMap& restored, const WeightMap& before,
@@ -188,7 +190,13 @@ class Restoration {
     const at::Tensor& post = now.values;
     const TensorInfo& info = *post_.checkpoint->find(name);
     const at::Tensor stored = restored.to(scalar_type(info.dtype)).contiguous();
-    if (at::isfinite(restored).all().item<bool>() && !at::isfinite(stored).all().item<bool>())
+    const bool is_finite = all_finite(restored);
+    if (!is_finite && all_finite(post))
+      throw DataError(fmt::format(
+          "restoring: tensor '{}' would hold numbers that are not finite, and in {} all are: look "
+          "for NaN and infinities in that tensor of {}",
+          name, post_.checkpoint->path().text(), pre_.checkpoint->path().text()));
+    if (is_finite && !all_finite(stored))
       throw DataError(fmt::format(
           "restoring: tensor '{}' has numbers that are too large for the {} in which {} stores it; "
           "convert that checkpoint to bf16 or fp32 first",
@@ -203,7 +211,7 @@ class Restoration {
 
   /// An adapter may hold what is no number, or lead to numbers beyond the base's type.
   void require_finite(const std::string& name, const at::Tensor& stored) const {
-    if (!post_.checkpoint->is_adapted(name) || at::isfinite(stored).all().item<bool>()) return;
+    if (!post_.checkpoint->is_adapted(name) || all_finite(stored)) return;
     throw DataError(fmt::format(
         "restoring: tensor '{}' of {} with the adapter {} has numbers that are not finite as {}; "
         "look for NaN and very large numbers in the adapter, or convert the base to fp32 first",
@@ -272,8 +280,9 @@ RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPat
   require_restorable(pre, post, out, options.restore);
   const CheckpointPair pair = open_pair(pre, post);
   require_place_for_head(pair.post);
-  const std::vector<std::int64_t> layers =
+  std::vector<std::int64_t> layers =
       choose_layers(pair.post.meta->info(), options.restore, options.linear);
+  if (options.restore.alpha == 0) layers.clear();  // as after the fine-tune, to the byte
 
   PendingFolder pending(out);
   Copying copying(post.folder, pending.path(), written_bytes(pair.post, layers, options));
@@ -285,6 +294,7 @@ RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPat
   restoration.merge_adapter();
   copying.finish();
   RestoreSummary summary = restoration.finish();
+  summary.is_merged = post.has_adapter();
   write_manifest(pending.path(), pre, post, options, summary);
   pending.commit(stop_if_interrupted);
   return summary;

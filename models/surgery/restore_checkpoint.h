@@ -36,12 +36,16 @@ struct RestoreSummary {
   /// qk-pro and qk-pro-exact: |W_Q^T W_K - before| / |before| over the restored layers, before: as
   /// it was before the fine-tune.
   std::optional<double> residual;
+  bool is_merged = false;  ///< an adapter of the checkpoint after, into its base
+  /// init_lora_weights of the written adapter was set to true: see with_no_change_where_lacking.
+  bool has_new_initialisation = false;
 };
 
 /// Writes `out`: the checkpoint `post`, with what an adapter on top makes of it merged into it, and
 /// projections of its softmax layers taken from `pre`, whose tensors may have other names. Bytes
 /// are copied as they are, but for the changed tensors, which are written into their places in
 /// `post`'s element types: everything else is the same to the byte, sub-folders and dot files too.
+/// With an alpha of 0 no tensor is changed, and none is in the summary.
 /// Memory: one layer's projections. The folder is made under another name and renamed at the end;
 /// whatever happens before leaves nothing under `out`. restore.json says what came from where.
 /// Throws UsageError when `out` holds anything or lies in one of the two, a layer cannot be

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -48,15 +49,17 @@ std::string restore_method_name(RestoreMethod method) {
 }
 
 std::vector<std::int64_t> parse_layers(const std::string& text) {
-  constexpr std::int64_t kMost = 10000;
+  constexpr std::int64_t kLast = 9999;  // no model has as many: nothing is allocated by them
   const auto number = [&](std::string_view part) {
-    const auto value = parse_integer(part, {0, kMost});
+    const auto value = parse_integer(part, {0, kLast});
     if (!value)
       throw UsageError(
-          fmt::format("layers '{}': a list such as 2,5-8 was expected", valid_utf8(text)));
+          fmt::format("layers '{}': a list such as 2,5-8 of numbers from 0 to {} was "
+                      "expected",
+                      single_line(cut_short(text, 80)), kLast));
     return *value;
   };
-  std::vector<std::int64_t> layers;
+  std::set<std::int64_t> layers;  // ranges may overlap
   for (std::size_t begin = 0, end; begin <= text.size(); begin = end + 1) {
     end = std::min(text.find(',', begin), text.size());
     const std::string_view part = std::string_view(text).substr(begin, end - begin);
@@ -64,9 +67,9 @@ std::vector<std::int64_t> parse_layers(const std::string& text) {
     const std::int64_t first = number(part.substr(0, dash));
     const std::int64_t last = dash == part.npos ? first : number(part.substr(dash + 1));
     if (last < first) number("");
-    for (std::int64_t i = first; i <= last; ++i) layers.push_back(i);
+    for (std::int64_t i = first; i <= last; ++i) layers.insert(i);
   }
-  return layers;
+  return {layers.begin(), layers.end()};
 }
 
 }  // namespace niah::models

@@ -24,20 +24,23 @@ using MatchData = std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_f
 
 struct Regex::Code {
   pcre2_code* code = nullptr;
-  ~Code() { pcre2_code_free(code); }
+  pcre2_match_context* limits = nullptr;
+  ~Code() {
+    pcre2_match_context_free(limits);
+    pcre2_code_free(code);
+  }
 
   /// Runs the fast matcher, and the interpreter when the fast one's stack is too small.
   int match(std::string_view text, std::size_t from, pcre2_match_data* data) const {
     const auto* bytes = reinterpret_cast<PCRE2_SPTR>(text.data());
-    const int found =
-        pcre2_match(code, bytes, text.size(), from, PCRE2_NO_UTF_CHECK, data, nullptr);
+    const int found = pcre2_match(code, bytes, text.size(), from, PCRE2_NO_UTF_CHECK, data, limits);
     if (found != PCRE2_ERROR_JIT_STACKLIMIT) return found;
     return pcre2_match(code, bytes, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data,
-                       nullptr);
+                       limits);
   }
 };
 
-Regex::Regex(std::string_view pattern) : code_(std::make_unique<Code>()) {
+Regex::Regex(std::string_view pattern, std::uint32_t most_steps) : code_(std::make_unique<Code>()) {
   int error = 0;
   PCRE2_SIZE offset = 0;
   code_->code =
@@ -47,6 +50,9 @@ Regex::Regex(std::string_view pattern) : code_(std::make_unique<Code>()) {
   std::uint32_t matches_empty = 0;
   pcre2_pattern_info(code_->code, PCRE2_INFO_MATCHEMPTY, &matches_empty);
   if (matches_empty != 0) throw std::invalid_argument("the pattern can match the empty string");
+  code_->limits = pcre2_match_context_create(nullptr);
+  check(code_->limits != nullptr, "memory for a regular expression");
+  pcre2_set_match_limit(code_->limits, most_steps);
   // Where the processor has no JIT support this fails, and matching uses the interpreter.
   pcre2_jit_compile(code_->code, PCRE2_JIT_COMPLETE);
 }

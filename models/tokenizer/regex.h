@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,9 +13,12 @@ namespace niah::models {
 /// A compiled pattern. Immutable; may be used from several threads at once.
 class Regex {
  public:
+  /// Steps of one match before the library gives up, as it counts them: what it comes with.
+  static constexpr std::uint32_t kMostSteps = 10'000'000;
+
   /// Compiles a PCRE2 pattern for UTF-8 with Unicode properties. Throws std::invalid_argument with
   /// the library's reason, or when the pattern can match the empty string.
-  explicit Regex(std::string_view pattern);
+  explicit Regex(std::string_view pattern, std::uint32_t most_steps = kMostSteps);
   ~Regex();
   Regex(Regex&&) noexcept;
 

@@ -20,11 +20,11 @@ std::shared_ptr<const Tokenizer> open_json(const fs::path& file) {
 }
 
 std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
-  if (is_there(folder / "tokenizer.json")) return open_json(folder / "tokenizer.json");
-  if (is_there(folder / "vocab.json")) {
+  if (is_listed(folder / "tokenizer.json")) return open_json(folder / "tokenizer.json");
+  if (is_listed(folder / "vocab.json")) {
     return read_vocab_and_merges(folder, read_tokenizer_config(folder));
   }
-  if (is_there(folder / "tokenizer.model")) return open_sentencepiece(folder / "tokenizer.model");
+  if (is_listed(folder / "tokenizer.model")) return open_sentencepiece(folder / "tokenizer.model");
   throw DataError(fmt::format(
       "opening the tokenizer in {}: there is no tokenizer.json, vocab.json or tokenizer.model",
       folder.string()));

@@ -144,7 +144,7 @@ TokenizerConfig parse_tokenizer_config(std::string_view text, const std::filesys
 
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "tokenizer_config.json";
-  if (!is_there(file)) return {};
+  if (!is_listed(file)) return {};
   return parse_tokenizer_config(read_file(file, "reading the tokenizer's config"), file);
 }
 

@@ -212,8 +212,13 @@ TEST_F(AdapterOnLlama, KindsThatDoSomethingElseAreRefusedByName) {
 
 TEST_F(AdapterOnLlama, PatternsThatNeverEndAreRefused) {
   add_factors(kQuery, 64, 64);
-  EXPECT_THAT(error_with("alpha_pattern", {{"((((a|l|y|e|r|s|m|o|d|.)*)*)*)*!", 1}}),
-              testing::AnyOf(HasSubstr("takes too long"), testing::Eq("accepted")));
+  for (const char* field : {"alpha_pattern", "rank_pattern"})
+    for (const char* bomb : {"((((a|l|y|e|r|s|m|o|d|.)*)*)*)*!", ".*.*.*.*.*.*.*!"})
+      EXPECT_THAT(error_with(field, {{bomb, 4}}),
+                  AllOf(HasSubstr(adapter_.string() + "/adapter_config.json: " + field),
+                        HasSubstr(bomb), HasSubstr("takes too long")));
+  for (const char* costly : {"(.*)\\.(.*)\\.(.*)x", ".*layers\\.(0|1|2)\\..*(q_proj|k_proj).*"})
+    EXPECT_EQ(error_with("alpha_pattern", {{costly, 4}}), "accepted") << costly;
 }
 
 TEST_F(AdapterOnLlama, TensorsThatDoNotFitAreRefused) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <functional>
 
 #include "harness/base/error.h"
@@ -11,6 +12,7 @@
 #include "models/registry.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -107,6 +109,18 @@ TEST_F(Drift, RoutingIsThatOfTheWholeProduct) {
     EXPECT_GT(head.key_angle, 1);
   }
   EXPECT_EQ(heads, softmax.heads);
+}
+
+TEST_F(Drift, WhatIsNoNumberIsNamed) {
+  for (const std::string& name : {layer().query[0], std::string("model.embed_tokens.weight")})
+    EXPECT_THAT(refusal_of([&] {
+                  after([&](WeightMap& weights) {
+                    weights[name] = weights.at(name).clone();
+                    weights[name][0][0] = std::nan("");
+                  });
+                }),
+                testing::AllOf(testing::HasSubstr("tensor '" + name + "' of " + post_.string()),
+                               testing::HasSubstr("not finite")));
 }
 
 TEST_F(Drift, RefusesCheckpointsOfDifferentModels) {

@@ -11,15 +11,18 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/registry.h"
 #include "models/surgery/drift.h"
 #include "models/surgery/restore_checkpoint.h"
 #include "tests/models/tiny_adapter.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 
 /// Softmax layers are 1 and 3, and their q_proj holds a gate's rows beside the query's.
@@ -58,6 +61,8 @@ class RestoreAdapter : public testing::Test, protected TinyAdapter {
     }
     return "restored";
   }
+
+  json manifest() const { return json::parse(read_file(out_ / "restore.json", "testing")); }
 
   fs::path out_ = temporary_.path() / "out";
 };
@@ -98,6 +103,75 @@ TEST_F(RestoreAdapter, EverythingElseIsTheSameToTheByte) {
   for (const char* file : {"adapter_config.json", "README.md"})
     EXPECT_EQ(read_file(out_ / file, "testing"), read_file(adapter_ / file, "testing"));
   EXPECT_THAT(read_file(out_ / "restore.json", "testing"), HasSubstr("\"post_adapter\""));
+}
+
+TEST_F(RestoreAdapter, WhatIsLeftOutIsNoChangeInPeftEither) {
+  // PEFT makes a module's factors as init_lora_weights says, and keeps those that the file lacks.
+  const auto restored_config = [&](const json& initialisation) {
+    config_["init_lora_weights"] = initialisation;
+    write();
+    fs::remove_all(out_);
+    const RestoreSummary summary = restore_adapter(folder_, path(), out_, {});
+    const std::string before = read_file(adapter_ / "adapter_config.json", "testing");
+    const std::string after = read_file(out_ / "adapter_config.json", "testing");
+    EXPECT_EQ(summary.has_new_initialisation, before != after) << initialisation;
+    EXPECT_EQ(manifest().contains("init_lora_weights"), before != after) << initialisation;
+    json expected = json::parse(before), found = json::parse(after);
+    const json value = found["init_lora_weights"];
+    expected.erase("init_lora_weights");
+    found.erase("init_lora_weights");
+    EXPECT_EQ(found, expected);
+    return value;
+  };
+  for (const json& drawn : {json(false), json(nullptr), json("orthogonal"), json("EVA")})
+    EXPECT_EQ(restored_config(drawn), true) << drawn;
+  for (const json& zeros : {json(true), json("gaussian"), json("Gaussian"), json("eva")})
+    EXPECT_EQ(restored_config(zeros), zeros);
+}
+
+TEST_F(RestoreAdapter, TheManifestSaysEveryOptionThatDecides) {
+  restore_adapter(folder_, path(), out_, {});
+  EXPECT_EQ(manifest()["merge"], false);
+  EXPECT_EQ(manifest()["windows"], false);
+  fs::remove_all(out_);
+  RestoreCheckpointOptions options;
+  options.restore.windows = true;
+  restore_checkpoint(folder_, path(), out_, options);
+  for (const char* option :
+       {"method", "merge", "linear", "windows", "alpha", "biases", "norms", "gates", "layers"})
+    EXPECT_TRUE(manifest().contains(option)) << option;
+  EXPECT_EQ(manifest()["merge"], true);
+  EXPECT_EQ(manifest()["windows"], true);
+}
+
+TEST_F(RestoreAdapter, MergedWithAlphaZeroNothingIsRestored) {
+  RestoreCheckpointOptions as_tuned;
+  as_tuned.restore.alpha = 0;
+  const RestoreSummary summary = restore_checkpoint(folder_, path(), out_, as_tuned);
+  EXPECT_TRUE(summary.tensors.empty() && summary.layers.empty());
+  EXPECT_TRUE(summary.is_merged);
+  EXPECT_EQ(manifest()["alpha"], 0);
+  EXPECT_EQ(manifest()["tensors"], json::array());
+  EXPECT_EQ(manifest()["layers"], json::array());
+  const WeightMap expected = read(path());
+  for (const auto& [name, tensor] : read(out_))
+    EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
+}
+
+TEST_F(RestoreAdapter, LinksBesideItThatLeadNowhereAreNamed) {
+  for (const char* target : {"loop", "gone"}) {
+    fs::create_symlink(target, adapter_ / "loop");
+    EXPECT_THAT(refusal_of([&] { restore_adapter(folder_, path(), out_, {}); }),
+                AllOf(HasSubstr("adapter/loop"), HasSubstr("a link that leads to no file")));
+    EXPECT_FALSE(fs::exists(out_));
+    fs::remove(adapter_ / "loop");
+  }
+}
+
+TEST_F(RestoreAdapter, NeverIntoItself) {
+  EXPECT_THAT(
+      refusal_of<UsageError>([&] { restore_adapter(folder_, path(), adapter_ / "qk", {}); }),
+      HasSubstr("lies in the adapter " + adapter_.string()));
 }
 
 TEST_F(RestoreAdapter, MergedItIsTheSameModel) {
@@ -178,6 +252,44 @@ TEST_F(RestoreAdapter, DriftIsOfTheEffectiveWeights) {
   }
   EXPECT_EQ(moved, 2 * (2 + 1 + 1) + 1);  // a layer's query and gate, key, value; one MLP
   for (const RoutingDrift& head : drift.routing) EXPECT_GT(head.relative_change, 0);
+}
+
+/// A base that ties its output head to the embedding and stores one all the same.
+class AdapterOfAStoredTiedHead : public testing::Test, protected TinyAdapter {
+ protected:
+  AdapterOfAStoredTiedHead() : TinyAdapter(tiny_llama()) {
+    config_base_["tie_word_embeddings"] = true;
+    base_["lm_head.weight"] = base_.at("model.embed_tokens.weight").clone();
+    write_base();
+  }
+  std::string refusal() const {
+    write();
+    RestoreCheckpointOptions as_tuned;
+    as_tuned.restore.alpha = 0;
+    const std::string text =
+        refusal_of<Error>([&] { restore_checkpoint(folder_, path(), out_, as_tuned); });
+    EXPECT_EQ(fs::exists(out_), text == "accepted");
+    return text;
+  }
+
+  fs::path out_ = temporary_.path() / "out";
+};
+
+TEST_F(AdapterOfAStoredTiedHead, ChangesOfTheEmbeddingAloneAreRefused) {
+  const std::string embedding = "base_model.model.model.embed_tokens";
+  add(embedding + ".lora_embedding_A", at::randn({4, 97}));
+  add(embedding + ".lora_embedding_B", at::randn({64, 4}));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("model.embed_tokens.weight"),
+                               HasSubstr("it is not said whether the head changes with it")));
+  tensors_.clear();
+  add(embedding + ".weight", at::randn({97, 64}));
+  EXPECT_THAT(refusal(), HasSubstr("lm_head.weight that the base stores beside it"));
+}
+
+TEST_F(AdapterOfAStoredTiedHead, OthersAreMergedIntoWhatOpens) {
+  add_factors("base_model.model.model.layers.0.mlp.up_proj", 96, 64);
+  EXPECT_EQ(refusal(), "accepted");
+  load_model(out_, at::kFloat);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -127,6 +128,44 @@ TEST_F(RestoreCheckpoint, AlphaGoesFromTheFineTuneToTheRestored) {
     EXPECT_TRUE(
         at::allclose(out.at(name), 0.75 * after.at(name) + 0.25 * before.at(name), 1e-5, 1e-7))
         << name;
+}
+
+TEST_F(RestoreCheckpoint, AlphaZeroIsTheFineTuneToTheByte) {
+  WeightMap weights = read(post_);
+  for (auto& [name, tensor] : weights) {
+    tensor = tensor.clone();
+    tensor.view({-1})[0] = -0.0F;
+  }
+  save_weights(post_ / "model.safetensors", weights, {});
+  RestoreCheckpointOptions options;
+  options.restore.alpha = 0;
+  for (const RestoreMethod method : {RestoreMethod::kQk, RestoreMethod::kQkPro}) {
+    options.restore.method = method;
+    const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, options);
+    EXPECT_TRUE(summary.tensors.empty());
+    EXPECT_EQ(bytes(out_ / "model.safetensors"), bytes(post_ / "model.safetensors"));
+    EXPECT_THAT(bytes(out_ / "restore.json"), HasSubstr("\"tensors\": []"));
+    fs::remove_all(out_);
+  }
+  const ModelInfo info = load_model(post_, at::kFloat)->info();
+  for (const auto& [name, tensor] : restore(read(pre_), weights, info, options.restore))
+    EXPECT_TRUE(at::equal(tensor.view(at::kInt), weights.at(name).view(at::kInt))) << name;
+  options.restore.layers = {{0}};
+  EXPECT_THAT(refusal(options), HasSubstr("layer 0 cannot be restored"));
+}
+
+TEST_F(RestoreCheckpoint, WhatIsNoNumberIsNotPutBack) {
+  WeightMap weights = read(pre_);
+  const std::string query = softmax_layers(load_model(pre_, at::kFloat)->info()).front().query[0];
+  weights[query] = weights.at(query).clone();
+  weights[query][0][0] = std::nan("");
+  fs::remove_all(pre_);
+  fs::create_directories(pre_);
+  fs::copy(post_ / "config.json", pre_ / "config.json");
+  save_weights(pre_ / "model.safetensors", weights, {});
+  EXPECT_THAT(refusal(), testing::AllOf(HasSubstr(query), HasSubstr("NaN and infinities"),
+                                        HasSubstr(pre_.string())));
+  expect_nothing_left();
 }
 
 // As lambda grows the filter G (G + lambda I)^-1 goes to 0: W_Q stays as after the fine-tune. As it
@@ -279,7 +318,7 @@ TEST_F(RestoreCheckpoint, SubFoldersAndDotFilesAreCarriedOver) {
   fs::remove_all(out_);
   fs::remove(post_ / "linked.txt");
   fs::create_symlink("nowhere", post_ / "broken");
-  EXPECT_THAT(refusal(), HasSubstr("broken is neither a file nor a folder"));
+  EXPECT_THAT(refusal(), HasSubstr("broken is a link that leads to no file or folder"));
   fs::remove(post_ / "broken");
   expect_nothing_left();
 }

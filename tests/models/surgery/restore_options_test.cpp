@@ -1,8 +1,10 @@
 #include "models/surgery/restore_options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "harness/base/error.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -17,6 +19,17 @@ TEST(RestoreOptions, LayersAreListsAndRanges) {
   EXPECT_EQ(parse_layers("2,5-8"), (std::vector<std::int64_t>{2, 5, 6, 7, 8}));
   for (const char* bad : {"", "x", "3-1", "1,", "-2", "1-99999999999"})
     EXPECT_THROW(parse_layers(bad), UsageError) << bad;
+}
+
+TEST(RestoreOptions, LayersAreBoundedHoweverManyRangesNameThem) {
+  std::string text = "0-9999";
+  for (int i = 0; i < 10000; ++i) text += ",0-9999";
+  EXPECT_EQ(parse_layers(text).size(), 10000U);
+  EXPECT_THAT(
+      refusal_of<UsageError>([] { parse_layers("0-99999999999"); }),
+      testing::HasSubstr("layers '0-99999999999': a list such as 2,5-8 of numbers from 0 to "
+                         "9999 was expected"));
+  EXPECT_LT(refusal_of<UsageError>([&] { parse_layers(text + "x"); }).size(), 300U);
 }
 
 }  // namespace

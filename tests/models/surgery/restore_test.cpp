@@ -1,5 +1,6 @@
 #include "models/surgery/restore.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -7,6 +8,7 @@
 #include "models/registry.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -110,6 +112,16 @@ TEST(Restore, QkProGoesFromRestoreToNothingAsLambdaGrows) {
   };
   EXPECT_LT(distance(with(1e-12), pair.pre.at(query)), 1e-5);
   EXPECT_LT(distance(with(1e12), pair.post.at(query)), 1e-5);
+}
+
+TEST(Restore, QkProWithoutARidgeNeedsKeysOfFullRank) {
+  Pair pair = make_pair();
+  at::Tensor& key = pair.pre.at(pair.layers[0].key[0]);
+  key = at::zeros_like(key);
+  EXPECT_THAT(refusal_of<UsageError>([&] {
+                restore(pair.pre, pair.post, pair.info, {RestoreMethod::kQkPro, 0});
+              }),
+              testing::HasSubstr("give a larger lambda"));
 }
 
 TEST(Restore, QkProExactKeepsTheRoutingAndLiesNearestToTheFineTune) {
