@@ -111,7 +111,8 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
   const WorkList work(sweep_of(arguments));
   const Machine machine = prepare_machine(work.sweep().runtime);
   const std::vector<LoadedVariant> variants = load_all(work, machine);
-  for (const std::string& warning : model_warnings(variants, work)) say("! {}\n", warning);
+  for (const std::string& warning : model_warnings(variants, work))
+    say("! {}\n", single_line(warning));
   const tasks::Cell& cell = *work.assignments().front().cell;
   Progress progress("diagnose",
                     static_cast<double>(arguments.samples) * static_cast<double>(variants.size()),
@@ -176,7 +177,10 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
   diagnosis.pre = name(arguments.pair.before());
   diagnosis.post = name(arguments.pair.after());
   add_weights(arguments, diagnosis);
-  if (!arguments.weights_only) add_attention(arguments, diagnosis);
+  if (arguments.weights_only)
+    arguments.pair.warn_of_adapters_beside();
+  else
+    add_attention(arguments, diagnosis);
   const fs::path out = arguments.out;
   reports::write_diagnosis(diagnosis, out);
   // A run's report links to the page that lies beside it.
@@ -185,7 +189,8 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
     draw_again(out);
   for (const std::string& sentence : reports::diagnosis_in_words(diagnosis))
     say("- {}\n", sentence);
-  say("\nLayer by layer and head by head: {}\n", (out / reports::kDiagnosisPage).string());
+  say("\nLayer by layer and head by head: {}\n",
+      single_line((out / reports::kDiagnosisPage).string()));
   return ExitCode::kOk;
 }
 

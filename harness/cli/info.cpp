@@ -4,6 +4,7 @@
 #include <map>
 
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/cli/checkpoint_info.h"
 #include "harness/cli/model_commands.h"
@@ -50,7 +51,11 @@ void print_state_sizes(const models::ModelInfo& info) {
         format_bytes(static_cast<double>(state + 2 * bounded)));
 }
 
-ExitCode run_info(const ModelArguments& arguments) {
+struct InfoArguments : ModelArguments {
+  bool hash = false;
+};
+
+ExitCode run_info(const InfoArguments& arguments) {
   const models::Checkpoint checkpoint(arguments.path());
   const auto model = models::check_tensors(
       checkpoint, models::override_config(checkpoint.config(), arguments.override()));
@@ -63,7 +68,7 @@ ExitCode run_info(const ModelArguments& arguments) {
     parameters += item.value().numel();
   }
 
-  print_out("{}\n", arguments.path().text());
+  print_out("{}\n", single_line(arguments.path().text()));
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
             info.hidden_size, format_count(info.vocab_size));
   const std::string tested = models::tested_against(info.architecture);
@@ -79,16 +84,18 @@ ExitCode run_info(const ModelArguments& arguments) {
   print_state_sizes(info);
   print_tokenizer(checkpoint);
   for (const std::string& warning : info.warnings) print_out("  warning        {}\n", warning);
-  print_weights_hash(checkpoint);
+  print_left_out(checkpoint);
+  print_weights_hash(checkpoint, arguments.hash);
   return ExitCode::kOk;
 }
 
 }  // namespace
 
 void add_info_command(CLI::App& program, Command& chosen) {
-  const auto arguments = std::make_shared<ModelArguments>();
+  const auto arguments = std::make_shared<InfoArguments>();
   CLI::App* command = add_command(program, kInfo);
   add_model_options(*command, *arguments);
+  add_hash_option(*command, arguments->hash);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_info(*arguments); }; });
 }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/progress.h"
 #include "harness/cli/pair_options.h"
 #include "harness/config/overrides.h"
+#include "models/checkpoint/adapter_beside.h"
 #include "models/device.h"
 #include "models/registry.h"
 
@@ -24,6 +26,8 @@ at::ScalarType ModelArguments::scalar_type() const {
 std::shared_ptr<models::CausalLM> ModelArguments::load() const {
   const at::Device where = models::find_device(device);
   models::allow_rounded_products(where, scalar_type());
+  if (const std::string warning = models::adapter_beside(path()); !warning.empty())
+    print_warning(warning);
   return models::load_model(path(), scalar_type(), override(), where);
 }
 

@@ -24,7 +24,8 @@ struct ModelArguments {
   nlohmann::json override() const;
   /// Throws UsageError for another `dtype` than fp32 and bf16.
   at::ScalarType scalar_type() const;
-  /// Throws what models::load_model and models::find_device throw.
+  /// Warns of an adapter that is left out. Throws what models::load_model and models::find_device
+  /// throw.
   std::shared_ptr<models::CausalLM> load() const;
 };
 

@@ -1,6 +1,10 @@
 #include "harness/cli/pair_options.h"
 
+#include <set>
+
 #include "harness/base/error.h"
+#include "harness/base/progress.h"
+#include "models/checkpoint/adapter_beside.h"
 
 namespace niah {
 
@@ -10,6 +14,12 @@ models::CheckpointPath PairArguments::after() const {
         "--post is required: the checkpoint after the fine-tune (or --adapter: a PEFT adapter on "
         "top of --pre)");
   return {post.empty() ? pre : post, adapter};
+}
+
+void PairArguments::warn_of_adapters_beside() const {
+  for (const models::CheckpointPath& path : std::set{before(), after()})
+    if (const std::string warning = models::adapter_beside(path); !warning.empty())
+      print_warning(warning);
 }
 
 void add_pair_options(CLI::App& command, PairArguments& arguments, bool is_optional) {

@@ -18,6 +18,9 @@ struct PairArguments {
   models::CheckpointPath before() const { return {pre, pre_adapter}; }
   /// An adapter alone is on top of `pre`. Throws UsageError where neither was given.
   models::CheckpointPath after() const;
+  /// Says on standard error where a folder of the pair holds an adapter that is left out. Throws
+  /// what after() throws.
+  void warn_of_adapters_beside() const;
 };
 
 /// Adds the options; --pre is required unless `is_optional`.

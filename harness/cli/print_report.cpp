@@ -5,13 +5,14 @@
 #include <algorithm>
 
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 
 namespace niah {
 
 ExitCode print_report(const reports::Report& report, const std::filesystem::path& out) {
   write_stderr(
       reports::summary_text(report.results, report.analysis, ::isatty(STDERR_FILENO) != 0));
-  say("\nThe whole story: {}\n", (out / "report.html").string());
+  say("\nThe whole story: {}\n", single_line((out / "report.html").string()));
   const auto& cells = report.results.cells;
   const auto empty = std::count_if(cells.begin(), cells.end(),
                                    [](const reports::Cell& cell) { return cell.n == 0; });

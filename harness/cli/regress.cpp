@@ -7,6 +7,7 @@
 #include "harness/base/output.h"
 #include "harness/base/path_kind.h"
 #include "harness/base/pending_folder.h"
+#include "harness/base/text.h"
 #include "harness/cli/command.h"
 #include "reports/export/results_json.h"
 #include "reports/gate/gate.h"
@@ -72,7 +73,7 @@ void update_baseline(const RegressArguments& arguments, ExitCode verdict) {
   const fs::path current = results_file(arguments.current);
   const fs::path baseline = results_file(arguments.baseline);
   write_file(baseline, read_file(current, "updating the baseline"));
-  say("The baseline is now this run: {}\n", baseline.string());
+  say("The baseline is now this run: {}\n", single_line(baseline.string()));
 }
 
 /// Whether it is written to instead of being replaced: /dev/stdout.

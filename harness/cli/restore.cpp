@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "harness/base/memory.h"
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/cli/command.h"
 #include "harness/cli/model_commands.h"
@@ -21,6 +24,31 @@ struct RestoreArguments {
   models::RestoreCheckpointOptions options;
 };
 
+/// Says what was written, and what of it came from where.
+void print_summary(const models::RestoreSummary& summary, const models::CheckpointPath& pre,
+                   const models::CheckpointPath& post, const std::string& out) {
+  const std::string what =
+      summary.tensors.empty()
+          ? "with alpha 0 nothing is restored, everything is"
+          : fmt::format("{} tensors of layers {} from {}, everything else", summary.tensors.size(),
+                        fmt::join(summary.layers, ", "), pre.text());
+  print_out("{}\n", single_line(fmt::format("{}: {} from {} ({})", out, what, post.text(),
+                                            format_bytes(static_cast<double>(summary.bytes)))));
+  if (summary.has_new_initialisation)
+    print_out(
+        "init_lora_weights of its adapter_config.json is true now: PEFT would have drawn the "
+        "factors that were left out at random\n");
+  if (summary.tensors.empty()) return;
+  const auto by_change = [](const auto& a, const auto& b) {
+    return a.relative_change < b.relative_change;
+  };
+  print_out("largest change of a tensor: {:.2g} of its norm\n",
+            std::ranges::max(summary.tensors, by_change).relative_change);
+  if (summary.residual)
+    print_out("W_Q^T W_K is {:.2g} of its norm away from what it was before the fine-tune\n",
+              *summary.residual);
+}
+
 ExitCode run_restore(RestoreArguments arguments) {
   models::RestoreCheckpointOptions& options = arguments.options;
   options.restore.method = models::parse_restore_method(arguments.method);
@@ -34,17 +62,8 @@ ExitCode run_restore(RestoreArguments arguments) {
     throw UsageError("--merge belongs to --adapter: without one there is nothing to merge");
   const auto restore =
       post.has_adapter() && !arguments.merge ? models::restore_adapter : models::restore_checkpoint;
-  const models::RestoreSummary summary = restore(pre, post, arguments.out, options);
-  double most = 0;
-  for (const models::RestoredTensor& tensor : summary.tensors)
-    most = std::max(most, tensor.relative_change);
-  print_out("{}: {} tensors of layers {} from {}, everything else from {} ({})\n", arguments.out,
-            summary.tensors.size(), fmt::join(summary.layers, ", "), pre.text(), post.text(),
-            format_bytes(static_cast<double>(summary.bytes)));
-  print_out("largest change of a tensor: {:.2g} of its norm\n", most);
-  if (summary.residual)
-    print_out("W_Q^T W_K is {:.2g} of its norm away from what it was before the fine-tune\n",
-              *summary.residual);
+  arguments.pair.warn_of_adapters_beside();
+  print_summary(restore(pre, post, arguments.out, options), pre, post, arguments.out);
   return ExitCode::kOk;
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/cli/checkpoint_info.h"
 #include "harness/cli/command.h"
@@ -25,18 +26,19 @@ void add_unavailable(CLI::App& program, const CommandText& text) {
 
 /// What the files' headers say. Which layers there are, what they keep, and whether the tensors are
 /// those that the config asks for is known to the architectures, which hold tensors.
-ExitCode run_info(const models::CheckpointPath& path) {
+ExitCode run_info(const models::CheckpointPath& path, bool hash) {
   const models::Checkpoint checkpoint(path);
   const std::vector<std::string> names = checkpoint.tensor_names();
   std::int64_t values = 0;
   for (const std::string& name : names) values += checkpoint.find(name)->numel();
-  print_out("{}\n", path.text());
+  print_out("{}\n", single_line(path.text()));
   print_out("  architecture   {} (by its config.json)\n", checkpoint.model_type());
   print_out("  tensors        {}, {} numbers in all\n", names.size(), format_count(values));
   print_storage(checkpoint);
   print_tokenizer(checkpoint);
   print_out("  layers         not looked at: this program was built without libtorch\n");
-  print_weights_hash(checkpoint);
+  print_left_out(checkpoint);
+  print_weights_hash(checkpoint, hash);
   return ExitCode::kOk;
 }
 
@@ -45,13 +47,17 @@ ExitCode run_info(const models::CheckpointPath& path) {
 void add_info_command(CLI::App& program, Command& chosen) {
   struct Arguments {
     std::string folder, adapter;
+    bool hash = false;
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = add_command(program, kInfo);
   command->add_option("model", arguments->folder, "Checkpoint folder")->required();
   add_adapter_option(*command, arguments->adapter);
+  add_hash_option(*command, arguments->hash);
   command->callback([arguments, &chosen] {
-    chosen = [arguments] { return run_info({arguments->folder, arguments->adapter}); };
+    chosen = [arguments] {
+      return run_info({arguments->folder, arguments->adapter}, arguments->hash);
+    };
   });
 }
 

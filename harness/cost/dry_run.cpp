@@ -10,6 +10,7 @@
 
 #include "harness/base/memory.h"
 #include "harness/base/progress.h"
+#include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/cost/memory_limit.h"
 #include "harness/cost/throughput.h"
@@ -196,7 +197,8 @@ std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
     if (price.limit) fmt::format_to(out, "; {} may be used", format_bytes(*price.limit));
     fmt::format_to(out, "\n");
   }
-  for (const std::string& warning : price.warnings) fmt::format_to(out, "warning: {}\n", warning);
+  for (const std::string& warning : price.warnings)
+    fmt::format_to(out, "warning: {}\n", single_line(warning));
   return text;
 }
 

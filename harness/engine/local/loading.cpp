@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "models/checkpoint/adapter_beside.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
 
@@ -66,16 +67,20 @@ std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& varian
                                         const WorkList& work) {
   const std::int64_t longest = work.longest_length();
   std::vector<std::string> warnings;
+  const auto add = [&](const std::string& model, const std::string& warning) {
+    if (warning.empty()) return;
+    // Variants of one model share their config, and what is to be said of it.
+    std::string line = fmt::format("{}: {}", model, warning);
+    if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
+      warnings.push_back(std::move(line));
+  };
+  for (const ModelConfig& model : work.sweep().models)
+    for (const models::CheckpointPath& path : checkpoints_of(model))
+      add(model.name, models::adapter_beside(path));
   for (const LoadedVariant& variant : variants) {
-    std::vector<std::string> all = variant.model->info().warnings;
-    const std::string too_long = length_warning(variant.model->info(), longest);
-    if (!too_long.empty()) all.push_back(too_long);
-    for (const std::string& warning : all) {
-      // Variants of one model share their config, and what is to be said of it.
-      std::string line = fmt::format("{}: {}", variant.info.model, warning);
-      if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
-        warnings.push_back(std::move(line));
-    }
+    for (const std::string& warning : variant.model->info().warnings)
+      add(variant.info.model, warning);
+    add(variant.info.model, length_warning(variant.model->info(), longest));
   }
   return warnings;
 }

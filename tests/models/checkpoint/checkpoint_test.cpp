@@ -8,8 +8,11 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/checkpoint/adapter_beside.h"
 #include "models/registry.h"
+#include "models/tokenizer/tokenizer.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -107,7 +110,28 @@ TEST_F(DamagedCheckpoint, TheHubsCacheIsReadThroughItsLinks) {
   folder_ = snapshot;
   fs::remove(snapshot / "config.json");
   fs::create_symlink("../../blobs/gone", snapshot / "config.json");
-  EXPECT_THAT(error(), HasSubstr("the link leads nowhere"));
+  EXPECT_THAT(error(), AllOf(HasSubstr("config.json"), HasSubstr("the link leads nowhere")));
+}
+
+TEST_F(DamagedCheckpoint, ALinkThatLeadsNowhereIsNotAsIfItWereNotThere) {
+  for (const char* name : {"generation_config.json", "model.safetensors"}) {
+    fs::create_symlink("gone", folder_ / name);
+    EXPECT_THAT(error(),
+                AllOf(HasSubstr((folder_ / name).string()), HasSubstr("the link leads nowhere")));
+    fs::remove(folder_ / name);
+  }
+  fs::create_symlink("gone", folder_ / "tokenizer.json");
+  fs::copy(test_data() / "../../models/zoo/tokenizer/tokenizer.model", folder_);
+  EXPECT_THAT(refusal_of([&] { open_tokenizer(folder_); }), HasSubstr("the link leads nowhere"));
+}
+
+TEST_F(DamagedCheckpoint, AnAdapterBesideTheWeightsIsSaid) {
+  EXPECT_EQ(adapter_beside(folder_), "");
+  write("adapter_config.json", {{"peft_type", "LORA"}});
+  EXPECT_EQ(error(), "loaded");
+  EXPECT_THAT(adapter_beside(folder_),
+              AllOf(HasSubstr(folder_.string()), HasSubstr("the adapter is left out")));
+  EXPECT_EQ(adapter_beside({folder_, folder_}), "") << "it is named";
 }
 
 TEST_F(DamagedCheckpoint, QuantisedWeightsAreRefusedWithWhatToDo) {
