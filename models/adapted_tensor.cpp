@@ -1,7 +1,7 @@
 #include "models/adapted_tensor.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"

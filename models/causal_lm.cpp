@@ -1,6 +1,6 @@
 #include "models/causal_lm.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 namespace niah::models {
 

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <fmt/format.h>
 #include <torch/cuda.h>
+#include <torch/nn/module.h>
 #include <torch/version.h>
 
 #include <vector>

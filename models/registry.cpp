@@ -1,8 +1,8 @@
 #include "models/registry.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 // niah replay: one stored sample, asked again.
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 

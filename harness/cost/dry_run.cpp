@@ -1,7 +1,7 @@
 #include "harness/cost/dry_run.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>

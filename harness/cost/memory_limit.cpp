@@ -1,7 +1,7 @@
 #include "harness/cost/memory_limit.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <set>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <torch/nn/module.h>
 
 #include <functional>
 #include <initializer_list>

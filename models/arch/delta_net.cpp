@@ -1,7 +1,7 @@
 #include "models/arch/delta_net.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <cmath>
 

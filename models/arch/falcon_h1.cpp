@@ -5,9 +5,9 @@
 // muP: nearly every product has a factor of its own, which the config says.
 #include "models/arch/falcon_h1.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <map>

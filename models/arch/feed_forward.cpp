@@ -1,7 +1,8 @@
 #include "models/arch/feed_forward.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <utility>
 

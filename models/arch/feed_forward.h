@@ -1,6 +1,7 @@
 // What follows the mixer in a block: a gated MLP or a mixture of experts.
 #pragma once
 
+#include <torch/nn/module.h>
 #include <cstdint>
 #include <map>
 #include <memory>

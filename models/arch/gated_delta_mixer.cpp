@@ -2,7 +2,7 @@
 // of K and V. Equations: Gated DeltaNet, arXiv 2412.06464.
 #include "models/arch/gated_delta_mixer.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "models/ops/gate.h"
 

@@ -5,8 +5,9 @@
 // and with other names.
 #include "models/arch/granite_hybrid.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <map>

@@ -1,7 +1,7 @@
 #include "models/arch/grouped_attention.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <cmath>
 

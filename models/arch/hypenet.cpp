@@ -4,8 +4,8 @@
 // Equations: HypeNet, arXiv 2601.22156, and its official implementation.
 #include "models/arch/hypenet.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,8 +2,9 @@
 // values of V. Equations: Jet-Nemotron, arXiv 2508.15884, and its official implementation.
 #include "models/arch/jet_block.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <cmath>

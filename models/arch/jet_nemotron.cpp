@@ -4,8 +4,8 @@
 // D. Equations: Jet-Nemotron, arXiv 2508.15884, and its official implementation.
 #include "models/arch/jet_nemotron.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,8 +5,8 @@
 // implementation in transformers.
 #include "models/arch/kimi_linear.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <nlohmann/json.hpp>

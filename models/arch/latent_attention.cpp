@@ -2,8 +2,8 @@
 // and s a key's own and shared numbers, v a value's, r the latent's.
 #include "models/arch/latent_attention.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "models/arch/layers.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "models/ops/attention.h"
 #include "models/ops/gate.h"

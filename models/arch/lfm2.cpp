@@ -4,8 +4,8 @@
 // 2511.23404, and its implementation in transformers.
 #include "models/arch/lfm2.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

@@ -4,8 +4,10 @@
 // experts. Equations: MiniMax-01, arXiv 2501.08313, and its implementation in transformers.
 #include "models/arch/minimax.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,8 +5,9 @@
 // for dt, which that one bounds from below in prefill alone.
 #include "models/arch/nemotron_h.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,8 +5,9 @@
 // with eigenvalues down to -1, arXiv 2411.12537.
 #include "models/arch/olmo_hybrid.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <array>

@@ -6,8 +6,8 @@
 // some layers, Qwen3.5 in all or in none.
 #include "models/arch/qwen3_5.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

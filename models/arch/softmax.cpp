@@ -6,8 +6,8 @@
 // implementations in transformers. What they differ in is an option of SoftmaxConfig.
 #include "models/arch/softmax.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

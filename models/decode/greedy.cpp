@@ -1,6 +1,6 @@
 #include "models/decode/greedy.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 #include "models/decode/prefix_reader.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <string>
 

@@ -1,7 +1,7 @@
 #include "models/instruments/attention_probe.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 #include "models/ops/attention.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/SDPBackend.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <limits>

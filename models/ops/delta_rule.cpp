@@ -1,7 +1,7 @@
 #include "models/ops/delta_rule.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <bit>

@@ -1,6 +1,6 @@
 #include "models/ops/experts.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 #include <torch/version.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "models/ops/mamba2.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,7 +1,7 @@
 #include "models/ops/norm.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "models/ops/reference.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <vector>

@@ -1,6 +1,6 @@
 #include "models/ops/short_convolution.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <array>
 

@@ -1,7 +1,7 @@
 #include "models/surgery/checkpoint_pair.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"

@@ -1,8 +1,10 @@
 #include "models/surgery/restore.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <iterator>

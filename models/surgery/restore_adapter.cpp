@@ -1,7 +1,7 @@
 #include "models/surgery/restore_adapter.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <set>

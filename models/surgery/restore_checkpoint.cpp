@@ -1,8 +1,8 @@
 #include "models/surgery/restore_checkpoint.h"
 
+#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // The ops that models are made of; whole models: prefill_bench.cpp.
+#include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

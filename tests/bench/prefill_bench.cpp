@@ -1,8 +1,8 @@
 // Prefill and decode of whole models by architecture and length, and what part of the machine's
 // matrix product rate (prefill: products with the weights and of softmax attention are counted,
 // nothing else) or of its memory's copy rate (decode) they reach.
+#include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
 #include <vector>
 

@@ -1,8 +1,9 @@
 // Every op on the device that NIAH_GPU_DEVICE names (the CPU where it names none) against the slow
 // references in fp64 on the CPU: in fp32 to rounding, in bf16 to the rounding of its inputs and
 // output. Sizes are those of real models; references are slow, so texts are short.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cstdlib>
 #include <tuple>

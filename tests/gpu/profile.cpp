@@ -2,9 +2,9 @@
 // name, as JSON. On the CPU, operators take the kernels' place.
 //
 //     gpu_profile HypeNet-2B [--tokens 4096] [--context 16384] [--sequences 8] [--rows 40]
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
-#include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

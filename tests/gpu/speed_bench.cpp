@@ -2,8 +2,8 @@
 // measured rate of matrix products, decode against the measured rate of memory, and peak memory
 // against the price that a run is admitted by. NIAH_GPU_REDUCED=1: small models and short texts, so
 // that the same code runs on any machine.
+#include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
 #include <vector>
 

@@ -25,7 +25,7 @@ bool is_of_torch(const std::string& header) {
 class Includes {
  public:
   /// How `file` (from the source tree's root) comes to a header of libtorch, "a.h > b.h >
-  /// <torch/torch.h>"; empty when it does not.
+  /// <ATen/ATen.h>"; empty when it does not.
   std::string way_to_torch(const std::string& file) {
     const auto [known, fresh] = ways_.try_emplace(file);
     if (!fresh) return known->second;
@@ -88,7 +88,7 @@ TEST(Includes, NothingThatNeedsNoModelComesToTorch) {
 
 TEST(Includes, TheWayToTorchIsFoundThroughOtherHeaders) {
   Includes includes;
-  EXPECT_EQ(includes.way_to_torch("models/pch.h"), "models/pch.h > <torch/torch.h>");
+  EXPECT_EQ(includes.way_to_torch("models/pch.h"), "models/pch.h > <ATen/ATen.h>");
   EXPECT_NE(includes.way_to_torch("harness/engine/local/loading.h"), "");
 }
 

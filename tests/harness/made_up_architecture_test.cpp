@@ -1,7 +1,8 @@
 // An architecture that nobody has: whatever reads models has to take it from this one file.
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,8 @@
 #include "models/device.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
 
 #include "harness/base/error.h"
 #include "models/checkpoint/checkpoint.h"

@@ -1,7 +1,7 @@
 #include "models/mixer_info.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "models/registry.h"
 #include "tests/models/support.h"

@@ -1,7 +1,7 @@
 // A model in front of another one, for tests that disturb it in one place.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <memory>
 #include <utility>

@@ -1,7 +1,9 @@
 #include "models/state.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "models/decode/prefix_reader.h"
 #include "models/registry.h"

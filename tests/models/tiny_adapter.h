@@ -1,7 +1,8 @@
 // A small model of random weights on disk, and an adapter for it that a test puts together.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/utils.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>

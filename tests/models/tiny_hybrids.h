@@ -2,7 +2,8 @@
 // experts, for what must hold of any weights.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/utils.h>
 
 #include <nlohmann/json.hpp>
 #include <string>

@@ -1,7 +1,7 @@
 #include "harness/engine/local/loading.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <set>

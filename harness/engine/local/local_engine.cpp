@@ -1,6 +1,6 @@
 #include "harness/engine/local/local_engine.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <optional>
 #include <utility>

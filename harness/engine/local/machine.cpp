@@ -1,7 +1,7 @@
 #include "harness/engine/local/machine.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <fstream>

@@ -1,7 +1,7 @@
 #include "harness/cost/estimate.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "models/decode/prefix_reader.h"
 #include "models/registry.h"

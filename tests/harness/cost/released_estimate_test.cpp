@@ -1,6 +1,6 @@
 // What released checkpoints cost, by their configs alone.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <numeric>

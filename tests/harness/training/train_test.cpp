@@ -1,6 +1,6 @@
 // The zoo's recipes and the batches they make.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"

@@ -2,6 +2,8 @@
 // weights are; that they compute the right thing is golden_test.cpp's.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "harness/base/error.h"
 #include "models/instruments/selftest.h"

@@ -1,8 +1,10 @@
 // Attention to latents, whichever way it is computed.
 #include "models/arch/latent_attention.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 

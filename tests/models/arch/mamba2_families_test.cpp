@@ -1,8 +1,8 @@
 // What the configs of families with Mamba-2 mixers may say, and what their layers say of
 // themselves.
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
 

@@ -1,10 +1,10 @@
 // PEFT adapters on a checkpoint: what they make of its tensors, and what is refused.
 #include "models/checkpoint/adapter.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cctype>

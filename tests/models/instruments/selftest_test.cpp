@@ -1,6 +1,6 @@
 #include "models/instruments/selftest.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"

@@ -1,7 +1,10 @@
 #include "models/ops/delta_rule.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "models/ops/reference.h"
 

@@ -1,7 +1,8 @@
 #include "models/ops/experts.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <set>
 

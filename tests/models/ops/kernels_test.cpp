@@ -1,7 +1,9 @@
 // The CPU's fused loops against what tensor operations or a token-by-token reference give. ctest
 // runs these once for every instruction set.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "models/ops/attention.h"
 #include "models/ops/cpu/applies.h"

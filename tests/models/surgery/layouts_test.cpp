@@ -1,8 +1,8 @@
 // Restoring where only some rows of a tensor are a query, and where the checkpoint before the
 // fine-tune has other names than the one after it.
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <set>

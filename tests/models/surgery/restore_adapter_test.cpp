@@ -1,10 +1,10 @@
 // An adapter without what it does to W_Q and W_K, and the merged checkpoint.
 #include "models/surgery/restore_adapter.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <set>

@@ -1,9 +1,9 @@
 #include "harness/engine/local/loaded_variants.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <nlohmann/json.hpp>

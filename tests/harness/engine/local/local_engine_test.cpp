@@ -1,7 +1,7 @@
 #include "harness/engine/local/local_engine.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <filesystem>

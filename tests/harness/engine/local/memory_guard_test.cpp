@@ -1,7 +1,7 @@
 #include "harness/engine/local/memory_guard.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <stdexcept>
 #include <system_error>
