@@ -29,6 +29,7 @@ if(NIAH_TORCH_WHEEL)
     -Wl,--as-needed)
   target_link_options(niah_torch INTERFACE -Wl,--allow-shlib-undefined)
   target_compile_options(niah_torch INTERFACE -fopenmp)
+  set(niah_torch_include ${torch}/include)
   target_include_directories(niah_torch SYSTEM INTERFACE
     ${torch}/include ${torch}/include/torch/csrc/api/include)
   return()
@@ -55,6 +56,7 @@ find_package(Torch 2.5 REQUIRED)
 target_link_libraries(niah_torch INTERFACE ${TORCH_LIBRARIES})
 separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(niah_torch INTERFACE ${torch_flags} -fopenmp)
+list(GET TORCH_INCLUDE_DIRS 0 niah_torch_include)
 target_include_directories(niah_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 # Our own parallel loops must run on the OpenMP runtime that libtorch brings: a second one would mean a
 # second pool of threads.
