@@ -13,6 +13,9 @@
 
 namespace niah::reports {
 
+/// The end of a range that has none.
+inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+
 /// Reads the fields of one JSON object and checks type and range of each. Throws DataError that
 /// names the object, the field, what was found and what was expected.
 class FieldReader {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
@@ -16,7 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -94,10 +92,10 @@ void from_json(const json& json, Record& record) {
   record.expected = read.texts("expected");
   record.text = read.text("text");
   record.ids = read.integers("ids");
-  record.value_log_prob = read.optional_number("value_log_prob", -kInfinity, 0);
+  record.value_log_prob = read.optional_number("value_log_prob", -kUnbounded, 0);
   record.value_rank = read.optional_integer("value_rank", 1);
   record.computed_tokens = read.integer("computed_tokens");
-  record.seconds = read.number("seconds", 0, kInfinity);
+  record.seconds = read.number("seconds", 0, kUnbounded);
   read.refuse_unknown();
   refuse_contradictions(record);
 }

@@ -21,7 +21,7 @@ constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 22;
 constexpr std::size_t kLongestName = 1000;
 
-std::string shown(std::string_view name) { return single_line(name.substr(0, 200)); }
+std::string shown_name(std::string_view name) { return single_line(name.substr(0, 200)); }
 
 /// A module's or tensor's name without the prefixes that depend on the model around it.
 std::string_view without_prefixes(std::string_view name) {
@@ -98,7 +98,7 @@ class Matching {
     if (target.role == Role::kReplacement && is_tied_ &&
         without_prefixes(target.parameter) == kHeadTensor) {
       if (new_head_ != nullptr)
-        refuse(tensor, fmt::format("'{}' has the same place", shown(new_head_->name)));
+        refuse(tensor, fmt::format("'{}' has the same place", shown_name(new_head_->name)));
       new_head_ = &tensor;
       return;
     }
@@ -123,7 +123,7 @@ class Matching {
  private:
   [[noreturn]] void refuse(const TensorInfo& tensor, const std::string& what) const {
     throw DataError(fmt::format("reading the adapter {}: tensor '{}': {}", file_.string(),
-                                shown(tensor.name), what));
+                                shown_name(tensor.name), what));
   }
 
   void require_floating(const TensorInfo& tensor) const {
@@ -151,17 +151,18 @@ class Matching {
                                        base_name_)
                          : fmt::format("it matches nothing: {} has no '{}'; is the adapter of "
                                        "another base?",
-                                       base_name_, shown(plain)));
+                                       base_name_, shown_name(plain)));
     if (found->second.size() > 1)
-      refuse(tensor, fmt::format("it matches both '{}' and '{}' of {}", shown(found->second[0]),
-                                 shown(found->second[1]), base_name_));
+      refuse(tensor,
+             fmt::format("it matches both '{}' and '{}' of {}", shown_name(found->second[0]),
+                         shown_name(found->second[1]), base_name_));
     return found->second.front();
   }
 
   void place(const TensorInfo& tensor, Role role, TensorChange& change) const {
     const auto put = [&](const TensorInfo*& where) {
       if (where != nullptr)
-        refuse(tensor, fmt::format("'{}' has the same place", shown(where->name)));
+        refuse(tensor, fmt::format("'{}' has the same place", shown_name(where->name)));
       where = &tensor;
     };
     change.is_embedding |= role == Role::kEmbeddingA || role == Role::kEmbeddingB;
@@ -186,8 +187,8 @@ class Matching {
     const TensorInfo& any = *change.tensors().front();
     const bool has_factors = change.a != nullptr && change.b != nullptr;
     if (change.replacement != nullptr && change.tensors().size() > 1)
-      refuse(any,
-             fmt::format("'{}' would replace what it changes", shown(change.replacement->name)));
+      refuse(any, fmt::format("'{}' would replace what it changes",
+                              shown_name(change.replacement->name)));
     if (change.replacement == nullptr && !has_factors)
       refuse(any, "its counterpart is missing: a module has both factors, lora_A and lora_B");
     if (has_factors) check_factors(base, change);
@@ -195,7 +196,7 @@ class Matching {
       if (whole != nullptr && whole->shape != base.shape)
         refuse(*whole, fmt::format("it is {}, and '{}' of {} is {}: was the vocabulary changed, or "
                                    "is it of another base?",
-                                   format_shape(whole->shape), shown(name), base_name_,
+                                   format_shape(whole->shape), shown_name(name), base_name_,
                                    format_shape(base.shape)));
     check_tied(name, change);
   }
@@ -207,7 +208,7 @@ class Matching {
     if (a.shape.size() != 2 || b.shape.size() != 2 || b.shape[1] != a.shape[0] ||
         std::vector{b.shape[0], a.shape[1]} != expected)
       refuse(a, fmt::format("the factors B {} and A {} do not fit '{}' {} of {}",
-                            format_shape(b.shape), format_shape(a.shape), shown(base.name),
+                            format_shape(b.shape), format_shape(a.shape), shown_name(base.name),
                             format_shape(base.shape), base_name_));
     if (change.magnitude == nullptr) {
       if (config_.is_dora)

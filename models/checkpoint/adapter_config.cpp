@@ -27,7 +27,7 @@ constexpr std::int64_t kLargestRank = std::int64_t{1} << 16;
 constexpr double kLargestAlpha = 1e6;
 
 /// A value of the file in a message: it may hold anything.
-std::string shown(const std::string& text) {
+std::string shown_value(const std::string& text) {
   return single_line(std::string_view(text).substr(0, 80));
 }
 
@@ -77,14 +77,14 @@ void refuse_changed_base(ConfigReader& reader) {
                 fmt::format("'{}' is not among those that leave the base as it is on disk (true, "
                             "false, gaussian, eva, orthogonal); save the adapter with "
                             "path_initial_model_for_weight_conversion, or {}",
-                            shown(name), kAdvice));
+                            shown_value(name), kAdvice));
 }
 
 void refuse_other_kinds(ConfigReader& reader, const json& config) {
   const std::string type = reader.text("peft_type", "");
   if (type != "LORA")
-    reader.refuse("peft_type",
-                  fmt::format("'{}' is not supported, only LORA is; {}", shown(type), kAdvice));
+    reader.refuse("peft_type", fmt::format("'{}' is not supported, only LORA is; {}",
+                                           shown_value(type), kAdvice));
   for (const Refused& refused : kRefused) refuse_where_set(reader, refused.field, refused.what);
   for (const auto& [field, value] : config.items())
     if (field.starts_with("use_") && field != "use_dora" && field != "use_rslora")
@@ -119,14 +119,14 @@ ModulePatterns read_patterns(ConfigReader& reader, const std::filesystem::path& 
     const json& value = object.at(key);
     const double number = value.is_number() ? value.get<double>() : std::nan("");
     if (!(number >= least && number <= most))
-      reader.refuse(
-          field, fmt::format("'{}': a number from {} to {} was expected", shown(key), least, most));
+      reader.refuse(field, fmt::format("'{}': a number from {} to {} was expected",
+                                       shown_value(key), least, most));
     try {
       if (key.size() > kLongestPattern) throw std::invalid_argument("it is too long");
       patterns.add(key, number);
     } catch (const std::invalid_argument& error) {
-      reader.refuse(
-          field, fmt::format("'{}' is no pattern of module names: {}", shown(key), error.what()));
+      reader.refuse(field, fmt::format("'{}' is no pattern of module names: {}", shown_value(key),
+                                       error.what()));
     }
   }
   return patterns;
@@ -176,7 +176,7 @@ bool ModulePatterns::matches(const Pattern& pattern, const std::string& module) 
     throw DataError(fmt::format(
         "reading {}: matching the pattern '{}' with the module '{}' takes too long; write it as a "
         "plain name",
-        where_, shown(pattern.expression), shown(module)));
+        where_, shown_value(pattern.expression), shown_value(module)));
   }
   return found;
 }

@@ -65,8 +65,11 @@ struct DepthBand {
 /// Which of `bands` bands of equal width a depth in percent falls in.
 int depth_band(double depth, int bands);
 
+/// Bands of depth that reports cut a cell into.
+inline constexpr int kDepthBands = 10;
+
 /// The cell's scored samples in `bands` bands of equal width over 0..100 percent, shallow first.
-std::vector<DepthBand> depth_bands(const Cell& cell, int bands = 10);
+std::vector<DepthBand> depth_bands(const Cell& cell, int bands = kDepthBands);
 
 /// The same by each depth that was asked for (low = high).
 std::vector<DepthBand> depth_points(const Cell& cell);

@@ -11,7 +11,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr double kAlpha = 0.05;
 constexpr double kPower = 0.8;
 /// A cell that would miss a drop of this size says nothing about losses.
 constexpr double kCoarsestUsefulDrop = 1.0 / 3;

@@ -40,7 +40,8 @@ struct PairCounts {
 PairCounts pair_samples(const Cell& first, const Cell& second);
 
 /// The same in `bands` bands of depth, as depth_bands has them.
-std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands = 10);
+std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second,
+                                             int bands = kDepthBands);
 
 /// By how much the log-probability of the right value changed, second less first in nats, on each
 /// sample that both were scored on. It moves before recall does: a value can become less likely

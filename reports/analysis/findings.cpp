@@ -14,7 +14,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr double kAlpha = 0.05;
 /// An interval wider than this says hardly more than "some of it".
 constexpr double kWidestUsefulInterval = 0.8;
 

@@ -15,7 +15,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr int kBands = 10;
 constexpr int kCellHeight = 17;
 constexpr int kLegendWidth = 300;
 constexpr int kLegendHeight = 34;
@@ -176,7 +175,7 @@ Heatmap empty_heatmap(const Results& results) {
   Heatmap map;
   for (const std::int64_t length : results.run.lengths)
     map.columns.push_back(format_length(length));
-  for (const DepthBand& band : depth_bands(Cell{}, kBands))
+  for (const DepthBand& band : depth_bands(Cell{}, kDepthBands))
     map.rows.push_back(fmt::format("{:g}–{:g}", band.low, band.high));
   map.cells.assign(map.rows.size(), std::vector<HeatmapCell>(map.columns.size()));
   return map;
@@ -199,7 +198,7 @@ Heatmap recall_heatmap(const Results& results, const VariantInfo& variant,
   for (std::size_t column = 0; column < map.columns.size(); ++column) {
     const Cell* cell = results.recall_cell(variant.fingerprint, task, results.run.lengths[column]);
     if (cell == nullptr) continue;
-    const std::vector<DepthBand> bands = depth_bands(*cell, kBands);
+    const std::vector<DepthBand> bands = depth_bands(*cell, kDepthBands);
     for (std::size_t row = 0; row < bands.size(); ++row) {
       const DepthBand& band = bands[row];
       if (band.n == 0) continue;
@@ -222,7 +221,7 @@ Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
     const Cell* first = results.recall_cell(reference.fingerprint, task, length);
     const Cell* second = results.recall_cell(variant.fingerprint, task, length);
     if (first == nullptr || second == nullptr) continue;
-    const std::vector<PairCounts> bands = pair_samples_by_band(*first, *second, kBands);
+    const std::vector<PairCounts> bands = pair_samples_by_band(*first, *second, kDepthBands);
     for (std::size_t row = 0; row < bands.size(); ++row)
       if (bands[row].n() > 0) map.cells[row][column] = {bands[row].difference(), bands[row].n()};
   }

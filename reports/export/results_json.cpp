@@ -18,7 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// One line; bytes that are not UTF-8 (a path in the run's description) become U+FFFD.
 std::string text_of(const json& value) {
@@ -188,10 +187,10 @@ Cell to_cell(const json& object) {
   for (auto& [miss, count] : read.counts("misses")) cell.misses[miss] = count;
   for (auto& [reason, count] : read.counts("unmeasured")) cell.unmeasured[reason] = count;
   FieldReader real_length(read.object("real_length"), "a cell's real length");
-  cell.mean_real_length = real_length.number("mean", 0, kInfinity);
+  cell.mean_real_length = real_length.number("mean", 0, kUnbounded);
   cell.min_real_length = real_length.integer("min");
-  cell.mean_log_prob = read.optional_number("value_log_prob_mean", -kInfinity, 0);
-  cell.median_rank = read.optional_number("value_rank_median", 1, kInfinity);
+  cell.mean_log_prob = read.optional_number("value_log_prob_mean", -kUnbounded, 0);
+  cell.median_rank = read.optional_number("value_rank_median", 1, kUnbounded);
   for (const auto& row : read.array("samples")) cell.samples.push_back(to_sample(row));
   refuse_contradictions(cell);
   return cell;
@@ -211,7 +210,7 @@ Results to_results(const json& document) {
   run["finished"] = timing.text("finished");
   Results results;
   results.run = run.get<RunInfo>();
-  results.seconds = timing.number("seconds", 0, kInfinity);
+  results.seconds = timing.number("seconds", 0, kUnbounded);
   results.computed_tokens = timing.integer("computed_tokens");
   results.ignored = read.integer("ignored_records");
   results.journal_records = read.optional_integer("journal_records", 0);

@@ -14,7 +14,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr int kBands = 10;
 /// Cells and bands are two families of tests; each gets half of alpha.
 constexpr double kFamilies = 2;
 
@@ -175,20 +174,20 @@ std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
   for (const Matched& match : matched) {
     if (match.baseline->kind != "recall" || match.current == nullptr) continue;
     const std::pair key(match.variant, match.baseline->task);
-    auto [at, fresh] = pooled.try_emplace(key, static_cast<std::size_t>(kBands));
+    auto [at, fresh] = pooled.try_emplace(key, static_cast<std::size_t>(kDepthBands));
     if (fresh) order.push_back(key);
-    const auto bands = pair_samples_by_band(*match.baseline, *match.current, kBands);
+    const auto bands = pair_samples_by_band(*match.baseline, *match.current, kDepthBands);
     for (std::size_t i = 0; i < bands.size(); ++i) at->second[i] += bands[i];
   }
   std::vector<GateBand> tests;
   for (const auto& key : order) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(kBands); ++i) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(kDepthBands); ++i) {
       GateBand band;
       band.model = key.first->model;
       band.variant = key.first->name;
       band.task = key.second;
-      band.low = 100.0 * static_cast<double>(i) / kBands;
-      band.high = 100.0 * static_cast<double>(i + 1) / kBands;
+      band.low = 100.0 * static_cast<double>(i) / kDepthBands;
+      band.high = 100.0 * static_cast<double>(i + 1) / kDepthBands;
       band.pairs = pooled.at(key)[i];
       band.p = mcnemar_one_sided(band.pairs.only_first, band.pairs.only_second);
       tests.push_back(std::move(band));

@@ -12,7 +12,7 @@
 namespace niah::models {
 namespace {
 
-const std::vector<std::string> kParts = {
+const std::vector<std::string> kPieceParts = {
     " ", "  ", "   ", "the", " the", "License", "work", "\n",       "\n\n", "\t",  "1",   "42",
     ".", ", ", "'s",  "é",   "中",   "😀",       "▁",    "\xCC\x81", "q",    "zzz", " a ", "\r\n"};
 
@@ -30,7 +30,7 @@ TEST_P(SentencePieceCases, GiveTheReferenceIds) {
 TEST_P(SentencePieceCases, WordByWordEqualsWhole) {
   const auto words = open_sentencepiece(model_file(GetParam()));
   const auto whole = open_sentencepiece(model_file(GetParam()), WordCaching::kNever);
-  for (const std::string& text : random_texts(kParts, 3000, 5)) {
+  for (const std::string& text : random_texts(kPieceParts, 3000, 5)) {
     ASSERT_EQ(words->encode(text), whole->encode(text)) << testing::PrintToString(text);
     ASSERT_EQ(words->count(text), whole->count(text));
   }
@@ -86,7 +86,7 @@ TEST(SentencePiece, ConfigDecidesWhatStandsAroundAPrompt) {
 
 TEST(SentencePiece, SeamsBeforeSpacesAreExact) {
   const auto tokenizer = open_tokenizer(data_folder("sp_unigram"));
-  const auto texts = random_texts(kParts, 400, 6);
+  const auto texts = random_texts(kPieceParts, 400, 6);
   int exact = 0;
   for (std::size_t i = 0; i + 1 < texts.size(); ++i) {
     if (!tokenizer->is_seam_exact(texts[i], texts[i + 1])) continue;
@@ -103,7 +103,7 @@ TEST(SentencePiece, SeamsBeforeSpacesAreExact) {
 
 TEST(SentencePiece, DecodeGivesTheTextBack) {
   const auto tokenizer = open_tokenizer(data_folder("sp_unigram"));
-  for (const std::string& text : random_texts(kParts, 500, 7)) {
+  for (const std::string& text : random_texts(kPieceParts, 500, 7)) {
     if (text.find("▁") != std::string::npos) continue;  // becomes a space, as in SentencePiece
     ASSERT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
   }
@@ -140,7 +140,7 @@ TEST(SentencePiece, RefusesDamagedModels) {
 TEST(SentencePiece, ThreadsShareOneTokenizer) {
   expect_threads_agree(*open_tokenizer(data_folder("sp_unigram")),
                        *open_sentencepiece(model_file("sp_unigram"), WordCaching::kNever),
-                       random_texts(kParts, 2000, 8));
+                       random_texts(kPieceParts, 2000, 8));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace niah::models {
 namespace {
 
-const std::vector<std::string> kParts = {
+const std::vector<std::string> kSeamParts = {
     "'s", "'LL",    " the", "License", "work", " ",  "  ", "\n",      "\r\n", "\t",
     "7",  "42",     "2024", ".",       ",",    " (", "<|", "<|end|>", "|>",   "end",
     "é",  "\u0301", "中",   "한",      "😀",    "x",  "A",  "\u0323",  "'",    "word"};
@@ -21,7 +21,7 @@ class Seams : public testing::TestWithParam<std::string> {};
 
 TEST_P(Seams, AreExactWhereTheyAreSaidToBe) {
   const auto tokenizer = open_tokenizer(data_folder(GetParam()));
-  const auto texts = random_texts(kParts, 8000, 4);
+  const auto texts = random_texts(kSeamParts, 8000, 4);
   int exact = 0;
   for (std::size_t i = 0; i + 1 < texts.size(); ++i) {
     const std::string &left = texts[i], &right = texts[i + 1];
@@ -120,7 +120,8 @@ TEST(Tokenizer, DescribesItself) {
 
 TEST(Tokenizer, ThreadsShareOneTokenizer) {
   expect_threads_agree(*open_tokenizer(data_folder("gpt2_files")),
-                       *open_tokenizer(data_folder("gpt2_files")), random_texts(kParts, 1500, 10));
+                       *open_tokenizer(data_folder("gpt2_files")),
+                       random_texts(kSeamParts, 1500, 10));
 }
 
 TEST(TokenizeLines, WritesOneObjectALine) {

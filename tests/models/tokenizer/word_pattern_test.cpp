@@ -12,7 +12,7 @@
 namespace niah::models {
 namespace {
 
-const std::vector<std::string> kParts = {
+const std::vector<std::string> kWordParts = {
     "'",  "'s",     "'S",     "'\u017f", "'ll",        "'LL",        "'re", "'vE",    "'d",
     "'m", "'t",     "word",   "A",       " the",       " ",          "  ",  "\t",     "\n",
     "\r", "\r\n",   ".",      "...",     "!?",         "(",          "7",   "42",     "123",
@@ -32,7 +32,7 @@ class WordPatterns : public testing::TestWithParam<WordPattern> {};
 
 TEST_P(WordPatterns, MatchLikeTheirRegularExpression) {
   const Regex regex(translate_regex(regex_of(GetParam())));
-  for (const std::string& text : random_texts(kParts, 20000, 1)) {
+  for (const std::string& text : random_texts(kWordParts, 20000, 1)) {
     std::vector<std::size_t> expected;
     std::size_t done = 0;
     regex.for_each_match(text, [&](std::size_t begin, std::size_t end) {
@@ -52,7 +52,7 @@ TEST_P(WordPatterns, AreFoundByTheirRegularExpression) {
 }
 
 TEST_P(WordPatterns, PartWhereTheySayTheyDo) {
-  const auto texts = random_texts(kParts, 6000, 2);
+  const auto texts = random_texts(kWordParts, 6000, 2);
   int parted = 0;
   for (std::size_t i = 0; i + 1 < texts.size(); ++i) {
     const std::string &left = texts[i], &right = texts[i + 1];
