@@ -1,55 +1,43 @@
-// One HTTP request at a time, with all that a server may do wrong as an outcome.
+// Sends one HTTP request at a time; whatever a server may do wrong is an outcome.
 #pragma once
 
-#include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
+
+#include "harness/engine/served/http_request.h"
 
 namespace niah::served {
 
 /// How a transfer ended.
 enum class Transfer {
-  kWhole,       ///< the answer is there, whatever its status
+  kWhole,       ///< the answer is there, whatever its status, which is none of 3xx
   kEnough,      ///< the receiver had enough of it
   kStopped,     ///< the caller's stop was requested
-  kNotReached,  ///< no connection: name, address, TLS
+  kNotReached,  ///< no connection: name, address, TLS, or none of them within half a minute
   kTimedOut,    ///< more time than was given, in all or without a byte
   kDropped,     ///< the connection ended inside the answer, or the answer was no HTTP
-  kTooLarge,    ///< more bytes than an answer may have
-  kRedirected,  ///< the server sends on to another place, which is not followed
+  kTooLarge,    ///< more bytes than an answer may have, after decompression
+  kRedirected,  ///< the server sends on to another place (any 3xx), which is not followed
 };
 
-struct HttpRequest {
-  std::string url;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;            ///< empty: GET, else POST
-  double seconds = 600;        ///< that the whole may take
-  double quiet_seconds = 600;  ///< that may pass without a byte
-  std::size_t most_bytes = std::size_t{64} << 20;
-  std::stop_token stop{};
-  /// Takes the body of an answer with status 200 piece by piece, as it comes; false: enough. Empty:
-  /// the body is kept whole.
-  std::function<bool(std::string_view)> receive{};
-};
-
+/// What a server answered. Where it is text for people it is one line of valid UTF-8, bounded, and
+/// free of the request's secrets (see hide_secrets). The body is as the server sent it.
 struct HttpResponse {
   Transfer transfer = Transfer::kWhole;
-  std::string fault;  ///< one line for people, where the transfer did not end well
+  std::string fault;  ///< one line that names the server, where the transfer did not end well
   long status = 0;    ///< 0: none came
-  std::string body;   ///< what was not given to `receive`
+  /// What was not given to `receive`; of an answer with another status than 200 the first 64 KiB,
+  /// without secrets.
+  std::string body;
   std::string content_type;
-  std::string server;                  ///< the header of that name
-  std::optional<double> retry_after;   ///< seconds, from seconds or a date
-  std::string location;                ///< of a redirect
+  std::string server;                 ///< the header of that name
+  std::optional<double> retry_after;  ///< seconds, from seconds or a date; 0 to a day
+  std::string location;               ///< of a redirect, without its query
 };
 
-/// A connection that is kept open between requests. One thread at a time may use it.
+/// A connection that is kept open between requests, and opened again where the server closed it
+/// meanwhile. One thread at a time may use it.
 class HttpClient {
  public:
   HttpClient();
@@ -58,7 +46,7 @@ class HttpClient {
   ~HttpClient();
 
   /// Sends `request` and waits for its answer. Throws what `receive` throws, and DataError when
-  /// the request itself cannot be made (its URL is none).
+  /// the request itself cannot be made: its URL is none, or a header would not stay one.
   HttpResponse send(const HttpRequest& request);
 
  private:
