@@ -10,8 +10,6 @@
 namespace niah::reports {
 namespace {
 
-const std::string kNone(kGap);
-
 std::string share(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? kNone : percent(static_cast<double>(part) / static_cast<double>(whole));
 }

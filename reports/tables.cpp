@@ -13,8 +13,6 @@
 namespace niah::reports {
 namespace {
 
-const std::string kNone(kGap);
-
 std::string recall_or_gap(const Cell* cell) {
   return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall());
 }
