@@ -59,6 +59,10 @@ WirePrompt with_answer(WirePrompt prompt, const Expected& expected) {
   return prompt;
 }
 
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 std::string words_of(std::string_view text) { return cut_short(single_line(text), kMostWords); }
 
 /// A member, or null where there is none.
@@ -111,12 +115,9 @@ std::optional<ServerError> error_of(const json& answer) {
   const bool is_answer = answer.is_object() && answer.contains("choices");
   const json& said = error.is_null() && !is_answer ? member(answer, "detail") : error;
   if (said.is_null()) return std::nullopt;
-  const json& message = member(said, "message");
-  std::string words = (said.is_string()      ? said
-                       : message.is_string() ? message
-                                             : json(""))
-                          .get<std::string>();
-  if (words.find_first_not_of(" \t\r\n") == std::string::npos) words = dump(said);
+  const json& message = said.is_string() ? said : member(said, "message");
+  std::string words = message.is_string() ? message.get<std::string>() : std::string();
+  if (is_blank(words)) words = dump(said);
   return ServerError{words_of(words), status_member(said)};
 }
 
@@ -288,12 +289,12 @@ ServerError parse_error(std::string_view body) {
     const json answer = parse(body);
     if (auto error = error_of(answer)) return *std::move(error);
     const json& message = member(answer, "message");
-    if (message.is_string()) return {words_of(message.get<std::string>()), status_member(answer)};
+    if (message.is_string() && !is_blank(message.get<std::string>()))
+      return {words_of(message.get<std::string>()), status_member(answer)};
   } catch (const BadAnswer&) {  // a page or a line for people
   }
-  const std::size_t begin = body.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {"(no words)", std::nullopt};
-  return {words_of(body.substr(begin, 4 * kMostWords)), std::nullopt};
+  if (is_blank(body)) return {"(no words)", std::nullopt};
+  return {words_of(body.substr(body.find_first_not_of(" \t\r\n"), 4 * kMostWords)), std::nullopt};
 }
 
 ExpectedScore parse_score(std::string_view text, const WirePrompt& prompt, const Expected& expected,
