@@ -29,6 +29,9 @@ struct ServedConfig {
   /// cache; another answer is the server's own inconsistency. 0: none.
   double cache_probe = 0;
   std::vector<std::pair<std::string, std::string>> headers{};  ///< more of them, sent as they are
+  /// More fields of the body of every request, as a JSON object: what OpenAI's interface lacks and
+  /// the server has. Empty: none.
+  std::string extra_body{};
 
   bool operator==(const ServedConfig&) const = default;
 };

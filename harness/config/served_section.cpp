@@ -198,6 +198,35 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
   return headers;
 }
 
+/// Throws UsageError for a value that may be a secret.
+void check_no_key(const YamlMap& fields, const std::string& name, const nlohmann::json& value) {
+  for (const auto& part : value.flatten())
+    if (part.is_string() && looks_like_key(part.get<std::string>()))
+      fields.refuse(name,
+                    "it holds what looks like a key (and is not shown here for that), which "
+                    "plan.json would keep; use key_env");
+}
+
+std::string read_extra_body(YamlMap& map) {
+  auto given = map.optional_map("extra_body");
+  if (!given) return "";
+  nlohmann::json body = nlohmann::json::object();
+  for (const std::string& name : given->keys()) {
+    if (is_any(name, "model", "prompt", "messages", "max_tokens", "max_completion_tokens", "stream",
+               "stream_options", "temperature", "n", "best_of", "echo", "logprobs",
+               "prompt_logprobs", "add_generation_prompt", "continue_final_message",
+               "truncate_prompt_tokens"))
+      given->refuse(name, "this field is niah's own to send; leave it out");
+    body[name] = yaml_to_json(given->raw(name));
+    check_no_key(*given, name, body[name]);
+  }
+  if (body.empty()) return "";
+  const std::string text = body.dump();
+  if (text.size() > kLongestText)
+    map.refuse("extra_body", fmt::format("at most {} bytes were expected", kLongestText));
+  return text;
+}
+
 }  // namespace
 
 ServedConfig read_served(YamlMap map) {
@@ -225,6 +254,7 @@ ServedConfig read_served(YamlMap map) {
   served.retries = map.integer("retries", served.retries, kRetries);
   served.cache_probe = map.number("cache_probe", served.cache_probe, kShare);
   served.headers = read_headers(map);
+  served.extra_body = read_extra_body(map);
   map.finish();
   return served;
 }
@@ -242,6 +272,8 @@ nlohmann::ordered_json served_json(const ServedConfig& served) {
   json["order"] = served.order;
   json["cache_probe"] = served.cache_probe;
   for (const auto& [name, value] : served.headers) json["headers"][name] = value;
+  if (!served.extra_body.empty())
+    json["extra_body"] = nlohmann::ordered_json::parse(served.extra_body);
   return json;
 }
 
@@ -250,6 +282,7 @@ std::string served_text(const ServedConfig& served) {
   if (served.prompts != "auto") text += fmt::format(", prompts as {}", served.prompts);
   if (served.order == "shuffled") text += ", in shuffled order";
   for (const auto& [name, value] : served.headers) text += fmt::format(", {}: {}", name, value);
+  if (!served.extra_body.empty()) text += fmt::format(", with {}", served.extra_body);
   return text;
 }
 

@@ -14,6 +14,7 @@
 #include "harness/config/variant_words.h"
 #include "tasks/protocol.h"
 #include "tasks/reasoning/reasoning_set.h"
+#include "tasks/scoring.h"
 
 namespace niah {
 namespace {
@@ -282,6 +283,20 @@ fs::path read_tokenizer(YamlMap& root, const fs::path& base,
               "tokenizer, by which prompts are sized and spelled");
 }
 
+/// A server frames a chat by its own template, which does not begin the thought that the config's
+/// frame begins: its answers would be read as if all of them were thought.
+void check_thought(const YamlMap& root, const SweepConfig& sweep) {
+  if (!tasks::is_thinking(sweep.prompt.prefix + sweep.prompt.suffix)) return;
+  for (const ModelConfig& model : sweep.models)
+    for (const VariantConfig& variant : model.variants)
+      if (variant.served && variant.served->api == "chat")
+        root.refuse("prompt",
+                    fmt::format("its frame begins a thought, and '{}' is asked with `api: chat`, "
+                                "whose template is the server's: leave <think> out of it, "
+                                "or ask with `api: completions`",
+                                valid_utf8(variant.name)));
+}
+
 SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, const fs::path& base,
                             const Overrides& overrides) {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
@@ -301,6 +316,7 @@ SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, co
   sweep.tokenizer = read_tokenizer(root, base, sweep.models);
   read_generation(root, sweep);
   read_prompt(root, sweep);
+  check_thought(root, sweep);
   read_reasoning(root, base, sweep);
   sweep.runtime = read_runtime(root);
   read_report(root, sweep);

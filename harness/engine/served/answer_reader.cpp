@@ -140,4 +140,8 @@ bool AnswerReader::hit_limit() const {
   return completion_tokens_ && *completion_tokens_ >= enough_.max_tokens;
 }
 
+bool AnswerReader::ran_out_of_context() const {
+  return hit_limit() && completion_tokens_ && *completion_tokens_ < enough_.max_tokens;
+}
+
 }  // namespace niah::served

@@ -54,6 +54,9 @@ class AnswerReader {
   bool is_decided() const { return is_decided_; }
   /// The server ended the answer, because there was no more room.
   bool hit_limit() const;
+  /// It ended it for that with fewer tokens than were asked for: prompt and answer together are
+  /// longer than its context. llama.cpp and vLLM say no more of it than that.
+  bool ran_out_of_context() const;
   std::optional<std::int64_t> prompt_tokens() const { return prompt_tokens_; }
   std::optional<std::int64_t> completion_tokens() const { return completion_tokens_; }
   const std::string& model() const { return model_; }

@@ -46,6 +46,8 @@ Asker::Form Asker::form() const {
   return Form::kIds;
 }
 
+Addressee Asker::addressee() const { return {config().model, config().extra_body}; }
+
 std::string Asker::endpoint() const {
   return config().url + (config().api == "chat" ? "/chat/completions" : "/completions");
 }
@@ -135,7 +137,7 @@ void Asker::generate_as(Generated& generated, const Request& request, const std:
                       .hide = [this](std::string text) { return server_.hide(std::move(text)); }};
   generated.prompt = prompt_of(request, generated.form);
   HttpRequest http =
-      server_.request(endpoint(), generation_body(config().model, generated.prompt, limits), stop);
+      server_.request(endpoint(), generation_body(addressee(), generated.prompt, limits), stop);
   constexpr std::size_t kBytesAToken = 8192, kMostMegabytes = 64;
   const auto room = static_cast<std::size_t>(request.room());
   http.most_bytes =
@@ -202,7 +204,8 @@ std::optional<Failure> Asker::failure_of(const Generated& generated, const Reque
   if (generated.outcome.result != Result::kAnswered)
     return Failure{"failed", with_tries(generated.outcome)};
   learn(generated);
-  return check_count(generated, request);
+  if (auto failure = check_count(generated, request)) return failure;
+  return check_room(generated, request);
 }
 
 /// What an answer tells of its server besides its text.
@@ -258,6 +261,14 @@ std::optional<Failure> Asker::check_count(const Generated& generated, const Requ
   return std::nullopt;
 }
 
+/// Whether the answer had the room that it was asked for.
+std::optional<Failure> Asker::check_room(const Generated& generated, const Request& request) const {
+  if (!generated.reader.ran_out_of_context()) return std::nullopt;
+  return Failure{"cut", fmt::format("the server ended the answer for want of room after {} of {} "
+                                    "tokens: its context is full",
+                                    *generated.reader.completion_tokens(), request.room())};
+}
+
 std::int64_t Asker::tokens_of(const Generated& generated, const Request& request) const {
   const AnswerReader& reader = generated.reader;
   const std::int64_t said =
@@ -279,8 +290,8 @@ std::optional<ExpectedScore> Asker::score(const Generated& generated, const Requ
   constexpr std::size_t kBytesAToken = 1024;
   const Expected expected{request.expected_ids, request.expected_text};
   const std::string& how = config().log_probs;
-  HttpRequest http = server_.request(
-      endpoint(), scoring_body(config().model, generated.prompt, expected, how), stop);
+  HttpRequest http =
+      server_.request(endpoint(), scoring_body(addressee(), generated.prompt, expected, how), stop);
   http.most_bytes = kMegabyte + kBytesAToken * request.ids.size();
   std::optional<ExpectedScore> score;
   std::string reason;

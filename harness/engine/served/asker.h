@@ -75,6 +75,7 @@ class Asker {
   void learn(const Generated& generated);
   std::optional<Failure> failure_of(const Generated& generated, const Request& request);
   std::optional<Failure> check_count(const Generated& generated, const Request& request);
+  std::optional<Failure> check_room(const Generated& generated, const Request& request) const;
   std::int64_t tokens_of(const Generated& generated, const Request& request) const;
   std::optional<bool> ask_again(const Generated& first, const Request& request,
                                 const std::stop_token& stop);
@@ -83,6 +84,7 @@ class Asker {
                                      const std::stop_token& stop);
   void watch(std::string& known, const std::string& told, const char* what);
   void warn_once(const std::string& about, const std::string& text);
+  Addressee addressee() const;
   std::string endpoint() const;
 
   Server server_;

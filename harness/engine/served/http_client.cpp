@@ -27,16 +27,10 @@ constexpr double kLongestRetryAfter = 24 * 3600;
 /// A stop wakes the wait by itself; this is for a process that had no descriptors left for that.
 constexpr long kPollMilliseconds = 100;
 
-template <auto free>
-struct Free {
-  template <class Handle>
-  void operator()(Handle* handle) const {
-    free(handle);
-  }
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
-using Easy = std::unique_ptr<CURL, Free<curl_easy_cleanup>>;
-using Multi = std::unique_ptr<CURLM, Free<curl_multi_cleanup>>;
-using HeaderList = std::unique_ptr<curl_slist, Free<curl_slist_free_all>>;
+using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 
 void append(HeaderList& list, const std::string& line) {
   curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
@@ -374,8 +368,10 @@ class Exchange {
 }  // namespace
 
 struct HttpClient::Handle {
-  Multi multi{curl_multi_init()};  ///< has the connections
-  Easy easy{curl_easy_init()};
+  /// Has the connections.
+  std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi{curl_multi_init(),
+                                                              &curl_multi_cleanup};
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{curl_easy_init(), &curl_easy_cleanup};
 };
 
 HttpClient::HttpClient() {

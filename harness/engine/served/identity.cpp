@@ -68,6 +68,13 @@ std::int64_t count_at(const json& object, std::string_view pointer) {
   return std::clamp<std::int64_t>(object.at(at).get<std::int64_t>(), 0, kLongestLength);
 }
 
+/// Whether llama.cpp's server knows the model by that name, too.
+bool has_alias(const json& entry, const std::string& name) {
+  const auto aliases = entry.find("aliases");
+  return aliases != entry.end() && aliases->is_array() &&
+         std::find(aliases->begin(), aliases->end(), name) != aliases->end();
+}
+
 /// The list's entry of the model; null where there is no list. Throws DataError when the list does
 /// not have it.
 json entry_of(const json& list, const ServedConfig& config) {
@@ -77,7 +84,7 @@ json entry_of(const json& list, const ServedConfig& config) {
   for (const json& entry : list.at(data)) {
     const bool has_name = entry.is_object() && entry.contains("id") && entry.at("id").is_string();
     if (!has_name) continue;
-    if (entry.at("id") == config.model) return entry;
+    if (entry.at("id") == config.model || has_alias(entry, config.model)) return entry;
     names.push_back(text_at(entry, "/id"));
   }
   if (names.empty()) return nullptr;
@@ -144,9 +151,10 @@ ServerIdentity identify(const ServedConfig& config, const std::string& key) {
   const json entry = entry_of(list.object, config);
   if (!entry.is_null()) {
     identity.model = config.model;
-    // What a server's program takes; how long the model was trained to read, where that is all.
+    // What the server takes; how long the model was trained to read, where that is all.
     identity.longest = count_at(entry, "/max_model_len");
-    if (identity.longest == 0) identity.longest = count_at(entry, "/meta/n_ctx_train");
+    for (const char* place : {"/meta/n_ctx", "/meta/n_ctx_train"})
+      if (identity.longest == 0) identity.longest = count_at(entry, place);
   }
   ask_version(identity, config, key, text_at(entry, "/owned_by"));
   return identity;

@@ -10,7 +10,7 @@ namespace niah::served {
 
 /// What a server says of itself, without being asked for an answer.
 struct ServerIdentity {
-  std::string model;    ///< as its list of models has it; empty where it has no list
+  std::string model;    ///< as it is asked for; empty where the server has no list with it
   std::string version;  ///< what it runs: "vllm 0.32.0", "llama.cpp b4321"; empty where not told
   std::int64_t longest = 0;  ///< tokens that a prompt and its answer may have; 0: not told
   bool operator==(const ServerIdentity&) const = default;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "harness/base/error.h"
@@ -90,6 +91,19 @@ std::vector<std::string> server_warnings(const ServedConfig& config, const std::
   return warnings;
 }
 
+/// What has the server answer greedily, whatever its checkpoint's generation_config.json says: vLLM
+/// and SGLang take a repetition_penalty from there, which changes digits that were said before.
+ServedConfig with_plain_decoding(ServedConfig config, const ServerIdentity& identity) {
+  const bool takes_penalty =
+      identity.version.starts_with("vllm ") || identity.version.starts_with("sglang ");
+  if (!takes_penalty) return config;
+  nlohmann::json body = config.extra_body.empty() ? nlohmann::json::object()
+                                                  : nlohmann::json::parse(config.extra_body);
+  if (!body.contains("repetition_penalty")) body["repetition_penalty"] = 1;
+  config.extra_body = body.dump();
+  return config;
+}
+
 /// A server's speed is not known before it is asked; a token counts as much as one of a local model
 /// of a billion parameters.
 GroupCost token_cost() {
@@ -135,7 +149,8 @@ OpenedEngine ServedEngines::open_one(const Asked& asked, const WorkList& work,
   opened.groups = {{.variants = {info}, .cost = token_cost()}};
   opened.variants = {std::move(info)};
   opened.warnings = server_warnings(config, asked.name(), identity, longest);
-  opened.engine = std::make_unique<OpenAiEngine>(config, asked.key, work.tokenizer());
+  opened.engine = std::make_unique<OpenAiEngine>(with_plain_decoding(config, identity), asked.key,
+                                                 work.tokenizer());
   return opened;
 }
 

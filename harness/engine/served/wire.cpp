@@ -37,8 +37,10 @@ void put_chat(json& body, const Chat& chat) {
   body["messages"] = std::move(messages);
 }
 
-json body_of(const std::string& model, const WirePrompt& prompt) {
-  json body = {{"model", model}, {"temperature", 0}};
+json body_of(const Addressee& to, const WirePrompt& prompt) {
+  json body = to.extra_body.empty() ? json::object() : json::parse(to.extra_body);
+  body["model"] = to.model;
+  body["temperature"] = 0;
   if (const auto* chat = std::get_if<Chat>(&prompt))
     put_chat(body, *chat);
   else if (const auto* text = std::get_if<std::string>(&prompt))
@@ -241,9 +243,9 @@ ExpectedScore prompt_score(const json& entries, std::size_t read, const Expected
 
 }  // namespace
 
-std::string generation_body(const std::string& model, const WirePrompt& prompt,
+std::string generation_body(const Addressee& to, const WirePrompt& prompt,
                             const AnswerLimits& limits) {
-  json body = body_of(model, prompt);
+  json body = body_of(to, prompt);
   body["max_tokens"] = limits.max_tokens;
   body["stream"] = true;
   body["stream_options"] = {{"include_usage", true}};
@@ -254,9 +256,9 @@ std::string generation_body(const std::string& model, const WirePrompt& prompt,
   return dump(body);
 }
 
-std::string scoring_body(const std::string& model, const WirePrompt& prompt,
-                         const Expected& expected, const std::string& how) {
-  json body = body_of(model, with_answer(prompt, expected));
+std::string scoring_body(const Addressee& to, const WirePrompt& prompt, const Expected& expected,
+                         const std::string& how) {
+  json body = body_of(to, with_answer(prompt, expected));
   // Not 0: some servers take that for no limit.
   body["max_tokens"] = 1;
   if (how == "echo") {

@@ -32,8 +32,14 @@ struct AnswerLimits {
   TokenIds stop_ids{};               ///< the same as ids; sent where the prompt is ids, too
 };
 
+/// What every request says besides its prompt.
+struct Addressee {
+  std::string model;         ///< as the server calls it
+  std::string extra_body{};  ///< more fields, a JSON object; empty: none
+};
+
 /// The body that asks for an answer, as a stream.
-std::string generation_body(const std::string& model, const WirePrompt& prompt,
+std::string generation_body(const Addressee& to, const WirePrompt& prompt,
                             const AnswerLimits& limits);
 
 /// An expected answer after a prompt.
@@ -43,8 +49,8 @@ struct Expected {
 };
 
 /// The body that asks how likely the expected answer is. `how`: "echo" or "prompt_logprobs".
-std::string scoring_body(const std::string& model, const WirePrompt& prompt,
-                         const Expected& expected, const std::string& how);
+std::string scoring_body(const Addressee& to, const WirePrompt& prompt, const Expected& expected,
+                         const std::string& how);
 
 /// What a server sent is not what was asked for, in one line.
 class BadAnswer : public std::runtime_error {

@@ -79,7 +79,8 @@ TEST(Served, ThePlanKeepsItAsItIs) {
   const std::vector<std::string> texts = {
       sweep_of(""),
       sweep_of(
-          "api: chat, key_env: K_1, timeout: 1, concurrency: 1024, headers: {X-A: '1', b: c d}"),
+          "api: chat, key_env: K_1, timeout: 1, concurrency: 1024, headers: {X-A: '1', b: c d}, "
+          "extra_body: {chat_template_kwargs: {enable_thinking: false}, min_p: 0.5, a: '1'}"),
       with_variant(fmt::format("{{{}, of: sft, label: L, description: D}}", kServer)),
       with_variant(fmt::format("{{{}, name: x, role: restored, fine_tune: qk}}", kServer)),
       replaced(sweep_of(""), "}}]",
@@ -203,10 +204,26 @@ TEST(Served, WhatIsUnknownOrOutOfRangeIsRefused) {
   EXPECT_THAT(refused("headers: {X-A: b, x-a: c}"), HasSubstr("already given, as 'X-A'"));
   EXPECT_THAT(refused("headers: {Host: b}"), HasSubstr("niah's own"));
   EXPECT_THAT(refused("headers: [a]"), HasSubstr("mapping"));
+  EXPECT_THAT(refused("extra_body: {stream: false}"), HasSubstr("niah's own"));
+  EXPECT_THAT(refused("extra_body: {a: {b: [sk-hunter2xyz]}}"),
+              AllOf(HasSubstr("use key_env"), Not(HasSubstr("hunter2xyz"))));
+  EXPECT_THAT(refused("extra_body: 7"), HasSubstr("mapping"));
+  EXPECT_THAT(refused(fmt::format("extra_body: {{a: {}}}", std::string(1001, 'x'))),
+              HasSubstr("at most 1000 bytes"));
   EXPECT_THAT(refusal(replaced(sweep_of(""), "model: q", "model: \"a\\nb\"")),
               HasSubstr("in one line"));
   EXPECT_THAT(refusal(replaced(sweep_of(""), ", model: q", "")),
               HasSubstr("served.model: this key is required"));
+}
+
+TEST(Served, AChatDoesNotBeginAThoughtForTheServer) {
+  const auto with = [](const std::string& more, const std::string& suffix) {
+    return refusal(sweep_of(more) + "prompt: {format: custom, suffix: '" + suffix + "'}\n");
+  };
+  EXPECT_THAT(with("api: chat", "A: <think>"),
+              AllOf(HasSubstr("begins a thought"), HasSubstr("'served'")));
+  EXPECT_EQ(with("api: chat", "A:"), "accepted");
+  EXPECT_EQ(with("", "A: <think>"), "accepted");
 }
 
 TEST(Served, WhatAsksTheSameTwiceIsRefused) {

@@ -27,7 +27,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-using Verdict = ServedComparison::Verdict;
+using ServedVerdict = ServedComparison::Verdict;
 
 /// Asks for sample `index` of the cell at `length`; changes what the server said.
 using Change = std::function<void(std::int64_t length, std::int64_t index, Record& served)>;
@@ -71,7 +71,7 @@ TEST(Served, CountsWhatTheServerLostAndGainedAndWhereTextsPart) {
   EXPECT_EQ(served.pairs, (PairCounts{16, 3, 1, 0}));
   EXPECT_DOUBLE_EQ(served.p, mcnemar_two_sided(3, 1));
   EXPECT_DOUBLE_EQ(served.adjusted, served.p) << "one cell is one question";
-  EXPECT_EQ(served.verdict, Verdict::kTooFew);
+  EXPECT_EQ(served.verdict, ServedVerdict::kTooFew);
   EXPECT_EQ(served.texts.compared, 20);
   EXPECT_EQ(served.texts.equal, 16);
   EXPECT_EQ(served.texts.earliest, 0);
@@ -97,7 +97,7 @@ TEST(Served, SaysThatTheServerLosesWhatTheCheckpointFinds) {
       },
       one_length());
   const ServedComparison served = only(results);
-  EXPECT_EQ(served.verdict, Verdict::kLoss);
+  EXPECT_EQ(served.verdict, ServedVerdict::kLoss);
   EXPECT_EQ(
       served_verdict(results, served),
       "The server loses what the checkpoint finds: recall 60 of 100 against 100 of 100 on the "
@@ -146,7 +146,7 @@ TEST(Served, ALossThatOnlyOneCellShowsIsSaidOfThatCell) {
     if (record.variant == "f-base" && record.length == 4096 && record.index < 20)
       record = missed(record);
   const Results results = collect(info, records);
-  EXPECT_EQ(only(results).verdict, Verdict::kLoss);
+  EXPECT_EQ(only(results).verdict, ServedVerdict::kLoss);
   EXPECT_EQ(
       served_verdict(results, only(results)),
       "The server loses what the checkpoint finds in S2 at 64K: recall 40 of 60 against 60 of "
@@ -158,7 +158,7 @@ TEST(Served, SaysWhatANWithoutALossWouldHaveShown) {
   const Results same = served_run(
       100, [](auto, auto, auto&) {}, one_length());
   const ServedComparison served = only(same);
-  EXPECT_EQ(served.verdict, Verdict::kNoLoss);
+  EXPECT_EQ(served.verdict, ServedVerdict::kNoLoss);
   EXPECT_EQ(served.detectable, DropPower(100, {.factor = 2}).smallest_drop(0.8, 0));
   EXPECT_THAT(served_verdict(same, served),
               AllOf(HasSubstr("No loss by the server was found: recall 100 of 100 against 100 of "
@@ -174,7 +174,7 @@ TEST(Served, SaysWhatANWithoutALossWouldHaveShown) {
         if (i < 4) loses(r);
       },
       one_length());
-  EXPECT_EQ(only(suspicious).verdict, Verdict::kTooFew) << "13 points, p = 0.125";
+  EXPECT_EQ(only(suspicious).verdict, ServedVerdict::kTooFew) << "13 points, p = 0.125";
 }
 
 TEST(Served, SaysWhenTheServerFindsMore) {
@@ -183,7 +183,7 @@ TEST(Served, SaysWhenTheServerFindsMore) {
   for (Record& record : records)
     if (record.variant == "f-base" && record.index < 20) record = missed(record);
   const Results results = collect(info, records);
-  EXPECT_EQ(only(results).verdict, Verdict::kGain);
+  EXPECT_EQ(only(results).verdict, ServedVerdict::kGain);
   EXPECT_THAT(served_verdict(results, only(results)),
               HasSubstr("finds what the checkpoint does not: recall 50 of 50 against 30 of 50"));
 }

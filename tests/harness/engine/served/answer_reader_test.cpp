@@ -67,6 +67,22 @@ TEST(AnswerReader, KnowsWhetherTherewasMoreToSay) {
   EXPECT_FALSE(Reading({.max_tokens = 3}).read(untold).reader.hit_limit());
 }
 
+TEST(AnswerReader, KnowsWhetherTheContextWasFull) {
+  const auto is_full = [](const Said& said, std::int64_t room) {
+    const AnswerReader reader =
+        Reading({.max_tokens = room}).read(joined(completion_events(said))).reader;
+    return reader.ran_out_of_context();
+  };
+  const Said said{.text = "abcdef", .prompt_tokens = 1, .finish_reason = "length"};
+  EXPECT_FALSE(is_full(said, 2));
+  EXPECT_TRUE(is_full(said, 3));
+  EXPECT_TRUE(is_full({.text = "", .prompt_tokens = 1, .finish_reason = "length"}, 1));
+  EXPECT_FALSE(is_full({.text = "abcdef", .prompt_tokens = 1}, 8)) << "it ended by itself";
+  Said untold = said;
+  untold.has_usage = false;
+  EXPECT_FALSE(is_full(untold, 8));
+}
+
 TEST(AnswerReader, AThoughtThatIsToldApartStandsBetweenItsMarks) {
   const auto text = [](const std::string& bytes) {
     return Reading({.max_tokens = 50}).read(bytes).reader.text();

@@ -53,6 +53,18 @@ TEST(Identify, ALlamaCppTakesAsMuchAsItWasStartedFor) {
   EXPECT_EQ(server.requests().size(), 2U);
 }
 
+TEST(Identify, ALlamaCppThatShowsNoPropertiesTellsWhatASlotTakes) {
+  nlohmann::json models = llama_cpp_models("m");
+  models["data"][0]["meta"]["n_ctx"] = 1024;
+  models["data"][0]["aliases"] = {"other", "mine"};
+  const MisbehavingServer server([models](const SeenRequest& seen) {
+    return seen.path == "/v1/models" ? json_reply(models) : not_found();
+  });
+  EXPECT_EQ(identify(config_of(server), ""), (ServerIdentity{"m", "", 1024}));
+  EXPECT_EQ(identify(config_of(server, "mine"), ""), (ServerIdentity{"mine", "", 1024}));
+  EXPECT_THAT(why_not(config_of(server, "yours")), HasSubstr("it has no 'yours'"));
+}
+
 TEST(Identify, OneThatTellsNothing) {
   const MisbehavingServer server([](const SeenRequest&) { return not_found(); });
   EXPECT_EQ(identify(config_of(server), ""), ServerIdentity{});

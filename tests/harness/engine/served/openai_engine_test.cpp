@@ -60,6 +60,26 @@ TEST_F(OpenAiEngineTest, AnAnswerWithoutMoreRoomHitTheLimit) {
   EXPECT_TRUE(ask_one().hit_limit);
 }
 
+TEST_F(OpenAiEngineTest, AnAnswerThatTheContextHadNoRoomForIsNoMiss) {
+  serve([](const SeenRequest& seen) {
+    return completion_stream({.text = " 12345",
+                              .prompt_tokens = std::ssize(seen.json["prompt"]),
+                              .finish_reason = "length"});
+  });
+  const Answer answer = ask_one();
+  ASSERT_TRUE(answer.failure);
+  EXPECT_EQ(answer.failure->outcome, "cut");
+  EXPECT_THAT(answer.failure->detail, HasSubstr("after 2 of 50 tokens: its context is full"));
+  EXPECT_EQ(answer.text, "");
+}
+
+TEST_F(OpenAiEngineTest, MoreFieldsAreSentWithEveryRequest) {
+  serve(GoodServer{});
+  config_.extra_body = R"({"min_p": 0})";
+  ask_one();
+  EXPECT_EQ(server().requests().front().json["min_p"], 0);
+}
+
 TEST_F(OpenAiEngineTest, ThoughtAndAnswerShareTheLimitThatAServerKnows) {
   serve(GoodServer{});
   Request asked = request();

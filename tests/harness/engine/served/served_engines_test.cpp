@@ -140,6 +140,23 @@ TEST_F(ServedRun, IsDrawnAsAnyOther) {
   EXPECT_TRUE(std::filesystem::exists(out() / "report.html"));
 }
 
+TEST_F(ServedRun, WhatACheckpointSaysOfSamplingIsNotHeededByVllm) {
+  serve();
+  run(sweep());
+  EXPECT_EQ(server_->requests().back().json.at("repetition_penalty"), 1);
+  EXPECT_THAT(read_plan(out()).variants.at(0).server, Not(HasSubstr("repetition_penalty")));
+}
+
+TEST_F(ServedRun, WhatAConfigSaysOfItIs) {
+  serve();
+  run(sweep(", extra_body: {repetition_penalty: 1.1, top_k: 1}"));
+  const nlohmann::json body = server_->requests().back().json;
+  EXPECT_EQ(body.at("repetition_penalty"), 1.1);
+  EXPECT_EQ(body.at("top_k"), 1);
+  EXPECT_THAT(read_plan(out()).variants.at(0).server,
+              HasSubstr(R"(, with {"repetition_penalty":1.1,"top_k":1})"));
+}
+
 TEST_F(ServedRun, WhatFailedIsAskedAgainAndNoSampleIsLost) {
   std::atomic<int> asked = 0;
   serve([&](const SeenRequest& request) -> std::optional<Reply> {

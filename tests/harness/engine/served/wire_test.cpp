@@ -15,7 +15,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 json body_of(const WirePrompt& prompt, const AnswerLimits& limits) {
-  return json::parse(generation_body("m", prompt, limits));
+  return json::parse(generation_body({"m"}, prompt, limits));
 }
 
 TEST(GenerationBody, OfIds) {
@@ -24,6 +24,16 @@ TEST(GenerationBody, OfIds) {
             json::parse(R"({"model": "m", "prompt": [5, 6, 7], "max_tokens": 20, "temperature": 0,
               "stream": true, "stream_options": {"include_usage": true}, "stop": ["<|im_end|>"],
               "stop_token_ids": [151645]})"));
+}
+
+TEST(GenerationBody, MoreFieldsDoNotChangeWhatIsAsked) {
+  const json body = json::parse(generation_body(
+      {"m", R"({"repetition_penalty": 1, "model": "x", "max_tokens": 7})"}, "text", {}));
+  EXPECT_EQ(body["repetition_penalty"], 1);
+  EXPECT_EQ(body["model"], "m");
+  EXPECT_EQ(body["max_tokens"], 1);
+  EXPECT_EQ(json::parse(scoring_body({"m", R"({"a": [1]})"}, "text", {{8}, "8"}, "echo"))["a"],
+            json::parse("[1]"));
 }
 
 TEST(GenerationBody, OfTextKnowsNoIdsAndLeavesOutWhatIsNotSaid) {
@@ -47,17 +57,17 @@ TEST(GenerationBody, OfAChatGoesOnWithTheAnswerThatIsBegun) {
 
 TEST(ScoringBody, HasTheExpectedAnswerAfterThePrompt) {
   const Expected expected{{8, 9}, " 12"};
-  const json echo = json::parse(scoring_body("m", PromptIds{5}, expected, "echo"));
+  const json echo = json::parse(scoring_body({"m"}, PromptIds{5}, expected, "echo"));
   EXPECT_EQ(echo["prompt"], json::parse("[5, 8, 9]"));
   EXPECT_EQ(echo["echo"], true);
   EXPECT_EQ(echo["logprobs"], 1);
   EXPECT_FALSE(echo.contains("stream"));
-  const json own = json::parse(scoring_body("m", "is", expected, "prompt_logprobs"));
+  const json own = json::parse(scoring_body({"m"}, "is", expected, "prompt_logprobs"));
   EXPECT_EQ(own["prompt"], "is 12");
   EXPECT_EQ(own["prompt_logprobs"], 1);
   EXPECT_FALSE(own.contains("echo"));
   const json chat =
-      json::parse(scoring_body("m", Chat{"", "q", "is"}, expected, "prompt_logprobs"));
+      json::parse(scoring_body({"m"}, Chat{"", "q", "is"}, expected, "prompt_logprobs"));
   EXPECT_EQ(chat["messages"].back()["content"], "is 12");
 }
 
