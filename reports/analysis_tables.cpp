@@ -11,8 +11,6 @@
 namespace niah::reports {
 namespace {
 
-const std::string kNone(kGap);
-
 std::string number_or_gap(const std::optional<double>& value, int decimals) {
   return value ? fmt::format("{:.{}f}", *value, decimals) : kNone;
 }

@@ -11,6 +11,7 @@ namespace niah::reports {
 
 /// What stands where there is no number.
 inline constexpr std::string_view kGap = "–";
+inline const std::string kNone(kGap);
 
 /// 0.4166 → "41.7" (no percent sign).
 std::string percent(double share, int decimals = 1);

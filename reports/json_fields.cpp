@@ -174,6 +174,13 @@ bool FieldReader::optional_flag(const char* name) {
   return value->get<bool>();
 }
 
+std::optional<bool> FieldReader::optional_bool(const char* name) {
+  const json* value = find(name);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  if (!value->is_boolean()) fail(name, *value, "true or false");
+  return value->get<bool>();
+}
+
 std::map<std::string, std::string> FieldReader::optional_text_map(const char* name) {
   std::map<std::string, std::string> out;
   if (find(name) == nullptr) return out;

@@ -40,6 +40,8 @@ class FieldReader {
   const nlohmann::json& array(const char* name);
   /// false for a field that is absent.
   bool optional_flag(const char* name);
+  /// nullopt for a field that is absent or null.
+  std::optional<bool> optional_bool(const char* name);
   /// Field names and texts: {"dtype": "fp32"}; empty for a field that is absent.
   std::map<std::string, std::string> optional_text_map(const char* name);
   /// Field names and counts: {"wrong_value": 3}.

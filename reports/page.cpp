@@ -12,6 +12,7 @@
 #include "reports/draw/html.h"
 #include "reports/draw/line_chart.h"
 #include "reports/format.h"
+#include "reports/served_section.h"
 #include "reports/tables.h"
 
 namespace niah::reports {
@@ -187,8 +188,10 @@ std::string metadata(const Results& results) {
   add("Tokenizer", run.tokenizer);
   for (const VariantInfo& variant : run.variants) {
     const std::string what = variant.description.empty() ? variant.name : variant.description;
-    add("Variant", fmt::format("{} {}: {} (fingerprint {})", variant.model, variant.name, what,
-                               variant.fingerprint));
+    const std::string server =
+        variant.server.empty() ? "" : "; asked of the server " + variant.server;
+    add("Variant", fmt::format("{} {}: {}{} (fingerprint {})", variant.model, variant.name, what,
+                               server, variant.fingerprint));
   }
   add("Machine", run.machine);
   add("Program", "niah " + run.program_version);
@@ -241,6 +244,9 @@ std::string report_page(const Results& results, const Analysis& analysis,
   out += section("recovery", "What restoring brought back",
                  "Only cells in which the fine-tune measurably lost recall; the file has them all.",
                  table_or_nothing(recovery_table(results, analysis, RecoveryRows::kLosses)));
+  out += section("served", "Local against served",
+                 "The same samples, answered here by the checkpoint and by the server that has it.",
+                 served_section(results, analysis));
   out += section("reasoning", "Reasoning beside recall",
                  "A repair is worth having only if what the fine-tune taught stays.",
                  table_or_nothing(reasoning_table(results)));

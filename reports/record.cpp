@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +15,6 @@ namespace niah::reports {
 namespace {
 
 using nlohmann::json;
-
 
 bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -46,6 +46,11 @@ void refuse_contradictions(const Record& record) {
 
 }  // namespace
 
+bool is_asked_again(std::string_view outcome) {
+  constexpr std::array<std::string_view, 4> kPassing = {"oom", "failed", "cut", "refused"};
+  return std::find(kPassing.begin(), kPassing.end(), outcome) != kPassing.end();
+}
+
 void to_json(json& json, const Record& record) {
   json = {{"kind", record.kind},
           {"variant", record.variant},
@@ -70,6 +75,7 @@ void to_json(json& json, const Record& record) {
   if (record.value_log_prob && std::isfinite(*record.value_log_prob))
     json["value_log_prob"] = *record.value_log_prob;
   if (record.value_rank) json["value_rank"] = *record.value_rank;
+  if (record.same_again) json["same_again"] = *record.same_again;
 }
 
 void from_json(const json& json, Record& record) {
@@ -96,6 +102,7 @@ void from_json(const json& json, Record& record) {
   record.value_rank = read.optional_integer("value_rank", 1);
   record.computed_tokens = read.integer("computed_tokens");
   record.seconds = read.number("seconds", 0, kUnbounded);
+  record.same_again = read.optional_bool("same_again");
   read.refuse_unknown();
   refuse_contradictions(record);
 }

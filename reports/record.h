@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -27,7 +28,9 @@ struct Record {
   std::int64_t prompt_tokens = 0;  ///< tokens the model read
   std::int64_t real_length = 0;    ///< as the protocol counts it, answer room included
   std::string prompt_sha256;
-  std::string outcome = "scored";          ///< "scored", or why not: "oom", "not_finite", "failed"
+  /// "scored", or why not: "oom", "not_finite"; of a server "failed" (retries used up), "cut" (it
+  /// read fewer tokens than the prompt has), "refused".
+  std::string outcome = "scored";
   std::string detail;                      ///< one line for an outcome that is not "scored"
   double score = 0;                        ///< 0..1; meaningless unless scored
   std::string miss = "hit";                ///< tasks::miss_class_name
@@ -38,9 +41,17 @@ struct Record {
   std::optional<std::int64_t> value_rank;  ///< worst rank of an answer token, 1 = always first
   std::int64_t computed_tokens = 0;  ///< prompt and answer tokens that were run for this record
   double seconds = 0;                ///< wall time spent on it; not part of any comparison
+  /// Whether a server that was asked the same at once again said the same; nullopt: it was not.
+  std::optional<bool> same_again{};
 
   bool scored() const { return outcome == "scored"; }
 };
+
+/// Bytes of a generated text that a record keeps; a longer one ends in "..." there.
+inline constexpr std::size_t kMostTextBytes = 700;
+
+/// Whether a later run may do better than this outcome, so that its sample is asked again.
+bool is_asked_again(std::string_view outcome);
 
 /// Text that is not UTF-8 gets U+FFFD in place of the wrong bytes; a log-probability that is not
 /// finite is left out.
@@ -74,6 +85,12 @@ struct VariantInfo {
   /// were put back into; empty where the run does not have that variant.
   std::string restored_from{}, fine_tune{};
   std::string method{};  ///< of a restoration: "qk", "qk-pro lambda 0.1"; empty where not known
+  /// Who answers for it: "vllm 0.32.0 at http://localhost:8000/v1, model m, completions". Empty: it
+  /// is run here.
+  std::string server{};
+  /// Of a served variant: the name of the model's variant whose checkpoint it serves, as the config
+  /// says; empty where it does not.
+  std::string same_as{};
 };
 
 /// What a run's plan asks of every variant in one cell.

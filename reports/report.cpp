@@ -182,6 +182,9 @@ std::string summary_text(const Results& results, const Analysis& analysis, bool 
   const Table table = compact_summary_table(results);
   if (!table.rows.empty())
     text += fmt::format("\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));
+  const Table served = compact_served_table(results, analysis);
+  if (!served.rows.empty())
+    text += fmt::format("\n{}:\n{}", served.caption, terminal(served, kColumns, 1, colour));
   Table effective = effective_table(results, analysis);
   effective.columns[0].title = "effective length";
   if (!effective.rows.empty()) text += "\n" + terminal(effective, kColumns, 1, colour);

@@ -33,6 +33,8 @@ json to_json_variant(const VariantInfo& variant) {
   add("restored_from", variant.restored_from);
   add("fine_tune", variant.fine_tune);
   add("method", variant.method);
+  add("server", variant.server);
+  add("same_as", variant.same_as);
   return out;
 }
 
@@ -70,6 +72,8 @@ VariantInfo to_variant(const json& object) {
   variant.restored_from = read.text_or("restored_from", "");
   variant.fine_tune = read.text_or("fine_tune", "");
   variant.method = read.text_or("method", "");
+  variant.server = read.text_or("server", "");
+  variant.same_as = read.text_or("same_as", "");
   return variant;
 }
 

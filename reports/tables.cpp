@@ -13,8 +13,6 @@
 namespace niah::reports {
 namespace {
 
-const std::string kNone(kGap);
-
 std::string recall_or_gap(const Cell* cell) {
   return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall());
 }
@@ -144,7 +142,7 @@ Table miss_table(const Results& results) {
     table.columns.push_back(
         {miss_label(miss), Align::kRight, is_format_miss(miss) ? "format misses" : "misses"});
   for (const std::string& reason : reasons)
-    table.columns.push_back({miss_label(reason), Align::kRight, "not measured"});
+    table.columns.push_back({outcome_label(reason), Align::kRight, "not measured"});
   for (const Cell& cell : results.cells) {
     if (cell.hits == cell.n && cell.unmeasured.empty()) continue;
     std::vector<std::string> row = {cell_label(cell.task, cell.length),
@@ -269,6 +267,8 @@ std::vector<Table> all_tables(const Results& results, const Analysis& analysis) 
   std::vector<Table> tables = {summary_table(results),
                                recovery_table(results, analysis, RecoveryRows::kAll),
                                comparison_table(results, analysis),
+                               served_table(results, analysis),
+                               served_depth_table(results, analysis),
                                reasoning_table(results),
                                trend_table(results, analysis),
                                effective_table(results, analysis)};

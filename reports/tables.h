@@ -46,6 +46,16 @@ Table trend_table(const Results& results, const Analysis& analysis);
 /// The longest context at which each variant still recalls, task by task.
 Table effective_table(const Results& results, const Analysis& analysis);
 
+/// Served variants against their checkpoints, a row a cell; where there are several cells, one more
+/// for all together.
+Table served_table(const Results& results, const Analysis& analysis);
+
+/// The same with few columns, for the terminal.
+Table compact_served_table(const Results& results, const Analysis& analysis);
+
+/// The same by depth of the needle, all cells together.
+Table served_depth_table(const Results& results, const Analysis& analysis);
+
 /// Published figures of other models beside the same cells of this run.
 Table published_table(const Results& results);
 

@@ -12,9 +12,6 @@ inline constexpr CommandText kReproduce = {
     "of checkpoints",
     "niah reproduce --quick\n"
     "  niah reproduce --family HypeNet-2B --pre hypenet-2b --post hypenet-2b-cot --out runs/2b"};
-inline constexpr CommandText kRun = {
-    "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
-    "niah run configs/nightly.yaml --out runs/tonight"};
 inline constexpr CommandText kRestore = {
     "restore", "Write a fine-tuned checkpoint with W_Q and W_K put back to what they were before",
     "niah restore --pre base --post base-cot --out base-cot-qk --method qk\n"

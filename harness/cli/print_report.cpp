@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "harness/base/output.h"
 #include "harness/base/text.h"
@@ -21,7 +22,12 @@ ExitCode print_report(const reports::Report& report, const std::filesystem::path
     return ExitCode::kNotMeasured;
   }
   if (empty == 0) return ExitCode::kOk;
-  say("niah: in {} of {} cells nothing could be measured\n", empty, cells.size());
+  std::map<std::string, std::int64_t> outcomes;
+  for (const reports::Cell& cell : cells)
+    for (const auto& [outcome, count] : cell.unmeasured)
+      if (cell.n == 0) outcomes[outcome] += count;
+  say("niah: in {} of {} cells nothing could be measured ({})\n", empty, cells.size(),
+      reports::unmeasured_words(outcomes));
   return ExitCode::kNotMeasured;
 }
 

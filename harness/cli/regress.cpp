@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct RegressArguments {
-  std::string baseline, current, junit, summary, history, trend;
+  std::string baseline, current, junit, summary, history, trend, served_as;
   double max_drop = 5, alpha = 0.05, detectable = 20;  // points, probability, points
   bool update_baseline = false, allow_fewer_samples = false;
 };
@@ -31,6 +31,7 @@ reports::GateOptions gate_options(const RegressArguments& arguments) {
   options.detectable = arguments.detectable / 100;
   options.allow_fewer_samples = arguments.allow_fewer_samples;
   options.alpha = arguments.alpha;
+  options.served_as = arguments.served_as;
   return options;
 }
 
@@ -65,8 +66,13 @@ reports::Results read_side(const std::string& option, const std::string& place) 
   return results;
 }
 
-void update_baseline(const RegressArguments& arguments, ExitCode verdict) {
-  if (verdict != ExitCode::kOk) {
+void update_baseline(const RegressArguments& arguments, const reports::Verdict& verdict) {
+  if (verdict.is_mixed) {
+    say("The baseline stays as it is: a server's answers do not take the place of a model's own, "
+        "nor the other way round.\n");
+    return;
+  }
+  if (verdict.exit_code() != ExitCode::kOk) {
     say("The baseline stays as it is: only a night that passes replaces it.\n");
     return;
   }
@@ -134,7 +140,7 @@ ExitCode run_regress(const RegressArguments& arguments) {
                  reports::trend_page(reports::read_history(arguments.history),
                                      fmt::format("{}, night after night", current.run.name)));
   }
-  if (arguments.update_baseline) update_baseline(arguments, code);
+  if (arguments.update_baseline) update_baseline(arguments, verdict);
   return code;
 }
 
@@ -160,6 +166,9 @@ void add_regress_command(CLI::App& program, Command& chosen) {
              "the gate's rules, is inconclusive");
   command->add_flag("--allow-fewer-samples", arguments->allow_fewer_samples,
                     "The run may have only some of the baseline's samples");
+  command->add_option("--served-as", arguments->served_as,
+                      "The baseline's variant whose checkpoint this run's server has, where its "
+                      "config does not say it with `of:`; else its base");
   command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell");
   command->add_option("--summary", arguments->summary, "Write a Markdown summary");
   auto* history =

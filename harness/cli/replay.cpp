@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "harness/base/error.h"
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 #include "harness/cli/command.h"
 #include "harness/cli/model_commands.h"
 #include "harness/cli/print_sample.h"
@@ -78,6 +80,13 @@ bool replay(const RunFolder& run, const LoadedVariant& variant, const Question& 
 
 ExitCode run_replay(const ReplayArguments& arguments) {
   const RunFolder run(arguments.which.run, arguments.variant);
+  if (!has_local_variant(run.work().sweep()))
+    throw UsageError(fmt::format(
+        "replay asks checkpoints again, and here is none: {} of {} is served; `niah show` says "
+        "what "
+        "a server answered",
+        arguments.variant.empty() ? "all" : fmt::format("'{}'", valid_utf8(arguments.variant)),
+        arguments.which.run));
   const SampleId id = parse_sample_id(arguments.which.sample);
   StoredSample stored = run.sample(id);
   print_sample(id, stored, run.work().tokenizer());

@@ -1,12 +1,15 @@
 // niah run: from a sweep to a report.
+#include <fmt/format.h>
+
+#include <map>
 #include <tuple>
 
 #include "harness/base/output.h"
-#include "harness/cli/model_commands.h"
+#include "harness/base/units.h"
+#include "harness/cli/command.h"
 #include "harness/cli/print_report.h"
 #include "harness/cli/run_with_engines.h"
 #include "harness/config/sweep.h"
-#include "harness/cost/dry_run.h"
 
 namespace niah {
 namespace {
@@ -18,12 +21,26 @@ struct RunArguments {
   RunOptions options;
 };
 
+/// Says of how many samples the same command may yet find out more.
+void say_what_is_asked_again(const reports::Results& results) {
+  std::map<std::string, std::int64_t> outcomes;
+  std::int64_t samples = 0;
+  for (const reports::Cell& cell : results.cells)
+    for (const auto& [outcome, count] : cell.unmeasured) {
+      if (!reports::is_asked_again(outcome)) continue;
+      outcomes[outcome] += count;
+      samples += count;
+    }
+  if (samples == 0) return;
+  say("niah: the same command asks {} again: {}\n",
+      samples == 1 ? "one sample" : fmt::format("{} samples", format_count(samples)),
+      reports::unmeasured_words(outcomes));
+}
+
 ExitCode run_config(RunArguments arguments) {
   const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
   if (arguments.dry_run) {
-    const SweepPrice price =
-        arguments.by_headers ? price_sweep_by_headers(sweep) : price_sweep(sweep);
-    write_stdout(describe_price(price, sweep));
+    write_stdout(price_with_engines(sweep, arguments.by_headers));
     return ExitCode::kOk;
   }
   if (arguments.by_headers) throw UsageError("--by-headers is a way of --dry-run; give both");
@@ -32,6 +49,7 @@ ExitCode run_config(RunArguments arguments) {
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
   const reports::Report report = run_with_engines(sweep, arguments.options);
   const ExitCode code = print_report(report, arguments.options.out);
+  say_what_is_asked_again(report.results);
   const bool is_empty_shard = arguments.options.shards > 1 && report.results.cells.empty();
   return is_empty_shard ? ExitCode::kOk : code;
 }
@@ -40,7 +58,9 @@ ExitCode run_config(RunArguments arguments) {
 
 void add_run_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<RunArguments>();
-  CLI::App* command = add_command(program, kRun);
+  CLI::App* command = add_command(
+      program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
+      "niah run configs/nightly.yaml --out runs/tonight");
   command->add_option("config", arguments->config, "The sweep (YAML)")->required();
   command->add_option("--out", arguments->options.out, "Run folder");
   command->add_flag("--dry-run", arguments->dry_run,

@@ -1,5 +1,8 @@
-// Where the engines of a sweep are made.
+// Where the engines of a sweep are made, and where they are priced: in two sources, one for the
+// program with libtorch and one for that without.
 #pragma once
+
+#include <string>
 
 #include "harness/config/sweep.h"
 #include "harness/run/runner.h"
@@ -7,7 +10,12 @@
 
 namespace niah {
 
-/// Runs a sweep by the engines that its models need. Throws what run_sweep throws.
+/// Runs a sweep by the engines that its models need. Throws what run_sweep throws, and without
+/// libtorch DataError naming the first variant that needs it.
 reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options);
+
+/// What the sweep will cost, for people; nothing is written, and no server is asked. `by_headers`
+/// reads no weights. Throws what run_with_engines throws before its first sample.
+std::string price_with_engines(const SweepConfig& sweep, bool by_headers);
 
 }  // namespace niah

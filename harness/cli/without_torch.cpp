@@ -63,8 +63,6 @@ void add_info_command(CLI::App& program, Command& chosen) {
 
 void add_reproduce_command(CLI::App& program, Command&) { add_unavailable(program, kReproduce); }
 
-void add_run_command(CLI::App& program, Command&) { add_unavailable(program, kRun); }
-
 void add_restore_command(CLI::App& program, Command&) { add_unavailable(program, kRestore); }
 
 void add_diagnose_command(CLI::App& program, Command&) { add_unavailable(program, kDiagnose); }

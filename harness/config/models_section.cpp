@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/base/numbers.h"
 #include "harness/base/text.h"
+#include "harness/config/served_section.h"
 #include "harness/config/variant_words.h"
 
 namespace niah {
@@ -38,7 +39,22 @@ std::vector<std::int64_t> read_layer_list(YamlMap& map) {
   return layers;
 }
 
-VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
+/// What the keys of a model say that its variants are made of.
+struct ModelParts {
+  bool has_base = false, has_sft = false;
+  std::optional<ServedConfig> served;
+};
+
+VariantConfig served_variant(const ServedConfig& served) {
+  VariantConfig variant;
+  variant.name = "served";
+  variant.kind = VariantKind::kServed;
+  variant.served = served;
+  return variant;
+}
+
+VariantConfig plain_variant(const YamlMap& map, const std::string& name, const ModelParts& parts) {
+  if (name == "served" && parts.served) return served_variant(*parts.served);
   VariantConfig variant;
   variant.name = name;
   if (name == "base") return variant;
@@ -49,6 +65,7 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
   }
   std::vector<std::string> known = models::restore_method_names();
   known.insert(known.begin(), {"base", "sft"});
+  if (parts.served) known.insert(known.begin(), "served");
   if (std::find(known.begin(), known.end(), name) == known.end())
     map.refuse("variants",
                fmt::format("'{}' is not a variant{} ({}, or a mapping)", valid_utf8(name),
@@ -59,23 +76,22 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name) {
   return variant;
 }
 
-/// `of: base` or `of: sft`: the model's own checkpoint, with words of the file's own.
-VariantConfig read_own_checkpoint(YamlMap& map) {
+/// `of: base` or `of: sft`: the model's own checkpoint, with words of the file's own. `of: served`
+/// where the model is a served one.
+VariantConfig read_own_checkpoint(YamlMap& map, const ModelParts& parts) {
   const std::string of = map.text("of");
-  if (of != "base" && of != "sft")
+  const bool is_served = of == "served" && parts.served;
+  if (of != "base" && of != "sft" && !is_served)
     map.refuse("of", fmt::format("expected base or sft, the model's own checkpoints, got '{}'; "
                                  "another one is named by `checkpoint`",
                                  valid_utf8(of)));
-  VariantConfig variant = plain_variant(map, of);
+  VariantConfig variant = plain_variant(map, of, parts);
   variant.name = map.text("name", of);
   return variant;
 }
 
-VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
-  VariantConfig variant;
-  variant.kind = VariantKind::kCheckpoint;
-  variant.checkpoint = read_path(map, "checkpoint", base);
-  variant.name = map.text("name");
+/// What reports take a variant for, of which nothing but the file knows that.
+void read_role(YamlMap& map, VariantConfig& variant) {
   const std::string role = map.text("role", reports::role_name(reports::Role::kControl));
   const auto known = reports::parse_role(role);
   if (!known)
@@ -85,9 +101,25 @@ VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
   variant.role = *known;
   variant.restored_from = map.text("restored_from", "");
   variant.fine_tune = map.text("fine_tune", "");
-  if (variant.role == reports::Role::kRestored) return variant;
+  if (variant.role == reports::Role::kRestored) return;
   for (const char* key : {"restored_from", "fine_tune"})
     if (map.has(key)) map.refuse(key, "it belongs to `role: restored`");
+}
+
+VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
+  VariantConfig variant;
+  variant.kind = VariantKind::kCheckpoint;
+  variant.checkpoint = read_path(map, "checkpoint", base);
+  variant.name = map.text("name");
+  read_role(map, variant);
+  return variant;
+}
+
+VariantConfig read_served_variant(YamlMap& map) {
+  VariantConfig variant = served_variant(read_served(map.map("served")));
+  variant.name = map.text("name", variant.name);
+  variant.same_as = map.text("of", "");
+  read_role(map, variant);
   return variant;
 }
 
@@ -107,18 +139,20 @@ VariantConfig read_restoration(YamlMap& map) {
   return variant;
 }
 
-VariantConfig read_variant(YamlMap map, const fs::path& base) {
-  const int given =
-      (map.has("of") ? 1 : 0) + (map.has("method") ? 1 : 0) + (map.has("checkpoint") ? 1 : 0);
+VariantConfig read_variant(YamlMap map, const fs::path& base, const ModelParts& parts) {
+  const bool is_served = map.has("served");  // beside which `of` has another meaning
+  const int given = (map.has("of") && !is_served ? 1 : 0) + (map.has("method") ? 1 : 0) +
+                    (map.has("checkpoint") ? 1 : 0) + (is_served ? 1 : 0);
   if (given != 1)
     map.refuse("method",
-               "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder) "
-               "and `of` (base or sft)");
-  if (!map.has("checkpoint"))
+               "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder), "
+               "`of` (base or sft) and `served` (a server)");
+  if (!map.has("checkpoint") && !is_served)
     for (const char* key : {"role", "restored_from", "fine_tune"})
       if (map.has(key))
         map.refuse(key, "it belongs to a `checkpoint`; what the others are is known");
-  VariantConfig variant = map.has("of")           ? read_own_checkpoint(map)
+  VariantConfig variant = is_served               ? read_served_variant(map)
+                          : map.has("of")         ? read_own_checkpoint(map, parts)
                           : map.has("checkpoint") ? read_checkpoint(map, base)
                                                   : read_restoration(map);
   variant.label = map.text("label", "");
@@ -153,6 +187,28 @@ void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& varian
   }
 }
 
+/// Which variants have the checkpoints that servers have, too: `of: base` is the variant of that
+/// name, or else what that key of the model stands for.
+void connect_served(const YamlMap& map, std::vector<VariantConfig>& variants) {
+  std::vector<std::string> local;
+  for (const VariantConfig& variant : variants)
+    if (variant.kind != VariantKind::kServed) local.push_back(variant.name);
+  for (VariantConfig& variant : variants) {
+    if (variant.same_as.empty()) continue;
+    if (std::find(local.begin(), local.end(), variant.same_as) != local.end()) continue;
+    const VariantConfig* own = variant.same_as == "base"  ? find_kind(variants, VariantKind::kBase)
+                               : variant.same_as == "sft" ? find_kind(variants, VariantKind::kSft)
+                                                          : nullptr;
+    if (own == nullptr)
+      map.refuse("variants",
+                 fmt::format("'{}': `of` says whose checkpoint is served, and this model "
+                             "runs no variant '{}' to compare it with{}",
+                             valid_utf8(variant.name), valid_utf8(variant.same_as),
+                             did_you_mean(variant.same_as, local)));
+    variant.same_as = own->name;
+  }
+}
+
 void refuse_second_base(const YamlMap& map, const std::vector<VariantConfig>& variants) {
   const VariantConfig* first = nullptr;
   for (const VariantConfig& variant : variants) {
@@ -164,37 +220,82 @@ void refuse_second_base(const YamlMap& map, const std::vector<VariantConfig>& va
   }
 }
 
-std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base) {
+/// Throws UsageError when a variant needs a checkpoint that the model does not name.
+void require_parts(const YamlMap& map, const VariantConfig& variant, const ModelParts& parts) {
+  if (variant.kind == VariantKind::kServed) return;
+  if (!parts.has_base)
+    map.refuse("variants",
+               fmt::format("'{}' needs `base`, a checkpoint to be run here, and this model is a "
+                           "served one; give `base`, and list the server as `{{served: ...}}`",
+                           valid_utf8(variant.name)));
+  const bool needs_sft =
+      variant.kind == VariantKind::kSft || variant.kind == VariantKind::kRestored;
+  if (needs_sft && !parts.has_sft)
+    map.refuse("variants", fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune",
+                                       valid_utf8(variant.name)));
+}
+
+std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base,
+                                         const ModelParts& parts) {
   const YAML::Node list = map.raw("variants");
   std::vector<VariantConfig> variants;
   if (!list.IsDefined() || list.IsNull()) {
-    variants.push_back(plain_variant(map, "base"));
-    if (map.has("sft"))
-      for (const char* name : {"sft", "qk", "qk-pro"}) variants.push_back(plain_variant(map, name));
+    variants.push_back(plain_variant(map, parts.served ? "served" : "base", parts));
+    if (parts.has_sft)
+      for (const char* name : {"sft", "qk", "qk-pro"})
+        variants.push_back(plain_variant(map, name, parts));
   } else if (!list.IsSequence() || list.size() == 0) {
     map.refuse("variants", "expected a list such as [base, sft, qk]");
   } else {
     for (std::size_t i = 0; i < list.size(); ++i)
       variants.push_back(
           list[i].IsScalar()
-              ? plain_variant(map, list[i].Scalar())
-              : read_variant(map.wrap(list[i], fmt::format("variants[{}]", i)), base));
+              ? plain_variant(map, list[i].Scalar(), parts)
+              : read_variant(map.wrap(list[i], fmt::format("variants[{}]", i)), base, parts));
   }
   std::set<std::string> names;
   for (VariantConfig& variant : variants) {
     if (!names.insert(variant.name).second)
       map.refuse("variants", fmt::format("two variants are called '{}'; give one a `name`",
                                          valid_utf8(variant.name)));
-    const bool needs_sft =
-        variant.kind == VariantKind::kSft || variant.kind == VariantKind::kRestored;
-    if (needs_sft && !map.has("sft"))
-      map.refuse("variants",
-                 fmt::format("'{}' needs `sft`, the checkpoint after the fine-tune", variant.name));
+    require_parts(map, variant, parts);
   }
   refuse_second_base(map, variants);
   connect_restorations(map, variants);
+  connect_served(map, variants);
   describe_all(variants);
   return variants;
+}
+
+/// Whether all that the model lists is served, so that it needs no checkpoint.
+bool lists_only_served(YamlMap& map) {
+  const YAML::Node list = map.raw("variants");
+  if (!list.IsDefined() || !list.IsSequence() || list.size() == 0) return false;
+  for (const YAML::Node& one : list)
+    if (!one.IsMap() || !one["served"].IsDefined()) return false;
+  return true;
+}
+
+/// Reads what the model is made of: checkpoints that are run here, or a server.
+ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
+  ModelParts parts;
+  if (auto served = map.optional_map("served")) {
+    for (const char* key : {"base", "sft", "override"})
+      if (map.has(key))
+        map.refuse(key,
+                   "`served` stands in its place; where both are meant, list the server among the "
+                   "variants: [base, {served: {...}, of: base}]");
+    parts.served = read_served(*served);
+  }
+  parts.has_base = map.has("base");
+  parts.has_sft = map.has("sft");
+  if (parts.has_base || (!parts.served && !lists_only_served(map)))
+    model.base = read_path(map, "base", base);
+  if (parts.has_sft) model.sft = read_path(map, "sft", base);
+  for (const char* key : {"base", "sft"}) map.raw(key);
+  if (map.has("tokenizer")) model.tokenizer = resolve(base, map.text("tokenizer"));
+  map.raw("tokenizer");
+  return parts;
 }
 
 ModelConfig read_model(YamlMap map, const fs::path& base) {
@@ -208,10 +309,8 @@ ModelConfig read_model(YamlMap map, const fs::path& base) {
   }
   model.name = map.text("name");
   if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
-  model.base = read_path(map, "base", base);
-  if (map.has("sft")) model.sft = read_path(map, "sft", base);
-  map.raw("sft");
-  model.variants = read_variants(map, base);
+  const ModelParts parts = read_parts(map, base, model);
+  model.variants = read_variants(map, base, parts);
   map.finish();
   return model;
 }

@@ -11,8 +11,10 @@
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/config/models_section.h"
+#include "harness/config/variant_words.h"
 #include "tasks/protocol.h"
 #include "tasks/reasoning/reasoning_set.h"
+#include "tasks/scoring.h"
 
 namespace niah {
 namespace {
@@ -249,6 +251,52 @@ void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
   check_tasks(root, sweep);
 }
 
+/// Whether two folders' names are the same but for a slash at the end.
+bool is_same_folder(const fs::path& a, const fs::path& b) {
+  const auto plain = [](const fs::path& path) {
+    return path.has_filename() ? path : path.parent_path();
+  };
+  return plain(a) == plain(b);
+}
+
+/// What samples are sized by: what the sweep or its models name, or what its first checkpoint has.
+fs::path read_tokenizer(YamlMap& root, const fs::path& base,
+                        const std::vector<ModelConfig>& models) {
+  fs::path tokenizer;
+  if (root.has("tokenizer")) tokenizer = resolve(base, root.text("tokenizer"));
+  root.text("tokenizer", "");
+  for (const ModelConfig& model : models) {
+    if (model.tokenizer.empty()) continue;
+    if (tokenizer.empty()) tokenizer = model.tokenizer;
+    if (!is_same_folder(tokenizer, model.tokenizer))
+      root.refuse(
+          "tokenizer",
+          fmt::format("model '{}' names {}, and {} was named before; a sweep has one, by "
+                      "which its samples are made: give each tokenizer a sweep of its own",
+                      valid_utf8(model.name), model.tokenizer.string(), tokenizer.string()));
+  }
+  if (!tokenizer.empty()) return tokenizer;
+  for (const ModelConfig& model : models)
+    if (!model.base.empty()) return model.base.folder;
+  root.refuse("tokenizer",
+              "it is needed where every model is served: the folder of the served model's "
+              "tokenizer, by which prompts are sized and spelled");
+}
+
+/// A server frames a chat by its own template, which does not begin the thought that the config's
+/// frame begins: its answers would be read as if all of them were thought.
+void check_thought(const YamlMap& root, const SweepConfig& sweep) {
+  if (!tasks::is_thinking(sweep.prompt.prefix + sweep.prompt.suffix)) return;
+  for (const ModelConfig& model : sweep.models)
+    for (const VariantConfig& variant : model.variants)
+      if (variant.served && variant.served->api == "chat")
+        root.refuse("prompt",
+                    fmt::format("its frame begins a thought, and '{}' is asked with `api: chat`, "
+                                "whose template is the server's: leave <think> out of it, "
+                                "or ask with `api: completions`",
+                                valid_utf8(variant.name)));
+}
+
 SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, const fs::path& base,
                             const Overrides& overrides) {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
@@ -265,11 +313,10 @@ SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, co
   else
     sweep.samples.otherwise = root.integer("samples", 0, kSampleCount);
   sweep.models = read_models(root, base);
-  sweep.tokenizer = root.has("tokenizer") ? resolve(base, root.text("tokenizer"))
-                                          : sweep.models.front().base.folder;
-  root.text("tokenizer", "");
+  sweep.tokenizer = read_tokenizer(root, base, sweep.models);
   read_generation(root, sweep);
   read_prompt(root, sweep);
+  check_thought(root, sweep);
   read_reasoning(root, base, sweep);
   sweep.runtime = read_runtime(root);
   read_report(root, sweep);
@@ -278,6 +325,22 @@ SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, co
 }
 
 }  // namespace
+
+bool has_local_variant(const ModelConfig& model) {
+  return std::any_of(model.variants.begin(), model.variants.end(),
+                     [](const VariantConfig& one) { return one.kind != VariantKind::kServed; });
+}
+
+bool has_local_variant(const SweepConfig& sweep) {
+  return std::any_of(sweep.models.begin(), sweep.models.end(),
+                     [](const ModelConfig& model) { return has_local_variant(model); });
+}
+
+bool has_served_variant(const SweepConfig& sweep) {
+  return std::any_of(sweep.models.begin(), sweep.models.end(), [](const ModelConfig& model) {
+    return find_kind(model.variants, VariantKind::kServed) != nullptr;
+  });
+}
 
 std::int64_t SampleCounts::at(std::int64_t length) const {
   const auto found = by_length.find(length);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/config/overrides.h"
+#include "harness/config/served.h"
 #include "harness/config/yaml.h"
 #include "models/checkpoint/checkpoint_path.h"
 #include "models/surgery/restore_options.h"
@@ -26,6 +27,7 @@ enum class VariantKind {
   kSft,         ///< after it
   kRestored,    ///< after it, with projections put back
   kCheckpoint,  ///< another checkpoint of the same architecture
+  kServed,      ///< those of a server, wherever it has them from
 };
 
 struct VariantConfig {
@@ -33,6 +35,9 @@ struct VariantConfig {
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
   models::CheckpointPath checkpoint;
+  std::optional<ServedConfig> served;  ///< of kServed alone, which always has it
+  /// Of kServed: the variant of this model whose checkpoint the server has, too; empty: not said.
+  std::string same_as;
   // For reports. What the file does not say is filled in from the kind, never from the name.
   reports::Role role = reports::Role::kBase;
   std::string label, description;
@@ -43,8 +48,10 @@ struct VariantConfig {
 
 struct ModelConfig {
   std::string name;
-  models::CheckpointPath base, sft;  ///< sft may be empty
-  nlohmann::json override;           ///< fields of config.json to replace: an object, or null
+  /// sft may be empty; base is, where every variant is served.
+  models::CheckpointPath base, sft;
+  std::filesystem::path tokenizer;  ///< what the file says beside the model; may be empty
+  nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;
 };
 
@@ -105,7 +112,7 @@ struct SweepConfig {
   SampleCounts samples;
   std::uint64_t seed = 0;
   std::vector<ModelConfig> models;
-  std::filesystem::path tokenizer;  ///< empty: the first model's base folder
+  std::filesystem::path tokenizer;
   GenerationConfig generation;
   PromptConfig prompt;
   std::vector<ReasoningConfig> reasoning;
@@ -113,6 +120,12 @@ struct SweepConfig {
   bool published = false;  ///< show the paper's figures beside ours
   std::vector<std::string> caveats;
 };
+
+/// Whether some variant is computed on this machine.
+bool has_local_variant(const ModelConfig& model);
+bool has_local_variant(const SweepConfig& sweep);
+/// Whether some variant is served.
+bool has_served_variant(const SweepConfig& sweep);
 
 /// Forgets what the file calls the variants of `model`, and says of each what it is, no more: for
 /// checkpoints that are not those the descriptions were written for.

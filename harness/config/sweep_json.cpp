@@ -6,6 +6,7 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/config/served_section.h"
 #include "harness/config/sweep.h"
 
 namespace niah {
@@ -65,8 +66,13 @@ nlohmann::ordered_json plan_variant(const VariantConfig& variant) {
     if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
     if (variant.restore.layers) one["layers"] = *variant.restore.layers;
   }
-  if (variant.kind == VariantKind::kCheckpoint) {
+  if (variant.kind == VariantKind::kServed) {
+    one["served"] = served_json(*variant.served);
+    if (!variant.same_as.empty()) one["of"] = variant.same_as;
+  }
+  if (variant.kind == VariantKind::kCheckpoint)
     one["checkpoint"] = plan_checkpoint(variant.checkpoint);
+  if (variant.kind == VariantKind::kCheckpoint || variant.kind == VariantKind::kServed) {
     one["role"] = reports::role_name(variant.role);
     if (!variant.restored_from.empty()) one["restored_from"] = variant.restored_from;
     if (!variant.fine_tune.empty()) one["fine_tune"] = variant.fine_tune;
@@ -77,7 +83,8 @@ nlohmann::ordered_json plan_variant(const VariantConfig& variant) {
 }
 
 nlohmann::ordered_json plan_model(const ModelConfig& model) {
-  nlohmann::ordered_json entry = {{"name", model.name}, {"base", plan_checkpoint(model.base)}};
+  nlohmann::ordered_json entry = {{"name", model.name}};
+  if (!model.base.empty()) entry["base"] = plan_checkpoint(model.base);
   if (!model.sft.empty()) entry["sft"] = plan_checkpoint(model.sft);
   if (!model.override.is_null()) entry["override"] = model.override;
   for (const VariantConfig& variant : model.variants)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "harness/config/served_section.h"
 #include "reports/analysis/variant_labels.h"
 
 namespace niah {
@@ -52,6 +53,8 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
     case VariantKind::kCheckpoint:
       return {variant.name, (variant.checkpoint.has_adapter() ? "adapter " : "checkpoint ") +
                                 variant.checkpoint.own_folder().filename().string()};
+    case VariantKind::kServed:
+      return {variant.name, "asked of " + served_text(*variant.served)};
     case VariantKind::kRestored:
       break;
   }
@@ -92,6 +95,8 @@ std::string weights_text(const ModelConfig& model, const VariantConfig& variant)
       return "checkpoint " + model.sft.text();
     case VariantKind::kCheckpoint:
       return "checkpoint " + variant.checkpoint.text();
+    case VariantKind::kServed:
+      return "asked of " + served_text(*variant.served);
     case VariantKind::kRestored:
       break;
   }

@@ -56,6 +56,7 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
   };
   std::int64_t of_sft = 0;
   for (const VariantConfig& variant : model.variants) {
+    if (variant.kind == VariantKind::kServed) continue;
     const bool restored = variant.kind == VariantKind::kRestored;
     if (restored || variant.kind == VariantKind::kSft) {
       ++of_sft;

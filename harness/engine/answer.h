@@ -37,6 +37,9 @@ struct Answer {
   /// of them (1: the likeliest). Nullopt where the engine does not tell them.
   std::optional<double> log_prob{};
   std::optional<std::int64_t> rank{};
+  /// Whether the same request, sent once more right after, was answered alike. Nullopt where it was
+  /// not, or not to an end.
+  std::optional<bool> same_again{};
   std::int64_t computed_tokens = 0;  ///< of prompt and answer; what requests share counts once
   double seconds = 0;                ///< wall time spent on it
 };

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <stop_token>
+#include <string>
 
 #include "harness/engine/answer.h"
 #include "harness/engine/request.h"
@@ -35,6 +36,10 @@ class Engine {
   /// For a thread that has no list of its own left: it may be used for those of other threads,
   /// until `until` is requested. What goes wrong is thrown by the answer() that it helped.
   virtual void help(const std::stop_token& until) { static_cast<void>(until); }
+
+  /// What it is doing right now, in a few words for a progress line ("12 in flight, 8300
+  /// tokens/s"); empty where there is nothing to add. May be called from any thread.
+  virtual std::string activity() const { return {}; }
 };
 
 }  // namespace niah

@@ -26,6 +26,8 @@ class PromptFormat {
   /// Whether the answer starts with the prefix, so that the expected value comes next.
   bool gives_answer_prefix() const { return config_.answer_prefix; }
   bool is_raw() const { return config_.format == "raw"; }
+  /// The system turn of a chat; empty where there is none.
+  const std::string& system() const { return config_.system; }
   /// What the frame has begun of a thought: "<think>", or nothing. Put in front of an output it
   /// makes the thought whole.
   const std::string& open_thought() const { return open_thought_; }

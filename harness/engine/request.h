@@ -19,6 +19,11 @@ using PromptIds = std::vector<std::int32_t>;
 struct Request {
   PromptIds ids;                        ///< the prompt as a model reads it, at least one token
   std::function<std::string()> text{};  ///< what the ids were made of, made again when it is needed
+  /// For an engine that frames prompts itself, as a server's chat template does: what is asked,
+  /// without a frame, made again when it is needed. Empty where nothing is known but the ids.
+  std::function<std::string()> question{};
+  std::string system{};         ///< ... the system turn before it; empty: none
+  std::string answer_prefix{};  ///< ... and how the answer begins; empty: it is not begun
   /// How the answer is expected to go on: scored, and of use as a draft. Empty where nothing is, or
   /// where the tokenizer would not cut it off from the prompt.
   TokenIds expected_ids{};

@@ -27,8 +27,8 @@ class Journal {
   struct Done {
     bool scored = false, hit = false;
   };
-  /// How this sample of this variant ended; nullopt when it is still to be asked, as is one that an
-  /// earlier run had no memory for.
+  /// How this sample of this variant ended; nullopt when it is still to be asked, as is one whose
+  /// outcome in an earlier run was reports::is_asked_again.
   std::optional<Done> find(const std::string& variant, const std::string& kind,
                            const std::string& task, std::int64_t length, std::int64_t index) const;
   /// Whether this sample of this variant is done.

@@ -52,6 +52,22 @@ bool has_fingerprints(const reports::RunInfo& info) {
                       [](const auto& variant) { return variant.fingerprint.empty(); });
 }
 
+/// A variant that both runs have served, by different servers.
+struct OtherServer {
+  const reports::VariantInfo *before, *now;
+};
+
+std::vector<OtherServer> other_servers(const reports::RunInfo& old, const reports::RunInfo& info) {
+  std::vector<OtherServer> others;
+  for (const reports::VariantInfo& now : info.variants) {
+    const auto* before = reports::find_variant(old, now.model, now.name);
+    if (before != nullptr && !before->server.empty() && !now.server.empty() &&
+        before->server != now.server)
+      others.push_back({before, &now});
+  }
+  return others;
+}
+
 /// What may differ within a run, but has to be said: it can change the last bits of results.
 void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
   for (auto& [name, value] : info.arithmetic) {
@@ -103,8 +119,16 @@ reports::VariantInfo describe_variant(const VariantConfig& variant, const std::s
   info.label = variant.label;
   info.restored_from = variant.restored_from;
   info.fine_tune = variant.fine_tune;
+  info.same_as = variant.same_as;
   if (variant.kind == VariantKind::kRestored) info.method = restore_text(variant.restore);
   return info;
+}
+
+std::string decoding_text(const WorkList& work) {
+  const GenerationConfig& generation = work.sweep().generation;
+  const std::string format = work.format().description();
+  return fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
+                     generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format);
 }
 
 reports::RunInfo describe_sweep(const WorkList& work) {
@@ -165,6 +189,11 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
     compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
   compare_reasoning(differences, old.reasoning, info.reasoning);
   const bool known = has_fingerprints(old) && has_fingerprints(info);
+  // What tells two servers apart is in no fingerprint that people could read.
+  for (const OtherServer& other : other_servers(old, info))
+    compare(differences,
+            fmt::format("the server of {} {}", other.now->model, other.now->name).c_str(),
+            other.before->server, other.now->server);
   compare(differences, "variants", variant_list(old, known), variant_list(info, known));
   for (const reports::ArithmeticDifference& difference : reports::arithmetic_differences(old, info))
     if (difference.separates())
@@ -191,8 +220,13 @@ std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
   reports::RunInfo old = read_plan(folder);
   const std::vector<std::string> differences = run_differences(old, info);
   if (!differences.empty())
-    throw UsageError(fmt::format("{} holds another run: {}. Choose another --out, or remove it.",
-                                 folder.string(), fmt::join(differences, "; ")));
+    throw UsageError(
+        fmt::format("{} holds another run: {}. {}Choose another --out, or remove it.",
+                    folder.string(), fmt::join(differences, "; "),
+                    other_servers(old, info).empty()
+                        ? ""
+                        : "What two servers say is not mixed: start the one again that the run was "
+                          "begun with, and it goes on. "));
   return old;
 }
 

@@ -17,6 +17,9 @@ namespace niah {
 reports::VariantInfo describe_variant(const VariantConfig& variant, const std::string& model,
                                       std::string fingerprint);
 
+/// How answers come about, for fingerprints: "greedy, 128 tokens, decided true".
+std::string decoding_text(const WorkList& work);
+
 /// The run's description before any weights are read, and of no machine yet: variants have no
 /// fingerprints.
 reports::RunInfo describe_sweep(const WorkList& work);

@@ -36,6 +36,9 @@ Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const Pr
     const tasks::Sample again = cell.sample(ordinal);
     return format.frame(again.input, again.gen_prefix);
   };
+  question.bare = [&cell, ordinal] { return cell.sample(ordinal).input; };
+  question.system = format.system();
+  if (format.gives_answer_prefix()) question.answer_prefix = sample.gen_prefix;
   question.ids = format.with_bos_policy(encoder.encode_prompt(prompt));
   if (!sample.outputs.empty() && format.gives_answer_prefix()) {
     question.expected_text = " " + sample.outputs.front();
@@ -67,11 +70,13 @@ Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std:
   Question question;
   question.problem = set->problem(index);
   question.set = std::move(set);
-  const std::string prompt =
-      format.is_raw()
-          ? question.problem.prompt
-          : format.frame(question.problem.question + "\n" + question.set->instruction(), "");
+  const std::string bare = format.is_raw()
+                               ? question.problem.prompt
+                               : question.problem.question + "\n" + question.set->instruction();
+  const std::string prompt = format.is_raw() ? bare : format.frame(bare, "");
   question.prompt = question.framed = [prompt] { return prompt; };
+  question.bare = [bare] { return bare; };
+  question.system = format.system();
   question.ids = format.with_bos_policy(tokenizer.encode_prompt(prompt));
   if (format.is_raw()) {
     question.expected_text = question.problem.solution;

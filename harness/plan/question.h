@@ -23,9 +23,13 @@ struct Question {
       record_template;  ///< everything of the record that is known before the model answers
   std::function<std::string()> prompt;  ///< its text, made again when it is needed
   std::function<std::string()> framed;  ///< ... in the format that `ids` spell
-  std::string expected_text;            ///< what the draft spells
-  PromptIds ids;                        ///< the prompt as the model reads it
-  TokenIds draft;  ///< expected continuation; empty where it cannot be spelled in ids
+  /// ... without a frame and without the start of its answer, for whoever has a frame of his own
+  std::function<std::string()> bare;
+  std::string system;         ///< the system turn of a chat; empty: none
+  std::string answer_prefix;  ///< the start of the answer, where the format gives it
+  std::string expected_text;  ///< what the draft spells
+  PromptIds ids;              ///< the prompt as the model reads it
+  TokenIds draft;             ///< expected continuation; empty where it cannot be spelled in ids
   std::int64_t max_new_tokens = 0;       ///< of the answer
   std::int64_t max_thinking_tokens = 0;  ///< of the thought before it
   bool stop_when_decided = true;

@@ -42,13 +42,16 @@ bool ends_early(const WorkItem& work, const SweepConfig& sweep) {
 
 namespace {
 
-/// The sweep's tokenizer: without `tokenizer` that of the first model, whose folder is then named.
+/// The sweep's tokenizer: without `tokenizer` that of the first checkpoint, whose model is then
+/// named.
 std::shared_ptr<const models::Tokenizer> open_tokenizer_of(const SweepConfig& sweep) {
-  if (sweep.models.empty() || sweep.tokenizer != sweep.models.front().base.folder ||
-      is_there(sweep.tokenizer))
+  const auto model =
+      std::find_if(sweep.models.begin(), sweep.models.end(),
+                   [&](const ModelConfig& one) { return one.base.folder == sweep.tokenizer; });
+  if (model == sweep.models.end() || is_there(sweep.tokenizer))
     return models::open_tokenizer(sweep.tokenizer);
   throw DataError(fmt::format("opening the base checkpoint of model '{}': {}: no such folder",
-                              valid_utf8(sweep.models.front().name), sweep.tokenizer.string()));
+                              valid_utf8(model->name), sweep.tokenizer.string()));
 }
 
 }  // namespace

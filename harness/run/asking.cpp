@@ -11,8 +11,8 @@
 namespace niah {
 namespace {
 
-// Keeps a record under 2 KB.
-constexpr std::size_t kMaxText = 700, kMaxIds = 256;
+// With as much of the text, it keeps a record under 2 KB.
+constexpr std::size_t kMaxIds = 256;
 
 /// What was said, with what the prompt had begun of it.
 std::string output_of(const Question& question, std::string_view text) {
@@ -65,6 +65,9 @@ TokenIds stop_ids(const PromptFormat& format, const models::Tokenizer& tokenizer
 
 Request request_of(Question& question, const TokenIds& stop_ids) {
   Request request{.ids = std::move(question.ids), .text = question.framed};
+  request.question = question.bare;
+  request.system = question.system;
+  request.answer_prefix = question.answer_prefix;
   request.expected_ids = question.draft;
   request.expected_text = question.expected_text;
   request.max_new_tokens = question.max_new_tokens;
@@ -82,7 +85,7 @@ Request request_of(Question& question, const TokenIds& stop_ids) {
 
 void keep_output(reports::Record& record, const std::string& output,
                  const std::vector<std::int64_t>& ids) {
-  record.text = cut_short(output, kMaxText);
+  record.text = cut_short(output, reports::kMostTextBytes);
   record.ids.assign(
       ids.begin(),
       ids.begin() + std::min<std::ptrdiff_t>(kMaxIds, static_cast<std::ptrdiff_t>(ids.size())));
@@ -94,6 +97,7 @@ reports::Record record_of(const Question& question, const std::string& fingerpri
   record.variant = fingerprint;
   record.computed_tokens = answer.computed_tokens;
   record.seconds = answer.seconds;
+  record.same_again = answer.same_again;
   if (answer.failure) {
     record.outcome = answer.failure->outcome;
     record.detail = answer.failure->detail;

@@ -24,7 +24,7 @@ struct AskedGroup {
 struct OpenedEngine {
   std::unique_ptr<Engine> engine;
   std::vector<AskedGroup> groups;              ///< in the engine's order, at least one
-  std::vector<reports::VariantInfo> variants;  ///< of all groups, in the sweep's order
+  std::vector<reports::VariantInfo> variants;  ///< of all groups
   std::vector<std::string> warnings;           ///< what to know before trusting its results
   /// Called once, before the first request: tests what would make all answers worthless. `quiet`:
   /// says nothing of it. Throws DataError. Empty: there is nothing to test.

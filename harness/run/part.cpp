@@ -96,8 +96,10 @@ void OpenPart::take(const Answer& answer) {
     if (--waiting_[question] > 0) return;
   }
   const std::size_t cell = cell_of_[question];
+  const std::string activity = part_->asked.engine().activity();
   context_->progress.advance(part_->sample_costs[cell],
-                             fmt::format("{}  {}", part_->cells[cell].label, names_));
+                             fmt::format("{}  {}{}{}", part_->cells[cell].label, names_,
+                                         activity.empty() ? "" : "  ", activity));
 }
 
 bool OpenPart::ask(bool is_alone) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,6 +26,19 @@
 
 namespace niah {
 namespace {
+
+/// Puts variants in the order of `sweep`'s, whichever engine has them; of what that does not have
+/// the order stays, after all others.
+void sort_like(const std::vector<reports::VariantInfo>& sweep,
+               std::vector<reports::VariantInfo>& variants) {
+  const auto place = [&](const reports::VariantInfo& variant) {
+    return std::find_if(sweep.begin(), sweep.end(), [&](const reports::VariantInfo& one) {
+      return one.model == variant.model && one.name == variant.name;
+    });
+  };
+  std::stable_sort(variants.begin(), variants.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
+}
 
 /// A run's folder, its engines and its description while it goes.
 class Run {
@@ -82,12 +96,13 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
 
 void Run::open_engines(const EngineOpener& opener) {
   engines_ = opener.open(work_, info_.tokenizer_sha256);
-  info_.variants.clear();
+  const std::vector<reports::VariantInfo> in_order = std::exchange(info_.variants, {});
   std::vector<std::string> warnings;
   for (const OpenedEngine& opened : engines_) {
     info_.variants.insert(info_.variants.end(), opened.variants.begin(), opened.variants.end());
     warnings.insert(warnings.end(), opened.warnings.begin(), opened.warnings.end());
   }
+  sort_like(in_order, info_.variants);
   require_distinct_fingerprints(info_.variants);
   info_.caveats.insert(info_.caveats.end(), warnings.begin(), warnings.end());
   for (const std::string& warning : warnings) print_warning(warning);

@@ -1,7 +1,11 @@
 #include "reports/analysis/cells.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+
+#include "harness/base/units.h"
 
 namespace niah::reports {
 
@@ -58,10 +62,29 @@ bool is_format_miss(std::string_view miss) {
 }
 
 std::string miss_label(std::string_view miss) {
-  if (miss == "oom") return "out of memory";
   std::string label(miss);
   std::replace(label.begin(), label.end(), '_', ' ');
   return label;
+}
+
+std::string outcome_label(std::string_view outcome) {
+  if (outcome == "oom") return "out of memory";
+  if (outcome == "failed") return "failed at every try";
+  if (outcome == "cut") return "cut by the server";
+  if (outcome == "refused") return "refused by the server";
+  return miss_label(outcome);
+}
+
+std::string unmeasured_words(const std::map<std::string, std::int64_t>& unmeasured,
+                             const std::map<std::string, std::string>& details) {
+  std::string words;
+  for (const auto& [outcome, count] : unmeasured) {
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", format_count(count),
+                         outcome_label(outcome));
+    const auto detail = details.find(outcome);
+    if (detail != details.end()) words += " (" + detail->second + ")";
+  }
+  return words;
 }
 
 }  // namespace niah::reports

@@ -37,8 +37,10 @@ struct Cell {
   std::int64_t hits = 0;  ///< samples of which all expected answers were found
   double mean_score = 0;  ///< mean share of the expected answers found; 0 when n = 0
   std::map<std::string, std::int64_t> misses;      ///< by miss class
-  std::map<std::string, std::int64_t> unmeasured;  ///< by reason ("oom")
-  double mean_real_length = 0;                     ///< over scored samples, tokens
+  std::map<std::string, std::int64_t> unmeasured;  ///< by outcome ("oom")
+  /// Of each such outcome what was said of the first sample, in one line; none where nothing was.
+  std::map<std::string, std::string> unmeasured_details;
+  double mean_real_length = 0;  ///< over scored samples, tokens
   std::int64_t min_real_length = 0;
   std::optional<double> mean_log_prob;
   std::optional<double> median_rank;
@@ -77,7 +79,16 @@ std::vector<DepthBand> depth_points(const Cell& cell);
 /// Whether a miss class says nothing about retrieval (format, token limit).
 bool is_format_miss(std::string_view miss);
 
-/// A miss class as people read it: "wrong_value" → "wrong value", "oom" → "out of memory".
+/// A miss class as people read it: "wrong_value" → "wrong value".
 std::string miss_label(std::string_view miss);
+
+/// An outcome that is not "scored" as people read it: "oom" → "out of memory", "cut" → "cut by the
+/// server". A number may stand before it.
+std::string outcome_label(std::string_view outcome);
+
+/// "10 out of memory, 2 cut by the server"; with `details` what was said of the first of each
+/// follows in brackets.
+std::string unmeasured_words(const std::map<std::string, std::int64_t>& unmeasured,
+                             const std::map<std::string, std::string>& details = {});
 
 }  // namespace niah::reports

@@ -11,31 +11,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr double kPower = 0.8;
-/// A cell that would miss a drop of this size says nothing about losses.
-constexpr double kCoarsestUsefulDrop = 1.0 / 3;
-/// A drop that looks this large without being significant asks for more samples.
-constexpr double kSuspiciousDrop = 0.1;
-
-/// Gives `visit` the outcomes of equal index and prompt that are scored in all cells.
-template <typename Visit>
-void for_each_match(const std::vector<const Cell*>& cells, const Visit& visit) {
-  std::vector<std::size_t> at(cells.size(), 0);
-  std::vector<const Outcome*> match(cells.size());
-  for (const Outcome& lead : cells.front()->samples) {
-    bool complete = lead.scored;
-    match[0] = &lead;
-    for (std::size_t i = 1; i < cells.size() && complete; ++i) {
-      const std::vector<Outcome>& samples = cells[i]->samples;
-      while (at[i] < samples.size() && samples[at[i]].index < lead.index) ++at[i];
-      complete = at[i] < samples.size() && samples[at[i]].index == lead.index &&
-                 samples[at[i]].prompt == lead.prompt && samples[at[i]].scored;
-      if (complete) match[i] = &samples[at[i]];
-    }
-    if (complete) visit(match);
-  }
-}
-
 Comparison compare(const Cell& reference, const Cell& cell) {
   Comparison out;
   out.kind = cell.kind;
@@ -49,12 +24,6 @@ Comparison compare(const Cell& reference, const Cell& cell) {
   return out;
 }
 
-/// The rule by which a difference is found in one of so many cells: two-sided, since a fine-tune
-/// may gain as well.
-DropRule comparison_rule(std::size_t cells) {
-  return {.alpha = kAlpha, .tests = static_cast<std::int64_t>(cells), .factor = 2, .max_drop = 0};
-}
-
 /// Adjusts the p-values of one family and says how small a drop each cell would show. `pairs_of`
 /// gives an item's pairs.
 template <typename Item, typename Pairs>
@@ -62,7 +31,7 @@ void adjust(const std::vector<Item*>& family, const Pairs& pairs_of) {
   std::vector<double> p_values;
   for (const Item* item : family) p_values.push_back(item->p);
   const std::vector<double> adjusted = holm(p_values);
-  DetectableDrops drops(comparison_rule(family.size()), kPower);
+  DetectableDrops drops(comparison_rule(family.size()), kComparisonPower);
   for (std::size_t i = 0; i < family.size(); ++i) {
     const PairCounts pairs = pairs_of(*family[i]);
     family[i]->adjusted = adjusted[i];
@@ -108,7 +77,7 @@ HitPatterns hit_patterns(const Cell& base, const Cell& sft, const Cell& restored
 
 void judge(Recovery& recovery) {
   const double drop = -recovery.base_and_sft().difference();
-  if (drop > 0 && recovery.adjusted <= kAlpha) {
+  if (drop > 0 && recovery.adjusted <= kComparisonAlpha) {
     recovery.verdict = Recovery::Verdict::kRecovered;
     recovery.recovered = recovered_fraction(recovery.patterns);
     return;
@@ -178,29 +147,11 @@ TaskTrend trend_of(const Results& results, const VariantInfo& variant, const std
 
 }  // namespace
 
-PairCounts pair_samples(const Cell& first, const Cell& second) {
-  return pair_samples_by_band(first, second, 1).front();
-}
-
-std::vector<double> log_prob_changes(const Cell& first, const Cell& second) {
-  std::vector<double> changes;
-  for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
-    if (match[0]->log_prob && match[1]->log_prob)
-      changes.push_back(*match[1]->log_prob - *match[0]->log_prob);
-  });
-  return changes;
-}
-
-std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands) {
-  std::vector<PairCounts> out(static_cast<std::size_t>(bands));
-  for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
-    PairCounts& pairs = out[static_cast<std::size_t>(depth_band(match[0]->depth, bands))];
-    const bool in_first = match[0]->hit;
-    const bool in_second = match[1]->hit;
-    ++(in_first ? (in_second ? pairs.both : pairs.only_first)
-                : (in_second ? pairs.only_second : pairs.neither));
-  });
-  return out;
+DropRule comparison_rule(std::size_t cells) {
+  return {.alpha = kComparisonAlpha,
+          .tests = static_cast<std::int64_t>(cells),
+          .factor = 2,
+          .max_drop = 0};
 }
 
 std::int64_t Recovery::n() const {
@@ -246,6 +197,7 @@ Analysis analyse(const Results& results) {
   for (const std::string& task : results.run.tasks)
     for (const VariantInfo& variant : results.run.variants)
       analysis.trends.push_back(trend_of(results, variant, task));
+  analysis.served = compare_served(results);
   return analysis;
 }
 

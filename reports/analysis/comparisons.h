@@ -1,52 +1,31 @@
 // Variants against each other, always on the same samples.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "reports/analysis/pairs.h"
 #include "reports/analysis/results.h"
+#include "reports/analysis/served.h"
 #include "reports/analysis/statistics.h"
 
 namespace niah::reports {
 
-/// How two variants did on the samples that both were measured on.
-struct PairCounts {
-  std::int64_t both = 0;
-  std::int64_t only_first = 0;
-  std::int64_t only_second = 0;
-  std::int64_t neither = 0;
+/// How a difference has to show to be taken for one, here and wherever variants of one run are
+/// compared.
+inline constexpr double kComparisonAlpha = 0.05;
+inline constexpr double kComparisonPower = 0.8;
+/// What would miss a drop of this size says nothing about losses.
+inline constexpr double kCoarsestUsefulDrop = 1.0 / 3;
+/// A drop that looks this large without being significant asks for more samples.
+inline constexpr double kSuspiciousDrop = 0.1;
 
-  std::int64_t n() const { return both + only_first + only_second + neither; }
-  /// Pairs that differ for no reason but noise, in either direction: the lesser of the two. What a
-  /// drop would have to stand out from.
-  std::int64_t noise() const { return only_first < only_second ? only_first : only_second; }
-  /// Recall of the second less that of the first; only for n() > 0.
-  double difference() const {
-    return static_cast<double>(only_second - only_first) / static_cast<double>(n());
-  }
-  bool operator==(const PairCounts&) const = default;
-  PairCounts& operator+=(const PairCounts& other) {
-    both += other.both;
-    only_first += other.only_first;
-    only_second += other.only_second;
-    neither += other.neither;
-    return *this;
-  }
-};
-
-/// Pairs scored samples of equal index and equal prompt.
-PairCounts pair_samples(const Cell& first, const Cell& second);
-
-/// The same in `bands` bands of depth, as depth_bands has them.
-std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second,
-                                             int bands = kDepthBands);
-
-/// By how much the log-probability of the right value changed, second less first in nats, on each
-/// sample that both were scored on. It moves before recall does: a value can become less likely
-/// long before another one is said.
-std::vector<double> log_prob_changes(const Cell& first, const Cell& second);
+/// The rule by which a difference is found in one of so many cells: two-sided, since a variant may
+/// gain as well.
+DropRule comparison_rule(std::size_t cells);
 
 /// A variant against a reference in one cell.
 struct Comparison {
@@ -107,13 +86,14 @@ struct Analysis {
   std::vector<Comparison> comparisons;
   std::vector<Recovery> recoveries;
   std::vector<TaskTrend> trends;
+  std::vector<ServedComparison> served;  ///< one a served variant, in the run's order
 
   /// The comparison of that variant and reference in that cell, or nullptr.
   const Comparison* find(const Cell& cell, const std::string& reference) const;
 };
 
-/// Compares each variant with its reference, and each restoration with its fine-tune; says
-/// what restorations recovered; tests trends. Deterministic.
+/// Compares each variant with its reference, each restoration with its fine-tune, and each served
+/// variant with its checkpoint; says what restorations recovered; tests trends. Deterministic.
 Analysis analyse(const Results& results);
 
 }  // namespace niah::reports

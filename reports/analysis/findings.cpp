@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "harness/base/units.h"
+#include "reports/analysis/served_words.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 
@@ -46,7 +48,7 @@ Losses losses_of(const Results& results, const Analysis& analysis, const Variant
     losses.detectable = losses.detectable && c.detectable
                             ? std::optional(std::max(*losses.detectable, *c.detectable))
                             : std::nullopt;
-    if (c.pairs.difference() >= 0 || c.adjusted > kAlpha) continue;
+    if (c.pairs.difference() >= 0 || c.adjusted > kComparisonAlpha) continue;
     ++losses.lost;
     if (losses.worst == nullptr || c.pairs.difference() < losses.worst->pairs.difference())
       losses.worst = &c;
@@ -86,7 +88,7 @@ std::optional<Recovered> pooled_recovery(const Analysis& analysis, const Variant
       for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
   const std::int64_t lost = pooled[4] + pooled[5];
   const std::int64_t gained = pooled[2] + pooled[3];
-  if (mcnemar_two_sided(lost, gained) > kAlpha) return std::nullopt;
+  if (mcnemar_two_sided(lost, gained) > kComparisonAlpha) return std::nullopt;
   return recovered_fraction(pooled);
 }
 
@@ -106,7 +108,7 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
   };
   for (const VariantInfo& variant : results.run.variants) {
     const bool may_lose = variant.role == Role::kTuned || variant.role == Role::kControl;
-    if (variant.model != model || !may_lose) continue;
+    if (variant.model != model || !may_lose || is_second_way(variant)) continue;
     const Losses losses = losses_of(results, analysis, variant);
     if (losses.cells > 0) add(loss_words(results, variant, losses));
   }
@@ -187,6 +189,21 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   if (!text.empty()) points.push_back("Over all cells together, of the loss: " + text + ".");
 }
 
+/// Verdicts on servers, below what is said of their model.
+void add_served(const Results& results, const Analysis& analysis, const std::string& model,
+                Findings& findings) {
+  for (const ServedComparison& comparison : analysis.served) {
+    if (find_variant(results.run, comparison.variant)->model != model) continue;
+    const bool is_alone = comparison.verdict == ServedComparison::Verdict::kAlone;
+    (is_alone ? findings.points : findings.headlines)
+        .push_back(served_verdict(results, comparison));
+    const std::string texts = served_texts(results, comparison);
+    if (!texts.empty()) findings.points.push_back(texts);
+    for (std::string& remark : served_remarks(results, comparison))
+      findings.warnings.push_back(std::move(remark));
+  }
+}
+
 void add_reasoning_points(const Results& results, const std::string& model,
                           std::vector<std::string>& points) {
   for (const std::string& task : results.reasoning_tasks()) {
@@ -204,23 +221,30 @@ void add_reasoning_points(const Results& results, const std::string& model,
   }
 }
 
+/// What servers made of their samples is said with them, in full.
 void add_unmeasured_warning(const Results& results, std::vector<std::string>& warnings) {
-  std::map<std::string, std::int64_t> reasons;
-  std::int64_t samples = 0;
-  std::int64_t cells = 0;
+  std::map<std::string, std::int64_t> outcomes;
+  std::map<std::string, std::string> details;
+  std::int64_t samples = 0, cells = 0, again = 0;
   for (const Cell& cell : results.cells) {
     cells += cell.unmeasured.empty() ? 0 : 1;
     samples += cell.unmeasured_count();
-    for (const auto& [reason, count] : cell.unmeasured) reasons[reason] += count;
+    for (const auto& [outcome, count] : cell.unmeasured) {
+      outcomes[outcome] += count;
+      again += is_asked_again(outcome) ? count : 0;
+    }
+    const VariantInfo* variant = find_variant(results.run, cell.variant);
+    if (variant != nullptr && variant->server.empty())
+      details.insert(cell.unmeasured_details.begin(), cell.unmeasured_details.end());
   }
   if (samples == 0) return;
-  std::vector<std::string> list;
-  for (const auto& [reason, count] : reasons)
-    list.push_back(fmt::format("{} {}", format_count(count), miss_label(reason)));
-  warnings.push_back(
-      fmt::format("{} in {} could not be measured ({}). They count neither as hits "
-                  "nor as misses.",
-                  counted(samples, "sample"), counted(cells, "cell"), fmt::join(list, ", ")));
+  std::string text = fmt::format(
+      "{} in {} could not be measured: {}. They count neither as hits nor as misses",
+      counted(samples, "sample"), counted(cells, "cell"), unmeasured_words(outcomes, details));
+  if (again > 0)
+    text += fmt::format("; the same `niah run` asks {} again",
+                        again == samples ? (again == 1 ? "it" : "them") : format_count(again));
+  warnings.push_back(text + ".");
 }
 
 /// The first of a list, and how many more there are.
@@ -352,6 +376,7 @@ Findings findings_in_words(const Results& results, const Analysis& analysis) {
     add_recall_points(results, analysis, model, findings.points);
     add_other_restorations(results, analysis, model, findings.points);
     add_reasoning_points(results, model, findings.points);
+    add_served(results, analysis, model, findings);
   }
   if (results.cells.empty()) findings.headlines.emplace_back("Nothing was measured.");
   add_unmeasured_warning(results, findings.warnings);

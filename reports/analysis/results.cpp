@@ -10,6 +10,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 
 namespace niah::reports {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kExamplesEach = 2;
 constexpr std::size_t kExampleBytes = 400;
 constexpr std::size_t kNameBytes = 60;
+constexpr std::size_t kDetailCharacters = 200;
 
 template <typename T>
 std::size_t place_of(const std::vector<T>& list, const auto& matches) {
@@ -52,7 +54,15 @@ std::vector<std::string> Results::reasoning_tasks() const {
   return tasks;
 }
 
-Collector::Collector(RunInfo run) { results_.run = std::move(run); }
+Collector::Collector(RunInfo run) {
+  results_.run = std::move(run);
+  for (const VariantInfo& variant : results_.run.variants) {
+    if (variant.server.empty()) continue;
+    answers_of_.insert(variant.fingerprint);
+    if (const VariantInfo* local = find_checkpoint(results_.run, variant))
+      answers_of_.insert(local->fingerprint);
+  }
+}
 
 std::vector<MissingSamples> missing_samples(const Results& results) {
   std::vector<MissingSamples> missing;
@@ -131,6 +141,8 @@ bool Collector::add(const Record& record) {
   sample.outcome = {record.index,    record.depth,      prompt_prefix(record.prompt_sha256),
                     record.scored(), record.score >= 1, record.value_log_prob};
   sample.what = record.scored() ? record.miss : record.outcome;
+  if (!record.scored())
+    sample.detail = shorten(one_line(valid_utf8(record.detail)), kDetailCharacters);
   sample.score = record.score;
   sample.real_length = record.real_length;
   sample.rank = record.value_rank;
@@ -138,7 +150,13 @@ bool Collector::add(const Record& record) {
       std::move(sample));
   if (record.scored() && record.score < 1 && record.kind == "recall")
     keep_example(record, variant, task);
+  if (record.scored() && answers_of_.contains(record.variant)) keep_answer(record);
   return true;
+}
+
+void Collector::keep_answer(const Record& record) {
+  results_.answers[{record.variant, record.kind, record.task, record.length}].try_emplace(
+      record.index, kept_answer(record));
 }
 
 void Collector::keep_example(const Record& record, std::size_t variant, std::size_t task) {
@@ -196,6 +214,7 @@ Cell Collector::summarise(const Key& key, const std::vector<Sample>& samples) co
     cell.samples.push_back(sample.outcome);
     if (!sample.outcome.scored) {
       ++cell.unmeasured[sample.what];
+      if (!sample.detail.empty()) cell.unmeasured_details.try_emplace(sample.what, sample.detail);
       continue;
     }
     cell.min_real_length =

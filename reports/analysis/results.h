@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "reports/analysis/answers.h"
 #include "reports/analysis/cells.h"
 #include "reports/record.h"
 
@@ -33,7 +35,9 @@ struct Results {
   RunInfo run;
   std::vector<Cell> cells;        ///< by kind, task, length, variant, in the run's order
   std::vector<Example> examples;  ///< a few misses of each variant and task
-  std::int64_t ignored = 0;       ///< records of what the run's plan has not; left out
+  /// Of served variants and of those that they are compared with; not in files.
+  KeptAnswers answers;
+  std::int64_t ignored = 0;  ///< records of what the run's plan has not; left out
   /// The same by what they are of: "S3 at 64K", "protocol ruler". Empty in files of earlier
   /// versions.
   std::map<std::string, std::int64_t> left_out;
@@ -90,7 +94,8 @@ class Collector {
  private:
   struct Sample {
     Outcome outcome;
-    std::string what;  ///< miss class, or why it was not measured
+    std::string what;    ///< miss class, or why it was not measured
+    std::string detail;  ///< of a sample that was not measured
     double score = 0;
     std::int64_t real_length = 0;
     std::optional<std::int64_t> rank;
@@ -109,10 +114,12 @@ class Collector {
   std::string foreign_part(const Record& record, std::size_t variant, std::size_t task) const;
   void leave_out(const std::string& what);
   void keep_example(const Record& record, std::size_t variant, std::size_t task);
+  void keep_answer(const Record& record);
   std::vector<Sample> without_repeats(const Key& key, std::vector<Sample> samples) const;
   Cell summarise(const Key& key, const std::vector<Sample>& samples) const;
 
   Results results_;
+  std::set<std::string> answers_of_;  ///< fingerprints of variants whose answers are kept
   std::map<Key, std::vector<Sample>> samples_;
   /// Per variant and task, the few misses of the longest contexts, lowest index first.
   std::map<std::pair<std::size_t, std::size_t>,

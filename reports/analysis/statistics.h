@@ -10,9 +10,6 @@
 
 namespace niah::reports {
 
-/// The level at which an adjusted p decides that a difference is one.
-inline constexpr double kAlpha = 0.05;
-
 /// A closed interval.
 struct Interval {
   double low = 0;

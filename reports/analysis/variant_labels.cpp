@@ -66,7 +66,19 @@ const VariantInfo* find_method(const RunInfo& run, const std::string& model,
   });
 }
 
+const VariantInfo* find_checkpoint(const RunInfo& run, const VariantInfo& variant) {
+  if (variant.server.empty() || variant.same_as.empty()) return nullptr;
+  return find_of_model(run, variant.model, [&](const VariantInfo& other) {
+    return other.name == variant.same_as && other.server.empty();
+  });
+}
+
+bool is_second_way(const VariantInfo& variant) {
+  return !variant.server.empty() && (variant.role == Role::kControl || !variant.same_as.empty());
+}
+
 const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant) {
+  if (const VariantInfo* checkpoint = find_checkpoint(run, variant)) return *checkpoint;
   if (const VariantInfo* base = find_role(run, variant.model, Role::kBase)) return *base;
   const VariantInfo* first =
       find_of_model(run, variant.model, [](const VariantInfo&) { return true; });

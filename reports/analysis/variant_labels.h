@@ -31,8 +31,16 @@ const VariantInfo* find_role(const RunInfo& run, const std::string& model, Role 
 const VariantInfo* find_method(const RunInfo& run, const std::string& model,
                                const std::string& method);
 
-/// What `variant` is compared with: its model's base, or else its model's first variant. May be the
-/// variant itself.
+/// The variant that was run here of the checkpoint that the served `variant` serves, or nullptr
+/// where the run does not say whose that is, or does not have it.
+const VariantInfo* find_checkpoint(const RunInfo& run, const VariantInfo& variant);
+
+/// Whether the served `variant` is there to be compared with a checkpoint: it is no part of a
+/// fine-tune's story, whatever it recalls.
+bool is_second_way(const VariantInfo& variant);
+
+/// What `variant` is compared with: the checkpoint that it serves, or its model's base, or else its
+/// model's first variant. May be the variant itself.
 const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant);
 
 /// Whether the run has variants of this model.

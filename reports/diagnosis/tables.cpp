@@ -11,8 +11,6 @@
 namespace niah::reports {
 namespace {
 
-const std::string kNone(kGap);
-
 std::string share_or_gap(const std::optional<double>& value) {
   return value ? percent(*value, 2) : kNone;
 }

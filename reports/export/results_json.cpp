@@ -10,6 +10,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "reports/analysis/served_words.h"
 #include "reports/journal_reader.h"
 #include "reports/json_fields.h"
 
@@ -48,6 +49,7 @@ json to_json_cell(const Cell& cell) {
               {"value_log_prob_mean", or_null(cell.mean_log_prob)},
               {"value_rank_median", or_null(cell.median_rank)},
               {"samples", json::array()}};
+  if (!cell.unmeasured_details.empty()) out["unmeasured_details"] = cell.unmeasured_details;
   if (cell.n > 0) {
     out["recall"] = cell.recall();
     out["interval"] = {cell.interval().low, cell.interval().high};
@@ -121,6 +123,54 @@ json to_json_trend(const TaskTrend& t) {
           {"effective_length", or_null(t.effective_length)}};
 }
 
+json to_json_texts(const TextAgreement& texts) {
+  return {{"compared", texts.compared},
+          {"equal", texts.equal},
+          {"earliest_difference", or_null(texts.earliest)},
+          {"median_difference", or_null(texts.median)}};
+}
+
+/// What a served cell, a band and their sum have in common.
+json to_json_pairs(const PairCounts& pairs, const TextAgreement& texts) {
+  return {{"n", pairs.n()},
+          {"local_hits", pairs.first_hits()},
+          {"served_hits", pairs.second_hits()},
+          {"only_local", pairs.only_first},
+          {"only_served", pairs.only_second},
+          {"texts", to_json_texts(texts)}};
+}
+
+json to_json_served(const ServedComparison& comparison) {
+  json out = to_json_pairs(comparison.pairs, comparison.texts);
+  out["variant"] = comparison.variant;
+  out["local"] = comparison.local.empty() ? json(nullptr) : json(comparison.local);
+  out["verdict"] = served_verdict_name(comparison.verdict);
+  out["p"] = comparison.p;
+  out["p_adjusted"] = comparison.adjusted;
+  out["detectable_drop"] = or_null(comparison.detectable);
+  out["asked"] = comparison.asked;
+  out["unmeasured"] = comparison.unmeasured;
+  out["asked_twice"] = comparison.asked_twice;
+  out["answered_otherwise"] = comparison.answered_otherwise;
+  out["cells"] = json::array();
+  for (const ServedCell& cell : comparison.cells) {
+    json one = to_json_pairs(cell.pairs, cell.texts);
+    one.update({{"task", cell.task},
+                {"length", cell.length},
+                {"p", cell.p},
+                {"p_adjusted", cell.adjusted},
+                {"unmeasured", cell.unmeasured}});
+    out["cells"].push_back(std::move(one));
+  }
+  out["depths"] = json::array();
+  for (const ServedBand& band : comparison.bands) {
+    json one = to_json_pairs(band.pairs, band.texts);
+    one.update({{"low", band.low}, {"high", band.high}});
+    out["depths"].push_back(std::move(one));
+  }
+  return out;
+}
+
 template <typename T>
 std::string lines(const std::vector<T>& items, json (*convert)(const T&)) {
   std::string out;
@@ -186,6 +236,7 @@ Cell to_cell(const json& object) {
   cell.mean_score = read.number("mean_score", 0, 1);
   for (auto& [miss, count] : read.counts("misses")) cell.misses[miss] = count;
   for (auto& [reason, count] : read.counts("unmeasured")) cell.unmeasured[reason] = count;
+  cell.unmeasured_details = read.optional_text_map("unmeasured_details");
   FieldReader real_length(read.object("real_length"), "a cell's real length");
   cell.mean_real_length = real_length.number("mean", 0, kUnbounded);
   cell.min_real_length = real_length.integer("min");
@@ -230,14 +281,18 @@ std::string results_json(const Results& results, const Analysis& analysis) {
                        {"computed_tokens", results.computed_tokens}};
   run.erase("started");
   run.erase("finished");
+  const std::string served =
+      analysis.served.empty()
+          ? ""
+          : fmt::format("\"served\": {},\n", lines(analysis.served, to_json_served));
   return fmt::format(
       "{{\n\"schema\": \"{}\",\n\"run\": {},\n\"journal_records\": {},\n"
       "\"ignored_records\": {},\n\"left_out\": {},\n\"cells\": {},\n"
-      "\"comparisons\": {},\n\"recoveries\": {},\n\"trends\": {},\n\"timing\": {}\n}}\n",
+      "\"comparisons\": {},\n\"recoveries\": {},\n\"trends\": {},\n{}\"timing\": {}\n}}\n",
       kResultsSchema, text_of(run), text_of(or_null(results.journal_records)), results.ignored,
       text_of(results.left_out), lines(results.cells, to_json_cell),
       lines(analysis.comparisons, to_json_comparison), lines(analysis.recoveries, to_json_recovery),
-      lines(analysis.trends, to_json_trend), text_of(timing));
+      lines(analysis.trends, to_json_trend), served, text_of(timing));
 }
 
 Results parse_results(std::string_view text, const std::string& name) {

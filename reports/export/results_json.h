@@ -15,7 +15,11 @@ inline constexpr std::string_view kResultsSchema = "niah-results/1";
 
 /// The results as JSON: one line a cell, keys sorted, so that versions can be compared by eye and
 /// by diff. All that depends on when and how fast the run went stands under "timing"; the rest is
-/// the same for the same records in any order.
+/// the same for the same records in any order. Where the run has served variants, "served" has one
+/// object for each: its verdict (served_verdict_name), hits of the checkpoint ("local") and of the
+/// server among `n` samples that both were scored on, the exact McNemar test, how far their texts
+/// agree, and the same by cell and by depth; how many samples were asked, what became of those that
+/// were not scored, and how many answers were others when the server was asked again.
 std::string results_json(const Results& results, const Analysis& analysis);
 
 /// The opposite: everything but the examples. Throws DataError for what is not such a file, naming

@@ -10,6 +10,7 @@
 #include "reports/analysis/cells.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
+#include "reports/gate/variant_pairs.h"
 
 namespace niah::reports {
 namespace {
@@ -71,13 +72,6 @@ Shortfall shortfall_of(const Cell& baseline, const Cell& current) {
   return shortfall;
 }
 
-/// The run's cell for a cell of the baseline, or nullptr.
-const Cell* counterpart(const Results& current, const VariantInfo& variant, const Cell& cell) {
-  const VariantInfo* same = find_variant(current.run, variant.model, variant.name);
-  return same == nullptr ? nullptr
-                         : current.find(cell.kind, same->fingerprint, cell.task, cell.length);
-}
-
 /// Whether the plan lets this cell end before all of its samples were asked.
 bool may_end_early(const RunInfo& run, const Cell& cell) {
   return std::any_of(run.planned.begin(), run.planned.end(), [&](const PlannedCell& planned) {
@@ -88,7 +82,7 @@ bool may_end_early(const RunInfo& run, const Cell& cell) {
 
 /// One cell of the baseline and what the run has of it.
 struct Matched {
-  const VariantInfo* variant = nullptr;
+  const VariantPair* variant = nullptr;
   const Cell* baseline = nullptr;
   const Cell* current = nullptr;  ///< nullptr: no records
   bool ended_early = false;       ///< the run's samples are the baseline's first ones, by its plan
@@ -100,7 +94,10 @@ std::string not_measured_reason(Matched& match, const RunInfo& run, const GateOp
   if (match.current == nullptr) return "this run has no records";
   const Shortfall shortfall = shortfall_of(*match.baseline, *match.current);
   if (shortfall.unmeasured > 0)
-    return fmt::format("{} could not be measured", counted(shortfall.unmeasured, "sample"));
+    return fmt::format(
+        "{} could not be measured{} {}", counted(shortfall.unmeasured, "sample"),
+        shortfall.unmeasured == match.current->unmeasured_count() ? ":" : "; in the whole cell",
+        unmeasured_words(match.current->unmeasured, match.current->unmeasured_details));
   if (match.current->n == 0) return "this run has no measurement";
   match.ended_early =
       shortfall.missing > 0 && shortfall.gaps == 0 && may_end_early(run, *match.current);
@@ -169,8 +166,8 @@ void judge(GateCell& cell, const GateOptions& options) {
 }
 
 std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
-  std::map<std::pair<const VariantInfo*, std::string>, std::vector<PairCounts>> pooled;
-  std::vector<std::pair<const VariantInfo*, std::string>> order;
+  std::map<std::pair<const VariantPair*, std::string>, std::vector<PairCounts>> pooled;
+  std::vector<std::pair<const VariantPair*, std::string>> order;
   for (const Matched& match : matched) {
     if (match.baseline->kind != "recall" || match.current == nullptr) continue;
     const std::pair key(match.variant, match.baseline->task);
@@ -183,8 +180,8 @@ std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
   for (const auto& key : order) {
     for (std::size_t i = 0; i < static_cast<std::size_t>(kDepthBands); ++i) {
       GateBand band;
-      band.model = key.first->model;
-      band.variant = key.first->name;
+      band.model = key.first->baseline->model;
+      band.variant = key.first->name();
       band.task = key.second;
       band.low = 100.0 * static_cast<double>(i) / kDepthBands;
       band.high = 100.0 * static_cast<double>(i + 1) / kDepthBands;
@@ -231,7 +228,7 @@ std::string early_note(const std::vector<Matched>& matched, const std::vector<Ga
   std::vector<std::string> list;
   for (std::size_t i = 0; i < matched.size(); ++i)
     if (matched[i].ended_early)
-      list.push_back(fmt::format("{} {} ({} of {})", matched[i].variant->name,
+      list.push_back(fmt::format("{} {} ({} of {})", matched[i].variant->name(),
                                  cell_label(cells[i].task, cells[i].length), cells[i].pairs.n(),
                                  matched[i].baseline->n));
   if (list.empty()) return "";
@@ -241,27 +238,69 @@ std::string early_note(const std::vector<Matched>& matched, const std::vector<Ga
       counted(static_cast<std::int64_t>(list.size()), "cell"), fmt::join(list, ", "));
 }
 
-std::vector<std::string> notes_on(const Results& baseline, const Results& current) {
+/// What the run has that the baseline has not.
+std::string fresh_note(const Results& current, const std::vector<Matched>& matched) {
+  const auto fresh =
+      std::count_if(current.cells.begin(), current.cells.end(), [&](const Cell& cell) {
+        return std::none_of(matched.begin(), matched.end(),
+                            [&](const Matched& match) { return match.current == &cell; });
+      });
+  if (fresh == 0) return "";
+  return fmt::format("{} of this run {} not in the baseline and {} not compared.",
+                     counted(fresh, "cell"), fresh == 1 ? "is" : "are",
+                     fresh == 1 ? "was" : "were");
+}
+
+std::vector<std::string> notes_on(const Results& baseline, const Results& current,
+                                  const VariantPairs& variants,
+                                  const std::vector<Matched>& matched) {
   std::vector<std::string> notes;
+  const auto add = [&](const std::string& note) {
+    if (!note.empty()) notes.push_back(note);
+  };
   if (baseline.run.program_version != current.run.program_version)
-    notes.push_back(fmt::format("The baseline was made by version {}, this run by {}.",
-                                baseline.run.program_version, current.run.program_version));
-  const std::string arithmetic = arithmetic_note(baseline.run, current.run);
-  if (!arithmetic.empty()) notes.push_back(arithmetic);
+    add(fmt::format("The baseline was made by version {}, this run by {}.",
+                    baseline.run.program_version, current.run.program_version));
+  for (const std::string& note : variants.notes) add(note);
+  // What a server computes with is not known, and not what a machine of ours would.
+  if (variants.has_local_pair) add(arithmetic_note(baseline.run, current.run));
   const std::int64_t missing = count_missing(missing_samples(current));
   if (missing > 0)
-    notes.push_back(fmt::format("{} that this run's plan asks for {} no record.",
-                                counted(missing, "sample"), missing == 1 ? "has" : "have"));
-  std::int64_t fresh = 0;
-  for (const Cell& cell : current.cells) {
-    const VariantInfo* variant = find_variant(current.run, cell.variant);
-    fresh += variant == nullptr || counterpart(baseline, *variant, cell) == nullptr ? 1 : 0;
-  }
-  if (fresh > 0)
-    notes.push_back(fmt::format("{} of this run {} not in the baseline and {} not compared.",
-                                counted(fresh, "cell"), fresh == 1 ? "is" : "are",
-                                fresh == 1 ? "was" : "were"));
+    add(fmt::format("{} that this run's plan asks for {} no record.", counted(missing, "sample"),
+                    missing == 1 ? "has" : "have"));
+  add(fresh_note(current, matched));
   return notes;
+}
+
+/// Each cell of the baseline that is compared, with the run's cell of the same question.
+std::vector<Matched> match_cells(const Results& baseline, const Results& current,
+                                 const VariantPairs& variants) {
+  std::vector<Matched> matched;
+  for (const Cell& cell : baseline.cells)
+    for (const VariantPair& variant : variants.pairs) {
+      if (variant.baseline->fingerprint != cell.variant) continue;
+      const Cell* same =
+          variant.current == nullptr
+              ? nullptr
+              : current.find(cell.kind, variant.current->fingerprint, cell.task, cell.length);
+      matched.push_back({&variant, &cell, same});
+    }
+  return matched;
+}
+
+GateCell test_of(Matched& match, const RunInfo& run, const GateOptions& options) {
+  const Cell& cell = *match.baseline;
+  GateCell test;
+  test.kind = cell.kind;
+  test.model = match.variant->baseline->model;
+  test.variant = match.variant->name();
+  if (match.variant->current != nullptr) test.current = match.variant->current->fingerprint;
+  test.task = cell.task;
+  test.length = cell.length;
+  test.reason = not_measured_reason(match, run, options);
+  if (match.current != nullptr) test.pairs = pair_samples(cell, *match.current);
+  test.p = mcnemar_one_sided(test.pairs.only_first, test.pairs.only_second);
+  return test;
 }
 
 }  // namespace
@@ -296,23 +335,10 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   refuse_other_questions(baseline.run, current.run);
   Verdict verdict;
   verdict.options = options;
-  std::vector<Matched> matched;
-  for (const Cell& cell : baseline.cells) {
-    const VariantInfo* variant = find_variant(baseline.run, cell.variant);
-    if (variant == nullptr) continue;
-    const Cell* same = counterpart(current, *variant, cell);
-    matched.push_back({variant, &cell, same});
-    GateCell test;
-    test.kind = cell.kind;
-    test.model = variant->model;
-    test.variant = variant->name;
-    test.task = cell.task;
-    test.length = cell.length;
-    test.reason = not_measured_reason(matched.back(), current.run, options);
-    if (same != nullptr) test.pairs = pair_samples(cell, *same);
-    test.p = mcnemar_one_sided(test.pairs.only_first, test.pairs.only_second);
-    verdict.cells.push_back(std::move(test));
-  }
+  const VariantPairs variants = pair_variants(baseline.run, current.run, options.served_as);
+  verdict.is_mixed = variants.has_mixed_pair;
+  std::vector<Matched> matched = match_cells(baseline, current, variants);
+  for (Matched& match : matched) verdict.cells.push_back(test_of(match, current.run, options));
   adjust(verdict.cells);
   fill_detectable(verdict.cells, options);
   fill_log_prob(verdict, matched);
@@ -322,7 +348,7 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   adjust(verdict.bands);
   for (GateBand& band : verdict.bands)
     band.regression = is_regression(band.pairs, band.adjusted, options);
-  verdict.notes = notes_on(baseline, current);
+  verdict.notes = notes_on(baseline, current, variants, matched);
   const std::string early = early_note(matched, verdict.cells);
   if (!early.empty()) verdict.notes.push_back(early);
   return verdict;

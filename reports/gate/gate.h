@@ -19,6 +19,9 @@ struct GateOptions {
   double power = 0.8;                ///< with which `detectable` must be found
   double detectable = 0.2;           ///< a cell that would miss a drop of this size is inconclusive
   bool allow_fewer_samples = false;  ///< the run may have only some of the baseline's samples
+  /// The baseline's variant whose checkpoint the run's served variants have, where the run does not
+  /// say it; empty: its base, for a served variant that is its model's base.
+  std::string served_as{};
 };
 
 /// What became of one cell.
@@ -32,6 +35,7 @@ struct GateCell {
   std::string kind;
   std::string model;
   std::string variant;  ///< name, not fingerprint: the weights are expected to differ
+  std::string current;  ///< fingerprint of the run's variant; empty where it has none
   std::string task;
   std::int64_t length = 0;
   PairCounts pairs;     ///< first: baseline, second: this run
@@ -65,17 +69,18 @@ struct Verdict {
   std::vector<GateCell> cells;  ///< in the baseline's order
   std::vector<GateBand> bands;
   std::vector<std::string> notes;  ///< what was not compared or computed alike, and why
+  bool is_mixed = false;  ///< something that was run here was compared with a served variant
 
   /// kCheckFailed when recall was lost; else kNotMeasured when a cell has no measurement or nothing
   /// was compared; else kInconclusive when a cell's evidence is too thin; else kOk.
   ExitCode exit_code() const;
 };
 
-/// Compares the run with the baseline, sample by sample; variants are matched by model and name. A
-/// cell or depth band fails only on a drop that is significant (exact one-sided McNemar; Holm
-/// within cells and within bands, which share alpha equally) and larger than max_drop. A cell that
-/// could not be measured, or only in part, never passes; one that adaptive sampling ended earlier
-/// is compared on the samples that both have. What was computed otherwise (device, dtype,
+/// Compares the run with the baseline, sample by sample; variants are matched as pair_variants()
+/// says. A cell or depth band fails only on a drop that is significant (exact one-sided McNemar;
+/// Holm within cells and within bands, which share alpha equally) and larger than max_drop. A cell
+/// that could not be measured, or only in part, never passes; one that adaptive sampling ended
+/// earlier is compared on the samples that both have. What was computed otherwise (device, dtype,
 /// processor) is said in the notes. Throws DataError when the two were not asked the same:
 /// protocol, seed, tokenizer, haystack or prompts differ.
 Verdict gate(const Results& baseline, const Results& current, const GateOptions& options = {});

@@ -7,7 +7,6 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 #include "reports/journal_reader.h"
 #include "reports/json_fields.h"
@@ -86,13 +85,11 @@ GateRun make_night(const Verdict& verdict, const Results& current) {
     NightCell one{cell.kind, cell.model,  cell.variant,
                   cell.task, cell.length, "",
                   0,         0,           gate_outcome_name(cell.outcome)};
-    if (const VariantInfo* variant = find_variant(current.run, cell.model, cell.variant)) {
-      one.fingerprint = variant->fingerprint;
-      const Cell* measured = current.find(cell.kind, variant->fingerprint, cell.task, cell.length);
-      if (measured != nullptr) {
-        one.n = measured->n;
-        one.hits = measured->hits;
-      }
+    one.fingerprint = cell.current;
+    const Cell* measured = current.find(cell.kind, cell.current, cell.task, cell.length);
+    if (measured != nullptr) {
+      one.n = measured->n;
+      one.hits = measured->hits;
     }
     if (cell.outcome == GateOutcome::kRegression)
       night.regressions.push_back(

@@ -10,7 +10,7 @@ namespace {
 
 TEST(WithoutTorch, CommandsThatNeedItSaySoInOneLineWhateverTheirArguments) {
   for (const std::string command :
-       {"reproduce", "run", "restore", "diagnose", "replay", "verify", "selftest", "train"})
+       {"reproduce", "restore", "diagnose", "replay", "verify", "selftest", "train"})
     for (const char* arguments : {"", "--help", "sweep.yaml --out runs/a", "report --version",
                                   "-- -x --pre a --pre b", "--no-such-option=3 run"}) {
       const Outcome outcome = niah(command + " " + arguments);
@@ -19,6 +19,22 @@ TEST(WithoutTorch, CommandsThatNeedItSaySoInOneLineWhateverTheirArguments) {
                                     " needs libtorch, and this program was built without it: "
                                     "build with cmake --preset release\n");
     }
+}
+
+TEST(WithoutTorch, ASweepRunsUnlessAVariantOfItIsComputedHere) {
+  const std::string sweep = "run " NIAH_SOURCE_DIR "/configs/served.yaml --dry-run";
+  const Outcome local = niah(sweep);
+  EXPECT_EQ(local.code, 3);
+  EXPECT_EQ(local.output,
+            "niah: 'model base' is computed here, which needs libtorch, and this program was built "
+            "without it: build with cmake --preset release, or ask served models alone\n");
+  const Outcome served =
+      niah(sweep +
+           " --set 'models=[{name: m, served: {url: \"http://localhost:9/v1\", model: m}}]'"
+           " --set tokenizer=../models/zoo/tokenizer --set samples=2 --set lengths=1K"
+           " --set 'haystack={kind: prose}'");
+  EXPECT_EQ(served.code, 0) << served.output;
+  EXPECT_THAT(served.output, testing::HasSubstr("S3@1K"));
 }
 
 TEST(WithoutTorch, InfoSaysWhatTheHeadersSay) {

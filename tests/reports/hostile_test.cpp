@@ -45,7 +45,7 @@ const std::vector<std::string>& hostile_texts() {
 std::vector<Record> hostile_records(const RunInfo& info) {
   std::vector<Record> records;
   for (const VariantInfo& variant : info.variants)
-    for (const std::string& task : info.tasks)
+    for (const std::string& task : info.tasks) {
       for (std::size_t i = 0; i < hostile_texts().size(); ++i) {
         Record record =
             missed(synthetic_record(variant.fingerprint, task, 4096, static_cast<std::int64_t>(i)));
@@ -53,6 +53,13 @@ std::vector<Record> hostile_records(const RunInfo& info) {
         record.expected = {"7654321"};
         records.push_back(json::parse(json(record).dump()).get<Record>());
       }
+      // What a server said instead of an answer.
+      const auto last = static_cast<std::int64_t>(hostile_texts().size());
+      Record refused =
+          unmeasured(synthetic_record(variant.fingerprint, task, 4096, last), "refused");
+      for (const std::string& text : hostile_texts()) refused.detail += text.substr(0, 20);
+      records.push_back(json::parse(json(refused).dump()).get<Record>());
+    }
   return records;
 }
 
@@ -67,6 +74,8 @@ RunInfo hostile_info() {
   info.variants[1].name = text[4] + text[5] + text.back();
   info.variants[1].description = text[9] + ": " + text[11];
   info.variants[2].name = text[2] + text[6];
+  info.variants[2].server = text[0] + text[2] + text[6] + text[10];
+  info.variants[2].same_as = info.variants[1].name;
   info.haystack = info.tokenizer = info.machine = text[2] + text[0];
   info.caveats = {text[0], text[3]};
   info.published[0].model = info.published[0].source = text[9];

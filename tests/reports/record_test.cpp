@@ -24,6 +24,7 @@ Record full_record() {
   record.value_log_prob = -0.25;
   record.value_rank = 1;
   record.seconds = 1.5;
+  record.same_again = false;
   return record;
 }
 
@@ -59,12 +60,28 @@ TEST(Record, RefusesWhatIsMissingUnknownOrIllTyped) {
                                                  {"ids", "1"},
                                                  {"value_rank", 0},
                                                  {"value_log_prob", 0.5},
+                                                 {"same_again", "yes"},
                                                  {"text", nullptr}}) {
     bad = good;
     bad[field] = value;
     EXPECT_THAT(refusal(bad), HasSubstr(field)) << field << " = " << value;
   }
   EXPECT_THAT(refusal(json::array()), HasSubstr("a JSON object was expected"));
+}
+
+TEST(Record, IsReadWithoutWhatEarlierVersionsDidNotKeep) {
+  json old = full_record();
+  EXPECT_EQ(old.at("same_again"), false);
+  old.erase("same_again");
+  EXPECT_EQ(old.get<Record>().same_again, std::nullopt);
+  EXPECT_FALSE(json(old.get<Record>()).contains("same_again"));
+}
+
+TEST(Record, IsAskedAgainWhereALaterRunMayDoBetter) {
+  for (const char* outcome : {"oom", "failed", "cut", "refused"})
+    EXPECT_TRUE(is_asked_again(outcome)) << outcome;
+  for (const char* outcome : {"scored", "not_finite", ""})
+    EXPECT_FALSE(is_asked_again(outcome)) << outcome;
 }
 
 TEST(Record, RefusesAScoreThatContradictsTheMiss) {
@@ -87,6 +104,8 @@ TEST(RunInfo, RoundTripsAndToleratesOtherReadersFields) {
   info.published = {{"HypeNet-9B", "S2@256K", 67.2, 9.4, std::nullopt, "paper"}};
   info.arithmetic = {{"device", "cpu"}, {"dtype", "fp32"}, {"prefill_chunk", "512"}};
   info.planned = {{"recall", "s2", 4096, 40, true}, {"reasoning", "gsm8k", 0, 100, false}};
+  info.variants[1].server = "vllm 0.32.0 at http://localhost:8000/v1, model m, chat";
+  info.variants[1].same_as = "base";
   info.shard = {2, 3};
   info.merged_from = {"runs/a"};
   json first = info;
@@ -102,6 +121,8 @@ TEST(RunInfo, ReadsDescriptionsOfEarlierVersionsThatDoNotSayHowTheyComputed) {
   EXPECT_TRUE(old.get<RunInfo>().arithmetic.empty());
   EXPECT_TRUE(old.get<RunInfo>().planned.empty());
   EXPECT_FALSE(old.get<RunInfo>().shard);
+  EXPECT_FALSE(old["variants"][0].contains("server")) << "what was run here has no such fields";
+  EXPECT_TRUE(old.get<RunInfo>().variants[0].server.empty());
   old["arithmetic"] = {{"dtype", 16}};
   EXPECT_THROW((void)old.get<RunInfo>(), DataError);
   old.erase("arithmetic");

@@ -176,6 +176,27 @@ Results collect(const RunInfo& info, const std::vector<Record>& records) {
   return std::move(collector).finish();
 }
 
+RunInfo served_info() {
+  RunInfo info = nightly_info();
+  info.variants.push_back({"f-vllm", "hypenet", "vllm", "vLLM: the base, served", Role::kControl});
+  info.variants.back().server = "vllm 0.32.0 at http://localhost:8000/v1, model m, completions";
+  info.variants.back().same_as = "base";
+  return info;
+}
+
+std::vector<Record> served_records(
+    const RunInfo& info, std::int64_t samples,
+    const std::function<void(std::int64_t length, std::int64_t index, Record& served)>& change) {
+  std::vector<Record> records;
+  for (const VariantInfo& variant : info.variants)
+    for (const std::int64_t length : info.lengths)
+      for (std::int64_t i = 0; i < samples; ++i) {
+        records.push_back(synthetic_record(variant.fingerprint, info.tasks.front(), length, i));
+        if (!variant.server.empty()) change(length, i, records.back());
+      }
+  return records;
+}
+
 RunInfo nightly_info() {
   RunInfo info = synthetic_info();
   info.tasks = {"s2"};

@@ -31,6 +31,15 @@ std::vector<Record> synthetic_records(const RunInfo& info, std::int64_t samples)
 /// What these records say of the run.
 Results collect(const RunInfo& info, const std::vector<Record>& records);
 
+/// A checkpoint ("f-base") and a server that has it ("f-vllm", called vLLM): one task, two lengths.
+RunInfo served_info();
+
+/// `samples` a cell of such a run, all found and said alike, but for what `change` makes of the
+/// records of served variants.
+std::vector<Record> served_records(
+    const RunInfo& info, std::int64_t samples,
+    const std::function<void(std::int64_t length, std::int64_t index, Record& served)>& change);
+
 /// A night's run for the gate: one variant, one task, two lengths.
 RunInfo nightly_info();
 

@@ -174,6 +174,8 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
                             sft->info, variant.restore),
             surgery_of(variant.restore, base.sha256));
         break;
+      case VariantKind::kServed:
+        break;  // no weights of ours
     }
   }
   return loaded;

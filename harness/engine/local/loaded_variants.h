@@ -34,9 +34,10 @@ struct FingerprintBasis {
   std::string decoding;    ///< max tokens, stop rule
 };
 
-/// Loads the variants of one model onto `device`. Checkpoints are mapped once; restored variants
-/// share all tensors but the restored ones. Throws DataError for a checkpoint that is not whole, or
-/// for checkpoints of different architectures (lists the differences).
+/// Loads the variants of one model, which has a base, onto `device`; not those of a server.
+/// Checkpoints are mapped once; restored variants share all tensors but the restored ones. Throws
+/// DataError for a checkpoint that is not whole, or for checkpoints of different architectures
+/// (lists the differences).
 std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarType dtype,
                                          at::Device device, const FingerprintBasis& basis);
 

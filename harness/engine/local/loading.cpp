@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "harness/plan/plan.h"
 #include "models/checkpoint/adapter_beside.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
@@ -29,13 +30,15 @@ void require_vocabularies(const WorkList& work) {
   const std::string name = work.sweep().tokenizer.string();
   const auto framed =
       work.format().with_bos_policy(tokenizer.encode_prompt(work.format().frame("A", "B")));
-  for (const ModelConfig& model : work.sweep().models)
+  for (const ModelConfig& model : work.sweep().models) {
+    if (!has_local_variant(model)) continue;
     for (const models::CheckpointPath& path : checkpoints_of(model)) {
       const models::Checkpoint checkpoint(path);
       const auto meta = models::check_tensors(
           checkpoint, models::override_config(checkpoint.config(), model.override));
       require_vocabulary(tokenizer, name, framed, meta->info().vocab_size, path.text());
     }
+  }
 }
 
 }  // namespace
@@ -43,16 +46,15 @@ void require_vocabularies(const WorkList& work) {
 std::vector<LoadedVariant> load_all(const WorkList& work, const Machine& machine,
                                     const std::string& tokenizer_sha256) {
   require_vocabularies(work);
-  const GenerationConfig& generation = work.sweep().generation;
-  const std::string format = work.format().description();
   const FingerprintBasis basis{
       tokenizer_sha256.empty() ? work.tokenizer().sha256() : tokenizer_sha256, arithmetic(machine),
-      fmt::format("greedy, {} tokens, decided {}{}", generation.max_new_tokens,
-                  generation.stop_when_decided, format == "raw" ? "" : ", prompt " + format)};
+      decoding_text(work)};
   std::vector<LoadedVariant> variants;
-  for (const ModelConfig& model : work.sweep().models)
+  for (const ModelConfig& model : work.sweep().models) {
+    if (!has_local_variant(model)) continue;
     for (LoadedVariant& variant : load_variants(model, machine.dtype, machine.device, basis))
       variants.push_back(std::move(variant));
+  }
   return variants;
 }
 

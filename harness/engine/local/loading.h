@@ -11,9 +11,10 @@
 
 namespace niah {
 
-/// Loads every variant of the sweep, in its order. Fingerprints name the tokenizer's files by their
-/// hash: by `tokenizer_sha256` where a run was begun with the same tokenizer in other bytes. Throws
-/// what load_variants throws, and before anything is loaded what require_vocabulary throws.
+/// Loads every variant of the sweep that is no server's, in its order. Fingerprints name the
+/// tokenizer's files by their hash: by `tokenizer_sha256` where a run was begun with the same
+/// tokenizer in other bytes. Throws what load_variants throws, and before anything is loaded what
+/// require_vocabulary throws.
 std::vector<LoadedVariant> load_all(const WorkList& work, const Machine& machine,
                                     const std::string& tokenizer_sha256 = "");
 

@@ -34,6 +34,17 @@ TEST(RequestOf, TakesTheIdsAndHasRoomForThoughtAndAnswer) {
   EXPECT_EQ(request.text(), "1234567 is the number.");
 }
 
+TEST(RequestOf, KnowsTheQuestionWithoutItsFrame) {
+  Question asked = question();
+  asked.bare = [] { return std::string("What is the number?"); };
+  asked.system = "Be brief.";
+  asked.answer_prefix = "The number is";
+  const Request request = request_of(asked, {});
+  EXPECT_EQ(request.question(), "What is the number?");
+  EXPECT_EQ(request.system, "Be brief.");
+  EXPECT_EQ(request.answer_prefix, "The number is");
+}
+
 TEST(RequestOf, AThoughtDecidesNothing) {
   Question asked = question();
   asked.max_thinking_tokens = 100;
@@ -62,6 +73,8 @@ TEST(RecordOf, AnAnswerIsScoredAndAFailureIsNot) {
   EXPECT_EQ(hit.score, 1);
   EXPECT_EQ(hit.value_log_prob, -1);
   EXPECT_EQ(hit.seconds, 2);
+  EXPECT_FALSE(hit.same_again);
+  EXPECT_EQ(record_of(asked, "f", {.id = {}, .text = "1", .same_again = false}).same_again, false);
   const reports::Record failed = record_of(
       asked, "f", {.id = {}, .failure = Failure{"cut", "900 of 1000"}, .text = "1234567"});
   EXPECT_EQ(failed.outcome, "cut");

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -143,6 +144,30 @@ TEST_F(RunSweep, OutOfMemoryIsAskedAgainWhenTheRunGoesOn) {
   const FakeSpec second = one_engine();
   run({second});
   EXPECT_EQ(second.log->answers(), 2);
+}
+
+TEST_F(RunSweep, WhatAServerDidNotAnswerIsAskedAgainWhenTheRunGoesOn) {
+  constexpr std::array<const char*, 3> kOutcomes = {"failed", "cut", "refused"};
+  const FakeSpec first = one_engine([&](const Asked& asked) {
+    return asked.id.request < kOutcomes.size() && asked.id.variant == 1
+               ? failed(asked, kOutcomes.at(asked.id.request), "in its words")
+               : right(asked);
+  });
+  EXPECT_EQ(run({first}).results.cells.at(1).n, 1);
+  const FakeSpec second = one_engine();
+  const reports::Report report = run({second});
+  EXPECT_EQ(second.log->answers(), 3);
+  EXPECT_EQ(report.results.cells.at(1).n, 4) << "what is known at last counts";
+  EXPECT_TRUE(report.results.cells.at(1).unmeasured.empty());
+}
+
+TEST_F(RunSweep, VariantsAreShownInTheSweepsOrderWhicheverEngineHasThem) {
+  const FakeSpec other{.groups = {{"sft"}}}, first{.groups = {{"base"}}};
+  EXPECT_EQ(run({other, first}).results.cells.at(0).variant, "fingerprint-base");
+  const reports::RunInfo info = read_plan(out());
+  ASSERT_EQ(info.variants.size(), 2U);
+  EXPECT_EQ(info.variants[0].name, "base");
+  EXPECT_EQ(info.variants[1].name, "sft");
 }
 
 TEST_F(RunSweep, AShardAsksItsOwnSamples) {

@@ -1,0 +1,36 @@
+// In place of run_with_engines.cpp, where the program is built without libtorch.
+#include <fmt/format.h>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "harness/cli/run_with_engines.h"
+#include "harness/cost/served_price.h"
+#include "harness/engine/served/served_engines.h"
+
+namespace niah {
+namespace {
+
+/// Throws DataError naming the first variant that would be computed here.
+void refuse_local_variants(const SweepConfig& sweep) {
+  for (const ModelConfig& model : sweep.models)
+    for (const VariantConfig& variant : model.variants)
+      if (variant.kind != VariantKind::kServed)
+        throw DataError(fmt::format(
+            "'{} {}' is computed here, which needs libtorch, and this program was built without "
+            "it: build with cmake --preset release, or ask served models alone",
+            single_line(model.name), single_line(variant.name)));
+}
+
+}  // namespace
+
+reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options) {
+  refuse_local_variants(sweep);
+  return run_sweep(sweep, options, served::ServedEngines(sweep));
+}
+
+std::string price_with_engines(const SweepConfig& sweep, bool /*by_headers*/) {
+  refuse_local_variants(sweep);
+  return describe_served(price_served(WorkList(sweep)), sweep);
+}
+
+}  // namespace niah

@@ -1,0 +1,96 @@
+#include "harness/cost/served_price.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "harness/base/units.h"
+#include "harness/engine/served/request_order.h"
+
+namespace niah {
+namespace {
+
+struct ServedVariant {
+  std::string name;  ///< with its model
+  const ServedConfig* config = nullptr;
+};
+
+std::vector<ServedVariant> served_variants(const SweepConfig& sweep) {
+  std::vector<ServedVariant> variants;
+  for (const ModelConfig& model : sweep.models)
+    for (const VariantConfig& variant : model.variants)
+      if (variant.kind == VariantKind::kServed)
+        variants.push_back({fmt::format("{} {}", model.name, variant.name), &*variant.served});
+  return variants;
+}
+
+ServedPrice price_cell(const std::string& label, const std::vector<Question>& questions,
+                       const ServedVariant& variant) {
+  ServedPrice price{.label = label,
+                    .variant = variant.name,
+                    .samples = static_cast<std::int64_t>(questions.size())};
+  const ServedConfig& config = *variant.config;
+  for (const Question& question : questions) {
+    const std::int64_t times = served::is_asked_twice(question.ids, config.cache_probe) ? 2 : 1;
+    const auto prompt = static_cast<std::int64_t>(question.ids.size());
+    price.requests += times;
+    price.tokens_in += times * prompt;
+    price.tokens_out += times * question.room();
+    if (config.log_probs == "none" || question.draft.empty()) continue;
+    ++price.requests;  // prompt and expected answer, for one token that nobody needs
+    price.tokens_in += prompt + static_cast<std::int64_t>(question.draft.size());
+    ++price.tokens_out;
+  }
+  return price;
+}
+
+}  // namespace
+
+std::vector<ServedPrice> price_served(const WorkList& work) {
+  const std::vector<ServedVariant> variants = served_variants(work.sweep());
+  std::vector<ServedPrice> prices;
+  for (const WorkItem& assignment : work.assignments()) {
+    const std::vector<Question> questions = work.questions(assignment);
+    for (const ServedVariant& variant : variants)
+      prices.push_back(price_cell(assignment.label, questions, variant));
+  }
+  return prices;
+}
+
+std::string describe_served(const std::vector<ServedPrice>& prices, const SweepConfig& sweep) {
+  std::string text;
+  const auto out = std::back_inserter(text);
+  std::size_t names = 8;
+  for (const ServedPrice& price : prices) names = std::max(names, price.variant.size());
+  constexpr const char* kLine = "{:10}  {:{}}  {:>7}  {:>9}  {:>15}  {:>15}\n";
+  const auto line = fmt::runtime(kLine);
+  fmt::format_to(out, line, "", "", names, "", "", "tokens", "tokens out,");
+  fmt::format_to(out, line, "cell", "served", names, "samples", "requests", "in", "at most");
+  ServedPrice all;
+  for (const ServedPrice& price : prices) {
+    fmt::format_to(out, line, price.label, price.variant, names, format_count(price.samples),
+                   format_count(price.requests), format_count(price.tokens_in),
+                   format_count(price.tokens_out));
+    all.requests += price.requests;
+    all.tokens_in += price.tokens_in;
+    all.tokens_out += price.tokens_out;
+  }
+  fmt::format_to(out,
+                 "\nOf servers in all {} requests, {} tokens in, at most {} tokens out; what is "
+                 "tried again comes on top.\n",
+                 format_count(all.requests), format_count(all.tokens_in),
+                 format_count(all.tokens_out));
+  if (sweep.generation.stop_when_decided)
+    fmt::format_to(out,
+                   "An answer is ended as soon as its outcome is known, mostly far earlier.\n");
+  const std::vector<ServedVariant> variants = served_variants(sweep);
+  if (std::any_of(variants.begin(), variants.end(),
+                  [](const ServedVariant& one) { return one.config->api == "chat"; }))
+    fmt::format_to(out, "What the server's chat template adds to a prompt is not in it.\n");
+  fmt::format_to(out,
+                 "No server was asked: whether it is there, and takes as many, is not known.\n");
+  return text;
+}
+
+}  // namespace niah

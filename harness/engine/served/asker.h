@@ -1,0 +1,108 @@
+// One request to a served model, from its prompt to its answer.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "harness/config/served.h"
+#include "harness/engine/answer.h"
+#include "harness/engine/request.h"
+#include "harness/engine/served/answer_reader.h"
+#include "harness/engine/served/pace.h"
+#include "harness/engine/served/server.h"
+#include "harness/engine/served/wire.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace niah::served {
+
+/// Says something to the user once, as it is found out. Called from several threads.
+using Warn = std::function<void(const std::string&)>;
+
+/// Asks a served model, and knows what it has found out about its server. Its functions may be
+/// called from several threads.
+class Asker {
+ public:
+  /// `tokenizer` outlives it.
+  Asker(ServedConfig config, std::string key, const models::Tokenizer& tokenizer, Warn warn,
+        PaceSettings pace);
+
+  /// Asks, checks how much of the prompt was read, asks again where that is wanted, has the
+  /// expected answer scored. Nullopt: `stop` was requested before all of it was done. Throws
+  /// DataError for what no other request would be spared. The answer's id is the caller's to set.
+  std::optional<Answer> ask(const Request& request, const std::stop_token& stop);
+
+  /// Whether prompts go as ids, as far as that is known.
+  bool takes_ids() const;
+  const ServedConfig& config() const { return server_.config(); }
+  /// "12 in flight, 8300 tokens/s".
+  std::string activity() const;
+
+ private:
+  /// How a prompt is sent.
+  enum class Form { kIds, kText, kChat };
+  /// What asking for an answer came to.
+  struct Generated {
+    Form form = Form::kIds;
+    WirePrompt prompt{};
+    Outcome outcome{};
+    AnswerReader reader{Enough{}};
+    bool is_to_its_end = false;  ///< all of the answer was read
+    double seconds = 0;          ///< without the pauses between tries
+  };
+  /// What ends an answer besides the server's own end.
+  struct Ends {
+    std::vector<std::string> all{};   ///< that may be spelled out
+    std::vector<std::string> sent{};  ///< those of them that the server may not know
+    TokenIds ids{};                   ///< of the sent ones
+  };
+
+  Form form() const;
+  WirePrompt prompt_of(const Request& request, Form form) const;
+  Ends ends_of(const Request& request) const;
+  Generated generate(const Request& request, const std::stop_token& stop);
+  void generate_as(Generated& generated, const Request& request, const std::stop_token& stop);
+  Outcome try_once(Generated& generated, HttpClient& client, HttpRequest& http,
+                   const Enough& enough) const;
+  Outcome judge_answer(const HttpResponse& response, const AnswerReader& reader) const;
+  void learn(const Generated& generated);
+  std::optional<Failure> failure_of(const Generated& generated, const Request& request);
+  std::optional<Failure> check_count(const Generated& generated, const Request& request);
+  std::optional<Failure> check_room(const Generated& generated, const Request& request) const;
+  std::int64_t tokens_of(const Generated& generated, const Request& request) const;
+  std::optional<bool> ask_again(const Generated& first, const Request& request,
+                                const std::stop_token& stop);
+  bool wants_score(const Request& request) const;
+  std::optional<ExpectedScore> score(const Generated& generated, const Request& request,
+                                     const std::stop_token& stop);
+  void watch(std::string& known, const std::string& told, const char* what);
+  void warn_once(const std::string& about, const std::string& text);
+  Addressee addressee() const;
+  std::string endpoint() const;
+
+  Server server_;
+  const models::Tokenizer* tokenizer_;
+  Warn warn_;
+  std::atomic<bool> takes_ids_ = false;       ///< it took some
+  std::atomic<bool> wants_text_ = false;      ///< it refused ids, and took a text
+  std::atomic<bool> tells_count_ = true;      ///< how many tokens it read, as far as is known
+  std::atomic<bool> tells_scores_ = true;     ///< how likely expected answers are
+  std::atomic<bool> has_scored_ = false;      ///< one of them
+  std::atomic<int> unscored_ = 0;             ///< answers about them without a score, before that
+  std::atomic<std::int64_t> read_whole_ = 0;  ///< tokens of the longest prompt that it read whole
+  std::atomic<std::int64_t> tokens_ = 0;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::mutex scoring_;  ///< an answer about a long prompt takes much memory: one at a time is read
+  std::mutex lock_;
+  std::set<std::string> said_;
+  std::string model_, system_fingerprint_;  ///< as the answers name them
+};
+
+}  // namespace niah::served

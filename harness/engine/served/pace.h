@@ -1,0 +1,83 @@
+// How much is asked of a server at once, and how long is waited before it is asked again.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+namespace niah::served {
+
+/// Times are in seconds. Tests make them short.
+struct PaceSettings {
+  double first_pause = 1;            ///< before the second try; twice as long before each later one
+  double longest_pause = 30;         ///< that they grow to
+  double longest_retry_after = 120;  ///< what a server may ask for
+  double between_halvings = 1;  ///< many answers of one moment tell of one and the same overload
+  /// A number from 0 to 1 for each pause; empty: random ones. Called from several threads.
+  std::function<double()> jitter{};
+};
+
+/// Seconds to wait before try `next` (from 2): random from 0 to the pause that doubles with every
+/// try, so that many who failed together do not come back together; at least what the server asks.
+double pause_before(std::int64_t next, std::optional<double> retry_after,
+                    const PaceSettings& settings);
+
+/// Waits; false when `stop` is requested meanwhile.
+bool wait_seconds(double seconds, const std::stop_token& stop);
+
+/// The requests in flight of one server, for any number of threads: at most so many, fewer where
+/// the server has too much, more again when it answers.
+class Pace {
+ public:
+  /// A request in flight, until it goes.
+  class Slot {
+   public:
+    explicit Slot(Pace& pace) : pace_(&pace) {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    Slot(Slot&& other) noexcept : pace_(other.pace_) { other.pace_ = nullptr; }
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
+      if (pace_ != nullptr) pace_->end();
+    }
+
+   private:
+    Pace* pace_;
+  };
+
+  /// `concurrency`: requests in flight, at most; at least one.
+  explicit Pace(std::int64_t concurrency, PaceSettings settings = {});
+
+  const PaceSettings& settings() const { return settings_; }
+
+  /// Waits until one more may be in flight; nullopt when `stop` is requested first.
+  std::optional<Slot> begin(const std::stop_token& stop);
+  /// A request was answered. After as many as may be in flight, one more may be.
+  void answered();
+  /// The server has too much: half as many from now on, and none before `retry_after` seconds.
+  void overloaded(std::optional<double> retry_after);
+
+  /// How many may be in flight now.
+  std::int64_t limit() const;
+  std::int64_t in_flight() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void end();
+
+  const std::int64_t concurrency_;
+  const PaceSettings settings_;
+  mutable std::mutex lock_;
+  std::condition_variable_any changed_;
+  std::int64_t limit_;
+  std::int64_t in_flight_ = 0;
+  std::int64_t answered_ = 0;  ///< since the limit changed
+  Clock::time_point not_before_{};
+  std::optional<Clock::time_point> halved_{};
+};
+
+}  // namespace niah::served

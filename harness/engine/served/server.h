@@ -1,0 +1,83 @@
+// A server that is asked: tried again where that may help, never more at once than it bears.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/error.h"
+#include "harness/config/served.h"
+#include "harness/engine/served/http_client.h"
+#include "harness/engine/served/pace.h"
+
+namespace niah::served {
+
+/// What came of asking.
+enum class Result {
+  kAnswered,
+  kStopped,   ///< the caller's stop was requested
+  kLater,     ///< another try may have an answer
+  kRefused,   ///< no other try of this request will
+  kHopeless,  ///< nor will any other request
+};
+
+/// How asking ended, with the reason as one line for people.
+struct Outcome {
+  Result result = Result::kAnswered;
+  std::string reason{};
+  long status = 0;  ///< of HTTP; 0: none
+  std::optional<double> retry_after{};
+  bool is_overload = false;  ///< less should be asked at once
+  bool was_reached = true;   ///< somebody was there
+  std::int64_t tries = 1;
+};
+
+/// What a status other than 200 means; `words`: the server's.
+Outcome judge_status(long status, const std::string& words, std::optional<double> retry_after);
+
+/// What a response means, whose body is not looked at where its status is 200.
+Outcome judge(const HttpResponse& response);
+
+/// One served model's server. Its functions may be called from several threads.
+class Server {
+ public:
+  /// Asks once, on that connection.
+  using Try = std::function<Outcome(HttpClient& client)>;
+
+  Server(ServedConfig config, std::string key, PaceSettings pace);
+
+  const ServedConfig& config() const { return config_; }
+  Pace& pace() { return pace_; }
+  const Pace& pace() const { return pace_; }
+
+  /// A request to `url` with the key and the headers of the config.
+  HttpRequest request(std::string url, std::string body, const std::stop_token& stop) const;
+  /// The text without anything that the server must not be quoted with.
+  std::string hide(std::string text) const;
+
+  /// Tries until there is an answer, as often as the config allows, with pauses between. Where
+  /// nobody was reached all the time, by other requests neither, it is hopeless.
+  Outcome ask(const Try& once, const std::stop_token& stop);
+
+  /// The error for an outcome that no other request would be spared.
+  DataError hopeless(const Outcome& outcome) const;
+
+ private:
+  Outcome ask_once(const Try& once, const std::stop_token& stop);
+  HttpClient take_client();
+
+  ServedConfig config_;
+  std::string key_;
+  Pace pace_;
+  std::atomic<std::int64_t> reached_ = 0;  ///< how often somebody was
+  std::mutex lock_;
+  std::vector<HttpClient> idle_;
+};
+
+}  // namespace niah::served

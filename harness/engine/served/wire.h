@@ -1,0 +1,98 @@
+// What goes over the wire to an OpenAI-compatible server and comes back: bodies of requests, and
+// what an event of a stream or a whole answer says. Nothing of a server is trusted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "harness/engine/request.h"
+
+namespace niah::served {
+
+/// A conversation, which the server's own template frames.
+struct Chat {
+  std::string system;    ///< empty: no such turn
+  std::string question;  ///< the user's turn
+  std::string answer;    ///< how the assistant's turn begins; empty: it is not begun
+};
+
+/// A prompt in the form that it is sent in: ids, text, or the turns of a chat.
+using WirePrompt = std::variant<PromptIds, std::string, Chat>;
+
+/// An answer's limits.
+struct AnswerLimits {
+  std::int64_t max_tokens = 1;
+  std::vector<std::string> stops{};  ///< texts that end it
+  TokenIds stop_ids{};               ///< the same as ids; sent where the prompt is ids, too
+};
+
+/// What every request says besides its prompt.
+struct Addressee {
+  std::string model;         ///< as the server calls it
+  std::string extra_body{};  ///< more fields, a JSON object; empty: none
+};
+
+/// The body that asks for an answer, as a stream.
+std::string generation_body(const Addressee& to, const WirePrompt& prompt,
+                            const AnswerLimits& limits);
+
+/// An expected answer after a prompt.
+struct Expected {
+  TokenIds ids;
+  std::string text;
+};
+
+/// The body that asks how likely the expected answer is. `how`: "echo" or "prompt_logprobs".
+std::string scoring_body(const Addressee& to, const WirePrompt& prompt, const Expected& expected,
+                         const std::string& how);
+
+/// What a server sent is not what was asked for, in one line.
+class BadAnswer : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// An error in a server's own words.
+struct ServerError {
+  std::string words;           ///< one line of at most 300 bytes and "...", valid UTF-8
+  std::optional<long> status;  ///< the HTTP status that the words come with, where they tell one
+};
+
+/// What one event says, or a whole answer.
+struct AnswerPart {
+  std::optional<ServerError> error;
+  bool has_choice = false;  ///< it is about the answer, not only about its cost
+  std::string thought;      ///< text of a thought that the server tells apart
+  std::string text;
+  std::string finish_reason;  ///< empty: it goes on, or nothing is said
+  std::optional<std::int64_t> prompt_tokens, completion_tokens;
+  std::string model, system_fingerprint;  ///< at most 200 bytes of each
+};
+
+/// Reads an event's data or a whole answer, of completions or of chat. Of several choices the first
+/// counts. Throws BadAnswer where it is not JSON or a field is of another kind than it has to be.
+AnswerPart parse_part(std::string_view json);
+
+/// The words of an error's body, whatever it is: {"error": ...} in its kinds, {"detail": ...}, any
+/// text.
+ServerError parse_error(std::string_view body);
+
+/// How an expected answer was scored.
+struct ExpectedScore {
+  double log_prob = 0;               ///< natural, summed over its tokens
+  std::optional<std::int64_t> rank;  ///< the worst of one of its tokens; where ranks are told
+};
+
+/// Reads the answer to a scoring_body. Throws BadAnswer, with the reason, where it does not say
+/// beyond doubt how likely each token of `expected` is: an entry is missing, they are not as many
+/// as the prompt has tokens, or they are of other tokens.
+ExpectedScore parse_score(std::string_view json, const WirePrompt& prompt, const Expected& expected,
+                          const std::string& how);
+
+}  // namespace niah::served

@@ -1,0 +1,74 @@
+#include "reports/served_section.h"
+
+#include <fmt/format.h>
+
+#include "harness/base/units.h"
+#include "reports/analysis/served_words.h"
+#include "reports/analysis/variant_labels.h"
+#include "reports/draw/html.h"
+#include "reports/format.h"
+#include "reports/tables.h"
+
+namespace niah::reports {
+namespace {
+
+constexpr std::size_t kShownAnswer = 160;
+
+/// As `niah show` takes it.
+std::string sample_id(const DifferingSample& sample) {
+  return fmt::format("{}@{}#{}", sample.task, format_length(sample.length), sample.index);
+}
+
+std::string hit_words(bool is_hit) { return is_hit ? "found" : "not found"; }
+
+std::string differing_sample(const DifferingSample& sample) {
+  return fmt::format(
+      "<li><span class=\"where\">{}, sample {}, depth {:.0f}&nbsp;%: here {}, by the server {}; "
+      "the "
+      "same for {}</span>here <code>{}</code>, the server <code>{}</code><br><code>niah show "
+      "RUN_FOLDER {}</code></li>\n",
+      html_text(cell_label(sample.task, sample.length)), sample.index, sample.depth,
+      hit_words(sample.is_local_hit), hit_words(sample.is_served_hit),
+      counted(sample.same, "character"), html_foreign(sample.local, kShownAnswer),
+      html_foreign(sample.served, kShownAnswer), html_text(sample_id(sample)));
+}
+
+std::string differing_samples(const Results& results, const ServedComparison& comparison) {
+  std::string items;
+  for (const DifferingSample& sample : comparison.differing) items += differing_sample(sample);
+  if (items.empty()) return "";
+  return html_fold(
+      "Answers that differ, word for word: " + label_of(results.run, comparison.variant),
+      "<ul class=\"misses\">\n" + items + "</ul>\n");
+}
+
+/// What is said of one served variant.
+std::string words_of(const Results& results, const ServedComparison& comparison) {
+  const VariantInfo& variant = *find_variant(results.run, comparison.variant);
+  std::string out = fmt::format(
+      "<h3>{} <span>{}</span></h3>\n<p>{}</p>\n", html_text(label_of(results.run, variant)),
+      html_text(variant.server), html_text(served_verdict(results, comparison)));
+  std::string items;
+  const auto add = [&](const std::string& text) {
+    if (!text.empty()) items += "<li>" + html_text(text) + "</li>\n";
+  };
+  add(served_texts(results, comparison));
+  for (const std::string& remark : served_remarks(results, comparison)) add(remark);
+  return items.empty() ? out : out + "<ul>\n" + items + "</ul>\n";
+}
+
+}  // namespace
+
+std::string served_section(const Results& results, const Analysis& analysis) {
+  std::string words, samples;
+  for (const ServedComparison& comparison : analysis.served) {
+    words += words_of(results, comparison);
+    samples += differing_samples(results, comparison);
+  }
+  const Table cells = served_table(results, analysis);
+  return words + (cells.rows.empty() ? "" : html_table(cells)) +
+         html_fold("Local against served by depth", served_depth_table(results, analysis)) +
+         samples;
+}
+
+}  // namespace niah::reports

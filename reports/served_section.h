@@ -1,0 +1,15 @@
+// The part of report.html that puts served variants beside their checkpoints.
+#pragma once
+
+#include <string>
+
+#include "reports/analysis/comparisons.h"
+#include "reports/analysis/results.h"
+
+namespace niah::reports {
+
+/// Verdicts, tables by cell and by depth, and the first samples whose texts differ, as HTML; empty
+/// for a run without served variants.
+std::string served_section(const Results& results, const Analysis& analysis);
+
+}  // namespace niah::reports

@@ -1,0 +1,50 @@
+// One request to a misbehaving server, as the tests of the HTTP client make it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/engine/served/http_client.h"
+#include "tests/harness/engine/served/misbehaving_server.h"
+
+namespace niah::served {
+
+inline constexpr const char* kKey = "sk-a-key-that-nobody-may-see";
+
+/// Wall time of some work.
+inline double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Sends it on a connection of its own.
+inline HttpResponse send(const HttpRequest& request) {
+  HttpClient client;
+  return client.send(request);
+}
+
+/// A request with a key, to a path of the server.
+inline HttpRequest request_to(const MisbehavingServer& server,
+                              const std::string& path = "/v1/models") {
+  return {.url = server.origin() + path,
+          .headers = {{"Authorization", std::string("Bearer ") + kKey}},
+          .seconds = 20,
+          .quiet_seconds = 20};
+}
+
+/// What comes of one request to a server that always gives that reply.
+inline HttpResponse answer_of(const Reply& reply) {
+  const MisbehavingServer server([&](const SeenRequest&) { return reply; });
+  return send(request_to(server));
+}
+
+/// A chunk for each piece.
+inline Reply stream(std::vector<Piece> pieces, Ending ending = Ending::kWhole) {
+  return {.pieces = std::move(pieces), .framing = Framing::kChunked, .ending = ending};
+}
+
+}  // namespace niah::served

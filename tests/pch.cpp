@@ -1,0 +1,1 @@
+// Has the header that tests/CMakeLists.txt precompiles for all tests.
