@@ -127,7 +127,7 @@ void AnswerReader::settle(std::size_t before) {
 
 bool AnswerReader::goes_on() const {
   if (error_ || !fault_.empty()) return false;
-  // What is left is short then, and whoever reads it may use the connection again.
+  // What is left is short then; once it is read, the connection can be used again.
   if (!is_settled_ || is_ended()) return true;
   return enough_.waits_for_count && !prompt_tokens_ && pieces_ <= most_pieces(enough_.max_tokens);
 }

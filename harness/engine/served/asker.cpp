@@ -69,10 +69,10 @@ void Asker::warn_once(const std::string& about, const std::string& text) {
 WirePrompt Asker::prompt_of(const Request& request, Form form) const {
   if (form == Form::kIds) return request.ids;
   if (form == Form::kChat) {
-    check(static_cast<bool>(request.question), "who is asked by chat is given the question");
+    check(static_cast<bool>(request.question), "a request to a chat endpoint carries its question");
     return Chat{request.system, request.question(), request.answer_prefix};
   }
-  check(static_cast<bool>(request.text), "who is asked by text is given the text");
+  check(static_cast<bool>(request.text), "a request that is sent as text carries its text");
   return request.text();
 }
 

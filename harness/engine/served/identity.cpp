@@ -46,7 +46,7 @@ Told get(Server& server, const std::string& url) {
         if (outcome.result != Result::kAnswered) return outcome;
         try {
           told.object = parse_strict_json(server.hide(response.body));
-        } catch (const JsonError&) {  // whoever it is, he has no such list
+        } catch (const JsonError&) {  // a page for people: there is no such list
           told.object = nullptr;
         }
         if (!told.object.is_object()) told.object = nullptr;

@@ -34,7 +34,7 @@ struct Outcome {
   long status = 0;  ///< of HTTP; 0: none
   std::optional<double> retry_after{};
   bool is_overload = false;  ///< less should be asked at once
-  bool was_reached = true;   ///< somebody was there
+  bool was_reached = true;   ///< there was a connection
   std::int64_t tries = 1;
 };
 
@@ -62,10 +62,10 @@ class Server {
   std::string hide(std::string text) const;
 
   /// Tries until there is an answer, as often as the config allows, with pauses between. Where
-  /// nobody was reached all the time, by other requests neither, it is hopeless.
+  /// there was no connection all that time, for other requests neither, it is hopeless.
   Outcome ask(const Try& once, const std::stop_token& stop);
 
-  /// The error for an outcome that no other request would be spared.
+  /// The error for an outcome that every other request would have, too.
   DataError hopeless(const Outcome& outcome) const;
 
  private:
@@ -75,7 +75,7 @@ class Server {
   ServedConfig config_;
   std::string key_;
   Pace pace_;
-  std::atomic<std::int64_t> reached_ = 0;  ///< how often somebody was
+  std::atomic<std::int64_t> reached_ = 0;  ///< how often there was a connection
   std::mutex lock_;
   std::vector<HttpClient> idle_;
 };

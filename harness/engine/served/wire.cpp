@@ -84,7 +84,7 @@ std::string text_member(const json& object, const char* name) {
   return value.get<std::string>();
 }
 
-/// A name that is told along with an answer; of no use where it is no text.
+/// A name in an answer; empty where it is missing or not a string.
 std::string name_member(const json& object, const char* name) {
   const json& value = member(object, name);
   return value.is_string() ? cut_short(single_line(value.get<std::string>()), kMostName) : "";
