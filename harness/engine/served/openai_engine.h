@@ -18,8 +18,8 @@ namespace niah::served {
 class Asker;
 
 /// Asks one served model. One group of one variant. Answers are streamed, and the stream is closed
-/// once they are decided. Failures that may pass are retried with growing pauses; fewer requests are
-/// kept in flight where the server says that it has too many.
+/// once they are decided. Failures that may pass are retried with growing pauses; fewer requests
+/// are kept in flight where the server says that it has too many.
 class OpenAiEngine : public Engine {
  public:
   /// `tokenizer` spells stop tokens and counts; it outlives the engine. `key` may be empty. `warn`
@@ -33,8 +33,8 @@ class OpenAiEngine : public Engine {
   /// Failures besides "failed": "cut" (the server read less than was sent, or had no room for the
   /// answer), "refused" (it would not answer, and the rest of the list is not asked). Throws
   /// DataError when every other request would fail, too: the key or the model is unknown to the
-  /// server, or it could not be reached in any try of a request. A stop and an interrupt abandon what
-  /// is in flight.
+  /// server, or it could not be reached in any try of a request. A stop and an interrupt abandon
+  /// what is in flight.
   void answer(RequestList list, const AnswerSink& sink) override;
   std::string activity() const override;
 
