@@ -76,6 +76,7 @@ class Asker {
   std::optional<Failure> failure_of(const Generated& generated, const Request& request);
   std::optional<Failure> check_count(const Generated& generated, const Request& request);
   std::optional<Failure> check_room(const Generated& generated, const Request& request) const;
+  std::optional<Failure> check_text(const Generated& generated, const Request& request) const;
   std::int64_t tokens_of(const Generated& generated, const Request& request) const;
   std::optional<bool> ask_again(const Generated& first, const Request& request,
                                 const std::stop_token& stop);

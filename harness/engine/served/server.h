@@ -15,6 +15,7 @@
 #include "harness/config/served.h"
 #include "harness/engine/served/http_client.h"
 #include "harness/engine/served/pace.h"
+#include "harness/engine/served/wire.h"
 
 namespace niah::served {
 
@@ -42,7 +43,7 @@ struct Outcome {
 Outcome judge_status(long status, const std::string& words, std::optional<double> retry_after);
 
 /// What a response means, whose body is not looked at where its status is 200.
-Outcome judge(const HttpResponse& response);
+Outcome judge(const HttpResponse& response, const Hide& hide = {});
 
 /// One served model's server. Its functions may be called from several threads.
 class Server {
@@ -60,6 +61,7 @@ class Server {
   HttpRequest request(std::string url, std::string body, const std::stop_token& stop) const;
   /// The text without anything that the server must not be quoted with.
   std::string hide(std::string text) const;
+  Hide hiding() const;
 
   /// Tries until there is an answer, as often as the config allows, with pauses between. Where
   /// there was no connection all that time, for other requests neither, it is hopeless.

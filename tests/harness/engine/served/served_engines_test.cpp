@@ -21,6 +21,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/engine/served/identity.h"
 #include "harness/engine/served/served_engines.h"
 #include "harness/plan/plan.h"
 #include "harness/run/runner.h"
@@ -303,6 +304,36 @@ TEST_F(ServedRun, TheSameServerInTwoOrdersIsTwoVariants) {
   ASSERT_EQ(info.variants.size(), 2U);
   EXPECT_NE(info.variants[0].fingerprint, info.variants[1].fingerprint);
   EXPECT_THAT(outcomes(), ElementsAre(Pair("scored", 8)));
+}
+
+TEST_F(ServedRun, AVersionDoesNotSayTheKey) {
+  constexpr const char* kKey = "k-8c1fe0a7d2-nobody-may-see";
+  ::setenv(kKeyVariable, kKey, 1);
+  serve();
+  const auto answer = [&](const SeenRequest& request) -> Reply {
+    if (request.path == "/version")
+      return text_reply("{\"version\": \"1 \\u006b-8c1fe0a7d2-nobody-may-see\"}");
+    return json_reply(vllm_models("m", 4096));
+  };
+  const MisbehavingServer escaping(answer);
+  ServedConfig config;
+  config.url = escaping.url();
+  config.model = "m";
+  EXPECT_EQ(identify(config, kKey).version, "vllm 1 ***");
+}
+
+TEST_F(ServedRun, TheModelsThatAnsweredAreKeptAndSaid) {
+  std::atomic<int> asked = 0;
+  serve([&](const SeenRequest&) -> std::optional<Reply> {
+    return completion_stream({.text = " none", .model = asked++ < 3 ? "m-q4" : "other"});
+  });
+  run(sweep());
+  std::map<std::string, int> models;
+  for (const reports::Record& record : records()) ++models[record.answered_by];
+  EXPECT_THAT(models, ElementsAre(Pair("m-q4", 3), Pair("other", 1)));
+  EXPECT_THAT(read_file(out() / "report.html", "test"),
+              HasSubstr("Not one model answered all samples, by the names in the answers: m-q4 "
+                        "(3), other (1)."));
 }
 
 using ServedRunDeathTest = ServedRun;
