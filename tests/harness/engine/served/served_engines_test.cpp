@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cctype>
@@ -337,6 +338,19 @@ TEST_F(ServedRun, TheModelsThatAnsweredAreKeptAndSaid) {
 }
 
 using ServedRunDeathTest = ServedRun;
+
+TEST_F(ServedRunDeathTest, AKeyIsInNoCoreDump) {
+  serve();
+  const SweepConfig config = sweep(fmt::format(", key_env: {}", kKeyVariable));
+  const auto has_limit = [&] {
+    ::setenv(kKeyVariable, "k-8c1fe0a7d2-nobody-may-see", 1);
+    const ServedEngines engines(config);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_CORE, &limit);
+    std::_Exit(limit.rlim_max == 1 ? 0 : 1);
+  };
+  EXPECT_EXIT(has_limit(), testing::ExitedWithCode(0), "");
+}
 
 TEST_F(ServedRunDeathTest, CtrlCEndsItWithinTwoSecondsWithWorkSaved) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
