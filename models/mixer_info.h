@@ -61,7 +61,7 @@ struct MixerInfo {
   bool attends = false;  ///< softmax attention, to all keys or to a window of them
   /// Of softmax attention.
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  /// Whether a head's routing is W_Q W_K^T of one query and one key tensor, so that it has a
+  /// Whether a head's routing is W_Q^T W_K of one query and one key tensor, so that it has a
   /// Procrustes form. Not where a norm stands inside of W_K.
   bool has_plain_routing = false;
   MixerCost cost;

@@ -43,6 +43,7 @@ struct Record {
   double seconds = 0;                ///< wall time spent on it; not part of any comparison
   /// Whether a server that was asked the same at once again said the same; nullopt: it was not.
   std::optional<bool> same_again{};
+  std::string answered_by{};  ///< the model, as a server named it in its answer; empty: not told
 
   bool scored() const { return outcome == "scored"; }
 };

@@ -13,6 +13,7 @@
 #include "harness/cli/pair_options.h"
 #include "models/surgery/restore_adapter.h"
 #include "models/surgery/restore_checkpoint.h"
+#include "reports/format.h"
 
 namespace niah {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 struct RestoreArguments {
   PairArguments pair;
   std::string out, method, layers;
-  bool no_biases = false, merge = false;
+  bool no_biases = false, merge = false, has_lambda = false;
   models::RestoreCheckpointOptions options;
 };
 
@@ -30,8 +31,11 @@ void print_summary(const models::RestoreSummary& summary, const models::Checkpoi
   const std::string what =
       summary.tensors.empty()
           ? "with alpha 0 nothing is restored, everything is"
-          : fmt::format("{} tensors of layers {} from {}, everything else", summary.tensors.size(),
-                        fmt::join(summary.layers, ", "), pre.text());
+          : fmt::format(
+                "{} of {} {} from {}, everything else",
+                reports::counted(static_cast<std::int64_t>(summary.tensors.size()), "tensor"),
+                summary.layers.size() == 1 ? "layer" : "layers", fmt::join(summary.layers, ", "),
+                pre.text());
   print_out("{}\n", single_line(fmt::format("{}: {} from {} ({})", out, what, post.text(),
                                             format_bytes(static_cast<double>(summary.bytes)))));
   if (summary.has_new_initialisation)
@@ -42,11 +46,11 @@ void print_summary(const models::RestoreSummary& summary, const models::Checkpoi
   const auto by_change = [](const auto& a, const auto& b) {
     return a.relative_change < b.relative_change;
   };
-  print_out("largest change of a tensor: {:.2g} of its norm\n",
-            std::ranges::max(summary.tensors, by_change).relative_change);
+  print_out("largest change of a tensor: {:.2g} % of its norm\n",
+            100 * std::ranges::max(summary.tensors, by_change).relative_change);
   if (summary.residual)
-    print_out("W_Q^T W_K is {:.2g} of its norm away from what it was before the fine-tune\n",
-              *summary.residual);
+    print_out("W_Q^T W_K is {:.2g} % of its norm away from what it was before the fine-tune\n",
+              100 * *summary.residual);
 }
 
 ExitCode run_restore(RestoreArguments arguments) {
@@ -54,6 +58,8 @@ ExitCode run_restore(RestoreArguments arguments) {
   options.restore.method = models::parse_restore_method(arguments.method);
   options.biases = !arguments.no_biases;
   if (!arguments.layers.empty()) options.restore.layers = models::parse_layers(arguments.layers);
+  if (arguments.has_lambda && options.restore.method != models::RestoreMethod::kQkPro)
+    throw UsageError("--lambda belongs to --method qk-pro; leave it out, or choose that method");
   if (options.restore.lambda < 0)
     throw UsageError(fmt::format("--lambda {}: 0 or more was expected", options.restore.lambda));
   return_large_blocks();
@@ -91,8 +97,10 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   command->add_flag("--merge", arguments->merge,
                     "With --adapter: write a merged checkpoint, not an adapter (--alpha 0 merges "
                     "and restores nothing)");
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_restore(*arguments); }; });
+  command->callback([arguments, command, &chosen] {
+    arguments->has_lambda = command->count("--lambda") > 0;
+    chosen = [arguments] { return run_restore(*arguments); };
+  });
 }
 
 }  // namespace niah

@@ -20,7 +20,7 @@ struct ServedConfig {
   std::string key_env{};            ///< empty: no key is sent
   std::int64_t concurrency = 8;     ///< requests in flight, at most
   double timeout = 600;             ///< seconds that one request may take
-  std::int64_t retries = 6;         ///< of a request that a later try may spare: 429, 5xx, a drop
+  std::int64_t retries = 6;         ///< after what may pass: 429, 5xx, a dropped connection
   /// Where log-probabilities of the expected answer come from, in a request of their own: none,
   /// echo, prompt_logprobs.
   std::string log_probs = "none";

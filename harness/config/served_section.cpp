@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
@@ -22,6 +23,9 @@ constexpr NumberRange kTimeout{1, 86'400};
 constexpr NumberRange kShare{0, 1};
 constexpr std::size_t kLongestText = 1000;
 constexpr std::size_t kMostHeaders = 32;
+constexpr std::array kSecretWords = {"authorization", "api-key",      "api_key",    "apikey",
+                                     "secret",        "passw",        "credential", "cookie",
+                                     "access_token",  "access-token", "auth_token", "auth-token"};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -63,6 +67,21 @@ bool looks_like_key(const std::string& text) {
          any([](unsigned char c) { return std::isdigit(c) != 0; }) &&
          any([](unsigned char c) { return std::islower(c) != 0; }) &&
          any([](unsigned char c) { return std::isupper(c) != 0; });
+}
+
+/// Whether a value is a key, or what `Authorization` carries.
+bool is_key_or_login(const std::string& text) {
+  const std::string word = lower(text);
+  return looks_like_key(text) || word.starts_with("bearer ") || word.starts_with("basic ");
+}
+
+/// Whether a field or header of that name would carry a secret.
+bool is_name_of_secret(const std::string& name) {
+  const std::string word = lower(name);
+  const bool contains =
+      std::any_of(kSecretWords.begin(), kSecretWords.end(),
+                  [&](const char* secret) { return word.find(secret) != std::string::npos; });
+  return contains || is_any(word, "auth", "key", "token", "bearer") || word.ends_with("-auth");
 }
 
 /// Whether a part of a URL's path does.
@@ -160,14 +179,11 @@ void check_header_name(const YamlMap& headers, const std::string& name) {
       });
   if (!is_name)
     headers.refuse(name, "no header has such a name: letters, digits and - were expected");
-  for (const char* secret :
-       {"authorization", "api-key", "api_key", "apikey", "token", "secret", "password", "cookie"})
-    if (word.find(secret) != std::string::npos)
-      headers.refuse(
-          name,
-          "it would carry a secret, which plan.json would keep; use key_env: it names the "
-          "environment variable that holds the key, which is sent as `Authorization: "
-          "Bearer`");
+  if (is_name_of_secret(word) || word.find("token") != std::string::npos)
+    headers.refuse(name,
+                   "it would carry a secret, which plan.json would keep; use key_env: it names the "
+                   "environment variable that holds the key, which is sent as `Authorization: "
+                   "Bearer`");
   if (is_any(word, "host", "content-type", "content-length", "content-encoding", "accept",
              "accept-encoding", "connection", "transfer-encoding", "expect", "te", "upgrade"))
     headers.refuse(name, "this header is niah's own to send; leave it out");
@@ -183,8 +199,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
     if (value.empty() || value.size() > kLongestText || !is_printable_ascii(value))
       given->refuse(
           name, fmt::format("one line of ASCII of at most {} bytes was expected", kLongestText));
-    if (looks_like_key(value) || lower(value).starts_with("bearer ") ||
-        lower(value).starts_with("basic "))
+    if (is_key_or_login(value))
       given->refuse(name,
                     "it looks like a key (and is not shown here for that), which plan.json would "
                     "keep; use key_env");
@@ -200,11 +215,43 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
 
 /// Throws UsageError for a value that may be a secret.
 void check_no_key(const YamlMap& fields, const std::string& name, const nlohmann::json& value) {
-  for (const auto& part : value.flatten())
-    if (part.is_string() && looks_like_key(part.get<std::string>()))
-      fields.refuse(name,
-                    "it holds what looks like a key (and is not shown here for that), which "
-                    "plan.json would keep; use key_env");
+  const auto refuse = [&] {
+    fields.refuse(name,
+                  "it holds what looks like a key (and is not shown here for that), which "
+                  "plan.json would keep; use key_env");
+  };
+  if (is_name_of_secret(name)) refuse();
+  if (value.is_object())
+    for (const auto& [inner, part] : value.items())
+      if (is_name_of_secret(inner)) refuse();
+  if (value.is_structured())
+    for (const nlohmann::json& part : value) check_no_key(fields, name, part);
+  if (value.is_string() && is_key_or_login(value.get<std::string>())) refuse();
+}
+
+/// Throws UsageError for a number that would be sent as another one, or as text.
+void check_numbers(const YamlMap& fields, const std::string& name, const YAML::Node& node) {
+  if (!node.IsScalar()) {
+    for (const auto& item : node)
+      check_numbers(fields, name, node.IsMap() ? item.second : YAML::Node(item));
+    return;
+  }
+  if (node.Tag() == "!") return;  // quoted
+  const std::string text = node.Scalar();
+  const nlohmann::json value = yaml_to_json(node);
+  const bool is_integer = !text.empty() && text.find_first_not_of("+-0123456789") == text.npos;
+  double number = 0;
+  const char *begin = text.data() + (text.starts_with('+') ? 1 : 0),
+             *end = text.data() + text.size();
+  const char* const read = std::from_chars(begin, end, number).ptr;
+  const bool has_digit =
+      std::any_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  // What is out of range is read to its end, too; YAML's own words are .nan and .inf.
+  const bool is_number = (has_digit && read == end) || YAML::convert<double>::decode(node, number);
+  if (is_number && (!value.is_number() || (is_integer && !value.is_number_integer())))
+    fields.refuse(name, fmt::format("{} is a number that JSON or 64 bits cannot hold; write it in "
+                                    "quotes where a text is meant",
+                                    valid_utf8(cut_short(text, 60))));
 }
 
 std::string read_extra_body(YamlMap& map) {
@@ -212,12 +259,14 @@ std::string read_extra_body(YamlMap& map) {
   if (!given) return "";
   nlohmann::json body = nlohmann::json::object();
   for (const std::string& name : given->keys()) {
-    if (is_any(name, "model", "prompt", "messages", "max_tokens", "max_completion_tokens", "stream",
-               "stream_options", "temperature", "n", "best_of", "echo", "logprobs",
-               "prompt_logprobs", "add_generation_prompt", "continue_final_message",
-               "truncate_prompt_tokens"))
+    if (is_any(name, "model", "prompt", "messages", "max_tokens", "max_completion_tokens",
+               "n_predict", "max_new_tokens", "stop", "stop_token_ids", "stream", "stream_options",
+               "temperature", "n", "best_of", "echo", "logprobs", "prompt_logprobs",
+               "add_generation_prompt", "continue_final_message", "truncate_prompt_tokens"))
       given->refuse(name, "this field is niah's own to send; leave it out");
-    body[name] = yaml_to_json(given->raw(name));
+    const YAML::Node value = given->raw(name);
+    check_numbers(*given, name, value);
+    body[name] = yaml_to_json(value);
     check_no_key(*given, name, body[name]);
   }
   if (body.empty()) return "";

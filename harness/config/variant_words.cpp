@@ -29,10 +29,10 @@ Words restoration_words(const models::RestoreOptions& options) {
       return {"QK-Restore", "W_Q and W_K of the softmax layers from base"};
     case models::RestoreMethod::kQkPro:
       return {"QK-Pro",
-              fmt::format("W_K from base and W_Q moved so that W_Q W_K^T is base's (lambda {})",
+              fmt::format("W_K from base and W_Q moved so that W_Q^T W_K is base's (lambda {})",
                           options.lambda)};
     case models::RestoreMethod::kQkProExact:
-      return {"QK-Pro, exact", "the W_Q and W_K nearest to its own whose W_Q W_K^T is base's"};
+      return {"QK-Pro, exact", "the W_Q and W_K nearest to its own whose W_Q^T W_K is base's"};
     case models::RestoreMethod::kQ:
       return {"Q only", "W_Q from base (ablation)"};
     case models::RestoreMethod::kK:

@@ -182,8 +182,8 @@ DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
 
 bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g,
                 const at::Tensor& beta) {
-  return g.dim() == 3 && q.scalar_type() == at::kFloat && cpu::applies({q, k, v, g, beta}) &&
-         cpu::has_whole_rows({q, k, v});
+  return q.scalar_type() == at::kFloat && cpu::applies({q, k, v, g, beta}) &&
+         cpu::has_whole_rows({q, k, v}) && (g.dim() == 3 || cpu::has_whole_rows({g}));
 }
 
 /// By the processor's kernel, a head at a time. `state` is brought forward in place.
@@ -191,19 +191,22 @@ DeltaRuleResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Te
                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
   const std::int64_t heads = v.size(1), tokens = q.size(2), dim = v.size(3);
   const std::int64_t share = heads / q.size(1);
+  const bool by_channel = g.dim() == 4;
+  const std::int64_t floats = by_channel ? cpu::channel_delta_rule_scratch(q.size(3), dim)
+                                         : cpu::delta_rule_scratch(q.size(3), dim);
+  const auto run = by_channel ? cpu::kernels().channel_delta_rule : cpu::kernels().delta_rule;
   const at::Tensor output = cpu::empty_heads(q.size(0), heads, tokens, dim, v.options());
   at::parallel_for(0, q.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::DataPtr scratch = cpu::allocate_scratch(cpu::delta_rule_scratch(q.size(3), dim));
+    const c10::DataPtr scratch = cpu::allocate_scratch(floats);
     for (std::int64_t i = begin; i < end; ++i) {
       const auto of = [&](const at::Tensor& x, std::int64_t group = 1) {
         return cpu::head_of<float>(x, i / heads, i % heads / group);
       };
-      cpu::kernels().delta_rule({of(q, share), of(k, share), of(v), of(g), of(beta),
-                                 cpu::mutable_head_of<float>(output, i / heads, i % heads),
-                                 q.stride(2), k.stride(2), v.stride(2), g.stride(2), beta.stride(2),
-                                 output.stride(2), tokens, q.size(3), dim,
-                                 cpu::mutable_head_of<float>(state, i / heads, i % heads),
-                                 static_cast<float*>(scratch.get())});
+      run({of(q, share), of(k, share), of(v), of(g), of(beta),
+           cpu::mutable_head_of<float>(output, i / heads, i % heads), q.stride(2), k.stride(2),
+           v.stride(2), g.stride(2), beta.stride(2), output.stride(2), tokens, q.size(3), dim,
+           cpu::mutable_head_of<float>(state, i / heads, i % heads),
+           static_cast<float*>(scratch.get())});
     }
   });
   return {output, state};

@@ -217,7 +217,7 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
     if (keeps_routing(options.method) &&
         !info.mixers[static_cast<std::size_t>(index)].has_plain_routing)
       throw UsageError(fmt::format(
-          "restoring: {} moves W_Q against W_K, but in layer {} of this model more than W_Q W_K^T "
+          "restoring: {} moves W_Q against W_K, but in layer {} of this model more than W_Q^T W_K "
           "decides where a head looks; only copies are possible there (qk, q, k, v)",
           restore_method_name(options.method), index));
   return chosen;

@@ -56,12 +56,12 @@ at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query
                             const at::Tensor& key_pre, double lambda);
 
 /// The Procrustes problem for one layer without linearising it: W_Q and W_K that minimise
-/// sum |W_Q - W_Q_post|_F + |W_K - W_K_post|_F subject to W_Q W_K^T = W_Q_pre W_K_pre^T. All that
+/// sum |W_Q - W_Q_post|_F + |W_K - W_K_post|_F subject to W_Q^T W_K = W_Q_pre^T W_K_pre. All that
 /// fulfil the constraint are W_Q_pre A and W_K_pre A^-T (here W [d_model, d_head]) with an
 /// invertible A [d_head, d_head], one a key head and its query heads; A is found from A = I by
 /// L-BFGS in fp64 on Gram matrices, so the result is never further from the fine-tune than
 /// QK-Restore's. Where a norm or a rotary embedding follows the projections, the model sees more of
-/// them than W_Q W_K^T, and A changes that. Takes and returns W_Q [H, D, d] and W_K [H_kv, D, d].
+/// them than W_Q^T W_K, and A changes that. Takes and returns W_Q [H, D, d] and W_K [H_kv, D, d].
 std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
                                                    const at::Tensor& query_post,
                                                    const at::Tensor& key_pre,

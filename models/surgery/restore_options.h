@@ -11,8 +11,8 @@ namespace niah::models {
 /// What is taken from the checkpoint before the fine-tune.
 enum class RestoreMethod {
   kQk,     ///< W_Q and W_K: QK-Restore
-  kQkPro,  ///< W_K, and W_Q moved so that W_Q W_K^T is the old one: the linearised Procrustes form
-  kQkProExact,  ///< W_Q and W_K with the old W_Q W_K^T that lie nearest to the fine-tune's
+  kQkPro,  ///< W_K, and W_Q moved so that W_Q^T W_K is the old one: the linearised Procrustes form
+  kQkProExact,  ///< W_Q and W_K with the old W_Q^T W_K that lie nearest to the fine-tune's
   kQ,           ///< W_Q alone (ablation)
   kK,           ///< W_K alone (ablation)
   kV,           ///< W_V alone (ablation)

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "harness/base/units.h"
+#include "reports/analysis/loss_words.h"
 #include "reports/analysis/served_words.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
@@ -28,55 +29,10 @@ std::string interval_words(const Recovered& recovered) {
   return wide ? range + ": too wide to say how much" : range;
 }
 
-/// A variant's comparisons with its base.
-struct Losses {
-  std::int64_t cells = 0;
-  std::int64_t lost = 0;  ///< significantly, after Holm
-  const Comparison* worst = nullptr;
-  std::int64_t smallest_n = 0;
-  std::optional<double> detectable = 0;  ///< in every cell; nullopt where one would show none
-};
-
-Losses losses_of(const Results& results, const Analysis& analysis, const VariantInfo& variant) {
-  Losses losses;
-  const std::string& reference = reference_of(results.run, variant).fingerprint;
-  for (const Comparison& c : analysis.comparisons) {
-    if (c.kind != "recall" || c.variant != variant.fingerprint || c.reference != reference)
-      continue;
-    losses.smallest_n = losses.cells == 0 ? c.pairs.n() : std::min(losses.smallest_n, c.pairs.n());
-    ++losses.cells;
-    losses.detectable = losses.detectable && c.detectable
-                            ? std::optional(std::max(*losses.detectable, *c.detectable))
-                            : std::nullopt;
-    if (c.pairs.difference() >= 0 || c.adjusted > kComparisonAlpha) continue;
-    ++losses.lost;
-    if (losses.worst == nullptr || c.pairs.difference() < losses.worst->pairs.difference())
-      losses.worst = &c;
-  }
-  return losses;
-}
-
-std::string no_loss_words(const std::string& name, const Losses& losses) {
-  if (!losses.detectable)
-    return fmt::format("{}: n is too small to tell (n = {} in one of {} cannot show any loss).",
-                       name, losses.smallest_n, counted(losses.cells, "cell"));
-  return fmt::format(
-      "{}: no measurable loss in {} (n from {}: a drop of {} points in one cell "
-      "would show four times in five).",
-      name, counted(losses.cells, "cell"), losses.smallest_n,
-      detectable_points(*losses.detectable));
-}
-
-std::string loss_words(const Results& results, const VariantInfo& variant, const Losses& losses) {
-  const std::string name = label_of(results.run, variant);
-  if (losses.lost == 0) return no_loss_words(name, losses);
-  const PairCounts& pairs = losses.worst->pairs;
-  const auto n = static_cast<double>(pairs.n());
-  return fmt::format(
-      "{} lost recall in {} of {}, most in {}: from {} to {} (n = {}).", name, losses.lost,
-      counted(losses.cells, "cell"), cell_label(losses.worst->task, losses.worst->length),
-      percent_words(static_cast<double>(pairs.both + pairs.only_first) / n),
-      percent_words(static_cast<double>(pairs.both + pairs.only_second) / n), pairs.n());
+/// "CoT-SFT's loss" would be ambiguous after a sentence about another variant.
+std::string whose_loss(const RunInfo& run, const VariantInfo& restored) {
+  const VariantInfo* tuned = find_variant(run, restored.model, restored.fine_tune);
+  return tuned == nullptr ? "the loss" : "what " + label_of(run, *tuned) + " lost";
 }
 
 /// What a restoration brought back over all cells together; nullopt when nothing was measurably
@@ -109,15 +65,14 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
   for (const VariantInfo& variant : results.run.variants) {
     const bool may_lose = variant.role == Role::kTuned || variant.role == Role::kControl;
     if (variant.model != model || !may_lose || is_second_way(variant)) continue;
-    const Losses losses = losses_of(results, analysis, variant);
-    if (losses.cells > 0) add(loss_words(results, variant, losses));
+    add(loss_words(results, analysis, variant));
   }
   const VariantInfo* restored = first_restored(results.run, model);
   if (restored == nullptr) return text;
   if (const auto recovered = pooled_recovery(analysis, *restored))
-    add(fmt::format("Over all cells together {} brought back {} of the loss ({}).",
+    add(fmt::format("Over all cells together {} brought back {} of {} ({}).",
                     label_of(results.run, *restored), percent_words(recovered->fraction),
-                    interval_words(*recovered)));
+                    whose_loss(results.run, *restored), interval_words(*recovered)));
   return text;
 }
 

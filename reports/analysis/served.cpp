@@ -179,6 +179,7 @@ void count_outcomes(const Results& results, ServedComparison& comparison) {
     const auto* answers = answers_of(results, cell);
     if (answers == nullptr) continue;
     for (const auto& [index, answer] : *answers) {
+      if (!answer.answered_by.empty()) ++comparison.answered_by[answer.answered_by];
       comparison.asked_twice += answer.same_again ? 1 : 0;
       comparison.answered_otherwise += answer.same_again == false ? 1 : 0;
     }

@@ -84,6 +84,7 @@ struct ServedComparison {
   std::int64_t asked = 0;                          ///< samples with an outcome, of every kind
   std::map<std::string, std::int64_t> unmeasured;  ///< of those, by outcome
   std::map<std::string, std::string> unmeasured_details;  ///< as Cell has them
+  std::map<std::string, std::int64_t> answered_by;  ///< answers by the name of the model in them
   std::int64_t asked_twice = 0;
   std::int64_t answered_otherwise = 0;  ///< of those, the second time
 

@@ -109,6 +109,17 @@ std::string detail_words(const ServedComparison& comparison, const std::string& 
   return detail == comparison.unmeasured_details.end() ? "" : " (" + detail->second + ")";
 }
 
+/// More than one model, by the names in the answers.
+std::string models_words(const ServedComparison& comparison) {
+  std::string names;
+  for (const auto& [name, count] : comparison.answered_by)
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", name, format_count(count));
+  return fmt::format(
+      "Not one model answered all samples, by the names in the answers: {}. What they found is not "
+      "one model's recall.",
+      names);
+}
+
 std::string again_words(const ServedComparison& comparison) {
   if (comparison.answered_otherwise == 0)
     return fmt::format("Asked twice, the server said the same in all of {}.",
@@ -172,6 +183,7 @@ std::vector<std::string> served_remarks(const Results& results,
   if (const std::int64_t failed = count_of("failed"))
     add(fmt::format("The server failed at every try of {} of {}{}.", format_count(failed),
                     counted(comparison.asked, "prompt"), detail_words(comparison, "failed")));
+  if (comparison.answered_by.size() > 1) add(models_words(comparison));
   if (comparison.asked_twice > 0) add(again_words(comparison));
   return remarks;
 }

@@ -19,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-
 /// One line; bytes that are not UTF-8 (a path in the run's description) become U+FFFD.
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -150,6 +149,7 @@ json to_json_served(const ServedComparison& comparison) {
   out["detectable_drop"] = or_null(comparison.detectable);
   out["asked"] = comparison.asked;
   out["unmeasured"] = comparison.unmeasured;
+  out["answered_by"] = comparison.answered_by;
   out["asked_twice"] = comparison.asked_twice;
   out["answered_otherwise"] = comparison.answered_otherwise;
   out["cells"] = json::array();

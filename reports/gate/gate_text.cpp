@@ -90,7 +90,9 @@ std::string rules(const Verdict& verdict) {
   const GateOptions& options = verdict.options;
   std::optional<double> finest;
   std::optional<double> coarsest;
+  std::int64_t blind = 0;  // cells whose n would show no drop at all
   for (const GateCell& cell : verdict.cells) {
+    blind += cell.detectable ? 0 : 1;
     if (!cell.detectable) continue;
     finest = std::min(finest.value_or(1), *cell.detectable);
     coarsest = std::max(coarsest.value_or(0), *cell.detectable);
@@ -99,11 +101,17 @@ std::string rules(const Verdict& verdict) {
       "A cell or depth band fails on a drop of more than {} points that is significant at {} over "
       "the whole gate (exact one-sided McNemar on paired samples, Holm).",
       percent(options.max_drop, 0), options.alpha);
-  if (finest)
+  if (finest) {
+    const std::string least = detectable_points(*finest), most = detectable_points(*coarsest);
     text += fmt::format(
-        " With these n it finds a drop in one cell of {} to {} points, by cell, with "
-        "probability {} (as many samples lost and gained by chance as were seen).",
-        detectable_points(*finest), detectable_points(*coarsest), options.power);
+        " With these n it finds a drop in one cell of {} with probability {} (as many samples lost "
+        "and gained by chance as were seen).",
+        least == most ? least + " points" : fmt::format("{} to {} points, by cell,", least, most),
+        options.power);
+  }
+  if (blind > 0)
+    text += fmt::format(" In {} of {} n is too small to show any drop.", blind,
+                        counted(static_cast<std::int64_t>(verdict.cells.size()), "cell"));
   return text;
 }
 

@@ -139,6 +139,20 @@ BENCHMARK_CAPTURE(
     })
     ->Apply(kSingle);
 BENCHMARK_CAPTURE(
+    kernel, delta_rule_with_a_decay_a_channel,
+    [] {
+      const auto unit = [] {
+        const at::Tensor x = projected(4, 512, 128);
+        return x / x.norm(2, -1, /*keepdim=*/true);
+      };
+      return Tensors{unit(), unit(), projected(4, 512, 128), -torch::rand({1, 4, 512, 128}),
+                     torch::rand({1, 4, 512})};
+    },
+    [](const Tensors& x) {
+      benchmark::DoNotOptimize(gated_delta_rule(x[0], x[1], x[2], x[3], x[4], {}));
+    })
+    ->Apply(kSingle);
+BENCHMARK_CAPTURE(
     kernel, rms_norm,
     [] {
       return Tensors{torch::randn({1, 512, 512}), at::ones({512})};

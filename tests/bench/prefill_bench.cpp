@@ -46,7 +46,8 @@ void prefill(benchmark::State& bench) {
 BENCHMARK(prefill)
     ->ArgNames({"shape", "tokens", "chunk", "bf16"})
     ->ArgsProduct({{kHybrid1024, kJet1024, kHybrid512, kQwen512}, {16384}, {512, 1024}, {0, 1}})
-    ->ArgsProduct({{kQwen35, kQwenNext, kNemotron, kFalcon, kLfm2}, {16384}, {512, 1024}, {0, 1}})
+    ->ArgsProduct(
+        {{kQwen35, kQwenNext, kNemotron, kFalcon, kLfm2, kKimi}, {16384}, {512, 1024}, {0, 1}})
     ->ArgsProduct({{kZoo}, {16384}, {256, 512, 1024, 2048, 4096}, {0, 1}})
     ->ArgsProduct({{kZoo}, {131072, 262144}, {512}, {0}})
     ->Unit(benchmark::kMillisecond)

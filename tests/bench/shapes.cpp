@@ -179,6 +179,25 @@ json lfm2(std::int64_t d) {
   return config;
 }
 
+/// Kimi Linear's way, without experts: three layers of Kimi delta attention, then one of latent
+/// softmax attention.
+json kimi_linear(std::int64_t d) {
+  json config = common(d, 8, d / 128, d / 128);
+  config.update(json{{"model_type", "kimi_linear"},
+                     {"linear_attn_config",
+                      {{"full_attn_layers", {4, 8}},
+                       {"kda_layers", {1, 2, 3, 5, 6, 7}},
+                       {"num_heads", d / 128},
+                       {"head_dim", 128},
+                       {"short_conv_kernel_size", 4}}},
+                     {"first_k_dense_replace", 8},
+                     {"kv_lora_rank", d / 4},
+                     {"qk_nope_head_dim", 128},
+                     {"qk_rope_head_dim", 64},
+                     {"v_head_dim", 128}});
+  return config;
+}
+
 json config_of(Shape shape) {
   switch (shape) {
     case kHybrid512:
@@ -201,6 +220,8 @@ json config_of(Shape shape) {
       return falcon_h1(1024);
     case kLfm2:
       return lfm2(1024);
+    case kKimi:
+      return kimi_linear(1024);
     default:
       break;
   }
@@ -247,7 +268,8 @@ double best_time(int goes, const Work& work) {
 std::string name_of(Shape shape) {
   constexpr std::array kNames = {"zoo",           "hybrid-512",  "hybrid-1024",  "jet-1024",
                                  "qwen-512",      "HypeNet-2B",  "qwen3.5-1024", "qwen3next-1024",
-                                 "nemotron-1024", "falcon-1024", "lfm2-1024",    "Qwen3.5-4B"};
+                                 "nemotron-1024", "falcon-1024", "lfm2-1024",    "kimi-1024",
+                                 "Qwen3.5-4B"};
   return kNames[static_cast<std::size_t>(shape)];
 }
 

@@ -24,6 +24,7 @@ enum Shape {
   kNemotron,
   kFalcon,
   kLfm2,
+  kKimi,
   kQwen35_4B
 };
 

@@ -25,6 +25,7 @@ Record full_record() {
   record.value_rank = 1;
   record.seconds = 1.5;
   record.same_again = false;
+  record.answered_by = "m";
   return record;
 }
 
@@ -61,6 +62,7 @@ TEST(Record, RefusesWhatIsMissingUnknownOrIllTyped) {
                                                  {"value_rank", 0},
                                                  {"value_log_prob", 0.5},
                                                  {"same_again", "yes"},
+                                                 {"answered_by", 7},
                                                  {"text", nullptr}}) {
     bad = good;
     bad[field] = value;

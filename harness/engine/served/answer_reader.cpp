@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 
 #include "harness/base/text.h"
@@ -15,11 +16,17 @@ constexpr std::size_t kMostShown = 80, kMostBegin = 4096, kMostWhole = std::size
 /// Pieces that so many tokens may come in: a server may cut one in two, and begin with nothing.
 constexpr std::int64_t most_pieces(std::int64_t tokens) { return 2 * tokens + 16; }
 
-/// Whether an answer with that finish_reason is not as the model would have had it.
-bool is_broken_off(std::string_view finish_reason) {
-  constexpr std::string_view kReasons[] = {"abort", "error", "content_filter",
-                                           "insufficient_system_resource"};
-  return std::find(std::begin(kReasons), std::end(kReasons), finish_reason) != std::end(kReasons);
+/// Whether an answer with that finish_reason is as the model would have had it, or as long as it
+/// was asked for. Anything else is a filter, an abort, a call of a tool, or not known.
+bool is_own_end(std::string_view finish_reason) {
+  constexpr std::string_view kReasons[] = {"",    "stop",      "length",   "max_tokens",
+                                           "eos", "eos_token", "end_turn", "stop_sequence"};
+  const auto is_same = [&](std::string_view reason) {
+    return std::equal(
+        reason.begin(), reason.end(), finish_reason.begin(), finish_reason.end(),
+        [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+  };
+  return std::any_of(std::begin(kReasons), std::end(kReasons), is_same);
 }
 
 }  // namespace
@@ -50,13 +57,10 @@ void AnswerReader::finish() {
     events_.finish([&](std::string_view data) { return take_event(data); });
   whole_.clear();
   if (is_whole() || error_ || !fault_.empty()) return;
-  fault_ = has_answer_ ? "it ended before the answer did"
-                       : fmt::format("there is no answer in it: '{}'",
-                                     cut_short(single_line(shown(begin_)), kMostShown));
-}
-
-std::string AnswerReader::shown(std::string_view bytes) const {
-  return enough_.hide ? enough_.hide(std::string(bytes)) : std::string(bytes);
+  fault_ = has_answer_
+               ? "it ended before the answer did"
+               : fmt::format("there is no answer in it: '{}'",
+                             cut_short(parse_error(begin_, enough_.hide).words, kMostShown));
 }
 
 bool AnswerReader::take_event(std::string_view data) {
@@ -70,7 +74,7 @@ bool AnswerReader::take_event(std::string_view data) {
 
 void AnswerReader::read(std::string_view json) {
   try {
-    add(parse_part(shown(json)));
+    add(parse_part(json, enough_.hide));
   } catch (const BadAnswer& bad) {
     fault_ = bad.what();
   }
@@ -86,8 +90,12 @@ void AnswerReader::add(const AnswerPart& part) {
   has_answer_ = true;
   if (!part.finish_reason.empty()) finish_reason_ = part.finish_reason;
   if (is_stream_ == false) is_done_ = true;
-  if (!is_settled_ && is_broken_off(part.finish_reason))
-    fault_ = fmt::format("the server broke it off, with finish_reason '{}'", part.finish_reason);
+  if (!is_settled_ && !part.refusal.empty())
+    fault_ = fmt::format("there is a refusal in its place: {}",
+                         cut_short(single_line(part.refusal), kMostShown));
+  else if (!is_settled_ && !is_own_end(part.finish_reason))
+    fault_ = fmt::format("the server broke it off, with finish_reason '{}'",
+                         cut_short(single_line(part.finish_reason), kMostShown));
   if (part.thought.empty() && part.text.empty()) return;
   ++pieces_;
   if (!is_settled_) add_text(part.thought, part.text);
@@ -127,7 +135,7 @@ void AnswerReader::settle(std::size_t before) {
 
 bool AnswerReader::goes_on() const {
   if (error_ || !fault_.empty()) return false;
-  // What is left is short then, and whoever reads it may use the connection again.
+  // What is left is short then; once it is read, the connection can be used again.
   if (!is_settled_ || is_ended()) return true;
   return enough_.waits_for_count && !prompt_tokens_ && pieces_ <= most_pieces(enough_.max_tokens);
 }
@@ -136,7 +144,7 @@ bool AnswerReader::is_ended() const { return has_answer_ && (is_done_ || !finish
 
 bool AnswerReader::hit_limit() const {
   if (is_settled_) return false;
-  if (!finish_reason_.empty()) return finish_reason_ == "length";
+  if (!finish_reason_.empty()) return finish_reason_ == "length" || finish_reason_ == "max_tokens";
   return completion_tokens_ && *completion_tokens_ >= enough_.max_tokens;
 }
 

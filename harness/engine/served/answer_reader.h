@@ -24,8 +24,7 @@ struct Enough {
   std::function<bool(std::string_view)> is_decided{};
   /// What has been decided is read on until the server tells how many tokens it read.
   bool waits_for_count = false;
-  /// Takes out of what the server says what must not be shown; empty: nothing.
-  std::function<std::string(std::string)> hide{};
+  Hide hide{};  ///< takes out of what the server says what must not be shown
 };
 
 /// Reads an answer from its bytes, cut anywhere: a stream of events, or one JSON document from a
@@ -65,7 +64,6 @@ class AnswerReader {
  private:
   bool take_event(std::string_view data);
   void read(std::string_view json);
-  std::string shown(std::string_view bytes) const;
   void add(const AnswerPart& part);
   void add_text(const std::string& thought, const std::string& said);
   void settle(std::size_t before);

@@ -69,10 +69,10 @@ void Asker::warn_once(const std::string& about, const std::string& text) {
 WirePrompt Asker::prompt_of(const Request& request, Form form) const {
   if (form == Form::kIds) return request.ids;
   if (form == Form::kChat) {
-    check(static_cast<bool>(request.question), "who is asked by chat is given the question");
+    check(static_cast<bool>(request.question), "a request to a chat endpoint carries its question");
     return Chat{request.system, request.question(), request.answer_prefix};
   }
-  check(static_cast<bool>(request.text), "who is asked by text is given the text");
+  check(static_cast<bool>(request.text), "a request that is sent as text carries its text");
   return request.text();
 }
 
@@ -96,7 +96,7 @@ Asker::Ends Asker::ends_of(const Request& request) const {
 }
 
 Outcome Asker::judge_answer(const HttpResponse& response, const AnswerReader& reader) const {
-  if (response.status != 200) return judge(response);
+  if (response.status != 200) return judge(response, server_.hiding());
   if (response.transfer == Transfer::kWhole && reader.is_whole()) return {.status = 200};
   if (reader.is_enough()) return {.status = 200};
   if (const auto& error = reader.error()) {
@@ -104,7 +104,7 @@ Outcome Asker::judge_answer(const HttpResponse& response, const AnswerReader& re
     const long status = error->status.value_or(200);
     return judge_status(status, error->words, response.retry_after);
   }
-  if (reader.fault().empty()) return judge(response);
+  if (reader.fault().empty()) return judge(response, server_.hiding());
   return {.result = Result::kLater,
           .reason = fmt::format("{} gave no answer: {}", endpoint(), reader.fault()),
           .status = 200};
@@ -134,7 +134,7 @@ void Asker::generate_as(Generated& generated, const Request& request, const std:
                       .stops = ends.all,
                       .is_decided = request.is_decided,
                       .waits_for_count = tells_count_ && std::ssize(request.ids) > read_whole_,
-                      .hide = [this](std::string text) { return server_.hide(std::move(text)); }};
+                      .hide = server_.hiding()};
   generated.prompt = prompt_of(request, generated.form);
   HttpRequest http =
       server_.request(endpoint(), generation_body(addressee(), generated.prompt, limits), stop);
@@ -179,6 +179,7 @@ std::optional<Answer> Asker::ask(const Request& request, const std::stop_token& 
   tokens_ += answer.computed_tokens;
   if (answer.failure) return answer;
   answer.text = server_.hide(said.reader.text());
+  answer.answered_by = said.reader.model();
   answer.hit_limit = said.reader.hit_limit();
   const bool is_probed = is_asked_twice(request.ids, config().cache_probe);
   if (is_probed) answer.same_again = ask_again(said, request, stop);
@@ -205,6 +206,7 @@ std::optional<Failure> Asker::failure_of(const Generated& generated, const Reque
     return Failure{"failed", with_tries(generated.outcome)};
   learn(generated);
   if (auto failure = check_count(generated, request)) return failure;
+  if (auto failure = check_text(generated, request)) return failure;
   return check_room(generated, request);
 }
 
@@ -261,12 +263,45 @@ std::optional<Failure> Asker::check_count(const Generated& generated, const Requ
   return std::nullopt;
 }
 
-/// Whether the answer had the room that it was asked for.
+/// Whether the answer had the room that it was asked for. Where the server does not count, our own
+/// count must leave no doubt.
 std::optional<Failure> Asker::check_room(const Generated& generated, const Request& request) const {
-  if (!generated.reader.ran_out_of_context()) return std::nullopt;
+  const AnswerReader& reader = generated.reader;
+  if (!reader.hit_limit()) return std::nullopt;
+  constexpr std::int64_t kDoubt = 2;
+  const auto told = reader.completion_tokens();
+  const std::int64_t said = told ? *told : tokenizer_->count(reader.text());
+  if (told ? !reader.ran_out_of_context() : kDoubt * said + kDoubt >= request.room())
+    return std::nullopt;
   return Failure{"cut", fmt::format("the server ended the answer for want of room after {} of {} "
                                     "tokens: its context is full",
-                                    *generated.reader.completion_tokens(), request.room())};
+                                    said, request.room())};
+}
+
+/// Whether the text can be what was asked for. A server that sends the prompt back, and the needle
+/// in it, would find everything.
+std::optional<Failure> Asker::check_text(const Generated& generated, const Request& request) const {
+  const std::string& text = generated.reader.text();
+  constexpr std::int64_t kDoubt = 2, kAlways = 64;
+  if (std::ssize(text) > kDoubt * request.room() + kAlways) {
+    const std::int64_t tokens = tokenizer_->count(text);
+    if (tokens > kDoubt * request.room() + kAlways)
+      return Failure{"failed",
+                     fmt::format("the server sent {} tokens where {} were asked for: does "
+                                 "it send the prompt back?",
+                                 tokens, request.room())};
+  }
+  constexpr std::size_t kTelling = 100;
+  if (!generated.reader.is_decided() || text.size() < kTelling || !request.text)
+    return std::nullopt;
+  const std::string prompt = generated.form == Form::kChat ? request.question() : request.text();
+  const auto begin_of = [](std::string_view of) {
+    return of.substr(std::min(of.find_first_not_of(" \t\r\n"), of.size()), kTelling);
+  };
+  if (begin_of(text).size() < kTelling || begin_of(text) != begin_of(prompt)) return std::nullopt;
+  return Failure{"failed",
+                 "the answer begins as the prompt does: the server sends the prompt back, and what "
+                 "it holds is no answer"};
 }
 
 std::int64_t Asker::tokens_of(const Generated& generated, const Request& request) const {
@@ -280,7 +315,15 @@ std::optional<bool> Asker::ask_again(const Generated& first, const Request& requ
                                      const std::stop_token& stop) {
   Generated second{.form = first.form};
   generate_as(second, request, stop);
-  if (second.outcome.result != Result::kAnswered) return std::nullopt;
+  if (second.outcome.result == Result::kStopped || second.outcome.result == Result::kHopeless)
+    return std::nullopt;
+  if (const auto failure = failure_of(second, request)) {
+    warn_once("probe",
+              fmt::format("a prompt that it had answered was asked again (cache_probe) and "
+                          "had no answer to compare: {}",
+                          failure->detail));
+    return std::nullopt;
+  }
   tokens_ += tokens_of(second, request);
   return are_alike(first.reader, second.reader);
 }
@@ -298,11 +341,11 @@ std::optional<ExpectedScore> Asker::score(const Generated& generated, const Requ
   const Outcome outcome = server_.ask(
       [&](HttpClient& client) {
         const HttpResponse response = client.send(http);
-        const Outcome judged = judge(response);
+        const Outcome judged = judge(response, server_.hiding());
         if (judged.result != Result::kAnswered) return judged;
         const std::lock_guard guard(scoring_);
         try {
-          score = parse_score(server_.hide(response.body), generated.prompt, expected, how);
+          score = parse_score(response.body, generated.prompt, expected, how, server_.hiding());
         } catch (const BadAnswer& bad) {
           reason = bad.what();
         }

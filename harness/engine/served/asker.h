@@ -36,7 +36,7 @@ class Asker {
 
   /// Asks, checks how much of the prompt was read, asks again where that is wanted, has the
   /// expected answer scored. Nullopt: `stop` was requested before all of it was done. Throws
-  /// DataError for what no other request would be spared. The answer's id is the caller's to set.
+  /// DataError for what every other request would meet, too. The caller sets the answer's id.
   std::optional<Answer> ask(const Request& request, const std::stop_token& stop);
 
   /// Whether prompts go as ids, as far as that is known.
@@ -76,6 +76,7 @@ class Asker {
   std::optional<Failure> failure_of(const Generated& generated, const Request& request);
   std::optional<Failure> check_count(const Generated& generated, const Request& request);
   std::optional<Failure> check_room(const Generated& generated, const Request& request) const;
+  std::optional<Failure> check_text(const Generated& generated, const Request& request) const;
   std::int64_t tokens_of(const Generated& generated, const Request& request) const;
   std::optional<bool> ask_again(const Generated& first, const Request& request,
                                 const std::stop_token& stop);

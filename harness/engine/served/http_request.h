@@ -43,7 +43,7 @@ bool is_plain_http(const std::string& url);
 /// or not.
 std::string shown_url(std::string_view url);
 
-/// What somebody else wrote, as one short line of valid UTF-8.
+/// Text from outside, as one short line of valid UTF-8.
 std::string shown_words(std::string_view text);
 
 /// `text` with every credential of the request (bearer and basic tokens, values of headers that are

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/json_integer.h"
 #include "harness/base/numbers.h"
 #include "harness/base/strict_json.h"
@@ -35,24 +39,42 @@ struct Told {
   json object;
 };
 
+/// Requests a stop when a signal has come.
+class InterruptStop {
+ public:
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  std::stop_source stop_;
+  std::jthread watch_{[this](const std::stop_token& over) {
+    constexpr std::chrono::milliseconds kLook{50};
+    for (; !over.stop_requested() && !stop_.stop_requested(); std::this_thread::sleep_for(kLook))
+      if (interrupt_requested()) stop_.request_stop();
+  }};
+};
+
+/// Throws Interrupted when a signal ends it.
 Told get(Server& server, const std::string& url) {
   Told told;
-  HttpRequest http = server.request(url, {}, {});
+  const InterruptStop stop;
+  HttpRequest http = server.request(url, {}, stop.token());
   http.most_bytes = kMostBytes;
   told.outcome = server.ask(
       [&](HttpClient& client) {
         const HttpResponse response = client.send(http);
-        const Outcome outcome = judge(response);
+        const Outcome outcome = judge(response, server.hiding());
         if (outcome.result != Result::kAnswered) return outcome;
         try {
-          told.object = parse_strict_json(server.hide(response.body));
-        } catch (const JsonError&) {  // whoever it is, he has no such list
+          told.object = parse_strict_json(response.body);
+          hide_in(told.object, server.hiding());
+        } catch (const JsonError&) {  // a page for people: there is no such list
           told.object = nullptr;
         }
         if (!told.object.is_object()) told.object = nullptr;
         return outcome;
       },
-      {});
+      stop.token());
+  stop_if_interrupted();
   return told;
 }
 

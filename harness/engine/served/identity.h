@@ -17,7 +17,7 @@ struct ServerIdentity {
 };
 
 /// Asks a server who it is: its list of models (which must have the one that is asked for, when it
-/// is told), its version. Throws DataError when nobody answers, or the key is refused.
+/// is told), its version. Throws DataError when there is no answer, or the key is refused.
 ServerIdentity identify(const ServedConfig& config, const std::string& key);
 
 }  // namespace niah::served

@@ -63,7 +63,7 @@ class ListRun {
     }
   }
 
-  /// Until no thread is at work. A signal can wake nobody by itself.
+  /// Until no thread is at work. A signal does not wake a waiting thread by itself.
   void wait() {
     constexpr std::chrono::milliseconds kLook{50};
     std::unique_lock guard(lock_);

@@ -1,6 +1,7 @@
 #include "harness/engine/served/served_engines.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -41,6 +42,13 @@ std::string read_key(const ServedConfig& config, const std::string& name) {
         "holds what no key does: a blank, the end of a line or too much of anything (it is not "
         "shown here); set it to the key alone");
   return key;
+}
+
+/// A core dump would hold the key. A limit of one byte also keeps the system's own collector of
+/// dumps away, which a limit of 0 does not (core(5)).
+void forbid_core_dumps() {
+  const rlimit none{1, 1};
+  ::setrlimit(RLIMIT_CORE, &none);
 }
 
 /// What a server says of its version, as one short line.
@@ -123,6 +131,7 @@ ServedEngines::ServedEngines(const SweepConfig& sweep) {
       if (variant.kind != VariantKind::kServed) continue;
       asked_.push_back({model.name, variant, ""});
       asked_.back().key = read_key(*variant.served, asked_.back().name());
+      if (!asked_.back().key.empty()) forbid_core_dumps();
     }
 }
 

@@ -34,12 +34,13 @@ Outcome judge_status(long status, const std::string& words, std::optional<double
   return outcome;
 }
 
-Outcome judge(const HttpResponse& response) {
+Outcome judge(const HttpResponse& response, const Hide& hide) {
   switch (response.transfer) {
     case Transfer::kWhole:
     case Transfer::kEnough:
       if (response.status == 200) return {.status = response.status};
-      return judge_status(response.status, parse_error(response.body).words, response.retry_after);
+      return judge_status(response.status, parse_error(response.body, hide).words,
+                          response.retry_after);
     case Transfer::kStopped:
       return {.result = Result::kStopped, .reason = response.fault};
     case Transfer::kRedirected:
@@ -70,6 +71,10 @@ HttpRequest Server::request(std::string url, std::string body, const std::stop_t
 
 std::string Server::hide(std::string text) const {
   return hide_secrets(std::move(text), request({}, {}, {}));
+}
+
+Hide Server::hiding() const {
+  return [this](std::string text) { return hide(std::move(text)); };
 }
 
 HttpClient Server::take_client() {

@@ -15,6 +15,7 @@
 #include "harness/config/served.h"
 #include "harness/engine/served/http_client.h"
 #include "harness/engine/served/pace.h"
+#include "harness/engine/served/wire.h"
 
 namespace niah::served {
 
@@ -34,7 +35,7 @@ struct Outcome {
   long status = 0;  ///< of HTTP; 0: none
   std::optional<double> retry_after{};
   bool is_overload = false;  ///< less should be asked at once
-  bool was_reached = true;   ///< somebody was there
+  bool was_reached = true;   ///< there was a connection
   std::int64_t tries = 1;
 };
 
@@ -42,7 +43,7 @@ struct Outcome {
 Outcome judge_status(long status, const std::string& words, std::optional<double> retry_after);
 
 /// What a response means, whose body is not looked at where its status is 200.
-Outcome judge(const HttpResponse& response);
+Outcome judge(const HttpResponse& response, const Hide& hide = {});
 
 /// One served model's server. Its functions may be called from several threads.
 class Server {
@@ -60,12 +61,13 @@ class Server {
   HttpRequest request(std::string url, std::string body, const std::stop_token& stop) const;
   /// The text without anything that the server must not be quoted with.
   std::string hide(std::string text) const;
+  Hide hiding() const;
 
   /// Tries until there is an answer, as often as the config allows, with pauses between. Where
-  /// nobody was reached all the time, by other requests neither, it is hopeless.
+  /// there was no connection all that time, for other requests neither, it is hopeless.
   Outcome ask(const Try& once, const std::stop_token& stop);
 
-  /// The error for an outcome that no other request would be spared.
+  /// The error for an outcome that every other request would have, too.
   DataError hopeless(const Outcome& outcome) const;
 
  private:
@@ -75,7 +77,7 @@ class Server {
   ServedConfig config_;
   std::string key_;
   Pace pace_;
-  std::atomic<std::int64_t> reached_ = 0;  ///< how often somebody was
+  std::atomic<std::int64_t> reached_ = 0;  ///< how often there was a connection
   std::mutex lock_;
   std::vector<HttpClient> idle_;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/base/json_integer.h"
+#include "harness/base/numbers.h"
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
 #include "harness/base/utf8.h"
@@ -84,19 +85,19 @@ std::string text_member(const json& object, const char* name) {
   return value.get<std::string>();
 }
 
-/// A name that is told along with an answer; of no use where it is no text.
+/// A name in an answer; empty where it is missing or not a string.
 std::string name_member(const json& object, const char* name) {
   const json& value = member(object, name);
   return value.is_string() ? cut_short(single_line(value.get<std::string>()), kMostName) : "";
 }
 
-/// A count of tokens that a server tells. 0 is what servers say that do not count: no prompt is
-/// empty.
+/// A count of tokens that a server tells; nullopt where it is none that could be. 0 is what servers
+/// say that do not count: no prompt is empty.
 std::optional<std::int64_t> count_member(const json& usage, const char* name, std::int64_t least) {
   const json& value = member(usage, name);
   if (!is_integer_of<std::int64_t>(value)) return std::nullopt;
   const auto count = value.get<std::int64_t>();
-  return count < least ? std::nullopt : std::optional(count);
+  return count < least || count > kLongestLength ? std::nullopt : std::optional(count);
 }
 
 std::optional<long> status_member(const json& error) {
@@ -123,13 +124,22 @@ std::optional<ServerError> error_of(const json& answer) {
   return ServerError{words_of(words), status_member(said)};
 }
 
-json parse(std::string_view text) {
+std::string hidden(std::string_view text, const Hide& hide) {
+  return hide ? hide(std::string(text)) : std::string(text);
+}
+
+json parse(std::string_view text, const Hide& hide) {
   try {
-    if (find_invalid_utf8(text) == std::string_view::npos) return parse_strict_json(text);
-    return parse_strict_json(replace_invalid_utf8(text));
+    json value = find_invalid_utf8(text) == std::string_view::npos
+                     ? parse_strict_json(text)
+                     : parse_strict_json(replace_invalid_utf8(text));
+    hide_in(value, hide);
+    return value;
   } catch (const JsonError& error) {
-    throw BadAnswer(fmt::format("it is no whole JSON ({}): {}", error.what(),
-                                cut_short(single_line(text.substr(0, kMostWords)), 80)));
+    constexpr std::size_t kShown = 80, kLookedAt = 4096;
+    throw BadAnswer(
+        fmt::format("it is no whole JSON ({}): {}", hidden(error.what(), hide),
+                    cut_short(single_line(hidden(text.substr(0, kLookedAt), hide)), kShown)));
   }
 }
 
@@ -149,6 +159,8 @@ const json& first_choice(const json& answer) {
   return kNone;
 }
 
+bool is_empty(const json& value) { return value.is_null() || value.empty(); }
+
 void read_choice(AnswerPart& part, const json& choice) {
   part.has_choice = true;
   part.finish_reason = text_member(choice, "finish_reason");
@@ -158,6 +170,10 @@ void read_choice(AnswerPart& part, const json& choice) {
     part.text = text_member(choice, "text");
     return;
   }
+  part.refusal = text_member(message, "refusal");
+  const bool calls =
+      !is_empty(member(message, "tool_calls")) || !is_empty(member(message, "function_call"));
+  if (calls) part.refusal = "it calls a tool instead of answering";
   part.text = text_member(message, "content");
   part.thought = text_member(message, "reasoning_content");
   // Some servers tell a thought under both names.
@@ -270,8 +286,27 @@ std::string scoring_body(const Addressee& to, const WirePrompt& prompt, const Ex
   return dump(body);
 }
 
-AnswerPart parse_part(std::string_view text) {
-  const json answer = parse(text);
+void hide_in(json& value, const Hide& hide) {
+  if (!hide) return;
+  if (value.is_string()) {
+    value = hide(value.get<std::string>());
+    return;
+  }
+  if (value.is_array()) {
+    for (json& item : value) hide_in(item, hide);
+    return;
+  }
+  if (!value.is_object()) return;
+  json out = json::object();
+  for (auto& [name, item] : value.items()) {
+    hide_in(item, hide);
+    out[hide(name)] = std::move(item);
+  }
+  value = std::move(out);
+}
+
+AnswerPart parse_part(std::string_view text, const Hide& hide) {
+  const json answer = parse(text, hide);
   if (!answer.is_object()) throw BadAnswer(fmt::format("it is no object: {}", json_line(answer)));
   AnswerPart part;
   part.error = error_of(answer);
@@ -286,9 +321,9 @@ AnswerPart parse_part(std::string_view text) {
   return part;
 }
 
-ServerError parse_error(std::string_view body) {
+ServerError parse_error(std::string_view body, const Hide& hide) {
   try {
-    const json answer = parse(body);
+    const json answer = parse(body, hide);
     if (auto error = error_of(answer)) return *std::move(error);
     const json& message = member(answer, "message");
     if (message.is_string() && !is_blank(message.get<std::string>()))
@@ -296,13 +331,16 @@ ServerError parse_error(std::string_view body) {
   } catch (const BadAnswer&) {  // a page or a line for people
   }
   if (is_blank(body)) return {"(no words)", std::nullopt};
-  return {words_of(body.substr(body.find_first_not_of(" \t\r\n"), 4 * kMostWords)), std::nullopt};
+  // Hidden first: half of a credential is one, too.
+  constexpr std::size_t kLookedAt = 64 * kMostWords;
+  const std::string_view begin = body.substr(body.find_first_not_of(" \t\r\n"), kLookedAt);
+  return {words_of(hidden(begin, hide)), std::nullopt};
 }
 
 ExpectedScore parse_score(std::string_view text, const WirePrompt& prompt, const Expected& expected,
-                          const std::string& how) {
+                          const std::string& how, const Hide& hide) {
   if (expected.ids.empty()) throw BadAnswer("no answer is expected");
-  const json answer = parse(text);
+  const json answer = parse(text, hide);
   if (const auto error = error_of(answer)) throw BadAnswer(error->words);
   const std::size_t read = tokens_read(answer, prompt, expected);
   const json& choice = first_choice(answer);

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -70,18 +72,26 @@ struct AnswerPart {
   bool has_choice = false;  ///< it is about the answer, not only about its cost
   std::string thought;      ///< text of a thought that the server tells apart
   std::string text;
+  std::string refusal;        ///< why the model did not answer, or what it did instead
   std::string finish_reason;  ///< empty: it goes on, or nothing is said
   std::optional<std::int64_t> prompt_tokens, completion_tokens;
   std::string model, system_fingerprint;  ///< at most 200 bytes of each
 };
 
+/// Takes credentials out of a text. Applied to what JSON says, not to how it spells that: a server
+/// may escape any letter. Empty: nothing is taken out.
+using Hide = std::function<std::string(std::string)>;
+
+/// Applies it to every text of a JSON value, names of fields included.
+void hide_in(nlohmann::json& value, const Hide& hide);
+
 /// Reads an event's data or a whole answer, of completions or of chat. Of several choices the first
 /// counts. Throws BadAnswer where it is not JSON or a field is of another kind than it has to be.
-AnswerPart parse_part(std::string_view json);
+AnswerPart parse_part(std::string_view json, const Hide& hide = {});
 
 /// The words of an error's body, whatever it is: {"error": ...} in its kinds, {"detail": ...}, any
 /// text.
-ServerError parse_error(std::string_view body);
+ServerError parse_error(std::string_view body, const Hide& hide = {});
 
 /// How an expected answer was scored.
 struct ExpectedScore {
@@ -93,6 +103,6 @@ struct ExpectedScore {
 /// beyond doubt how likely each token of `expected` is: an entry is missing, they are not as many
 /// as the prompt has tokens, or they are of other tokens.
 ExpectedScore parse_score(std::string_view json, const WirePrompt& prompt, const Expected& expected,
-                          const std::string& how);
+                          const std::string& how, const Hide& hide = {});
 
 }  // namespace niah::served

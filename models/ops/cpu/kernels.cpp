@@ -1,6 +1,7 @@
 // Compiled once an instruction set, which NIAH_INSTRUCTION_SET names.
 #include "models/ops/cpu/kernels.h"
 
+#include "models/ops/cpu/channel_delta_rule.h"
 #include "models/ops/cpu/elementwise.h"
 #include "models/ops/cpu/linear_attention.h"
 #include "models/ops/cpu/row_products.h"
@@ -14,8 +15,8 @@ constexpr TypedKernels<T> kTyped = {rms_norm<T>,        rotary<T>,    silu_produ
                                     sigmoid_product<T>, lightning<T>, row_products<T>};
 
 const Kernels& table() {
-  static constexpr Kernels kTable = {kTyped<float>, kTyped<BFloat16>, attention, delta_rule,
-                                     kWidth};
+  static constexpr Kernels kTable = {kTyped<float>, kTyped<BFloat16>,   attention,
+                                     delta_rule,    channel_delta_rule, kWidth};
   return kTable;
 }
 

@@ -36,12 +36,13 @@ inline std::int64_t lightning_scratch(std::int64_t dim) {
 /// stride apart.
 struct DeltaRuleHead {
   const float *query, *key, *value;  ///< [tokens, key_dim] twice, [tokens, value_dim]
-  const float *log_decay, *beta;     ///< [tokens]
+  const float* log_decay;            ///< [tokens], or [tokens, key_dim] for channel_delta_rule
+  const float* beta;                 ///< [tokens]
   float* output;                     ///< [tokens, value_dim]
   std::int64_t query_stride, key_stride, value_stride, decay_stride, beta_stride, output_stride;
   std::int64_t tokens, key_dim, value_dim;
   float* state;    ///< [key_dim, value_dim], brought forward in place
-  float* scratch;  ///< delta_rule_scratch(key_dim, value_dim) floats
+  float* scratch;  ///< so many floats as delta_rule_scratch says, or channel_delta_rule_scratch
 };
 
 /// Floats of scratch that one head needs.
@@ -49,6 +50,13 @@ inline std::int64_t delta_rule_scratch(std::int64_t key_dim, std::int64_t value_
   // keys transposed; the vectors u, output rows; decays and the system, both [chunk, chunk]; scores
   // of 16 rows; decays from the start and to the end
   return kChunk * (key_dim + 2 * value_dim + 2 * kChunk + 16 + 2);
+}
+
+/// The same for channel_delta_rule.
+inline std::int64_t channel_delta_rule_scratch(std::int64_t key_dim, std::int64_t value_dim) {
+  // keys transposed; decays, queries and keys from the start, keys to the end, all of 16 rows, and
+  // two rows; the vectors u, output rows; the system and the scores, both [16, chunk]
+  return kChunk * key_dim + 66 * key_dim + 32 * value_dim + 32 * kChunk;
 }
 
 /// Query rows that attention takes at a time, and keys.
@@ -112,6 +120,7 @@ struct Kernels {
   TypedKernels<c10::BFloat16> bf16;
   void (*attention)(const AttentionGroup& group);
   void (*delta_rule)(const DeltaRuleHead& head);
+  void (*channel_delta_rule)(const DeltaRuleHead& head);
   /// Numbers in a vector: sizes of rows and halves of rotated rows must be multiples.
   std::int64_t width;
 };

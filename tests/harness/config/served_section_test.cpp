@@ -207,6 +207,17 @@ TEST(Served, WhatIsUnknownOrOutOfRangeIsRefused) {
   EXPECT_THAT(refused("extra_body: {stream: false}"), HasSubstr("niah's own"));
   EXPECT_THAT(refused("extra_body: {a: {b: [sk-hunter2xyz]}}"),
               AllOf(HasSubstr("use key_env"), Not(HasSubstr("hunter2xyz"))));
+  for (const char* secret : {"{api_key: hunter2xyz}", "{a: {password: hunter2xyz}}",
+                             "{a: Bearer hunter2xyz}", "{key: hunter2xyz}"})
+    EXPECT_THAT(refused(fmt::format("extra_body: {}", secret)),
+                AllOf(HasSubstr("use key_env"), Not(HasSubstr("hunter2xyz"))))
+        << secret;
+  for (const char* number : {"1e400", ".nan", "-.inf", "12345678901234567890123", "[1, 1e999]"})
+    EXPECT_THAT(refused(fmt::format("extra_body: {{x: {}}}", number)),
+                HasSubstr("a number that JSON or 64 bits cannot hold"))
+        << number;
+  EXPECT_EQ(refused("extra_body: {x: '1e400', y: -0.5, z: 18446744073709551615, top_k: 1}"),
+            "accepted");
   EXPECT_THAT(refused("extra_body: 7"), HasSubstr("mapping"));
   EXPECT_THAT(refused(fmt::format("extra_body: {{a: {}}}", std::string(1001, 'x'))),
               HasSubstr("at most 1000 bytes"));

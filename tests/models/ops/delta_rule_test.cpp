@@ -15,9 +15,9 @@ struct Inputs {
   at::Tensor q, k, v, g, beta, state;
 };
 
-Inputs random_inputs(std::int64_t tokens, double decay = 1) {
+Inputs random_inputs(std::int64_t tokens, double decay = 1, std::int64_t key_dim = 24) {
   torch::manual_seed(tokens);
-  constexpr std::int64_t kHeads = 5, kKey = 24, kValue = 40;
+  const std::int64_t kHeads = 5, kKey = key_dim, kValue = key_dim + 16;
   const auto draw = [&](std::int64_t dim) { return torch::randn({1, kHeads, tokens, dim}); };
   const at::Tensor k = draw(kKey);
   return {draw(kKey),
@@ -46,8 +46,8 @@ TEST_P(DeltaRuleLength, MatchesTheRecurrence) {
 
 /// Inputs with a decay for each channel. `strong` of them decay by up to `decay` a token, the
 /// others hardly.
-Inputs channel_inputs(std::int64_t tokens, double decay, double strong) {
-  Inputs in = random_inputs(tokens);
+Inputs channel_inputs(std::int64_t tokens, double decay, double strong, std::int64_t key_dim = 24) {
+  Inputs in = random_inputs(tokens, 1, key_dim);
   const at::Tensor is_strong = torch::rand(in.k.sizes()).lt(strong).to(at::kFloat);
   in.g = -decay * torch::rand(in.k.sizes()) * is_strong - 1e-3 * torch::rand(in.k.sizes());
   return in;
@@ -55,8 +55,8 @@ Inputs channel_inputs(std::int64_t tokens, double decay, double strong) {
 
 TEST_P(DeltaRuleLength, MatchesTheRecurrenceWithADecayForEachChannel) {
   for (const double decay : {0.0, 0.05, 1.0, 30.0, 1e4})
-    for (const double strong : {0.1, 1.0}) {
-      const Inputs in = channel_inputs(GetParam(), decay, strong);
+    for (const auto& [strong, key_dim] : {std::pair{0.1, 32}, {1.0, 32}, {0.5, 20}}) {
+      const Inputs in = channel_inputs(GetParam(), decay, strong, key_dim);  // 20: no kernel
       const at::Tensor beta = 2 * in.beta;
       const auto fast = gated_delta_rule(in.q, in.k, in.v, in.g, beta, in.state);
       const auto slow = reference::gated_delta_rule(in.q, in.k, in.v, in.g, beta, in.state);
@@ -127,6 +127,20 @@ TEST(DeltaRule, SharesKeyHeads) {
       EXPECT_LT(max_diff(shared.output, slow.output), 1e-4) << tokens;
       EXPECT_LT(max_diff(shared.state, slow.state), 1e-4) << tokens;
     }
+}
+
+// Of one sequence's heads, and of parts of larger tensors, as layers cut them out.
+TEST(DeltaRule, WithADecayForEachChannelTakesRowsOfLargerTensors) {
+  torch::manual_seed(1);
+  const std::int64_t tokens = 50;
+  const at::Tensor all = torch::randn({2, tokens, 3, 4 * 32});  // [B, T, H, ...]
+  const auto part = [&](std::int64_t i) { return all.narrow(-1, 32 * i, 32).transpose(1, 2); };
+  const at::Tensor k = part(1) / part(1).norm(2, -1, /*keepdim=*/true);
+  const at::Tensor g = -part(3).abs(), beta = torch::rand({2, 3, tokens});
+  const auto fast = gated_delta_rule(part(0), k, part(2), g, beta, {});
+  const auto slow = reference::gated_delta_rule(part(0), k, part(2), g, beta, {});
+  EXPECT_LT(max_diff(fast.output, slow.output), 2e-5);
+  EXPECT_LT(max_diff(fast.state, slow.state), 2e-5);
 }
 
 class DeltaRuleCut : public testing::TestWithParam<std::int64_t> {};

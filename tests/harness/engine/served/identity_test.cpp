@@ -3,9 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "tests/harness/engine/served/misbehaving_server.h"
 #include "tests/harness/engine/served/openai_replies.h"
 
@@ -102,6 +107,30 @@ TEST(Identify, WhoCannotBeAsked) {
     nobody = config_of(gone);
   }
   EXPECT_THAT(why_not(nobody), HasSubstr("no connection"));
+}
+
+TEST(IdentifyDeathTest, CtrlCEndsItWithinTwoSeconds) {
+  using Clock = std::chrono::steady_clock;
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto interrupted = [] {
+    install_interrupt_handler();
+    const MisbehavingServer server([](const SeenRequest&) { return stalls_at_once(); });
+    ServedConfig config = config_of(server);
+    config.timeout = 60;
+    Clock::time_point begin;
+    const std::jthread user([&] {
+      while (server.requests().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      begin = Clock::now();
+      std::raise(SIGINT);
+    });
+    try {
+      identify(config, "");
+    } catch (const Interrupted&) {
+      std::_Exit(Clock::now() - begin < std::chrono::seconds(2) ? 130 : 2);
+    }
+    std::_Exit(1);
+  };
+  EXPECT_EXIT(interrupted(), testing::ExitedWithCode(130), "");
 }
 
 }  // namespace

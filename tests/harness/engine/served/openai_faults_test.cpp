@@ -1,4 +1,5 @@
 // What becomes of an answer that a server does not give as it should.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -239,6 +240,13 @@ TEST_F(OpenAiFaultsTest, NothingBeginsBeforeTheServerSaysSo) {
   EXPECT_GE(times[1] - times[0], std::chrono::milliseconds(190));
 }
 
+/// As JSON may spell it, too.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+  return out;
+}
+
 TEST_F(OpenAiFaultsTest, TheKeyIsInNoMessage) {
   std::vector<std::string> shown;
   const auto keep = [&](const Answer& answer) {
@@ -248,9 +256,14 @@ TEST_F(OpenAiFaultsTest, TheKeyIsInNoMessage) {
   const std::vector<Reply> replies = {
       json_reply(openai_error("bad key " + key, "x", 400), 400),
       json_reply(openai_error(std::string(290, 'x') + key, "x", 500), 500),
-      text_reply("<p>" + std::string(70, 'x') + key, 200),
-      text_reply("{\"error\": \"" + key),
+      text_reply("<p>" + std::string(70, 'x') + key, 200), text_reply("{\"error\": \"" + key),
       json_reply({{"error", "Bearer " + key}}),
+      // Spelled otherwise, and begun just before a long text is cut.
+      text_reply("{\"error\": \"" + std::string(290, 'x') + escaped(key) + "\"}", 500),
+      text_reply("{\"choices\": [{\"text\": \"" + escaped(key) +
+                     "\", \"finish_reason\": \"stop\"}], \"usage\": {\"prompt_tokens\": " +
+                     std::to_string(size_of(request())) + "}}",
+                 200),
       event_reply({event("{\"choices\": [{\"" + key)}),
       completion_stream({.text = "Your key is " + key, .prompt_tokens = size_of(request())})};
   for (const Reply& reply : replies) {
@@ -280,6 +293,18 @@ TEST_F(OpenAiFaultsTest, AnotherModelOnTheWayIsSaid) {
   });
   ask(requests(5));
   EXPECT_THAT(warnings(), ElementsAre(HasSubstr("the model 'm-1' and now have 'm-2'")));
+}
+
+TEST_F(OpenAiFaultsTest, ANameOfAModelDoesNotSayTheKey) {
+  config_.concurrency = 1;
+  serve([](const SeenRequest& seen) {
+    Said said{.text = " 1234567.", .prompt_tokens = std::ssize(seen.json["prompt"])};
+    said.model = seen.number == 0 ? "m" : kKey;
+    return completion_stream(said);
+  });
+  const std::vector<Answer> answers = ask(requests(2));
+  EXPECT_EQ(answers.at(1).answered_by, "***");
+  EXPECT_THAT(warnings(), ElementsAre(HasSubstr("now have '***'")));
 }
 
 TEST_F(OpenAiFaultsTest, AWordOfTheServersIsOneShortLine) {

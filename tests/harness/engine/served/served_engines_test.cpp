@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cctype>
@@ -21,6 +22,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
+#include "harness/engine/served/identity.h"
 #include "harness/engine/served/served_engines.h"
 #include "harness/plan/plan.h"
 #include "harness/run/runner.h"
@@ -305,7 +307,50 @@ TEST_F(ServedRun, TheSameServerInTwoOrdersIsTwoVariants) {
   EXPECT_THAT(outcomes(), ElementsAre(Pair("scored", 8)));
 }
 
+TEST_F(ServedRun, AVersionDoesNotSayTheKey) {
+  constexpr const char* kKey = "k-8c1fe0a7d2-nobody-may-see";
+  ::setenv(kKeyVariable, kKey, 1);
+  serve();
+  const auto answer = [&](const SeenRequest& request) -> Reply {
+    if (request.path == "/version")
+      return text_reply("{\"version\": \"1 \\u006b-8c1fe0a7d2-nobody-may-see\"}");
+    return json_reply(vllm_models("m", 4096));
+  };
+  const MisbehavingServer escaping(answer);
+  ServedConfig config;
+  config.url = escaping.url();
+  config.model = "m";
+  EXPECT_EQ(identify(config, kKey).version, "vllm 1 ***");
+}
+
+TEST_F(ServedRun, TheModelsThatAnsweredAreKeptAndSaid) {
+  std::atomic<int> asked = 0;
+  serve([&](const SeenRequest&) -> std::optional<Reply> {
+    return completion_stream({.text = " none", .model = asked++ < 3 ? "m-q4" : "other"});
+  });
+  run(sweep());
+  std::map<std::string, int> models;
+  for (const reports::Record& record : records()) ++models[record.answered_by];
+  EXPECT_THAT(models, ElementsAre(Pair("m-q4", 3), Pair("other", 1)));
+  EXPECT_THAT(read_file(out() / "report.html", "test"),
+              HasSubstr("Not one model answered all samples, by the names in the answers: m-q4 "
+                        "(3), other (1)."));
+}
+
 using ServedRunDeathTest = ServedRun;
+
+TEST_F(ServedRunDeathTest, AKeyIsInNoCoreDump) {
+  serve();
+  const SweepConfig config = sweep(fmt::format(", key_env: {}", kKeyVariable));
+  const auto has_limit = [&] {
+    ::setenv(kKeyVariable, "k-8c1fe0a7d2-nobody-may-see", 1);
+    const ServedEngines engines(config);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_CORE, &limit);
+    std::_Exit(limit.rlim_max == 1 ? 0 : 1);
+  };
+  EXPECT_EXIT(has_limit(), testing::ExitedWithCode(0), "");
+}
 
 TEST_F(ServedRunDeathTest, CtrlCEndsItWithinTwoSecondsWithWorkSaved) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
