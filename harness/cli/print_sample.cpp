@@ -36,7 +36,8 @@ std::string quoted(const std::string& text, std::size_t code_points) {
 }
 
 std::string outcome_of(const reports::Record& record) {
-  if (!record.scored()) return fmt::format("{}: {}", reports::outcome_label(record.outcome), record.detail);
+  if (!record.scored())
+    return fmt::format("{}: {}", reports::outcome_label(record.outcome), record.detail);
   std::string line = fmt::format("{:16}", reports::miss_label(record.miss));
   if (record.value_rank && record.value_log_prob)
     line += fmt::format("  answer's worst rank {}, log-probability {}", *record.value_rank,

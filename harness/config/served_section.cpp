@@ -179,6 +179,7 @@ void check_header_name(const YamlMap& headers, const std::string& name) {
       });
   if (!is_name)
     headers.refuse(name, "no header has such a name: letters, digits and - were expected");
+  // No header counts tokens, as max_tokens does in a body.
   if (is_name_of_secret(word) || word.find("token") != std::string::npos)
     headers.refuse(name,
                    "it would carry a secret, which plan.json would keep; use key_env: it names the "

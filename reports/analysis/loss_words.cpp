@@ -30,10 +30,7 @@ Losses losses_of(const Results& results, const Analysis& analysis, const Variant
       continue;
     losses.smallest_n = losses.cells == 0 ? c.pairs.n() : std::min(losses.smallest_n, c.pairs.n());
     ++losses.cells;
-    losses.together.both += c.pairs.both;
-    losses.together.only_first += c.pairs.only_first;
-    losses.together.only_second += c.pairs.only_second;
-    losses.together.neither += c.pairs.neither;
+    losses.together += c.pairs;
     losses.detectable = losses.detectable && c.detectable
                             ? std::optional(std::max(*losses.detectable, *c.detectable))
                             : std::nullopt;
@@ -58,11 +55,8 @@ std::string no_loss_words(const std::string& name, const Losses& losses) {
 
 /// "from 100 % to 12 % (n = 8)".
 std::string fall_words(const PairCounts& pairs) {
-  const auto n = static_cast<double>(pairs.n());
-  return fmt::format("from {} to {} (n = {})",
-                     percent_words(static_cast<double>(pairs.both + pairs.only_first) / n),
-                     percent_words(static_cast<double>(pairs.both + pairs.only_second) / n),
-                     pairs.n());
+  return fmt::format("from {} to {} (n = {})", percent_words(pairs.first_recall()),
+                     percent_words(pairs.second_recall()), pairs.n());
 }
 
 /// Whether all cells together show a loss; what a restoration brought back is counted over them.

@@ -27,6 +27,13 @@ struct PairCounts {
   /// Pairs that differ for no reason but noise, in either direction: the lesser of the two. What a
   /// drop would have to stand out from.
   std::int64_t noise() const { return only_first < only_second ? only_first : only_second; }
+  /// Recall of either; only for n() > 0.
+  double first_recall() const {
+    return static_cast<double>(first_hits()) / static_cast<double>(n());
+  }
+  double second_recall() const {
+    return static_cast<double>(second_hits()) / static_cast<double>(n());
+  }
   /// Recall of the second less that of the first; only for n() > 0.
   double difference() const {
     return static_cast<double>(only_second - only_first) / static_cast<double>(n());

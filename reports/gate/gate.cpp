@@ -109,17 +109,9 @@ std::string not_measured_reason(Matched& match, const RunInfo& run, const GateOp
 
 double drop_of(const PairCounts& pairs) { return pairs.n() == 0 ? 0 : -pairs.difference(); }
 
-double first_recall(const PairCounts& pairs) {
-  return static_cast<double>(pairs.both + pairs.only_first) / static_cast<double>(pairs.n());
-}
-
-double second_recall(const PairCounts& pairs) {
-  return static_cast<double>(pairs.both + pairs.only_second) / static_cast<double>(pairs.n());
-}
-
 std::string change_words(const PairCounts& pairs) {
-  return fmt::format("from {} to {}", percent_words(first_recall(pairs)),
-                     percent_words(second_recall(pairs)));
+  return fmt::format("from {} to {}", percent_words(pairs.first_recall()),
+                     percent_words(pairs.second_recall()));
 }
 
 /// Holm within the family, scaled so that the result is comparable with the whole alpha.

@@ -29,9 +29,7 @@ std::string variant_name(const std::string& model, const std::string& variant) {
 
 std::string change(const PairCounts& pairs) {
   if (pairs.n() == 0) return std::string(kGap);
-  const auto n = static_cast<double>(pairs.n());
-  return fmt::format("{} → {}", percent(static_cast<double>(pairs.both + pairs.only_first) / n),
-                     percent(static_cast<double>(pairs.both + pairs.only_second) / n));
+  return fmt::format("{} → {}", percent(pairs.first_recall()), percent(pairs.second_recall()));
 }
 
 std::string band_name(const GateBand& band) {

@@ -124,33 +124,25 @@ BENCHMARK_CAPTURE(
       benchmark::DoNotOptimize(lightning_attention(x[0], x[1], x[2], lightning_slopes(8), 0.1, {}));
     })
     ->Apply(kBothTypes);
+/// Of four heads: queries, keys, values, decays (one a token, or one a channel), betas.
+Tensors delta_inputs(std::int64_t key_dim, std::int64_t value_dim, bool by_channel) {
+  const auto unit = [&] {
+    const at::Tensor x = projected(4, 512, key_dim);
+    return x / x.norm(2, -1, /*keepdim=*/true);
+  };
+  const at::Tensor decays =
+      by_channel ? torch::rand({1, 4, 512, key_dim}) : torch::rand({1, 4, 512});
+  return {unit(), unit(), projected(4, 512, value_dim), -decays, torch::rand({1, 4, 512})};
+}
+void run_delta_rule(const Tensors& x) {
+  benchmark::DoNotOptimize(gated_delta_rule(x[0], x[1], x[2], x[3], x[4], {}));
+}
 BENCHMARK_CAPTURE(
-    kernel, delta_rule,
-    [] {
-      const auto unit = [] {
-        const at::Tensor x = projected(4, 512, 96);
-        return x / x.norm(2, -1, /*keepdim=*/true);
-      };
-      return Tensors{unit(), unit(), projected(4, 512, 192), -torch::rand({1, 4, 512}),
-                     torch::rand({1, 4, 512})};
-    },
-    [](const Tensors& x) {
-      benchmark::DoNotOptimize(gated_delta_rule(x[0], x[1], x[2], x[3], x[4], {}));
-    })
+    kernel, delta_rule, [] { return delta_inputs(96, 192, /*by_channel=*/false); }, run_delta_rule)
     ->Apply(kSingle);
 BENCHMARK_CAPTURE(
     kernel, delta_rule_with_a_decay_a_channel,
-    [] {
-      const auto unit = [] {
-        const at::Tensor x = projected(4, 512, 128);
-        return x / x.norm(2, -1, /*keepdim=*/true);
-      };
-      return Tensors{unit(), unit(), projected(4, 512, 128), -torch::rand({1, 4, 512, 128}),
-                     torch::rand({1, 4, 512})};
-    },
-    [](const Tensors& x) {
-      benchmark::DoNotOptimize(gated_delta_rule(x[0], x[1], x[2], x[3], x[4], {}));
-    })
+    [] { return delta_inputs(128, 128, /*by_channel=*/true); }, run_delta_rule)
     ->Apply(kSingle);
 BENCHMARK_CAPTURE(
     kernel, rms_norm,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stop_token>
@@ -17,6 +16,7 @@
 #include "harness/base/numbers.h"
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
+#include "harness/engine/served/pace.h"
 #include "harness/engine/served/server.h"
 
 namespace niah::served {
@@ -47,9 +47,10 @@ class InterruptStop {
  private:
   std::stop_source stop_;
   std::jthread watch_{[this](const std::stop_token& over) {
-    constexpr std::chrono::milliseconds kLook{50};
-    for (; !over.stop_requested() && !stop_.stop_requested(); std::this_thread::sleep_for(kLook))
-      if (interrupt_requested()) stop_.request_stop();
+    constexpr double kLookSeconds = 0.05;
+    while (!interrupt_requested())
+      if (!wait_seconds(kLookSeconds, over)) return;
+    stop_.request_stop();
   }};
 };
 

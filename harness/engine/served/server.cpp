@@ -58,6 +58,9 @@ Outcome judge(const HttpResponse& response, const Hide& hide) {
 Server::Server(ServedConfig config, std::string key, PaceSettings pace)
     : config_(std::move(config)),
       key_(std::move(key)),
+      hide_([sent = request({}, {}, {})](std::string text) {
+        return hide_secrets(std::move(text), sent);
+      }),
       pace_(config_.concurrency, std::move(pace)) {}
 
 HttpRequest Server::request(std::string url, std::string body, const std::stop_token& stop) const {
@@ -67,14 +70,6 @@ HttpRequest Server::request(std::string url, std::string body, const std::stop_t
   request.seconds = request.quiet_seconds = config_.timeout;
   request.stop = stop;
   return request;
-}
-
-std::string Server::hide(std::string text) const {
-  return hide_secrets(std::move(text), request({}, {}, {}));
-}
-
-Hide Server::hiding() const {
-  return [this](std::string text) { return hide(std::move(text)); };
 }
 
 HttpClient Server::take_client() {

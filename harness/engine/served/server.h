@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/base/error.h"
@@ -60,8 +61,9 @@ class Server {
   /// A request to `url` with the key and the headers of the config.
   HttpRequest request(std::string url, std::string body, const std::stop_token& stop) const;
   /// The text without anything that the server must not be quoted with.
-  std::string hide(std::string text) const;
-  Hide hiding() const;
+  std::string hide(std::string text) const { return hide_(std::move(text)); }
+  /// The same as a function.
+  const Hide& hiding() const { return hide_; }
 
   /// Tries until there is an answer, as often as the config allows, with pauses between. Where
   /// there was no connection all that time, for other requests neither, it is hopeless.
@@ -76,6 +78,7 @@ class Server {
 
   ServedConfig config_;
   std::string key_;
+  Hide hide_;
   Pace pace_;
   std::atomic<std::int64_t> reached_ = 0;  ///< how often there was a connection
   std::mutex lock_;

@@ -97,12 +97,10 @@ inline void channel_stretch(const DeltaRuleHead& in, std::int64_t tokens, Channe
     const Vec beta(in.beta[i * in.beta_stride]);
     for (std::int64_t v = 0; v < dim; v += kWidth) {
       float* u = s.u + i * dim + v;
-      Vec sum = beta * (Vec::loadu(in.value + i * in.value_stride + v) - Vec::loadu(u));
-      for (std::int64_t j = 0; j < i; ++j)
-        sum = at::vec::fmadd(Vec(s.system[i * kChunk + j]), Vec::loadu(s.u + j * dim + v), sum);
-      sum.store(u);
+      (beta * (Vec::loadu(in.value + i * in.value_stride + v) - Vec::loadu(u))).store(u);
     }
   }
+  substitute(s.system, s.u, 0, tokens, dim);
   const Block<float> output{s.output, dim};
   block_product(Block<const float>{s.query, in.key_dim}, state, output, tokens, dim, in.key_dim,
                 false);
@@ -118,16 +116,8 @@ inline void channel_stretch(const DeltaRuleHead& in, std::int64_t tokens, Channe
 
 inline void channel_delta_rule(const DeltaRuleHead& whole) {
   ChannelScratch scratch(whole.scratch, whole.key_dim, whole.value_dim);
-  DeltaRuleHead head = whole;
-  for (std::int64_t at = 0; at < whole.tokens; at += kRows) {
-    head.query = whole.query + at * whole.query_stride;
-    head.key = whole.key + at * whole.key_stride;
-    head.value = whole.value + at * whole.value_stride;
-    head.log_decay = whole.log_decay + at * whole.decay_stride;
-    head.beta = whole.beta + at * whole.beta_stride;
-    head.output = whole.output + at * whole.output_stride;
-    channel_stretch(head, std::min(kRows, whole.tokens - at), scratch);
-  }
+  for (std::int64_t at = 0; at < whole.tokens; at += kRows)
+    channel_stretch(from_token(whole, at), std::min(kRows, whole.tokens - at), scratch);
 }
 
 }  // namespace NIAH_INSTRUCTION_SET

@@ -177,18 +177,29 @@ inline void fill_decays(const DeltaRuleHead& in, std::int64_t tokens, DeltaScrat
   }
 }
 
-/// Rows of u from `first` on, given those before: u_i -= sum_{j < i} A_ij u_j.
-inline void substitute(const DeltaRuleHead& in, std::int64_t first, std::int64_t rows,
-                       DeltaScratch& s) {
-  const std::int64_t dim = in.value_dim;
-  block_product({s.system + first * kChunk, kChunk, 1}, {s.u, dim}, {s.u + first * dim, dim}, rows,
-                dim, first, true);
+/// The head from a token on. Its state is brought forward, and its scratch written to, by all.
+inline DeltaRuleHead from_token(DeltaRuleHead head, std::int64_t token) {
+  head.query += token * head.query_stride;
+  head.key += token * head.key_stride;
+  head.value += token * head.value_stride;
+  head.log_decay += token * head.decay_stride;
+  head.beta += token * head.beta_stride;
+  head.output += token * head.output_stride;
+  return head;
+}
+
+/// Rows of u [chunk, dim] from `first` on, given those before: u_i -= sum_{j < i} A_ij u_j.
+/// `system` [chunk, chunk]: -A below the diagonal.
+inline void substitute(const float* system, float* u, std::int64_t first, std::int64_t rows,
+                       std::int64_t dim) {
+  block_product({system + first * kChunk, kChunk, 1}, {u, dim}, {u + first * dim, dim}, rows, dim,
+                first, true);
   for (std::int64_t i = first + 1; i < first + rows; ++i)
     for (std::int64_t v = 0; v < dim; v += kWidth) {
-      float* own = s.u + i * dim + v;
+      float* own = u + i * dim + v;
       Vec sum = Vec::loadu(own);
       for (std::int64_t j = first; j < i; ++j)
-        sum = at::vec::fmadd(Vec(s.system[i * kChunk + j]), Vec::loadu(s.u + j * dim + v), sum);
+        sum = at::vec::fmadd(Vec(system[i * kChunk + j]), Vec::loadu(u + j * dim + v), sum);
       sum.store(own);
     }
 }
@@ -219,7 +230,7 @@ inline void delta_chunk(const DeltaRuleHead& in, std::int64_t tokens, DeltaScrat
       multiply_row(system + r * kChunk, s.between + (first + r) * kChunk, seen);
       scale_row(system + r * kChunk, seen, -in.beta[(first + r) * in.beta_stride]);
     }
-    substitute(in, first, rows, s);
+    substitute(s.system, s.u, first, rows, dim);
 
     const Block<const float> query{in.query + first * in.query_stride, in.query_stride};
     const Block<float> output{s.output, dim}, scores{s.scores, kChunk};
@@ -239,16 +250,8 @@ inline void delta_chunk(const DeltaRuleHead& in, std::int64_t tokens, DeltaScrat
 
 inline void delta_rule(const DeltaRuleHead& whole) {
   DeltaScratch scratch(whole.scratch, whole.key_dim, whole.value_dim);
-  DeltaRuleHead head = whole;
-  for (std::int64_t at = 0; at < whole.tokens; at += kChunk) {
-    head.query = whole.query + at * whole.query_stride;
-    head.key = whole.key + at * whole.key_stride;
-    head.value = whole.value + at * whole.value_stride;
-    head.log_decay = whole.log_decay + at * whole.decay_stride;
-    head.beta = whole.beta + at * whole.beta_stride;
-    head.output = whole.output + at * whole.output_stride;
-    delta_chunk(head, std::min(kChunk, whole.tokens - at), scratch);
-  }
+  for (std::int64_t at = 0; at < whole.tokens; at += kChunk)
+    delta_chunk(from_token(whole, at), std::min(kChunk, whole.tokens - at), scratch);
 }
 
 }  // namespace NIAH_INSTRUCTION_SET

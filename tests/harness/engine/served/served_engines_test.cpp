@@ -309,9 +309,7 @@ TEST_F(ServedRun, TheSameServerInTwoOrdersIsTwoVariants) {
 
 TEST_F(ServedRun, AVersionDoesNotSayTheKey) {
   constexpr const char* kKey = "k-8c1fe0a7d2-nobody-may-see";
-  ::setenv(kKeyVariable, kKey, 1);
-  serve();
-  const auto answer = [&](const SeenRequest& request) -> Reply {
+  const auto answer = [](const SeenRequest& request) -> Reply {
     if (request.path == "/version")
       return text_reply("{\"version\": \"1 \\u006b-8c1fe0a7d2-nobody-may-see\"}");
     return json_reply(vllm_models("m", 4096));
