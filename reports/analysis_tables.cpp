@@ -1,4 +1,4 @@
-// The tables of what is computed across cells.
+// The tables of figures that are computed across cells.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,13 +29,13 @@ std::string recovered_interval(const Recovery& recovery) {
   return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
 }
 
-/// The run's model to stand beside a figure: the published one, or else the run's first.
+/// The run's model to compare with a figure: the one it was published for, or else the run's first.
 std::string our_model(const RunInfo& run, const PublishedFigure& figure) {
   const std::vector<std::string> models = models_of(run);
   return has_model(run, figure.model) || models.empty() ? figure.model : models.front();
 }
 
-/// The cell of `variant` that the figure is of, or nullptr.
+/// The cell of `variant` that corresponds to the figure, or nullptr.
 const Cell* our_cell(const Results& results, const PublishedFigure& figure,
                      const VariantInfo* variant) {
   if (variant == nullptr) return nullptr;
@@ -51,8 +51,8 @@ const Cell* our_cell(const Results& results, const PublishedFigure& figure,
   return nullptr;
 }
 
-/// The published figures that belong beside this run: those of its models, or where it has none of
-/// them, those that tell the whole story.
+/// The published figures to show with this run: those of its models, or, if there are none, those
+/// that cover base, fine-tune and restoration.
 std::vector<PublishedFigure> figures_for(const RunInfo& run) {
   std::vector<PublishedFigure> own, whole;
   for (const PublishedFigure& figure : run.published) {
@@ -62,8 +62,8 @@ std::vector<PublishedFigure> figures_for(const RunInfo& run) {
   return own.empty() ? whole : own;
 }
 
-/// "56.2, −2.1 (−5.0 to +0.9)": our recall, and by how much it differs from the published one, with
-/// Wilson's interval around ours; only for the same model.
+/// "56.2, −2.1 (−5.0 to +0.9)": our recall and, for the same model only, its difference from the
+/// published figure with the bounds of our Wilson interval.
 std::string beside(const Results& results, const PublishedFigure& figure,
                    const VariantInfo* variant, const std::optional<double>& published) {
   const Cell* cell = our_cell(results, figure, variant);
@@ -157,7 +157,7 @@ Table trend_table(const Results& results, const Analysis& analysis) {
 
 namespace {
 
-/// " (from 12 %)" where recall is poor already at the shortest length that was measured.
+/// " (from 12 %)" if recall is already poor at the shortest length that was measured, else "".
 std::string low_start(const Results& results, const VariantInfo& variant, const std::string& task) {
   constexpr double kGood = 0.85;
   for (const std::int64_t length : results.run.lengths) {
