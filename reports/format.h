@@ -11,6 +11,7 @@ namespace niah::reports {
 
 /// Shown in place of a missing number.
 inline constexpr std::string_view kGap = "–";
+/// The same as a std::string.
 inline const std::string kNone(kGap);
 
 /// 0.4166 → "41.7" (no percent sign).

@@ -130,6 +130,7 @@ struct GradientCurve {
   std::vector<double> query, key;
   std::optional<double> decay_query, decay_key;  ///< W of C exp(-tau / W), tokens
 };
+/// The file in a checkpoint's folder that holds its GradientCurve.
 inline constexpr const char* kLocalityFile = "gradient_locality.json";
 
 /// Throws DataError naming the field that is missing or ill-typed.

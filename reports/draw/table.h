@@ -7,6 +7,7 @@
 
 namespace niah::reports {
 
+/// Horizontal alignment of a column.
 enum class Align { kLeft, kRight };
 
 /// A column; neighbours with the same non-empty group share a heading above their titles.

@@ -125,8 +125,7 @@ TEST(Served, ALossInOneCellOfManyIsFoundAndNamed) {
   const ServedComparison served = only(results);
   ASSERT_NE(served.worst_cell(), nullptr);
   EXPECT_EQ(served.worst_cell()->length, 65536);
-  // The test over all cells and the single-cell tests get half of alpha each; the cells share it by
-  // Holm.
+  // All cells together and the single cells get half of alpha each; the cells share theirs by Holm.
   EXPECT_DOUBLE_EQ(served.worst_cell()->adjusted, 2 * 8 * mcnemar_two_sided(10, 0));
   EXPECT_DOUBLE_EQ(served.adjusted, 2 * served.p);
   EXPECT_THAT(served_verdict(results, served),
