@@ -29,7 +29,7 @@ struct Record {
   std::int64_t real_length = 0;    ///< as the protocol counts it, answer room included
   std::string prompt_sha256;
   /// "scored", or why not: "oom", "not_finite"; of a server "failed" (retries used up), "cut" (it
-  /// read fewer tokens than the prompt has), "refused".
+  /// read fewer tokens than the prompt has, or had no room for the answer), "refused".
   std::string outcome = "scored";
   std::string detail;                      ///< one line for an outcome that is not "scored"
   double score = 0;                        ///< 0..1; meaningless unless scored
@@ -43,7 +43,8 @@ struct Record {
   double seconds = 0;                ///< wall time spent on it; not part of any comparison
   /// Whether a server that was asked the same at once again said the same; nullopt: it was not.
   std::optional<bool> same_again{};
-  std::string answered_by{};  ///< the model, as a server named it in its answer; empty: not told
+  std::string again_failed{};  ///< why that second request got no answer; empty: it got one
+  std::string answered_by{};   ///< the model, as a server named it in its answer; empty: not told
 
   bool scored() const { return outcome == "scored"; }
 };

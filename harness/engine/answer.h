@@ -40,7 +40,8 @@ struct Answer {
   /// Whether the same request, sent once more right after, was answered alike. Nullopt where it was
   /// not, or not to an end.
   std::optional<bool> same_again{};
-  std::string answered_by{};  ///< the model, as a server names it in its answer; empty: not told
+  std::string again_failed{};  ///< why that second request got no answer; empty: it got one
+  std::string answered_by{};   ///< the model, as a server names it in its answer; empty: not told
   std::int64_t computed_tokens = 0;  ///< of prompt and answer; what requests share counts once
   double seconds = 0;                ///< wall time spent on it
 };

@@ -98,6 +98,7 @@ reports::Record record_of(const Question& question, const std::string& fingerpri
   record.computed_tokens = answer.computed_tokens;
   record.seconds = answer.seconds;
   record.same_again = answer.same_again;
+  record.again_failed = answer.again_failed;
   record.answered_by = answer.answered_by;
   if (answer.failure) {
     record.outcome = answer.failure->outcome;

@@ -28,6 +28,7 @@ KeptAnswer kept_answer(const Record& record) {
   // A character that the end cut in two says nothing.
   if (answer.may_go_on) drop_end(answer.text, kReplacementCharacter);
   answer.same_again = record.same_again;
+  answer.again_failed = record.again_failed;
   answer.answered_by = record.answered_by;
   return answer;
 }

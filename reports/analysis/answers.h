@@ -19,6 +19,7 @@ struct KeptAnswer {
   /// the answer was found.
   bool may_go_on = false;
   std::optional<bool> same_again{};  ///< as in its record
+  std::string again_failed{};        ///< likewise
   std::string answered_by{};         ///< as in its record
   bool operator==(const KeptAnswer&) const = default;
 };

@@ -87,6 +87,8 @@ struct ServedComparison {
   std::map<std::string, std::int64_t> answered_by;  ///< answers by the name of the model in them
   std::int64_t asked_twice = 0;
   std::int64_t answered_otherwise = 0;  ///< of those, the second time
+  std::int64_t failed_again = 0;    ///< asked a second time and not answered; not in asked_twice
+  std::string failed_again_detail;  ///< why, of the first of them
 
   /// The cell in which the server significantly lost most, or nullptr.
   const ServedCell* worst_cell() const;

@@ -182,7 +182,7 @@ std::optional<Answer> Asker::ask(const Request& request, const std::stop_token& 
   answer.answered_by = said.reader.model();
   answer.hit_limit = said.reader.hit_limit();
   const bool is_probed = is_asked_twice(request.ids, config().cache_probe);
-  if (is_probed) answer.same_again = ask_again(said, request, stop);
+  if (is_probed) ask_again(answer, said, request, stop);
   if (wants_score(request)) {
     if (const auto scored = score(said, request, stop)) {
       answer.log_prob = scored->log_prob;
@@ -311,21 +311,22 @@ std::int64_t Asker::tokens_of(const Generated& generated, const Request& request
   return reader.prompt_tokens().value_or(std::ssize(request.ids)) + said;
 }
 
-std::optional<bool> Asker::ask_again(const Generated& first, const Request& request,
-                                     const std::stop_token& stop) {
+void Asker::ask_again(Answer& answer, const Generated& first, const Request& request,
+                      const std::stop_token& stop) {
   Generated second{.form = first.form};
   generate_as(second, request, stop);
   if (second.outcome.result == Result::kStopped || second.outcome.result == Result::kHopeless)
-    return std::nullopt;
+    return;
   if (const auto failure = failure_of(second, request)) {
+    answer.again_failed = failure->detail;
     warn_once("probe",
               fmt::format("a prompt that it had answered was asked again (cache_probe) and "
                           "had no answer to compare: {}",
                           failure->detail));
-    return std::nullopt;
+    return;
   }
   tokens_ += tokens_of(second, request);
-  return are_alike(first.reader, second.reader);
+  answer.same_again = are_alike(first.reader, second.reader);
 }
 
 std::optional<ExpectedScore> Asker::score(const Generated& generated, const Request& request,

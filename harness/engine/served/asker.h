@@ -78,8 +78,9 @@ class Asker {
   std::optional<Failure> check_room(const Generated& generated, const Request& request) const;
   std::optional<Failure> check_text(const Generated& generated, const Request& request) const;
   std::int64_t tokens_of(const Generated& generated, const Request& request) const;
-  std::optional<bool> ask_again(const Generated& first, const Request& request,
-                                const std::stop_token& stop);
+  /// Sends a request once more and writes into `answer` what became of that.
+  void ask_again(Answer& answer, const Generated& first, const Request& request,
+                 const std::stop_token& stop);
   bool wants_score(const Request& request) const;
   std::optional<ExpectedScore> score(const Generated& generated, const Request& request,
                                      const std::stop_token& stop);
