@@ -42,9 +42,9 @@ void refuse_unknown(const RunInfo& baseline, const RunInfo& current, const std::
 }
 
 /// Decides for each served variant of the run what it stands for.
-class Pairing {
+class VariantPairing {
  public:
-  Pairing(const RunInfo& baseline, const RunInfo& current, const std::string& served_as)
+  VariantPairing(const RunInfo& baseline, const RunInfo& current, const std::string& served_as)
       : baseline_(baseline),
         current_(current),
         served_as_(served_as),
@@ -156,7 +156,7 @@ std::string VariantPair::name() const {
 VariantPairs pair_variants(const RunInfo& baseline, const RunInfo& current,
                            const std::string& served_as) {
   refuse_unknown(baseline, current, served_as);
-  return Pairing(baseline, current, served_as).finish();
+  return VariantPairing(baseline, current, served_as).finish();
 }
 
 }  // namespace niah::reports

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostWords = 300, kMostName = 200;
+constexpr std::size_t kMostWords = 300, kMostModelName = 200;
 
 std::string dump(const json& body) {
   return body.dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
@@ -88,7 +88,7 @@ std::string text_member(const json& object, const char* name) {
 /// A name in an answer; empty where it is missing or not a string.
 std::string name_member(const json& object, const char* name) {
   const json& value = member(object, name);
-  return value.is_string() ? cut_short(single_line(value.get<std::string>()), kMostName) : "";
+  return value.is_string() ? cut_short(single_line(value.get<std::string>()), kMostModelName) : "";
 }
 
 /// A count of tokens that a server tells; nullopt where it is none that could be. 0 is what servers
