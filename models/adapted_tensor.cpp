@@ -20,8 +20,8 @@ void require_same_base(const at::Tensor& base, const TensorInfo& copy, const Ada
   // In another type the copy may have been rounded, so it cannot be compared.
   if (saved.scalar_type() != base.scalar_type() || at::equal(saved, base)) return;
   throw DataError(fmt::format(
-      "reading the adapter {}: its copy '{}' of a tensor of its base is not the one of the "
-      "checkpoint that it is put on: it was trained on another base",
+      "reading the adapter {}: its copy '{}' of a base tensor differs from that tensor in the "
+      "checkpoint: it was trained on another base",
       adapter.file().path().string(), valid_utf8(copy.name.substr(0, 200))));
 }
 

@@ -212,7 +212,7 @@ void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info
       throw DataError(fmt::format(
           "loading {}: the adapter changes {}, which serves as the output head, too "
           "(tie_word_embeddings: true), and not the {} that the base stores beside it, so it is "
-          "not said whether the head changes with it; merge the adapter with the program that "
+          "unclear whether the head changes with it; merge the adapter with the program that "
           "trained it and name the merged checkpoint",
           checkpoint.path().text(), other.rows.rows.tensor, info.tied_head));
 }

@@ -130,8 +130,8 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
         least.item<std::int64_t>() < 0 ? least.item<std::int64_t>() : most.item<std::int64_t>();
     if (id < 0 || id >= rows)
       throw DataError(
-          fmt::format("reading a text: the token id {} is none of the {} that the model "
-                      "has; is this its tokenizer?",
+          fmt::format("reading a text: token id {} is not one of the {} in the model's "
+                      "vocabulary; is this its tokenizer?",
                       id, rows));
   }
   const at::Tensor embedded = (*embed_tokens_)(to_device(ids, device()));

@@ -98,7 +98,8 @@ class Matching {
     if (target.role == Role::kReplacement && is_tied_ &&
         without_prefixes(target.parameter) == kHeadTensor) {
       if (new_head_ != nullptr)
-        refuse(tensor, fmt::format("'{}' has the same place", shown_name(new_head_->name)));
+        refuse(tensor, fmt::format("'{}' has the same role for the same tensor",
+                                   shown_name(new_head_->name)));
       new_head_ = &tensor;
       return;
     }
@@ -162,7 +163,8 @@ class Matching {
   void place(const TensorInfo& tensor, Role role, TensorChange& change) const {
     const auto put = [&](const TensorInfo*& where) {
       if (where != nullptr)
-        refuse(tensor, fmt::format("'{}' has the same place", shown_name(where->name)));
+        refuse(tensor,
+               fmt::format("'{}' has the same role for the same tensor", shown_name(where->name)));
       where = &tensor;
     };
     change.is_embedding |= role == Role::kEmbeddingA || role == Role::kEmbeddingB;
@@ -187,8 +189,8 @@ class Matching {
     const TensorInfo& any = *change.tensors().front();
     const bool has_factors = change.a != nullptr && change.b != nullptr;
     if (change.replacement != nullptr && change.tensors().size() > 1)
-      refuse(any, fmt::format("'{}' would replace what it changes",
-                              shown_name(change.replacement->name)));
+      refuse(any, fmt::format("it would replace a tensor that '{}' changes",
+                              shown_name(change.tensors()[1]->name)));
     if (change.replacement == nullptr && !has_factors)
       refuse(any, "its counterpart is missing: a module has both factors, lora_A and lora_B");
     if (has_factors) check_factors(base, change);
@@ -237,7 +239,7 @@ class Matching {
     if (config_.ties_weights && change.replacement != nullptr) return;
     refuse(*change.tensors().front(),
            fmt::format("it changes the embedding of {}, which serves as the output head, too, and "
-                       "it is not said whether the head changes with it; merge the adapter with "
+                       "it is unclear whether the head changes with it; merge the adapter with "
                        "the program that trained it and name the merged checkpoint",
                        base_name_));
   }

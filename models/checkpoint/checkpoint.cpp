@@ -83,10 +83,10 @@ std::vector<std::string> find_shards(const fs::path& folder) {
   std::sort(shards.begin(), shards.end());
   for (const std::string& shard : shards)
     if (shard_count(shard) > shards.size())
-      throw DataError(
-          fmt::format("opening the checkpoint {}: {} of the {} shards that {} speaks of "
-                      "are there, and there is no {}",
-                      folder.string(), shards.size(), shard_count(shard), shard, kIndex));
+      throw DataError(fmt::format(
+          "opening the checkpoint {}: only {} of the {} shards that the name {} implies are "
+          "there, and there is no {}",
+          folder.string(), shards.size(), shard_count(shard), shard, kIndex));
   return shards;
 }
 

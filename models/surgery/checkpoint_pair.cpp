@@ -47,8 +47,8 @@ void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
   const auto before = try_tokenizer(pre, why_not), after = try_tokenizer(post, why_not);
   if (before && after && make_same_ids(*before, *after)) return;
   throw DataError(
-      fmt::format("comparing checkpoints: {} and {} differ{}: W_Q and W_K of one tokenizer's model "
-                  "mean nothing in another's",
+      fmt::format("comparing checkpoints: {} and {} differ{}: W_Q and W_K of a model with one "
+                  "tokenizer are meaningless in a model with another",
                   (pre / different).string(), (post / different).string(),
                   why_not.empty() ? " in the ids that they make" : fmt::format(" ({})", why_not)));
 }

@@ -142,8 +142,8 @@ at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query
     const auto [filter, problem] = at::linalg_solve_ex(ridge, squares);
     if (problem.item<int>() != 0)
       throw UsageError(fmt::format(
-          "restoring: qk-pro with lambda {} has no answer where W_K of a head lacks full rank, as "
-          "here in key head {}; give a larger lambda",
+          "restoring: qk-pro with lambda {} has no solution if W_K of a head does not have full "
+          "rank, as here in key head {}; give a larger lambda",
           lambda, head));
     result.narrow(0, head * share, share).copy_(post + at::matmul(filter, change));
   }
@@ -195,8 +195,8 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
                                         bool linear) {
   if (linear && keeps_routing(options.method))
     throw UsageError(
-        "restoring: qk-pro is about softmax(Q K^T); linear layers can only be copied (qk, q, k, "
-        "v)");
+        "restoring: qk-pro applies to softmax(Q K^T) only; linear layers can only be copied (qk, "
+        "q, k, v)");
   std::set<std::int64_t> wanted;
   if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
   std::vector<std::int64_t> chosen, known;

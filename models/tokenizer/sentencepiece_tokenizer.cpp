@@ -154,9 +154,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   void refuse_added_tokens() const {
     const auto refuse = [&](const AddedToken& token, const std::string& id) {
       throw DataError(fmt::format(
-          "reading {}: by tokenizer_config.json there is the token \"{}\"{} beside the model's {} "
-          "pieces, which SentencePiece cannot encode; put the checkpoint's tokenizer.json beside "
-          "it",
+          "reading {}: tokenizer_config.json adds the token \"{}\"{} to the model's {} pieces, "
+          "which SentencePiece cannot encode; put the checkpoint's tokenizer.json beside it",
           file_.string(), message_line(token.content), id, text_processor_->GetPieceSize()));
     };
     for (const AddedToken& token : config_.added_tokens) {
