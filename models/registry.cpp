@@ -26,13 +26,12 @@
 namespace niah::models {
 namespace {
 
-/// An architecture, and what its results were compared with.
 struct Architecture {
   MakeArchitecture make;
   std::string tested_against;
 };
 
-// Of the checkpoints themselves only the configs were at hand: README.md says so once for all.
+// No results of real checkpoints: only their configs were available (see README.md).
 constexpr const char* kReference = "logits of its reference implementation at toy size";
 constexpr const char* kTransformers = "logits and greedy text of transformers 5.24 at toy size";
 
@@ -74,7 +73,7 @@ std::map<std::string, Architecture>& architectures() {
   return table;
 }
 
-/// Other spellings of model_type that checkpoints carry.
+/// Maps other spellings of model_type found in checkpoints to the canonical one.
 std::string canonical_type(const std::string& name) {
   static const std::map<std::string, std::string> aliases = {
       {"hype_net", "hypenet"},
@@ -189,7 +188,8 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
 
 namespace {
 
-/// A config may not make anybody build layers that the checkpoint cannot have.
+/// A checkpoint has at least one tensor per layer: refuses an absurd num_hidden_layers before that
+/// many layers are built.
 void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& config) {
   const auto layers = config.find("num_hidden_layers");
   const std::size_t tensors = checkpoint.tensor_names().size();
@@ -200,8 +200,8 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
       checkpoint.path().text(), layers->dump(), tensors));
 }
 
-/// Where a config ties the output head to the embedding and a head is stored all the same, an
-/// adapter of the embedding alone leaves two that differ.
+/// If the output head is tied to the embedding but stored as well, an adapter that changes only the
+/// embedding makes the two differ.
 void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info) {
   const Adapter* adapter = checkpoint.adapter();
   if (adapter == nullptr || info.tied_head.empty()) return;
@@ -212,7 +212,7 @@ void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info
       throw DataError(fmt::format(
           "loading {}: the adapter changes {}, which serves as the output head, too "
           "(tie_word_embeddings: true), and not the {} that the base stores beside it, so it is "
-          "not said whether the head changes with it; merge the adapter with the program that "
+          "unclear whether the head changes with it; merge the adapter with the program that "
           "trained it and name the merged checkpoint",
           checkpoint.path().text(), other.rows.rows.tensor, info.tied_head));
 }
