@@ -38,7 +38,7 @@ ServedPrice price_cell(const std::string& label, const std::vector<Question>& qu
     price.tokens_in += times * prompt;
     price.tokens_out += times * question.room();
     if (config.log_probs == "none" || question.draft.empty()) continue;
-    ++price.requests;  // prompt and expected answer, for one token, which is not used
+    ++price.requests;  // sends the expected answer, too; the one token generated is not used
     price.tokens_in += prompt + static_cast<std::int64_t>(question.draft.size());
     ++price.tokens_out;
   }
