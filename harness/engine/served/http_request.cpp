@@ -71,7 +71,7 @@ bool is_control(char c) {
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-/// `name` and `value` as they would be sent to `url`.
+/// Throws DataError for a header that must not be sent; `url` is for the message.
 void check_header(const std::string& name, const std::string& value, const std::string& url) {
   if (!is_header_name(name))
     throw DataError(fmt::format(
@@ -87,7 +87,7 @@ void check_header(const std::string& name, const std::string& value, const std::
       shown_url(url), name, found - value.begin() + 1, value.size()));
 }
 
-/// What would let someone else in; empty where the header is no such.
+/// The credential in a header's value; empty if the header carries none.
 std::string_view secret_of(const std::string& name, std::string_view value) {
   const std::string plain = lower(name);
   if (plain.ends_with("authorization")) return value.substr(value.find(' ') + 1);
