@@ -27,7 +27,7 @@ namespace {
 
 using nlohmann::json;
 
-/// A file under reading: its content, and what its path says.
+/// A file with its content.
 struct Source {
   SampleFile file;
   MappedFile content;
@@ -97,7 +97,7 @@ std::string require_task(const Line& line) {
   return task;
 }
 
-/// Finds the needle in the text by the value that is asked for.
+/// Finds the needle by the value that is asked for, and fills in span and depths.
 void locate_needle(const Line& line, Sample& sample) {
   if (sample.outputs.empty()) refuse(line, "it expects no answer");
   const std::string& input = sample.input;
@@ -250,7 +250,7 @@ class FileCell final : public Cell {
   std::vector<Entry> entries_;
 };
 
-/// Lines by cell, as they come in.
+/// Collects lines by cell.
 class Collector {
  public:
   void add(const Line& line) {

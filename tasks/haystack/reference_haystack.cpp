@@ -12,7 +12,7 @@
 namespace niah::tasks {
 namespace {
 
-/// The corpus `times` times, one space between.
+/// The corpus `times` times, joined by spaces.
 std::string repeat(const std::string& corpus, std::int64_t times) {
   std::string text = corpus;
   for (std::int64_t i = 1; i < times; ++i) text.append(" ").append(corpus);
