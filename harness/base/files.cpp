@@ -253,7 +253,7 @@ AppendFile::~AppendFile() { ::close(fd_); }
 
 void AppendFile::append(std::string_view bytes) {
   if (is_torn_)
-    throw DataError(fmt::format("writing {}: an earlier write did not end", path_.string()));
+    throw DataError(fmt::format("writing {}: an earlier write failed half way", path_.string()));
   struct stat before {};
   if (::fstat(fd_, &before) != 0)
     throw DataError(fmt::format("writing {}: {}", path_.string(), system_reason()));

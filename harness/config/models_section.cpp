@@ -150,7 +150,7 @@ VariantConfig read_variant(YamlMap map, const fs::path& base, const ModelParts& 
   if (!map.has("checkpoint") && !is_served)
     for (const char* key : {"role", "restored_from", "fine_tune"})
       if (map.has(key))
-        map.refuse(key, "it belongs to a `checkpoint`; what the others are is known");
+        map.refuse(key, "it belongs to a `checkpoint`; the role of other variants is known");
   VariantConfig variant = is_served               ? read_served_variant(map)
                           : map.has("of")         ? read_own_checkpoint(map, parts)
                           : map.has("checkpoint") ? read_checkpoint(map, base)
@@ -284,7 +284,7 @@ ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
     for (const char* key : {"base", "sft", "override"})
       if (map.has(key))
         map.refuse(key,
-                   "`served` stands in its place; where both are meant, list the server among the "
+                   "`served` takes its place; if both are meant, list the server among the "
                    "variants: [base, {served: {...}, of: base}]");
     parts.served = read_served(*served);
   }

@@ -143,8 +143,7 @@ std::string read_url(YamlMap& map) {
   while (path.ends_with('/')) path.pop_back();
   for (const char* end : {"/chat/completions", "/completions", "/models"})
     if (path.ends_with(end))
-      refuse(
-          fmt::format("it ends in {}, which is added to it by what is asked; leave that off", end));
+      refuse(fmt::format("it ends in {}, which niah adds itself; leave that off", end));
   return fmt::format("{}://{}{}", scheme, host, path);
 }
 
@@ -154,7 +153,7 @@ std::string read_key_env(YamlMap& map) {
   const std::string name = map.text("key_env");
   if (looks_like_key(name))
     map.refuse("key_env",
-               "it looks like a key (and is not shown here for that); the name of the environment "
+               "it looks like a key (and is therefore not shown); the name of the environment "
                "variable that holds it was expected, such as OPENAI_API_KEY. If it is one, take it "
                "out of the file, and do not use it any more if others have read that");
   const bool is_name = !name.empty() && name.size() <= 128 &&
@@ -204,7 +203,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
           name, fmt::format("one line of ASCII of at most {} bytes was expected", kLongestText));
     if (is_key_or_login(value))
       given->refuse(name,
-                    "it looks like a key (and is not shown here for that), which plan.json would "
+                    "it looks like a key (and is therefore not shown), which plan.json would "
                     "keep; use key_env");
     for (const auto& [other, said] : headers)
       if (lower(other) == lower(name))
@@ -220,7 +219,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
 void check_no_key(const YamlMap& fields, const std::string& name, const nlohmann::json& value) {
   const auto refuse = [&] {
     fields.refuse(name,
-                  "it holds what looks like a key (and is not shown here for that), which "
+                  "it holds what looks like a key (and is therefore not shown), which "
                   "plan.json would keep; use key_env");
   };
   if (is_name_of_secret(name)) refuse();
@@ -298,7 +297,7 @@ ServedConfig read_served(YamlMap map) {
       map.refuse("prompts", "a chat is given as text; `ids` belongs to `api: completions`");
     if (served.log_probs == "echo")
       map.refuse("log_probs",
-                 "a chat does not say its prompt again; `echo` belongs to `api: completions`");
+                 "a chat endpoint does not echo its prompt; `echo` belongs to `api: completions`");
   }
   served.key_env = read_key_env(map);
   served.concurrency = map.integer("concurrency", served.concurrency, kConcurrency);

@@ -220,7 +220,7 @@ void read_reasoning(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
     sweep.reasoning.push_back(read_reasoning_set(map, base));
     for (std::size_t i = 0; i + 1 < sweep.reasoning.size(); ++i)
       if (sweep.reasoning[i].kind == sweep.reasoning.back().kind)
-        root.refuse("reasoning", fmt::format("{} stands twice", sweep.reasoning[i].kind));
+        root.refuse("reasoning", fmt::format("{} is listed twice", sweep.reasoning[i].kind));
   }
 }
 
@@ -232,11 +232,11 @@ void check_tasks(YamlMap& root, const SweepConfig& sweep) {
     if (std::find(known.begin(), known.end(), task) == known.end())
       root.refuse("tasks", fmt::format("'{}' is not a task of protocol {}{}", valid_utf8(task),
                                        sweep.protocol, did_you_mean(task, known)));
-    if (!seen.insert(task).second) root.refuse("tasks", fmt::format("'{}' stands twice", task));
+    if (!seen.insert(task).second) root.refuse("tasks", fmt::format("'{}' is listed twice", task));
   }
   for (std::size_t i = 1; i < sweep.lengths.size(); ++i)
     if (sweep.lengths[i] == sweep.lengths[i - 1])
-      root.refuse("lengths", fmt::format("{} stands twice", format_length(sweep.lengths[i])));
+      root.refuse("lengths", fmt::format("{} is listed twice", format_length(sweep.lengths[i])));
 }
 
 /// Reads what is asked when samples are generated, not read from files.

@@ -150,7 +150,7 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
       : headers.weights + program > *limit
           ? fmt::format(
                 "The weights alone do not fit: run fewer checkpoints at once{}.",
-                machine.dtype == at::kFloat ? ", or half of the size with runtime.dtype: bf16" : "")
+                machine.dtype == at::kFloat ? ", or halve their size with runtime.dtype: bf16" : "")
           : std::string(
                 "Fewer variants, a smaller runtime.prefill_chunk or fewer samples a cell "
                 "need less.");

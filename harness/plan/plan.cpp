@@ -226,8 +226,8 @@ std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
                     folder.string(), fmt::join(differences, "; "),
                     other_servers(old, info).empty()
                         ? ""
-                        : "What two servers say is not mixed: start the one again that the run was "
-                          "begun with, and it goes on. "));
+                        : "Answers of two servers are not mixed: start the server again that the "
+                          "run was begun with, and it goes on. "));
   return old;
 }
 

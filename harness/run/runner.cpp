@@ -74,9 +74,8 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
     journal_ = std::make_unique<Journal>(journal);
     if (!has_plan && journal_->torn() && journal_->resumed() == 0)
       throw UsageError(
-          fmt::format("running a sweep: {} holds no whole record and there is no plan.json beside "
-                      "it, so it may "
-                      "be no journal; choose another --out, or remove it",
+          fmt::format("running a sweep: {} holds no complete record, and there is no plan.json "
+                      "next to it, so it may not be a journal; choose another --out, or remove it",
                       journal.string()));
     info_ = describe_sweep(work_);
     opener.describe(info_);

@@ -42,7 +42,7 @@ void ReferenceHaystack::prepare_text(const Task& task, std::int64_t words) {
   const auto& haystack = require_haystack(spec_, task.name);
   if (haystack.documents().empty()) {
     throw UsageError(fmt::format(
-        "task {}: protocol {} counts the words of a text, and haystack {} is written as it goes. "
+        "task {}: protocol {} counts the words of a text, but haystack {} is made as it is read. "
         "Use kind essays, text or kjv, or protocol niah.",
         task.name, spec_.protocol, haystack.name()));
   }

@@ -163,8 +163,8 @@ Asker::Generated Asker::generate(const Request& request, const std::stop_token& 
   generate_as(second, request, stop);
   if (second.outcome.result != Result::kAnswered) return second;
   wants_text_ = true;
-  warn_once("ids", fmt::format("it refuses prompts as token ids ({}), so they go as text, which it "
-                               "cuts into tokens by itself",
+  warn_once("ids", fmt::format("it refuses prompts as token ids ({}), so they are sent as text, "
+                               "which it tokenizes itself",
                                outcome.reason));
   return second;
 }
@@ -220,8 +220,8 @@ void Asker::learn(const Generated& generated) {
   if (reader.prompt_tokens() || !generated.is_to_its_end) return;
   tells_count_ = false;
   warn_once("count",
-            "the server does not say how many tokens it read: a prompt that it cut would not be "
-            "seen");
+            "the server does not say how many tokens it read: a prompt that it cut would go "
+            "unnoticed");
 }
 
 void Asker::watch(std::string& known, const std::string& told, const char* what) {
@@ -252,8 +252,8 @@ std::optional<Failure> Asker::check_count(const Generated& generated, const Requ
                                       generated.form == Form::kChat ? least : ids)};
   if (generated.form == Form::kIds && *told > ids)
     return Failure{"failed",
-                   fmt::format("the server read {} tokens where {} ids were sent: it puts some of "
-                               "its own to them; `prompts: text` asks by text",
+                   fmt::format("the server read {} tokens where {} ids were sent: it adds some of "
+                               "its own; `prompts: text` sends text instead",
                                *told, ids)};
   if (generated.form == Form::kText && *told > ids + 1)
     warn_once("tokenizer", fmt::format("it reads a prompt of {} tokens as {}: its tokenizer is "

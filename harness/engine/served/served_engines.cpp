@@ -39,8 +39,8 @@ std::string read_key(const ServedConfig& config, const std::string& name) {
       std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!is_token || key.size() > kLongestKey)
     throw refuse(
-        "holds what no key does: a blank, the end of a line or too much of anything (it is not "
-        "shown here); set it to the key alone");
+        "holds no valid key: there is a blank, a line break or another character that is not in "
+        "keys, or it is too long (it is not shown here); set it to the key alone");
   return key;
 }
 
