@@ -70,7 +70,8 @@ std::vector<std::string_view> separate_runs(std::string_view text, Predicate bel
   return runs;
 }
 
-/// The output as the reference programs look at it: stripped, control characters as newlines.
+/// The output as the reference programs compare it: stripped, control characters as newlines, in
+/// lower case.
 std::string clean(std::string_view output) {
   std::string text(strip(output));
   std::replace_if(
@@ -90,7 +91,7 @@ bool is_refusal(std::string_view answer) {
                      [&](std::string_view phrase) { return contains(lower, phrase); });
 }
 
-/// Whether a stretch of the answer stands in the prompt, too: long enough to be no coincidence.
+/// Whether a stretch of the answer, too long for a coincidence, is also in the prompt.
 bool is_echo(std::string_view answer, std::string_view prompt) {
   constexpr std::size_t kStretch = 40;
   for (std::size_t at = 0; at + kStretch <= answer.size(); at += kStretch / 2) {
@@ -113,7 +114,7 @@ bool is_loop(std::string_view answer) {
 
 /// The class of an answer that is neither a hit nor an unfinished thought.
 MissClass classify_miss(std::string_view text, const ScoringInput& answer) {
-  constexpr std::size_t kPartial = 3;  // by chance one number in a thousand has so many right
+  constexpr std::size_t kPartial = 3;  // by chance, one number in a thousand gets so many right
   const auto& expected = *answer.expected;
   const bool partial = std::any_of(expected.begin(), expected.end(), [&](const std::string& value) {
     return matching_prefix(text, value) >= kPartial;
@@ -179,8 +180,8 @@ std::size_t matching_prefix(std::string_view output, std::string_view expected) 
   const std::string text = to_lower(output), value = to_lower(expected);
   for (auto run : separate_runs(text, number ? is_digit : is_hex_or_hyphen)) {
     run.remove_prefix(std::min(run.find_first_not_of('-'), run.size()));
-    // Some words are runs of hex digits ("added"): a UUID cut short has a decimal digit, nearly
-    // always.
+    // Some words are runs of hex digits ("added"); the start of a UUID nearly always has a decimal
+    // digit.
     const bool has_digit = std::any_of(run.begin(), run.end(), is_digit);
     if (run.size() < kShortestRun || !has_digit) continue;
     const auto end = std::mismatch(run.begin(), run.end(), value.begin(), value.end()).first;

@@ -61,7 +61,7 @@ VariantConfig variant(std::string name, VariantKind kind, models::RestoreOptions
   return config;
 }
 
-/// The prompts and variants as a sweep would have them.
+/// A sweep with the prompts and variants to diagnose.
 SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   SweepConfig sweep;
   sweep.name = "diagnose";
@@ -90,7 +90,7 @@ SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   return sweep;
 }
 
-/// A prompt in ids, and which of them are the needle.
+/// The ids of a prompt, and which of them are the needle.
 struct WatchedPrompt {
   std::vector<std::int64_t> ids;
   models::WatchOptions where;
@@ -151,8 +151,8 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
                   work.assignments().front().label, arguments.haystack, arguments.seed);
 }
 
-/// Before any work: the folder is new, a diagnosis' own or a run's, and no page of somebody else's
-/// is in the way.
+/// Checked before any work. Throws UsageError unless the folder is new, or that of an earlier
+/// diagnosis or a run, and diagnose.html would replace nothing but a diagnosis.
 void require_place_for_page(const fs::path& out) {
   require_own_folder(out, {reports::kDiagnosisPage, "plan.json"}, "diagnosing");
   if (is_there(out / "plan.json")) (void)read_plan(out);
@@ -183,7 +183,7 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
     add_attention(arguments, diagnosis);
   const fs::path out = arguments.out;
   reports::write_diagnosis(diagnosis, out);
-  // A run's report links to the page that lies beside it.
+  // Draw the run's report again, so that it links to the new page.
   std::error_code ignored;
   if (fs::exists(out / "plan.json", ignored) && fs::exists(out / "journal.jsonl", ignored))
     draw_again(out);

@@ -53,7 +53,7 @@ struct WrittenSample {
   std::int64_t length = 0;
 };
 
-/// Makes and writes out the samples of a cell on all cores, a batch at a time.
+/// Makes the samples of a cell and serialises them on all cores, a batch at a time.
 class Writers {
  public:
   Writers(const tasks::Cell& cell, const models::Tokenizer& tokenizer, bool token_ids)
@@ -62,7 +62,7 @@ class Writers {
     encoders_.resize(threads, models::PromptEncoder(tokenizer));
   }
 
-  /// The samples from `first` on, as many as a batch has.
+  /// One batch of samples, starting with `first`; at most to the cell's last one.
   std::vector<WrittenSample> write(std::int64_t first) {
     constexpr std::int64_t kSamplesPerThread = 4;
     const auto threads = static_cast<std::int64_t>(encoders_.size());
@@ -90,7 +90,7 @@ class Writers {
 
   const tasks::Cell* cell_;
   bool token_ids_;
-  std::vector<models::PromptEncoder> encoders_;  ///< one a thread
+  std::vector<models::PromptEncoder> encoders_;  ///< one per thread
 };
 
 void write_samples(const GenerateArguments& arguments, const tasks::Cell& cell,

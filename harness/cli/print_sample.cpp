@@ -53,7 +53,7 @@ void print_sample(const SampleId& id, const StoredSample& stored,
   print_out("  prompt    {} tokens, sha256 {}\n", format_count(record_template.prompt_tokens),
             record_template.prompt_sha256);
   if (const auto& sample = stored.sample) {
-    // Not every sweep keeps what the tokenizer puts in front.
+    // With `bos: false` the model does not read what the tokenizer puts in front of the prompt.
     const std::int64_t dropped = tokenizer.count_prompt(prompt) - record_template.prompt_tokens;
     const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
     print_out("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",

@@ -40,7 +40,8 @@ fs::path results_file(const std::string& place) {
   return is_folder(place) ? fs::path(place) / "results.json" : fs::path(place);
 }
 
-/// A results.json, or a run folder whose results.json is of all that its journal holds.
+/// Reads a results.json, or that of a run folder, which must have been drawn from all records of
+/// the journal next to it. Throws DataError.
 reports::Results read_side(const std::string& option, const std::string& place) {
   if (!is_there(place))
     throw DataError(fmt::format(
@@ -82,14 +83,14 @@ void update_baseline(const RegressArguments& arguments, const reports::Verdict& 
   say("The baseline is now this run: {}\n", single_line(baseline.string()));
 }
 
-/// Whether it is written to instead of being replaced: /dev/stdout.
+/// Whether `path` is written to instead of being replaced: a device or a pipe, such as /dev/stdout.
 bool is_device(const fs::path& path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   return fs::exists(status) && !fs::is_regular_file(status);
 }
 
-/// Throws UsageError where a file that is written would overwrite one that is read or written too.
+/// Throws UsageError when an output file is also an input or another output.
 void refuse_shared_files(const RegressArguments& arguments) {
   struct Use {
     std::string option;

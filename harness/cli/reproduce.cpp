@@ -30,7 +30,8 @@ struct ReproduceArguments {
   std::string haystack;
 };
 
-/// Folder that holds models/zoo: the source tree of this build, or what was installed beside it.
+/// The folder that holds models/zoo: the source tree of this build, or what was installed with the
+/// program.
 fs::path data_root() {
   const fs::path source = NIAH_SOURCE_ROOT;
   if (fs::exists(source / "models" / "zoo")) return source;

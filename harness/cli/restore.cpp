@@ -25,7 +25,7 @@ struct RestoreArguments {
   models::RestoreCheckpointOptions options;
 };
 
-/// Says what was written, and what of it came from where.
+/// Prints what was written, and from which checkpoint each part of it came.
 void print_summary(const models::RestoreSummary& summary, const models::CheckpointPath& pre,
                    const models::CheckpointPath& post, const std::string& out) {
   const std::string what =

@@ -21,7 +21,7 @@ struct RunArguments {
   RunOptions options;
 };
 
-/// Says of how many samples the same command may yet find out more.
+/// Prints how many samples without a result the same command would ask again.
 void say_what_is_asked_again(const reports::Results& results) {
   std::map<std::string, std::int64_t> outcomes;
   std::int64_t samples = 0;

@@ -11,7 +11,7 @@
 namespace niah {
 namespace {
 
-/// The engines of a sweep that asks checkpoints here and servers, side by side.
+/// Opens the engines of a sweep that has both local and served variants.
 class LocalAndServed : public EngineOpener {
  public:
   explicit LocalAndServed(const SweepConfig& sweep) : served_(sweep), local_(sweep.runtime) {}
@@ -20,7 +20,7 @@ class LocalAndServed : public EngineOpener {
     local_.describe(info);
     served_.describe(info);
   }
-  /// Servers answer at once whether they are there, which checkpoints take minutes to load for.
+  /// Servers come first: a missing server is known at once, while checkpoints take minutes to load.
   std::vector<OpenedEngine> open(const WorkList& work,
                                  const std::string& tokenizer_sha256) const override {
     std::vector<OpenedEngine> served = served_.open(work, tokenizer_sha256);

@@ -1,4 +1,4 @@
-// niah selftest: one answer however the text is cut.
+// niah selftest: the same answer however the text is split into passes.
 #include "models/instruments/selftest.h"
 
 #include "harness/base/output.h"

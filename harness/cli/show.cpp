@@ -1,4 +1,4 @@
-// niah show: one stored sample, made again and looked at.
+// niah show: one sample of a run, generated again and shown with its records.
 #include "harness/base/output.h"
 #include "harness/cli/command.h"
 #include "harness/cli/print_sample.h"

@@ -19,7 +19,7 @@ void add_tokenize_command(CLI::App& program, Command& chosen) {
   command->callback([tokenizer, &chosen] {
     chosen = [tokenizer] {
       models::tokenize_lines(std::cin, write_stdout, *models::open_tokenizer(*tokenizer));
-      // The stream takes a read that fails for the end.
+      // The stream treats a failed read as the end of the input.
       if (std::ferror(stdin) != 0)
         throw DataError("tokenizing: standard input cannot be read to its end (is it a folder?)");
       return ExitCode::kOk;

@@ -1,4 +1,4 @@
-// niah verify: logits against recorded ones.
+// niah verify: compares logits with recorded ones.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -32,7 +32,7 @@ ExitCode run_verify(const VerifyArguments& arguments) {
                                        {"greedy_equal", result.greedy_equal},
                                        {"greedy_compared", result.greedy_compared}};
   print_out("{}\n", json.dump());
-  // In bf16 only positions with a clear margin can be asked to agree.
+  // In bf16, agreement is expected only where the best token leads by a clear margin.
   const bool good = fp32 ? std::max(result.prefill_max_abs_diff, result.decode_max_abs_diff) <=
                                    arguments.tolerance &&
                                result.greedy_equal == result.greedy_compared

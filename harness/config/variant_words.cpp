@@ -9,7 +9,7 @@
 namespace niah {
 namespace {
 
-/// ", alpha 0.5, layers 2,3": what is not as by default.
+/// ", alpha 0.5, layers 2,3": the options that differ from their defaults.
 std::string parts_text(const models::RestoreOptions& options, const char* between) {
   std::string text;
   if (options.alpha != 1) text += fmt::format("{}alpha {}", between, options.alpha);
@@ -17,12 +17,12 @@ std::string parts_text(const models::RestoreOptions& options, const char* betwee
   return text;
 }
 
-/// A label and what it stands for.
+/// A label and the text that explains it.
 struct Words {
   std::string label, text;
 };
 
-/// What a method puts back.
+/// Label and text of a restoration.
 Words restoration_words(const models::RestoreOptions& options) {
   switch (options.method) {
     case models::RestoreMethod::kQk:
@@ -43,7 +43,8 @@ Words restoration_words(const models::RestoreOptions& options) {
   throw std::logic_error("unknown restoration");
 }
 
-/// What a variant is, where the file does not say: nothing is known of how a fine-tune was made.
+/// Label and text of a variant where the file gives none. They say nothing about how a fine-tune
+/// was made, which is not known.
 Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   switch (variant.kind) {
     case VariantKind::kBase:

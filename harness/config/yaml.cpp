@@ -32,16 +32,16 @@ std::string shown(const YAML::Node& node) {
 constexpr std::size_t kLargestFile = std::size_t{4} << 20;
 /// Deeper than any config, and shallow enough for the stack.
 constexpr int kDeepest = 64;
-/// Values of a config with every alias written out.
+/// The most values of a config, with all aliases expanded.
 constexpr std::int64_t kMostValues = 100'000;
 
-/// "3:7" of a byte of the text.
+/// Line and column of a byte of the text: "3:7".
 std::string line_and_column(std::string_view text, std::size_t at) {
   const TextPlace place = place_of_byte(text, at);
   return fmt::format("{}:{}", place.line, place.column);
 }
 
-/// The text without a byte order mark. Throws UsageError for what is no text.
+/// The text without a byte order mark. Throws UsageError for what is not text.
 std::string_view plain_text(std::string_view text, const std::string& file) {
   if (text.size() > kLargestFile)
     throw UsageError(fmt::format("{}: {} bytes; a config of at most {} was expected", file,
@@ -64,7 +64,7 @@ std::string place_of(const std::string& file, const YAML::Mark& mark) {
   return fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
 }
 
-/// Where a document begins, and where the first thing in it.
+/// Records where a document begins, and where the first value in it.
 class DocumentProbe final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& mark) override {
@@ -103,7 +103,7 @@ class DocumentProbe final : public YAML::EventHandler {
 };
 
 /// The only document of `text`. Throws UsageError when anything else follows, and YAML::Exception.
-/// Not by YAML::LoadAll: of a lone comma yaml-cpp makes empty documents without end.
+/// Not by YAML::LoadAll: from a lone comma, yaml-cpp makes empty documents without end.
 YAML::Node only_document(const std::string& text, const std::string& file) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
@@ -121,7 +121,7 @@ YAML::Node only_document(const std::string& text, const std::string& file) {
   return YAML::Load(text);
 }
 
-/// Refuses what the same text could mean two things by.
+/// Refuses keys that could be read in two ways: those that are not scalars, merge keys, duplicates.
 void check_keys(const YAML::Node& map, const std::string& file, const std::string& path) {
   std::map<std::string, YAML::Mark> seen;
   for (const auto& entry : map) {
@@ -140,7 +140,7 @@ void check_keys(const YAML::Node& map, const std::string& file, const std::strin
   }
 }
 
-/// Checks every mapping below `node`. `budget` is how many values there may still be.
+/// Checks every mapping below `node`. `budget`: the number of values still allowed.
 void check_tree(const YAML::Node& node, const std::string& file, const std::string& path, int depth,
                 std::int64_t& budget) {
   if (depth > kDeepest)
@@ -165,7 +165,7 @@ void check_tree(const YAML::Node& root, const std::string& file) {
   check_tree(root, file, "", 0, budget);
 }
 
-/// Whether `word` is `meant` but for one letter, or for their order.
+/// Whether `word` differs from `meant` by one letter, or only in the order of letters.
 bool is_slip(std::string word, std::string meant) {
   if (edit_distance(word, meant) <= 1) return true;
   std::sort(word.begin(), word.end());
@@ -264,7 +264,7 @@ YAML::Node YamlMap::required(const std::string& key) {
   YAML::Node value = raw(key);
   if (value.IsDefined() && !value.IsNull()) return value;
   if (value.IsDefined()) refuse(key, "this key is required, and has no value");
-  for (const auto& entry : node_) {  // a misspelt key is missed before it is found to be unknown
+  for (const auto& entry : node_) {  // it may be there, but misspelt
     const std::string other = entry.first.Scalar();
     if (!asked_.contains(other) && is_slip(other, key))
       throw UsageError(fmt::format("{}: unknown key, did you mean '{}'? That one is required",

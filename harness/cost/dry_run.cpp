@@ -46,12 +46,12 @@ std::string format_range(double low, double high) {
   return from == to ? from : fmt::format("{} to {}", from, to);
 }
 
-/// What all cells of a sweep are priced with.
+/// The inputs for pricing the cells of a sweep.
 struct PricedGroups {
   std::vector<GroupShape> shapes{};
-  std::vector<Throughput> throughputs{};  ///< of each; empty: no time
+  std::vector<Throughput> throughputs{};  ///< one per shape; empty: no times
   std::int64_t chunk = 0;
-  std::int64_t answers = 0;  ///< bytes that a worker may spend on long ones
+  std::int64_t answers = 0;  ///< bytes that a worker may spend on long answers
 };
 
 /// Makes every sample and prices every cell for every group.
@@ -84,7 +84,7 @@ void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& grou
   }
 }
 
-/// Threads share what there is, down to single samples.
+/// Adds up the time of all cells, which workers share down to single samples.
 void add_up_time(SweepPrice& price) {
   std::int64_t samples = 0;
   for (const CellPrice& cell : price.cells) {

@@ -38,7 +38,7 @@ ServedPrice price_cell(const std::string& label, const std::vector<Question>& qu
     price.tokens_in += times * prompt;
     price.tokens_out += times * question.room();
     if (config.log_probs == "none" || question.draft.empty()) continue;
-    ++price.requests;  // prompt and expected answer, for one token, which is not used
+    ++price.requests;  // sends the expected answer, too; the one token generated is not used
     price.tokens_in += prompt + static_cast<std::int64_t>(question.draft.size());
     ++price.tokens_out;
   }
@@ -77,19 +77,18 @@ std::string describe_served(const std::vector<ServedPrice>& prices, const SweepC
     all.tokens_out += price.tokens_out;
   }
   fmt::format_to(out,
-                 "\nOf servers in all {} requests, {} tokens in, at most {} tokens out; what is "
-                 "tried again comes on top.\n",
+                 "\nServers: in all {} requests, {} tokens in, at most {} tokens out; retries come "
+                 "on top.\n",
                  format_count(all.requests), format_count(all.tokens_in),
                  format_count(all.tokens_out));
   if (sweep.generation.stop_when_decided)
-    fmt::format_to(out,
-                   "An answer is ended as soon as its outcome is known, mostly far earlier.\n");
+    fmt::format_to(out, "Answers end as soon as their outcome is known, mostly far earlier.\n");
   const std::vector<ServedVariant> variants = served_variants(sweep);
   if (std::any_of(variants.begin(), variants.end(),
                   [](const ServedVariant& one) { return one.config->api == "chat"; }))
-    fmt::format_to(out, "What the server's chat template adds to a prompt is not in it.\n");
+    fmt::format_to(out, "What the server's chat template adds to a prompt is not included.\n");
   fmt::format_to(out,
-                 "No server was asked: whether it is there, and takes as many, is not known.\n");
+                 "No server was asked: whether it is there and takes that many is not known.\n");
   return text;
 }
 

@@ -16,8 +16,7 @@
 namespace niah::zoo {
 namespace {
 
-// Pieces need the look of the documents, not their exact size: four characters a token is near
-// enough.
+// Learning pieces does not need documents of an exact size: four characters a token is near enough.
 std::int64_t rough_count(std::string_view text) {
   return static_cast<std::int64_t>(text.size() / 4 + 1);
 }

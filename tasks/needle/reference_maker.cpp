@@ -43,7 +43,7 @@ void add_text(PromptParts& parts, const ReferenceText& text, std::int64_t words,
     const std::int64_t place = depth_position(lead->size(), depth);
     needles[i].depth = depth;
     add_sentences(parts, *lead, done, place);
-    // The spaces stay where a side is empty: the programs join empty strings, too.
+    // The spaces stay even if a side is empty: the programs join empty strings, too.
     parts.add(" ").add(needles[i].sentence).add(" ");
     done = place;
   }

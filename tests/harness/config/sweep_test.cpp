@@ -104,7 +104,7 @@ TEST(Sweep, ReasoningIsOneSetOrSeveral) {
   EXPECT_EQ(two.reasoning[2].samples, 0) << "all";
   EXPECT_THAT(refusal(kSweep + "reasoning: {kind: gsm8k}\n"), HasSubstr("path"));
   EXPECT_THAT(refusal(kSweep + "reasoning: {kind: gsm}\n"), HasSubstr("did you mean 'gsm8k'"));
-  EXPECT_THAT(refusal(kSweep + "reasoning: [{}, {}]\n"), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal(kSweep + "reasoning: [{}, {}]\n"), HasSubstr("is listed twice"));
 }
 
 TEST(Sweep, ConfigFieldsOfAModelMayBeOverridden) {
@@ -243,8 +243,8 @@ TEST(Sweep, WhatAPlanKeepsIsReadAgainAsTheSameSweep) {
 
 TEST(Sweep, RefusesWhatMakesNoSense) {
   EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s9]")), HasSubstr("'s9' is not a task"));
-  EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s1]")), HasSubstr("stands twice"));
-  EXPECT_THAT(refusal(replaced(kSweep, "[8K, 4K]", "[4K, 4096]")), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s1]")), HasSubstr("is listed twice"));
+  EXPECT_THAT(refusal(replaced(kSweep, "[8K, 4K]", "[4K, 4096]")), HasSubstr("is listed twice"));
   EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: 0")),
               HasSubstr("an integer from 1 to 1,000,000"));
   EXPECT_THAT(refusal(replaced(kSweep, "    sft: /abs/sft\n", "")), HasSubstr("needs `sft`"));
