@@ -76,6 +76,26 @@ std::string beside(const Results& results, const PublishedFigure& figure,
                      signed_number(100 * interval.high - *published));
 }
 
+/// "4K", "≥ 16K" where nothing longer was measured, "below 85 % already at 1K" where there is none;
+/// a gap where nothing was measured.
+std::string effective_words(const Results& results, const Analysis& analysis,
+                            const std::string& variant, const std::string& task) {
+  const auto trend =
+      std::find_if(analysis.trends.begin(), analysis.trends.end(),
+                   [&](const TaskTrend& t) { return t.variant == variant && t.task == task; });
+  if (trend != analysis.trends.end() && trend->effective_length) {
+    const bool longest = *trend->effective_length == results.run.lengths.back();
+    return (longest ? "≥ " : "") + format_length(*trend->effective_length);
+  }
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant, task, length);
+    if (cell == nullptr || cell->n == 0) continue;
+    return fmt::format("below {} already at {}", percent_words(kEffectiveRecall),
+                       format_length(length));
+  }
+  return kNone;
+}
+
 }  // namespace
 
 Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows) {
@@ -137,7 +157,8 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   Table table{
       "trends",
       "Trends (Cochran-Armitage, z below 0: recall falls) and effective length: the longest "
-      "up to which recall keeps at least 85 % of its value at the shortest",
+      "up to which recall keeps at least 85 % of its value at the shortest (≥: nothing longer was "
+      "measured); there is none where that value itself is below 85 %",
       {{"task", Align::kLeft},
        {"variant", Align::kLeft},
        {"effective length"},
@@ -150,31 +171,16 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   const auto p = [](const std::optional<Trend>& t) { return t ? p_value(t->p) : kNone; };
   for (const TaskTrend& t : analysis.trends)
     table.add_row({task_label(t.task), label_of(results.run, t.variant),
-                   t.effective_length ? format_length(*t.effective_length) : kNone, z(t.by_length),
+                   effective_words(results, analysis, t.variant, t.task), z(t.by_length),
                    p(t.by_length), z(t.by_depth), p(t.by_depth)});
   return table;
 }
 
-namespace {
-
-/// " (from 12 %)" where recall is poor already at the shortest length that was measured.
-std::string low_start(const Results& results, const VariantInfo& variant, const std::string& task) {
-  constexpr double kGood = 0.85;
-  for (const std::int64_t length : results.run.lengths) {
-    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
-    if (cell == nullptr || cell->n == 0) continue;
-    return cell->recall() < kGood ? fmt::format(" (from {})", percent_words(cell->recall())) : "";
-  }
-  return "";
-}
-
-}  // namespace
-
 Table effective_table(const Results& results, const Analysis& analysis) {
   Table table{"effective",
               "Effective length: the longest context up to which recall keeps at least 85 % of its "
-              "value at the shortest (≥: nothing longer was measured; where that value itself is "
-              "below 85 %, it follows in brackets)",
+              "value at the shortest (≥: nothing longer was measured); there is none where that "
+              "value itself is below 85 %",
               {{"variant", Align::kLeft}},
               {}};
   if (results.run.lengths.size() < 2) return table;
@@ -183,15 +189,8 @@ Table effective_table(const Results& results, const Analysis& analysis) {
     std::vector<std::string> row = {label_of(results.run, variant)};
     bool any = false;
     for (const std::string& task : results.run.tasks) {
-      const auto trend = std::find_if(
-          analysis.trends.begin(), analysis.trends.end(),
-          [&](const TaskTrend& t) { return t.variant == variant.fingerprint && t.task == task; });
-      const auto length = trend == analysis.trends.end() ? std::nullopt : trend->effective_length;
-      any = any || length;
-      const bool longest = length == results.run.lengths.back();
-      row.push_back(length ? (longest ? "≥ " : "") + format_length(*length) +
-                                 low_start(results, variant, task)
-                           : kNone);
+      row.push_back(effective_words(results, analysis, variant.fingerprint, task));
+      any = any || row.back() != kNone;
     }
     if (any) table.add_row(std::move(row));
   }

@@ -232,6 +232,28 @@ TEST(Tables, EffectiveLengthIsOneFigureAVariantAndTask) {
   EXPECT_EQ(table.rows[1], (std::vector<std::string>{"CoT-SFT", "4K", "–"}));
 }
 
+TEST(Tables, WhatForgetsAlreadyAtTheShortestHasNoEffectiveLength) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(2);
+  info.tasks = {"s2"};
+  info.lengths = {1024, 2048, 16384};
+  std::vector<Record> records;
+  for (const std::int64_t length : {2048, 16384})
+    for (std::int64_t i = 0; i < 25; ++i) {
+      records.push_back(synthetic_record("f-base", "s2", length, i));
+      const Record sft = synthetic_record("f-sft", "s2", length, i);
+      records.push_back(i < 3 ? sft : missed(sft));
+    }
+  const Results results = collect(info, records);
+  const Analysis analysis = analyse(results);
+  const std::string none = "below 85 % already at 2K";
+  EXPECT_EQ(effective_table(results, analysis).rows.at(1),
+            (std::vector<std::string>{"CoT-SFT", none}));
+  EXPECT_EQ(trend_table(results, analysis).rows.at(1).at(2), none);
+  EXPECT_THAT(summary_text(results, analysis, false),
+              AllOf(HasSubstr("≥ 16K"), HasSubstr(none), Not(HasSubstr("(from"))));
+}
+
 TEST(Tables, PublishedFiguresOfTheRunsOwnModelGetTheDifference) {
   Results results = one_cell(10, 9, 5, 8);
   const std::string own = results.run.variants[0].model;
