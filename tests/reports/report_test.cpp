@@ -62,6 +62,14 @@ TEST(Findings, SaysHowMuchOfALossCameBack) {
                        "79 % of the loss recovered (95 % interval 56 to 100 %)."));
 }
 
+TEST(Findings, SaysOfTheOtherRestorationsOfWhoseLossTheyBroughtBackAPart) {
+  const RunInfo info = synthetic_info();
+  EXPECT_THAT(findings_of(collect(info, synthetic_records(info, 40))).points,
+              Contains(testing::ContainsRegex(
+                  "^Over all cells together QK-Procrustes brought back [0-9]+ % of what CoT-SFT "
+                  "lost \\(95 % interval [^)]+\\); V-Restore brought back")));
+}
+
 TEST(Findings, SaysPlainlyWhereNothingWasLostOrNIsTooSmall) {
   EXPECT_THAT(findings_of(one_cell(50, 50, 49, 50)).points,
               Contains(testing::EndsWith("no measurable loss.")));
