@@ -29,12 +29,6 @@ std::string recovered_interval(const Recovery& recovery) {
   return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
 }
 
-/// The run's model to stand beside a figure: the published one, or else the run's first.
-std::string our_model(const RunInfo& run, const PublishedFigure& figure) {
-  const std::vector<std::string> models = models_of(run);
-  return has_model(run, figure.model) || models.empty() ? figure.model : models.front();
-}
-
 /// The cell of `variant` that the figure is of, or nullptr.
 const Cell* our_cell(const Results& results, const PublishedFigure& figure,
                      const VariantInfo* variant) {
@@ -51,24 +45,13 @@ const Cell* our_cell(const Results& results, const PublishedFigure& figure,
   return nullptr;
 }
 
-/// The published figures that belong beside this run: those of its models, or where it has none of
-/// them, those that tell the whole story.
-std::vector<PublishedFigure> figures_for(const RunInfo& run) {
-  std::vector<PublishedFigure> own, whole;
-  for (const PublishedFigure& figure : run.published) {
-    if (has_model(run, figure.model)) own.push_back(figure);
-    if (figure.sft || figure.qk) whole.push_back(figure);
-  }
-  return own.empty() ? whole : own;
-}
-
 /// "56.2, −2.1 (−5.0 to +0.9)": our recall, and by how much it differs from the published one, with
-/// Wilson's interval around ours; only for the same model.
+/// Wilson's interval around ours.
 std::string beside(const Results& results, const PublishedFigure& figure,
                    const VariantInfo* variant, const std::optional<double>& published) {
   const Cell* cell = our_cell(results, figure, variant);
   if (cell == nullptr || cell->n == 0) return kNone;
-  if (!published || !has_model(results.run, figure.model)) return percent(cell->recall());
+  if (!published) return percent(cell->recall());
   const Interval interval = cell->interval();
   return fmt::format("{}, {} ({} to {})", percent(cell->recall()),
                      signed_number(100 * cell->recall() - *published),
@@ -200,9 +183,9 @@ Table effective_table(const Results& results, const Analysis& analysis) {
 Table published_table(const Results& results) {
   constexpr const char* kOurs = "this run, and the difference";
   Table table{"published",
-              "Published figures, in percent. They are of the models named here, measured by their "
-              "authors. Where this run measured the same model, the difference (ours less theirs) "
-              "follows with Wilson's 95 % interval; other models are there for orientation",
+              "Published figures of this run's models, in percent, measured by their authors. "
+              "Where this run measured the same, the difference (ours less theirs) follows with "
+              "Wilson's 95 % interval",
               {{"published model", Align::kLeft},
                {"cell", Align::kLeft},
                {"base", Align::kRight, "published"},
@@ -213,9 +196,10 @@ Table published_table(const Results& results) {
                {"qk", Align::kRight, kOurs},
                {"source", Align::kLeft}},
               {}};
-  for (const PublishedFigure& figure : figures_for(results.run)) {
-    const RunInfo& run = results.run;
-    const std::string model = our_model(run, figure);
+  const RunInfo& run = results.run;
+  for (const PublishedFigure& figure : run.published) {
+    const std::string& model = figure.model;
+    if (!has_model(run, model)) continue;
     table.add_row({figure.model, figure.cell, number_or_gap(figure.base, 1),
                    number_or_gap(figure.sft, 1), number_or_gap(figure.qk, 1),
                    beside(results, figure, find_role(run, model, Role::kBase), figure.base),
