@@ -31,23 +31,6 @@ using testing::StartsWith;
 
 std::string page_of(const Results& results) { return report_page(results, analyse(results), {}); }
 
-/// base, sft and qk on one cell of `n` samples, with this many hits (the first samples).
-Results one_cell(std::int64_t n, std::int64_t base, std::int64_t sft, std::int64_t qk) {
-  RunInfo info = synthetic_info();
-  info.variants.resize(3);
-  std::vector<Record> records;
-  const auto add = [&](const char* variant, std::int64_t hits) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const Record record = synthetic_record(variant, "s3", 65536, i);
-      records.push_back(i < hits ? record : missed(record));
-    }
-  };
-  add("f-base", base);
-  add("f-sft", sft);
-  add("f-qk", qk);
-  return collect(info, records);
-}
-
 Findings findings_of(const Results& results) {
   return findings_in_words(results, analyse(results));
 }
@@ -174,6 +157,17 @@ TEST(Page, EscapesWhateverTheRunIsCalled) {
               AllOf(Not(HasSubstr("<img")), Not(HasSubstr("<b>")), Not(HasSubstr("<iframe"))));
 }
 
+TEST(Page, SaysWhatTheClassesOfItsMissesAre) {
+  std::vector<Record> records;
+  for (const char* miss : {"out_of_tokens", "partial_value", "of_another_version"})
+    records.push_back(missed(
+        synthetic_record("f-base", "s3", 4096, static_cast<std::int64_t>(records.size())), miss));
+  EXPECT_THAT(page_of(collect(synthetic_info(), records)),
+              AllOf(HasSubstr("<dt>partial value</dt><dd>begins like the value"),
+                    HasSubstr("<dt>out of tokens</dt><dd>no answer had come"),
+                    Not(HasSubstr("<dt>of another version")), Not(HasSubstr("<dt>garbage"))));
+}
+
 TEST(Page, DrawsRunsOfAnyShape) {
   RunInfo empty;
   EXPECT_THAT(page_of(collect(empty, {})), HasSubstr("Nothing was measured."));
@@ -217,61 +211,6 @@ TEST(Page, DrawsWhereTheGradientComesFromOnlyWhereItIsKnown) {
   nlohmann::json damaged = info;
   damaged["gradients"][0]["key"] = {1.0};
   EXPECT_THROW(damaged.get<RunInfo>(), DataError);
-}
-
-TEST(Tables, EffectiveLengthIsOneFigureAVariantAndTask) {
-  RunInfo info = synthetic_info();
-  info.variants.resize(2);
-  info.tasks = {"s2", "s3"};
-  info.lengths = {4096, 8192};
-  std::vector<Record> records;
-  for (const std::int64_t length : info.lengths)
-    for (std::int64_t i = 0; i < 10; ++i) {
-      records.push_back(synthetic_record("f-base", "s2", length, i));
-      const Record sft = synthetic_record("f-sft", "s2", length, i);
-      records.push_back(length == 8192 && i < 5 ? missed(sft) : sft);
-    }
-  const Results results = collect(info, records);
-  const Table table = effective_table(results, analyse(results));
-  ASSERT_EQ(table.rows.size(), 2U);
-  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"base", "≥ 8K", "–"}));
-  EXPECT_EQ(table.rows[1], (std::vector<std::string>{"CoT-SFT", "4K", "–"}));
-}
-
-TEST(Tables, WhatForgetsAlreadyAtTheShortestHasNoEffectiveLength) {
-  RunInfo info = synthetic_info();
-  info.variants.resize(2);
-  info.tasks = {"s2"};
-  info.lengths = {1024, 2048, 16384};
-  std::vector<Record> records;
-  for (const std::int64_t length : {2048, 16384})
-    for (std::int64_t i = 0; i < 25; ++i) {
-      records.push_back(synthetic_record("f-base", "s2", length, i));
-      const Record sft = synthetic_record("f-sft", "s2", length, i);
-      records.push_back(i < 3 ? sft : missed(sft));
-    }
-  const Results results = collect(info, records);
-  const Analysis analysis = analyse(results);
-  const std::string none = "below 85 % already at 2K";
-  EXPECT_EQ(effective_table(results, analysis).rows.at(1),
-            (std::vector<std::string>{"CoT-SFT", none}));
-  EXPECT_EQ(trend_table(results, analysis).rows.at(1).at(2), none);
-  EXPECT_THAT(summary_text(results, analysis, false),
-              AllOf(HasSubstr("≥ 16K"), HasSubstr(none), Not(HasSubstr("(from"))));
-}
-
-TEST(Tables, PublishedFiguresOfTheRunsOwnModelGetTheDifference) {
-  Results results = one_cell(10, 9, 5, 8);
-  const std::string own = results.run.variants[0].model;
-  results.run.published = {{"HypeNet-9B", "S3@64K", 52.0, 9.4, 42.6, "paper"},
-                           {own, "S3@64K", 95.0, std::nullopt, std::nullopt, "paper"},
-                           {own, "S1@4K", std::nullopt, 1.0, 2.0, "paper"}};
-  const Table table = published_table(results);
-  ASSERT_EQ(table.rows.size(), 2U) << "other models' figures would stand in the way";
-  // 9 of 10: Wilson's interval is 59.6 to 98.2.
-  EXPECT_EQ(table.rows[0][5], "90.0, −5.0 (−35.4 to +3.2)");
-  EXPECT_EQ(table.rows[0][6], "50.0") << "nothing was published to differ from";
-  EXPECT_EQ(table.rows[1][5], "–") << "nothing was measured there";
 }
 
 TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
