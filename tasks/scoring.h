@@ -16,9 +16,10 @@ double string_match_all(std::string_view output, const std::vector<std::string>&
 /// What happened to one answer. The names (miss_class_name) stand in journals and never change.
 enum class MissClass {
   kHit,              ///< all expected answers found
-  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any
-  kPartialValue,     ///< the first characters of the value are right, then it departs; or some of
-                     ///< several values are there and not all
+  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any. Where a
+                     ///< UUID was hidden, also one that lacks a few characters
+  kPartialValue,     ///< the first characters of the value are right, then it departs; or it is a
+                     ///< UUID that lacks a few; or some of several values are there and not all
   kHaystackEcho,     ///< text of the haystack repeated instead of an answer
   kRefused,          ///< "not mentioned", "I cannot", ...
   kOutOfTokens,      ///< no answer yet when the token limit came
