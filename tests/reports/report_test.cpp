@@ -124,7 +124,7 @@ TEST(Findings, QuotesALossOnlyAtThePowerOfAllCells) {
           records.push_back(synthetic_record(variant, task, length, i));
   EXPECT_THAT(findings_of(collect(info, records)).headlines.at(0),
               HasSubstr("no measurable loss in 21 cells (n from 40: a drop of 29.9 points in one "
-                        "cell would show four times in five)"));
+                        "of 21 tests would show four times in five)"));
 }
 
 TEST(Findings, WarnsOfCellsMuchShorterThanTheirColumnSays) {

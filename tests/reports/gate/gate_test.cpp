@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -27,8 +28,11 @@ TEST(Gate, PassesWhatDidNotChange) {
   EXPECT_EQ(verdict.exit_code(), ExitCode::kOk);
   ASSERT_EQ(verdict.cells.size(), 2U);
   EXPECT_LT(*verdict.cells[0].detectable, 0.2);
-  EXPECT_THAT(gate_lines(verdict),
-              HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 6.8 points)"));
+  EXPECT_THAT(
+      gate_lines(verdict),
+      HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 6.8 points in one of 2 tests)"));
+  EXPECT_THAT(gate_markdown(verdict),
+              HasSubstr("finds a drop of 6.8 points in one of 2 tests of cells"));
 }
 
 TEST(Gate, MatchesVariantsByNameBecauseTheWeightsAreOthers) {
@@ -79,6 +83,24 @@ TEST(Gate, IsInconclusiveWhereNCannotDecide) {
       gate(nightly(50, always), nightly(50, [](std::int64_t, std::int64_t i) { return i >= 4; }));
   EXPECT_EQ(fell.exit_code(), ExitCode::kInconclusive);
   EXPECT_THAT(fell.cells[0].reason, HasSubstr("cannot tell this from chance"));
+}
+
+TEST(Gate, ManyInconclusiveCellsAreOneLineThatNamesTheFirst) {
+  RunInfo info = nightly_info();
+  info.lengths = {1024, 2048, 4096, 8192, 16384};
+  const auto lost = [](std::int64_t length, std::int64_t i) { return length != 16384 || i > 0; };
+  const Verdict verdict = gate(nightly(12, always, info), nightly(12, lost, info));
+  const std::string lines = gate_lines(verdict);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2) << lines;
+  EXPECT_THAT(lines, HasSubstr("inconclusive  5 cells: hypenet base S2 at 1K, hypenet base S2 at "
+                               "2K, hypenet base S2 at 4K and 2 more (n = 12): too few samples for "
+                               "5 tests; in 1 recall fell by more than 5 points"));
+  EXPECT_THAT(gate_markdown(verdict), AllOf(HasSubstr("| S2 at 8K |"), HasSubstr("| S2 at 16K |")));
+  EXPECT_THAT(junit_xml(verdict, "n"), HasSubstr("skipped=\"5\""));
+  info.lengths = {1024, 2048, 4096};
+  const std::string few = gate_lines(gate(nightly(12, always, info), nightly(12, always, info)));
+  EXPECT_EQ(std::count(few.begin(), few.end(), '\n'), 4) << few;
+  EXPECT_THAT(few, HasSubstr("points or more in one of 3 tests\n"));
 }
 
 TEST(Gate, SaysWhenTheValueBecameLessLikelyBeforeRecallFalls) {
