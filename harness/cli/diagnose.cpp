@@ -11,6 +11,7 @@
 #include "harness/cli/model_commands.h"
 #include "harness/cli/pair_options.h"
 #include "harness/config/sweep.h"
+#include "harness/config/variant_words.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/machine.h"
 #include "harness/plan/plan.h"
@@ -18,6 +19,7 @@
 #include "harness/plan/work_list.h"
 #include "models/instruments/attention_probe.h"
 #include "models/surgery/drift.h"
+#include "reports/analysis/variant_labels.h"
 #include "reports/diagnosis/page.h"
 #include "reports/diagnosis/summary.h"
 
@@ -55,10 +57,23 @@ void add_weights(const DiagnoseArguments& arguments, reports::Diagnosis& diagnos
 
 VariantConfig variant(std::string name, VariantKind kind, models::RestoreOptions restore = {}) {
   VariantConfig config;
-  config.name = config.description = std::move(name);
+  config.name = std::move(name);
   config.kind = kind;
   config.restore = restore;
   return config;
+}
+
+/// Where the page goes into the folder of a run of this pair, the variants are called what the
+/// run's report calls them.
+void call_as_in_run(const fs::path& out, ModelConfig& model) {
+  if (!is_there(out / "plan.json")) return;
+  try {
+    call_as(model, parse_sweep(read_plan(out).config_json, (out / "plan.json").string(),
+                               fs::current_path(), {})
+                       .models);
+  } catch (const UsageError&) {
+    // A config of another version: its report can be drawn, its names cannot be read.
+  }
 }
 
 /// The prompts and variants as a sweep would have them.
@@ -86,6 +101,8 @@ SweepConfig sweep_of(const DiagnoseArguments& arguments) {
                     variant("qk", VariantKind::kRestored, {.method = models::RestoreMethod::kQk}),
                     variant("qk-pro", VariantKind::kRestored,
                             {.method = models::RestoreMethod::kQkPro, .lambda = arguments.lambda})};
+  describe_all(model.variants);
+  call_as_in_run(arguments.out, model);
   sweep.models = {model};
   return sweep;
 }
@@ -117,7 +134,10 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
   Progress progress("diagnose",
                     static_cast<double>(arguments.samples) * static_cast<double>(variants.size()),
                     arguments.quiet);
-  for (const LoadedVariant& loaded : variants) diagnosis.variants.push_back(loaded.info.name);
+  reports::RunInfo info;
+  for (const LoadedVariant& loaded : variants) info.variants.push_back(loaded.info);
+  for (const reports::VariantInfo& variant : info.variants)
+    diagnosis.variants.push_back(reports::label_of(info, variant));
   std::vector<std::vector<models::HeadAttention>> sums(variants.size());
   double needle_share = 0;
   const auto samples = static_cast<double>(arguments.samples);
@@ -137,14 +157,14 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
         sums[v][head].distance += seen[head].distance / samples;
         sums[v][head].needle_mass += seen[head].needle_mass / samples;
       }
-      progress.advance(1, variants[v].info.name);
+      progress.advance(1, diagnosis.variants[v]);
     }
   }
   progress.clear();
   for (std::size_t v = 0; v < variants.size(); ++v)
     for (const models::HeadAttention& head : sums[v])
       diagnosis.heads.push_back(
-          {variants[v].info.name, head.layer, head.head, head.distance, head.needle_mass});
+          {diagnosis.variants[v], head.layer, head.head, head.distance, head.needle_mass});
   diagnosis.chance = needle_share / samples;
   diagnosis.prompts =
       fmt::format("{} samples of {} (haystack {}, seed {})", arguments.samples,
