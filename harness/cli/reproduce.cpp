@@ -69,7 +69,9 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   ModelConfig& model = sweep.models.front();
   model.name = arguments.family;
   model.base = pair.before();
+  model.base_place = "--pre";
   model.sft = pair.after();
+  model.sft_place = pair.post.empty() ? "--adapter" : "--post";
   for (const std::string& text : arguments.config_overrides)
     add_config_override(model.override, text);
   std::erase_if(model.variants,

@@ -35,6 +35,7 @@ struct VariantConfig {
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
   models::CheckpointPath checkpoint;
+  std::string checkpoint_place;        ///< as ModelConfig::base_place
   std::optional<ServedConfig> served;  ///< of kServed alone, which always has it
   /// Of kServed: the variant of this model whose checkpoint the server has, too; empty: not said.
   std::string same_as;
@@ -50,6 +51,8 @@ struct ModelConfig {
   std::string name;
   /// sft may be empty; base is, where every variant is served.
   models::CheckpointPath base, sft;
+  /// Where they are named, for errors: "sweep.yaml:9:11: models[0].base"; may be empty.
+  std::string base_place, sft_place;
   std::filesystem::path tokenizer;  ///< what the file says beside the model; may be empty
   nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;

@@ -243,10 +243,13 @@ std::string YamlMap::place(const std::string& key, const YAML::Mark& mark) const
   return fmt::format("{}: {}", where(mark), path);
 }
 
-void YamlMap::refuse(const std::string& key, const std::string& what) const {
+std::string YamlMap::place(const std::string& key) const {
   const YAML::Node value = node_[key];
-  const YAML::Mark mark = value.IsDefined() ? value.Mark() : node_.Mark();
-  throw UsageError(fmt::format("{}: {}", place(key, mark), what));
+  return place(key, value.IsDefined() ? value.Mark() : node_.Mark());
+}
+
+void YamlMap::refuse(const std::string& key, const std::string& what) const {
+  throw UsageError(fmt::format("{}: {}", place(key), what));
 }
 
 bool YamlMap::has(const std::string& key) const {
