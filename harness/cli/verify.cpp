@@ -20,9 +20,9 @@ struct VerifyArguments {
 
 ExitCode run_verify(const VerifyArguments& arguments) {
   const bool fp32 = arguments.model.scalar_type() == at::kFloat;
+  const models::Golden golden = models::read_golden(arguments.golden);
   const auto model = arguments.model.load();
-  const models::VerifyResult result =
-      models::verify(*model, models::read_golden(arguments.golden), arguments.chunk);
+  const models::VerifyResult result = models::verify(*model, golden, arguments.chunk);
   const nlohmann::ordered_json json = {{"prefill_max_abs_diff", result.prefill_max_abs_diff},
                                        {"decode_max_abs_diff", result.decode_max_abs_diff},
                                        {"argmax_agreement", result.argmax_agreement},

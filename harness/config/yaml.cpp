@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -64,7 +65,8 @@ std::string place_of(const std::string& file, const YAML::Mark& mark) {
   return fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
 }
 
-/// Where a document begins, and where the first thing in it.
+/// Where a document begins, where the first thing in it, and which of its lists and mappings have
+/// not ended.
 class DocumentProbe final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& mark) override {
@@ -81,17 +83,21 @@ class DocumentProbe final : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
     note(mark);
+    open_.push_back(mark);
   }
-  void OnSequenceEnd() override {}
+  void OnSequenceEnd() override { open_.pop_back(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
                   YAML::EmitterStyle::value) override {
     note(mark);
+    open_.push_back(mark);
   }
-  void OnMapEnd() override {}
+  void OnMapEnd() override { open_.pop_back(); }
 
   const YAML::Mark& start() const { return start_; }
   /// Nullopt: the document is empty.
   const std::optional<YAML::Mark>& content() const { return content_; }
+  /// What contains the place that was read last, outermost first.
+  const std::vector<YAML::Mark>& open() const { return open_; }
 
  private:
   void note(const YAML::Mark& mark) {
@@ -100,7 +106,25 @@ class DocumentProbe final : public YAML::EventHandler {
 
   YAML::Mark start_;
   std::optional<YAML::Mark> content_;
+  std::vector<YAML::Mark> open_;
 };
+
+/// yaml-cpp says of a list without its bracket where something else came instead; what has to be
+/// mended is where the list begins.
+[[noreturn]] void refuse_unclosed(const YAML::ParserException& error, const DocumentProbe& probe) {
+  const bool is_list = error.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW;
+  const bool is_unclosed = is_list || error.msg == YAML::ErrorMsg::END_OF_MAP_FLOW;
+  if (!is_unclosed || probe.open().empty()) throw error;
+  const YAML::Mark& begin = probe.open().back();
+  // At the end of the file yaml-cpp may name its beginning.
+  const std::string until =
+      error.mark.pos <= begin.pos
+          ? ""
+          : fmt::format(" (looked for up to {}:{})", error.mark.line + 1, error.mark.column + 1);
+  throw YAML::ParserException(begin, fmt::format("the {} that begins here with {} has no {}{}",
+                                                 is_list ? "list" : "mapping", is_list ? "[" : "{",
+                                                 is_list ? "]" : "}", until));
+}
 
 /// The only document of `text`. Throws UsageError when anything else follows, and YAML::Exception.
 /// Not by YAML::LoadAll: of a lone comma yaml-cpp makes empty documents without end.
@@ -108,7 +132,14 @@ YAML::Node only_document(const std::string& text, const std::string& file) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
   DocumentProbe probe;
-  for (int before = -1, index = 0; parser.HandleNextDocument(probe); ++index) {
+  const auto has_next = [&] {
+    try {
+      return parser.HandleNextDocument(probe);
+    } catch (const YAML::ParserException& error) {
+      refuse_unclosed(error, probe);
+    }
+  };
+  for (int before = -1, index = 0; has_next(); ++index) {
     if (probe.start().pos == before)
       throw UsageError(fmt::format("{}: nothing can begin here", place_of(file, probe.start())));
     before = probe.start().pos;
