@@ -26,17 +26,18 @@ struct CommandText {
 };
 CLI::App* add_command(CLI::App& program, const CommandText& text);
 
-/// An option that may be given several times, one value each: what follows is not taken for more.
+/// A KEY=VALUE option that may be given several times, one each: what follows is not taken for
+/// more.
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
-/// An option for an integer of that range; `value` is the default. CLI11 alone would let -1 wrap
-/// and 2^64 saturate.
+/// An option for an integer of that range (N in the help); `value` is the default. CLI11 alone
+/// would let -1 wrap and 2^64 saturate.
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
                          IntegerRange range, const std::string& description);
 /// The same for a seed: an integer of at least 0.
 CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string& description);
-/// The same for a number.
+/// The same for a number (X in the help).
 CLI::Option* add_number(CLI::App& command, const std::string& name, double& value,
                         NumberRange range, const std::string& description);
 

@@ -222,25 +222,44 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
   add_pair_options(*command, arguments->pair);
   command
       ->add_option("--out", arguments->out,
-                   "Folder for diagnose.html and its tables; a run's folder gets a link to it")
+                   "Folder for diagnose.html and its tables; in a run's folder the report links to "
+                   "it")
+      ->type_name("DIR")
       ->required();
   command->add_flag("--weights-only", arguments->weights_only,
-                    "Compare the files only, run nothing");
-  command->add_option("--task", arguments->task, "Task of the prompts")->capture_default_str();
-  command->add_option("--length", arguments->length, "Tokens of a prompt")->capture_default_str();
-  add_integer(*command, "--samples", arguments->samples, kSampleCount, "Number of prompts");
-  add_seed(*command, arguments->seed, "Seed of the prompts");
-  command->add_option("--tokenizer", arguments->tokenizer, "Tokenizer (default: that of --pre)");
+                    "Compare the weights alone; no prompts are read");
+  command->add_option("--task", arguments->task, "Task of the prompts: s1, s2, s3, ...")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--length", arguments->length, "Tokens of a prompt: 8192, 8K, ...")
+      ->type_name("N")
+      ->capture_default_str();
+  add_integer(*command, "--samples", arguments->samples, kSampleCount,
+              "How many prompts to read with every variant");
+  add_seed(*command, arguments->seed, "The same seed makes the same prompts");
+  command
+      ->add_option("--tokenizer", arguments->tokenizer,
+                   "Checkpoint folder or tokenizer file (default: that of --pre)")
+      ->type_name("PATH");
   command
       ->add_option("--haystack", arguments->haystack,
-                   "kjv, prose, a folder of .txt files, or a text file")
+                   "Text of the prompts: kjv, prose, a folder of .txt files, or a text file")
+      ->type_name("NAME|PATH")
       ->capture_default_str();
-  add_number(*command, "--lambda", arguments->lambda, {.low = 0}, "Ridge of qk-pro");
-  command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
+  add_number(*command, "--lambda", arguments->lambda, {.low = 0},
+             "Of the variant restored by qk-pro: from 0 (as qk) upwards (towards k)");
+  command
+      ->add_option(
+          "--dtype", arguments->dtype,
+          "Numbers to compute with: fp32, bf16, or auto (bf16 where the machine computes in "
+          "it)")
+      ->type_name("NAME")
+      ->capture_default_str();
   add_device_option(*command, arguments->device);
   add_repeated(*command, "--override", arguments->overrides,
-               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
-  command->add_flag("--quiet", arguments->quiet, "No progress line");
+               "Change a field of both config.json for this command:"
+               " --override \"attn_logits_scaling=hype 500\"");
+  command->add_flag("--quiet", arguments->quiet, "Show no progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_diagnose(*arguments); }; });
 }
