@@ -1,5 +1,6 @@
 #include "reports/gate/gate.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +8,10 @@
 #include <map>
 #include <random>
 
+#include "harness/base/files.h"
+#include "harness/base/text.h"
 #include "reports/gate/junit.h"
+#include "tests/paths.h"
 #include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 
@@ -308,6 +312,19 @@ TEST(Gate, TheCountsOfTheNightlySweepSuffice) {
   const DropRule rule{.alpha = 0.05, .tests = 10, .factor = 2, .max_drop = 0.05};
   EXPECT_LT(DropPower(120, rule).smallest_drop(0.8, 0.03).value(), GateOptions().detectable);
   EXPECT_LT(DropPower(100, rule).smallest_drop(0.8, 0.02).value(), GateOptions().detectable);
+}
+
+/// Without answers that change by chance, and with a twentieth that do.
+TEST(Gate, ReadmeAndTheNightlySweepQuoteTheDropThatItFinds) {
+  const DropPower power(120, {.alpha = 0.05, .tests = 10, .factor = 2, .max_drop = 0.05});
+  const std::string quoted = fmt::format(
+      "finds a drop of {:.0f} to {:.0f} points four times in five",
+      100 * power.smallest_drop(0.8, 0).value(), 100 * power.smallest_drop(0.8, 0.05).value());
+  for (const char* name : {"README.md", "configs/nightly.yaml"}) {
+    std::string text = read_file(std::string(NIAH_SOURCE_DIR "/") + name, "test");
+    text = replace_all(replace_all(text, "\n# ", " "), "\n", " ");
+    EXPECT_NE(text.find(quoted), std::string::npos) << name << ": " << quoted;
+  }
 }
 
 TEST(Gate, NamesWhatWasComputedOtherwiseAndDoesNotRefuseIt) {
