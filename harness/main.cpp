@@ -105,7 +105,8 @@ void refuse_empty_values(int argc, char** argv) {
 int run(int argc, char** argv) {
   CLI::App program{
       "niah measures whether a language model can still find what it read.\n"
-      "It builds needle-in-a-haystack tests, runs them, compares checkpoints and draws reports."};
+      "It builds needle-in-a-haystack tests, runs them, compares checkpoints and draws reports.",
+      "niah"};
   program.set_version_flag("--version", std::string("niah ") + kVersion);
   program.require_subcommand(1);
   Command chosen;

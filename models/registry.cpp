@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "harness/base/listed_error.h"
 #include "harness/base/text.h"
@@ -172,13 +172,21 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
     const auto found = settings.find(name);
     return found == settings.end() ? "not used" : found->second;
   };
-  std::set<std::string> names;
+  // What decides most comes first: where it differs, much else does.
+  std::vector<std::string> names = {"model_type", "layers", "hidden_size", "vocab_size"};
   for (const auto* settings : {&a, &b})
-    for (const auto& [name, text] : *settings) names.insert(name);
+    for (const auto& [name, text] : *settings)
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   std::vector<std::string> differences;
   for (const std::string& name : names)
     if (value(a, name) != value(b, name))
       differences.push_back(fmt::format("{}: {} and {}", name, value(a, name), value(b, name)));
+  constexpr std::size_t kShown = 5;
+  if (differences.size() > kShown + 1) {
+    const std::size_t others = differences.size() - kShown;
+    differences.resize(kShown);
+    differences.push_back(fmt::format("and {} others", others));
+  }
   throw ListedError(
       fmt::format("{} and {} are not checkpoints of one model; what their config.json says differs "
                   "in:",

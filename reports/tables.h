@@ -34,6 +34,9 @@ Table comparison_table(const Results& results, const Analysis& analysis);
 /// How likely the right value was, answered or not: mean log-probability and median rank by cell.
 Table value_table(const Results& results);
 
+/// The classes of the run's misses: those that say something about retrieval, then the others.
+std::vector<std::string> miss_classes_of(const Results& results);
+
 /// Why answers missed, and what could not be measured.
 Table miss_table(const Results& results);
 
@@ -56,7 +59,7 @@ Table compact_served_table(const Results& results, const Analysis& analysis);
 /// The same by depth of the needle, all cells together.
 Table served_depth_table(const Results& results, const Analysis& analysis);
 
-/// Published figures of other models beside the same cells of this run.
+/// Published figures of the run's models beside the same cells of this run.
 Table published_table(const Results& results);
 
 /// Every cell on a row of its own, for further analysis; lengths and shares as plain numbers.

@@ -31,7 +31,7 @@ using nlohmann::json;
 struct Source {
   SampleFile file;
   MappedFile content;
-  explicit Source(SampleFile what) : file(std::move(what)), content(file.path) {}
+  explicit Source(SampleFile what) : file(std::move(what)), content(file.path, "reading samples") {}
 };
 
 /// One line of a source.

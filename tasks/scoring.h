@@ -16,8 +16,10 @@ double string_match_all(std::string_view output, const std::vector<std::string>&
 /// What happened to one answer. Journals hold the names (miss_class_name), which never change.
 enum class MissClass {
   kHit,              ///< all expected answers found
-  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any
-  kPartialValue,     ///< only the first characters are right, or only some of several values
+  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any. When a
+                     ///< UUID was hidden, also a UUID that lacks a few characters
+  kPartialValue,     ///< only the first characters are right, or a few characters of a UUID are
+                     ///< missing, or only some of several values are there
   kHaystackEcho,     ///< text of the haystack repeated instead of an answer
   kRefused,          ///< "not mentioned", "I cannot", ...
   kOutOfTokens,      ///< no answer yet at the token limit

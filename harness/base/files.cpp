@@ -106,9 +106,9 @@ bool copy_range(int in, int out, std::uint64_t at, std::uint64_t end,
 
 }  // namespace
 
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
+MappedFile::MappedFile(const fs::path& path, std::string_view doing) : path_(path) {
   struct stat info {};
-  const Descriptor fd = open_regular(path, "opening a file", info);
+  const Descriptor fd = open_regular(path, doing, info);
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);

@@ -18,8 +18,9 @@ inline constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 30;
 /// A file mapped read-only into memory; pages are read when touched.
 class MappedFile {
  public:
-  /// Throws DataError when the file cannot be opened or mapped, or is not a regular file.
-  explicit MappedFile(const std::filesystem::path& path);
+  /// Throws DataError when the file cannot be opened or mapped, or is not a regular file; `doing`
+  /// says in it for what it was opened.
+  explicit MappedFile(const std::filesystem::path& path, std::string_view doing = "opening a file");
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

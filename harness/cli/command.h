@@ -27,18 +27,18 @@ struct CommandText {
 };
 CLI::App* add_command(CLI::App& program, const CommandText& text);
 
-/// Adds an option that may be given several times, with one value each: the words after the value
-/// are not taken as further values.
+/// Adds a KEY=VALUE option that may be given several times, with one value each: the words after
+/// the value are not taken as further values.
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
-/// Adds an option for an integer in `range`; `value` is the default. CLI11 alone would let -1 wrap
-/// and 2^64 saturate.
+/// Adds an option for an integer in `range` (N in the help); `value` is the default. CLI11 alone
+/// would let -1 wrap and 2^64 saturate.
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
                          IntegerRange range, const std::string& description);
 /// The same for a seed: an integer of at least 0.
 CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string& description);
-/// The same for a number.
+/// The same for a number (X in the help).
 CLI::Option* add_number(CLI::App& command, const std::string& name, double& value,
                         NumberRange range, const std::string& description);
 

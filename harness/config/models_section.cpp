@@ -110,6 +110,7 @@ VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
   VariantConfig variant;
   variant.kind = VariantKind::kCheckpoint;
   variant.checkpoint = read_path(map, "checkpoint", base);
+  variant.checkpoint_place = map.place("checkpoint");
   variant.name = map.text("name");
   read_role(map, variant);
   return variant;
@@ -293,6 +294,8 @@ ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
   if (parts.has_base || (!parts.served && !lists_only_served(map)))
     model.base = read_path(map, "base", base);
   if (parts.has_sft) model.sft = read_path(map, "sft", base);
+  model.base_place = map.place("base");
+  model.sft_place = map.place("sft");
   for (const char* key : {"base", "sft"}) map.raw(key);
   if (map.has("tokenizer")) model.tokenizer = resolve(base, map.text("tokenizer"));
   map.raw("tokenizer");

@@ -36,6 +36,7 @@ struct VariantConfig {
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
   models::CheckpointPath checkpoint;
+  std::string checkpoint_place;        ///< like ModelConfig::base_place
   std::optional<ServedConfig> served;  ///< set for kServed, and only then
   /// kServed: the variant of this model with the same checkpoint as the server; empty: not given.
   std::string same_as;
@@ -52,6 +53,8 @@ struct ModelConfig {
   std::string name;
   /// sft may be empty; base is empty if every variant is served.
   models::CheckpointPath base, sft;
+  /// Where the file names them, for errors: "sweep.yaml:9:11: models[0].base"; may be empty.
+  std::string base_place, sft_place;
   std::filesystem::path tokenizer;  ///< as the model's own key gives it; may be empty
   nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "harness/base/pending_folder.h"
 #include "harness/config/served_section.h"
 #include "reports/analysis/variant_labels.h"
 
@@ -65,7 +70,42 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   return words;
 }
 
+/// Where a path leads, so that a link is the folder that it stands for.
+std::filesystem::path place_of(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path normal = normal_path(path);
+  const std::filesystem::path place = std::filesystem::weakly_canonical(normal, error);
+  return error ? normal : place;
+}
+
+bool is_same_place(const models::CheckpointPath& a, const models::CheckpointPath& b) {
+  return a.has_adapter() == b.has_adapter() && place_of(a.folder) == place_of(b.folder) &&
+         (!a.has_adapter() || place_of(a.adapter) == place_of(b.adapter));
+}
+
+/// Whether two variants of one pair are the same by their kind.
+bool is_same_kind(const VariantConfig& a, const VariantConfig& b) {
+  if (a.kind != b.kind) return false;
+  if (a.kind == VariantKind::kRestored) return restore_text(a.restore) == restore_text(b.restore);
+  return a.kind == VariantKind::kBase || a.kind == VariantKind::kSft;
+}
+
 }  // namespace
+
+void call_as(ModelConfig& model, const std::vector<ModelConfig>& others) {
+  const auto same = std::find_if(others.begin(), others.end(), [&](const ModelConfig& other) {
+    return !other.base.empty() && !other.sft.empty() && is_same_place(other.base, model.base) &&
+           is_same_place(other.sft, model.sft);
+  });
+  if (same == others.end()) return;
+  for (VariantConfig& variant : model.variants)
+    for (const VariantConfig& other : same->variants) {
+      if (!is_same_kind(variant, other)) continue;
+      variant.label = other.label;
+      variant.description = other.description;
+      break;
+    }
+}
 
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind) {
   for (const VariantConfig& variant : variants)

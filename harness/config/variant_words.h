@@ -11,6 +11,10 @@ namespace niah {
 /// text" gives both.
 void describe_all(std::vector<VariantConfig>& variants);
 
+/// Calls the variants of `model` what the first of `others` with the same pair of checkpoints calls
+/// its base, its fine-tune and its restorations of the same kind; what it has not keeps its words.
+void call_as(ModelConfig& model, const std::vector<ModelConfig>& others);
+
 /// The first variant of that kind, or nullptr.
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind);
 

@@ -69,6 +69,9 @@ class YamlMap {
   /// Refuses keys that were never asked for. Call it when everything known has been read.
   void finish() const;
 
+  /// "file:line:column: key.path" of `key` (or of the mapping when the key is absent), or the
+  /// option that put it there.
+  std::string place(const std::string& key) const;
   /// Throws UsageError at the place of `key` (or of the mapping when the key is absent).
   [[noreturn]] void refuse(const std::string& key, const std::string& what) const;
   /// Wraps a node that raw() gave, which must be a mapping.
@@ -80,7 +83,7 @@ class YamlMap {
   std::string scalar(const YAML::Node& node, const std::string& key, const char* expected) const;
   std::string where(const YAML::Mark& mark) const;
   std::string full(const std::string& key) const;
-  /// "file:line:column: key.path", or the option that put it there.
+  /// The same of a place in the file.
   std::string place(const std::string& key, const YAML::Mark& mark) const;
 
   YAML::Node node_;

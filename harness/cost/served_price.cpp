@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "harness/base/units.h"
+#include "harness/cost/price_table.h"
 #include "harness/engine/served/request_order.h"
 
 namespace niah {
@@ -59,23 +60,26 @@ std::vector<ServedPrice> price_served(const WorkList& work) {
 }
 
 std::string describe_served(const std::vector<ServedPrice>& prices, const SweepConfig& sweep) {
-  std::string text;
-  const auto out = std::back_inserter(text);
-  std::size_t names = 8;
-  for (const ServedPrice& price : prices) names = std::max(names, price.variant.size());
-  constexpr const char* kLine = "{:10}  {:{}}  {:>7}  {:>9}  {:>15}  {:>15}\n";
-  const auto line = fmt::runtime(kLine);
-  fmt::format_to(out, line, "", "", names, "", "", "tokens", "tokens out,");
-  fmt::format_to(out, line, "cell", "served", names, "samples", "requests", "in", "at most");
+  reports::Table table{"served price",
+                       "",
+                       {{"cell", reports::Align::kLeft},
+                        {"served", reports::Align::kLeft},
+                        {"samples"},
+                        {"requests"},
+                        {"tokens in"},
+                        {"tokens out, at most"}},
+                       {}};
   ServedPrice all;
   for (const ServedPrice& price : prices) {
-    fmt::format_to(out, line, price.label, price.variant, names, format_count(price.samples),
+    table.add_row({price.label, shown_variants(price.variant), format_count(price.samples),
                    format_count(price.requests), format_count(price.tokens_in),
-                   format_count(price.tokens_out));
+                   format_count(price.tokens_out)});
     all.requests += price.requests;
     all.tokens_in += price.tokens_in;
     all.tokens_out += price.tokens_out;
   }
+  std::string text = price_table(table);
+  const auto out = std::back_inserter(text);
   fmt::format_to(out,
                  "\nServers: in all {} requests, {} tokens in, at most {} tokens out; retries come "
                  "on top.\n",

@@ -168,6 +168,16 @@ reports::RunInfo describe_sweep(const WorkList& work) {
 
 reports::RunInfo read_plan(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "plan.json";
+  if (!is_folder(folder))
+    throw DataError(fmt::format(
+        "reading the run {}: {}; the folder that `niah run` or `niah reproduce` wrote to was "
+        "expected",
+        folder.string(), is_listed(folder) ? "this is no folder" : "there is no such folder"));
+  if (!is_listed(path))
+    throw DataError(fmt::format(
+        "reading the run {}: it holds no plan.json, so it is no run folder; the folder that "
+        "`niah run` or `niah reproduce` wrote to was expected",
+        folder.string()));
   try {
     auto info = models::parse_json_file(path, "reading the run").get<reports::RunInfo>();
     if (info.planned.empty()) info.planned = planned_by_config(info);

@@ -11,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/pending_folder.h"
+#include "harness/base/text.h"
 #include "harness/training/documents.h"
 
 namespace niah::zoo {
@@ -89,7 +90,8 @@ void train_tokenizer(const TokenizerRecipe& recipe, const std::filesystem::path&
   write_file(result.path() / "tokenizer.model", model);
   write_file(result.path() / "tokenizer_config.json", kConfig);
   result.commit();
-  say("{}: {} pieces in {}\n", recipe.name, recipe.vocab_size, out.string());
+  say("{}: {} pieces in {}\n", single_line(recipe.name), recipe.vocab_size,
+      single_line(out.string()));
 }
 
 }  // namespace niah::zoo

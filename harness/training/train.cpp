@@ -14,6 +14,7 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
+#include "harness/base/text.h"
 #include "harness/training/training_data.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
@@ -234,7 +235,8 @@ void train(const Recipe& recipe, const TrainRun& run) {
   const fs::path out = normal_path(run.out);
   if (WorkFolder::is_all_that_is_left(out)) {
     WorkFolder(out).remove();
-    say("{}: the checkpoint was whole already, in {}\n", recipe.name, run.out.string());
+    say("{}: the checkpoint was whole already, in {}\n", single_line(recipe.name),
+        single_line(run.out.string()));
     return;
   }
   PendingFolder result(out);
@@ -253,7 +255,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
     trainer.load(state);
     if (const auto sums = before.find(kLocalityNote); sums != before.end())
       probe.restore(sums->second);
-    say("continuing {} after step {} of {}\n", recipe.name, trainer.steps_done(),
+    say("continuing {} after step {} of {}\n", single_line(recipe.name), trainer.steps_done(),
         recipe.train.steps);
   }
   const auto save = [&] {
@@ -292,8 +294,9 @@ void train(const Recipe& recipe, const TrainRun& run) {
   result.commit();
   work.remove();
   progress.clear();
-  say("{}: {} steps, {} tokens in {}; checkpoint in {}\n", recipe.name, recipe.train.steps, tokens,
-      format_duration(progress.elapsed()), run.out.string());
+  say("{}: {} steps, {} tokens in {}; checkpoint in {}\n", single_line(recipe.name),
+      recipe.train.steps, tokens, format_duration(progress.elapsed()),
+      single_line(run.out.string()));
 }
 
 }  // namespace niah::zoo

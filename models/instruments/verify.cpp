@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "harness/base/files.h"
 
 namespace niah::models {
 namespace {
@@ -70,6 +71,7 @@ void require_finite(const at::Tensor& logits, const char* what) {
 }  // namespace
 
 Golden read_golden(const std::filesystem::path& path) {
+  require_regular_file(path, "reading the golden file");
   const auto file = std::make_shared<SafetensorsFile>(path);
   Golden golden;
   golden.input_ids = entry(file, "input_ids", 2).to(at::kLong);

@@ -114,6 +114,11 @@ std::vector<PartRows> rows_of(const std::string& tensor, const std::vector<PartR
 
 void require_restorable(const CheckpointPath& pre, const CheckpointPath& post, const fs::path& out,
                         const RestoreOptions& options) {
+  if (is_listed(out / kRestoreManifest))
+    throw UsageError(fmt::format(
+        "restoring: {} holds what an earlier `niah restore` wrote, and nothing is written "
+        "over it; choose another --out, or remove it first",
+        out.string()));
   require_own_folder(normal_path(out), {}, "restoring");
   for (const CheckpointPath* path : {&pre, &post}) {
     require_outside(out, path->folder, "checkpoint");

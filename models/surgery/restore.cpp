@@ -208,9 +208,11 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
     const bool by_default = mixer.cost.window == 0 || options.windows;
     if (options.layers ? wanted.erase(index) > 0 : by_default) chosen.push_back(index);
   }
-  if (!wanted.empty())
-    throw UsageError(fmt::format("restoring: layer {} cannot be restored; this model's {} can",
-                                 first_of(wanted), fmt::join(known, ", ")));
+  if (!wanted.empty() && !known.empty())
+    throw UsageError(fmt::format(
+        "restoring: {} {} cannot be restored; of this model's layers 0 to {} these can: {}",
+        wanted.size() == 1 ? "layer" : "layers", first_of(wanted), info.mixers.size() - 1,
+        fmt::join(known, ", ")));
   if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
   for (const std::int64_t index : chosen)
     if (keeps_routing(options.method) &&

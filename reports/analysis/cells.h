@@ -82,6 +82,9 @@ bool is_format_miss(std::string_view miss);
 /// A miss class as people read it: "wrong_value" → "wrong value".
 std::string miss_label(std::string_view miss);
 
+/// What answers of a miss class are, for newcomers; "" for a class of another name.
+std::string_view miss_meaning(std::string_view miss);
+
 /// An outcome that is not "scored" as people read it: "oom" → "out of memory", "cut" → "cut by the
 /// server". A number may stand before it.
 std::string outcome_label(std::string_view outcome);

@@ -67,6 +67,7 @@ struct GateBand {
 struct Verdict {
   GateOptions options;
   std::vector<GateCell> cells;  ///< in the baseline's order
+  std::int64_t cell_tests = 0;  ///< cells that have pairs: over so many Holm adjusts
   std::vector<GateBand> bands;
   std::vector<std::string> notes;  ///< what was not compared or computed alike, and why
   bool is_mixed = false;  ///< something that was run here was compared with a served variant
@@ -88,7 +89,8 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
 /// The verdict for a job's summary page.
 std::string gate_markdown(const Verdict& verdict);
 
-/// One line a cell and a regressed band, worst first, for a terminal or a log.
+/// One line a cell and a regressed band, worst first, for a terminal or a log; many inconclusive
+/// cells share one.
 std::string gate_lines(const Verdict& verdict);
 
 }  // namespace niah::reports

@@ -192,8 +192,7 @@ HaystackSpec find_haystack(const std::string& name) {
 void require_path(const HaystackSpec& spec) {
   const bool is_read = spec.kind == HaystackKind::kEssays || spec.kind == HaystackKind::kText;
   if (!is_read || !spec.path.empty()) return;
-  throw UsageError(fmt::format("haystack {}: `path` is missing: which {}?",
-                               haystack_kind_name(spec.kind),
+  throw UsageError(fmt::format("{} needs `path`: which {}?", haystack_kind_name(spec.kind),
                                spec.kind == HaystackKind::kEssays ? "folder" : "file"));
 }
 
@@ -203,7 +202,7 @@ HaystackKind parse_haystack_kind(const std::string& name) {
     if (name == known) return kind;
     names.emplace_back(known);
   }
-  throw UsageError(fmt::format("haystack: there is no kind '{}'{} (kinds: {})", name,
+  throw UsageError(fmt::format("there is no kind of haystack '{}'{} (kinds: {})", name,
                                did_you_mean(name, names), fmt::join(names, ", ")));
 }
 

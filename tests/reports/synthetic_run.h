@@ -31,6 +31,9 @@ std::vector<Record> synthetic_records(const RunInfo& info, std::int64_t samples)
 /// What these records say of the run.
 Results collect(const RunInfo& info, const std::vector<Record>& records);
 
+/// base, sft and qk on one cell of `n` samples, with this many hits (the first samples).
+Results one_cell(std::int64_t n, std::int64_t base, std::int64_t sft, std::int64_t qk);
+
 /// A checkpoint ("f-base") and a server that has it ("f-vllm", called vLLM): one task, two lengths.
 RunInfo served_info();
 

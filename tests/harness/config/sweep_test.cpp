@@ -209,8 +209,10 @@ TEST(Sweep, AMisspeltKeyIsNamedEvenWhereTheRightOneIsRequired) {
 
 TEST(Sweep, ErrorsOfWhatIsReadElsewhereHaveTheirPlace) {
   EXPECT_THAT(refusal(kSweep + "protocol: lmeval\n"), HasSubstr("s.yaml:11:11: protocol: "));
-  EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("s.yaml:11:18: haystack"));
-  EXPECT_THAT(refusal(kSweep + "haystack: {kind: essays}\n"), HasSubstr("haystack.path: "));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"),
+              HasSubstr("s.yaml:11:18: haystack.kind: there is no kind of haystack 'kjvv'"));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: essays}\n"),
+              HasSubstr("haystack.path: essays needs `path`: which folder"));
   EXPECT_THAT(refusal(kSweep + "seed: -1\n"), HasSubstr("s.yaml:11:7: seed: "));
   EXPECT_THAT(refusal(replaced(kSweep, "[base, sft", "[bsae, sft")),
               testing::AllOf(HasSubstr("did you mean 'base'"), HasSubstr("qk-pro-exact")));
