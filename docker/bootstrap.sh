@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything that a fresh Debian 12 machine needs, then one job. Run it again any time: what is done is
-# not done twice.
+# Installs everything that a fresh Debian 12 machine needs, then does one job. It can be run again at any
+# time: finished steps are skipped.
 #   bash docker/bootstrap.sh reproduce [options]   install, build, run the paper's story (niah reproduce)
 #   bash docker/bootstrap.sh test                  install, build, run all tests
-#   bash docker/bootstrap.sh check                 what CI does: fuzz targets, sanitizers, then all tests of a
-#                                                  build whose warnings are errors. NIAH_FUZZ_SECONDS=10 a target
+#   bash docker/bootstrap.sh check                 what CI does: fuzzing (NIAH_FUZZ_SECONDS, default 10, a target),
+#                                                  sanitizers, then all tests of a build with warnings as errors
 #   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
 #   bash docker/bootstrap.sh build                 install and build only
 #   bash docker/bootstrap.sh deps                  install only
@@ -21,7 +21,7 @@ die() { say "$*"; exit 3; }
 
 job=${1:-}
 
-# What only `check` needs is not asked of anybody else.
+# The packages that the job needs; those of apt-check.txt are for `check` alone.
 packages() {
   local lists=("$root/docker/apt.txt")
   [ "$job" = check ] && lists+=("$root/docker/apt-check.txt")
@@ -30,7 +30,7 @@ packages() {
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; return; fi
-  command -v sudo > /dev/null || die "system packages are missing and neither root nor sudo is here; install: $(packages | tr '\n' ' ')"
+  command -v sudo > /dev/null || die "system packages are missing, and this user is not root and has no sudo; install: $(packages | tr '\n' ' ')"
   sudo "$@"
 }
 
@@ -44,19 +44,19 @@ install_packages() {
   log=$(mktemp)
   if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
       --no-install-recommends $missing; } > "$log" 2>&1; then
-    die "apt-get could not install $(echo $missing) ($(grep -m 1 -E '^E:' "$log")). Is the network there? Log: $log"
+    die "apt-get could not install $(echo $missing) ($(grep -m 1 -E '^E:' "$log")). Is there a network? Log: $log"
   fi
   rm -f "$log"
 }
 
-# Downloads torch's CPU wheel: PyTorch's own CPU index where it answers, else what pip is set up with.
+# Downloads torch's CPU wheel, from PyTorch's own CPU index if that answers, else from pip's configured one.
 download_wheel() {
   local to=$1 pip="python3 -m pip --disable-pip-version-check"
   $pip download --quiet --no-deps --dest "$to" --retries 0 --timeout 10 \
     --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version" > /dev/null 2>&1 && return
   say "PyTorch's CPU index does not answer, asking pip's configured index"
   $pip download --quiet --no-deps --dest "$to" "torch==$torch_version" > "$to/pip.log" 2>&1 && return
-  die "pip could not download torch $torch_version ($(grep -m 1 ERROR "$to/pip.log")). Is the network there? Or give Torch_DIR=<libtorch>/share/cmake/Torch"
+  die "pip could not download torch $torch_version ($(grep -m 1 ERROR "$to/pip.log")). Is there a network? Or give Torch_DIR=<libtorch>/share/cmake/Torch"
 }
 
 install_libtorch() {
@@ -79,7 +79,7 @@ install_libtorch() {
   touch "$libtorch/.complete"
 }
 
-# build PRESET [TARGET...]: configures and builds the targets, or all of the preset's.
+# build PRESET [TARGET...]: configures a preset and builds the targets, by default all.
 build() {
   local preset=$1 log=$root/build.log jobs by_memory
   shift
@@ -93,13 +93,13 @@ build() {
   rm -f "$log"
 }
 
-# Runs a command where addresses are not random: the sanitizers' shadow memory needs its own places, which
-# newer kernels may give away. Where that is forbidden (some containers), as it is.
+# Runs a command without address randomisation: newer kernels may otherwise map something where the
+# sanitizers need their shadow memory. Where switching it off is forbidden (some containers), leaves it on.
 at_fixed_addresses() {
   if setarch -R true 2> /dev/null; then setarch -R "$@"; else "$@"; fi
 }
 
-# Lets one fuzz target look for new inputs for a while; says something only when it finds one.
+# Lets one fuzz target look for new inputs for a while; prints something only when it finds one.
 fuzz_one() {
   local target=$1 name seeds work
   name=$(basename "$target" _fuzz)
@@ -115,7 +115,7 @@ fuzz_one() {
   rm -rf "$work" "$work.log"
 }
 
-# Builds a preset and runs its tests under its sanitizer; shows them only when one fails.
+# Builds a preset and runs its tests under its sanitizer; prints their output only when one fails.
 sanitized_tests() {
   local preset=$1 log=$root/build/$1/ctest.log
   build "$preset"
@@ -152,7 +152,7 @@ main() {
     test) build release && ctest --preset release "$@" ;;
     check) check "$@" ;;
     bench) build release && for b in "$root"/build/release/tests/bench/*_bench; do "$b" "$@"; done ;;
-    # A reader of the story need not wait for the tests to compile.
+    # Only what reproduce needs: nobody should have to wait for the tests to compile.
     reproduce) build release niah && "$root/build/release/niah" reproduce "$@" ;;
   esac
 }

@@ -18,7 +18,8 @@ namespace niah {
 
 namespace {
 
-/// Says an error on one line, whatever file names it holds, and each thing of a list on one more.
+/// Writes an error to stderr on one line, whatever file names it contains, and each item of a list
+/// on a line of its own below. Returns the exit code.
 int fail(ExitCode code, std::string_view message, const std::vector<std::string>& lines = {}) {
   std::string text = fmt::format("niah: {}\n", single_line(message));
   for (const std::string& line : lines) text += fmt::format("  {}\n", single_line(line));
@@ -26,8 +27,8 @@ int fail(ExitCode code, std::string_view message, const std::vector<std::string>
   return static_cast<int>(code);
 }
 
-/// An error that nobody gave words of its own: said with the command that ran into it, and without
-/// the stack frames that libtorch adds.
+/// An error without a message of ours: reported with the command that ran into it, and without the
+/// stack frames that libtorch adds.
 int fail_unforeseen(int argc, char** argv, const std::string& what) {
   constexpr std::size_t kLongest = 400;
   std::string command = "niah";
@@ -37,11 +38,11 @@ int fail_unforeseen(int argc, char** argv, const std::string& what) {
   return fail(ExitCode::kNotMeasured, fmt::format("running `{}`: {}", command, line));
 }
 
-/// A did_you_mean ends in its own question mark.
+/// What ends the sentence before `hint`: did_you_mean() has its own question mark.
 std::string sentence_end(const std::string& hint) { return hint.empty() ? "." : hint; }
 
-/// What a wrong word on the command line may have been meant to be; empty when the error is another
-/// one, or CLI11 says it well.
+/// The message for a mistyped command or option, with the nearest valid one. Empty for any other
+/// error, for which CLI11's own message will do.
 std::string explain_wrong_word(const CLI::App& program, int argc, char** argv) {
   const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
   const auto chosen = program.get_subcommands();
@@ -84,15 +85,15 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error, in
       "{}: a value was expected, found an empty one (is a variable not set?)", valid_utf8(option)));
 }
 
-/// An empty value is no value: it is what a variable that is not set leaves of one, and would be
-/// taken for an option that was not given.
+/// Refuses options with an empty value: an unset shell variable leaves one, and it would be treated
+/// as an option that was not given.
 void refuse_empty_values(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options())
     for (const std::string& value : option->results())
       if (value.empty()) refuse_empty_value(option->get_name());
 }
 
-/// "--out=" alone: CLI11 would take the next word for its value.
+/// Refuses "--out=" alone: CLI11 would take the next word as its value.
 void refuse_empty_values(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
@@ -104,7 +105,8 @@ void refuse_empty_values(int argc, char** argv) {
 int run(int argc, char** argv) {
   CLI::App program{
       "niah measures whether a language model can still find what it read.\n"
-      "It builds needle-in-a-haystack tests, runs them, compares checkpoints and draws reports."};
+      "It builds needle-in-a-haystack tests, runs them, compares checkpoints and draws reports.",
+      "niah"};
   program.set_version_flag("--version", std::string("niah ") + kVersion);
   program.require_subcommand(1);
   Command chosen;
@@ -134,7 +136,8 @@ int run(int argc, char** argv) {
   return static_cast<int>(chosen());
 }
 
-/// Runs the program; every error becomes a line and an exit code, a lost byte of data too.
+/// Runs the program. Every error becomes a message and an exit code, including output that could
+/// not be written.
 int guarded_run(int argc, char** argv) {
   try {
     const int code = run(argc, argv);

@@ -10,18 +10,18 @@
 namespace niah::models {
 namespace {
 
-/// A tensor of the adapter's file; valid as long as the adapter.
+/// A view of a tensor in the adapter's file, valid as long as the adapter.
 at::Tensor view(const TensorInfo& info, const Adapter& adapter) {
   return view_tensor(info, adapter.file().bytes(info), nullptr);
 }
 
 void require_same_base(const at::Tensor& base, const TensorInfo& copy, const Adapter& adapter) {
   const at::Tensor saved = view(copy, adapter);
-  // A copy in another type may be rounded.
+  // In another type the copy may have been rounded, so it cannot be compared.
   if (saved.scalar_type() != base.scalar_type() || at::equal(saved, base)) return;
   throw DataError(fmt::format(
-      "reading the adapter {}: its copy '{}' of a tensor of its base is not the one of the "
-      "checkpoint that it is put on: it was trained on another base",
+      "reading the adapter {}: its copy '{}' of a base tensor differs from that tensor in the "
+      "checkpoint: it was trained on another base",
       adapter.file().path().string(), valid_utf8(copy.name.substr(0, 200))));
 }
 

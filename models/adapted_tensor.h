@@ -7,9 +7,9 @@
 
 namespace niah::models {
 
-/// What `change` of `adapter` makes of `base`, a tensor as it is stored: in its element type,
-/// computed in fp32, or fp64 where the base has that, and rounded once. Throws DataError where the
-/// adapter brings a copy of its base's tensor that is not this one.
+/// Applies `change` of `adapter` to `base`, a tensor as stored. Computes in fp32 (fp64 if `base` is
+/// fp64) and rounds once, to the type of `base`. Throws DataError if the adapter contains a copy of
+/// the base tensor that differs from `base`.
 at::Tensor apply_change(const at::Tensor& base, const TensorChange& change, const Adapter& adapter);
 
 }  // namespace niah::models

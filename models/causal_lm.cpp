@@ -28,7 +28,7 @@ at::Tensor CausalLM::forward_rows(const at::Tensor& ids, const std::vector<State
   for (std::int64_t i = 0; i <= last; ++i) {
     std::vector<LayerState*> memories;
     for (State* state : states) memories.push_back(&state->layer(i));
-    // Only the wanted positions are needed above the last layer's memory.
+    // The last layer reads all positions into its state but computes only the wanted outputs.
     hidden = layer(i, hidden, LayerStates(std::move(memories)), pass, i == last ? rows : tokens);
   }
   for (State* state : states) state->advance(tokens);

@@ -49,7 +49,7 @@ std::optional<std::int64_t> free_device_memory([[maybe_unused]] at::Device devic
 #ifdef NIAH_TORCH_TELLS_MEMORY
   const auto left = static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
   if (!at::getDeviceAllocator(device.type())->initialized()) return left;
-  // What libtorch has taken and keeps for itself is free, too.
+  // Memory that libtorch has reserved but not allocated is free as well.
   const auto kept = at::accelerator::getDeviceStats(device.index());
   const auto whole = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return left + kept.reserved_bytes[whole].current - kept.allocated_bytes[whole].current;

@@ -1,4 +1,4 @@
-// Where a model's tensors lie and are computed.
+// The device on which a model's tensors are stored and computed.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -13,27 +13,27 @@
 
 namespace niah::models {
 
-/// The device of a name: "cpu"; "cuda", "cuda:1"; "auto", the first CUDA device that libtorch
-/// finds, else the CPU. Throws UsageError for other names, and where libtorch has no such device.
+/// The device called `name`: "cpu", "cuda", "cuda:1", or "auto" for the first CUDA device that
+/// libtorch finds, else the CPU. Throws UsageError for other names and for a device that libtorch
+/// does not have.
 at::Device find_device(const std::string& name);
 
-/// Where a model's parameters lie.
+/// The device of a model's parameters.
 at::Device device_of(const torch::nn::Module& model);
 
-/// Bytes that a device other than the CPU has left, what libtorch keeps unused included; nullopt
-/// where libtorch (before 2.10) does not say.
+/// Free bytes on a device other than the CPU, including those that libtorch has cached but not in
+/// use; nullopt if libtorch cannot tell (before 2.10).
 std::optional<std::int64_t> free_device_memory(at::Device device);
 
-/// Lets a GPU round the operands of products in fp32 to 11 bits (TF32) where activations have the 8
-/// of `dtype` bf16, and not where they are fp32. Set for the whole process, like the number of
-/// threads.
+/// Lets a GPU round the operands of fp32 matrix products to 11 significant bits (TF32) if `dtype`
+/// is bf16 (8 bits), not if it is fp32. A setting of the whole process, like the number of threads.
 void allow_rounded_products(at::Device device, at::ScalarType dtype);
 
-/// Waits until a device has done what it was given; the CPU has.
+/// Waits until a device has finished the work queued on it. No effect on the CPU.
 void synchronize(at::Device device);
 
-/// Copies tensors to a device, each of them once, however many maps hold it. On the CPU they stay
-/// what they are: views of mapped files.
+/// Copies tensors to a device; a tensor that several maps share is copied once. On the CPU nothing
+/// is copied: tensors remain views of mapped files.
 class Placement {
  public:
   explicit Placement(at::Device device) : device_(device) {}
@@ -41,7 +41,7 @@ class Placement {
 
  private:
   struct Placed {
-    at::Tensor original;  ///< kept, so that no other tensor gets its address
+    at::Tensor original;  ///< kept alive so that no other tensor can take its address
     at::Tensor copy;
   };
   at::Device device_;

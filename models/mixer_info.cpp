@@ -30,7 +30,7 @@ std::map<std::string, std::vector<PlacedPart>> parts_by_tensor(const ModelInfo& 
 
 namespace {
 
-/// What rows are for, with their layer; -1: before or after all layers.
+/// Layer (-1: before or after all layers), whether in its mixer, part, whether a bias.
 using Place = std::tuple<std::int64_t, bool, Part, bool>;
 
 std::map<Place, std::vector<TensorRows>> rows_by_place(const ModelInfo& info) {

@@ -1,5 +1,6 @@
-// What a model says of itself: what its mixers keep and cost, and what the rows of its tensors are
-// for. Whoever counts, prices, compares or restores weights reads this, and knows no architecture.
+// How a model describes itself: the state and cost of each layer's mixer, and what the rows of each
+// tensor are for. Code that counts, prices, compares or restores weights reads this and needs to
+// know no architecture.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +24,13 @@ enum class Part {
   kConvolution,
   kOther,  ///< of a mixer: decay, step sizes, ...
   kMlp,
-  kExpert,  ///< of one of several MLPs, of which a token goes through a few
+  kExpert,  ///< of one of the MLPs of a mixture of experts
   kEmbedding,
   kHead,
 };
 
-/// Rows of one tensor: `repetitions` blocks of `rows` each, the first beginning at row `first`, and
-/// each `stride` rows after the one before.
+/// Rows of one tensor: `repetitions` blocks of `rows` rows, the first block starting at row
+/// `first`, every further one `stride` rows after the start of the previous one.
 struct TensorRows {
   std::string tensor;
   std::int64_t first = 0, rows = 0, stride = 0, repetitions = 1;
@@ -44,35 +45,37 @@ struct PartRows {
   bool is_bias = false;
 };
 
-/// What one layer's mixer keeps and computes beside its matrices, for pricing.
+/// The state of one layer's mixer and its computation apart from weight matrices, for cost
+/// estimates.
 struct MixerCost {
-  std::int64_t kv_values = 0;     ///< numbers kept a token: 2 * H_kv * D, or a latent; 0: linear
-  std::int64_t window = 0;        ///< tokens kept at most; 0: all
-  std::int64_t query_values = 0;  ///< H * D: 4 FLOPs each for every token and key that it sees
-  std::int64_t state_values = 0;  ///< fp32 numbers of the recurrent matrix
-  std::int64_t tail_values = 0;   ///< numbers of the convolution's tail
-  double token_flops = 0;         ///< of a linear mixer, beside its matrices
+  std::int64_t kv_values = 0;     ///< cached per token: 2 * H_kv * D, or a latent; 0: linear mixer
+  std::int64_t window = 0;        ///< cached tokens at most; 0: all
+  std::int64_t query_values = 0;  ///< H * D; each costs 4 FLOPs per token and attended key
+  std::int64_t state_values = 0;  ///< fp32 numbers in the recurrent state
+  std::int64_t tail_values = 0;   ///< numbers in the convolution tail
+  double token_flops = 0;         ///< per token, of a linear mixer, apart from weight matrices
 };
 
-/// One layer's sequence mixer. A layer without one (an MLP alone) has no cost and no parts.
+/// The sequence mixer of one layer. A layer without a mixer (an MLP alone) has no cost and no
+/// parts.
 struct MixerInfo {
-  char letter = '-';     ///< in layer patterns
+  char letter = '-';     ///< in layer patterns such as "LLAL"
   std::string name;      ///< "softmax", "lightning", ...
-  bool attends = false;  ///< softmax attention, to all keys or to a window of them
-  /// Of softmax attention.
+  bool attends = false;  ///< softmax attention, full or sliding-window
+  /// Of softmax attention only.
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  /// Whether a head's routing is W_Q^T W_K of one query and one key tensor, so that it has a
-  /// Procrustes form. Not where a norm stands inside of W_K.
+  /// Whether a head's routing matrix W_Q^T W_K is the product of one query and one key tensor, so
+  /// that QK-Pro (Procrustes) applies. False if the key projection contains a norm.
   bool has_plain_routing = false;
   MixerCost cost;
   std::vector<PartRows> parts;  ///< every row of every tensor of the mixer
 
   bool is_recurrent() const { return cost.state_values > 0; }
-  /// The rows of one part: weights first, then biases, in the order of `parts`.
+  /// The rows of one part, weights before biases, otherwise in the order of `parts`.
   std::vector<PartRows> of(Part part) const;
 };
 
-/// A part outside of the mixers.
+/// A part outside the mixers.
 struct OtherPart {
   std::optional<std::int64_t> layer;  ///< nullopt: before or after all layers
   PartRows rows;
@@ -80,25 +83,25 @@ struct OtherPart {
 
 struct ModelInfo;
 
-/// Where the rows of a tensor are.
+/// A part with its place in the model.
 struct PlacedPart {
   std::optional<std::int64_t> layer;  ///< nullopt: before or after all layers
   bool in_mixer = false;
   PartRows rows;
 };
 
-/// The parts of every tensor, by its name.
+/// The parts that make up each tensor, by tensor name.
 std::map<std::string, std::vector<PlacedPart>> parts_by_tensor(const ModelInfo& info);
 
-/// What `other` calls the tensors of `model`, where both are checkpoints of one model that may be
-/// laid out in two ways: tensors are the same where they are so many rows of the same part of the
-/// same layer. What has no counterpart is left out.
+/// Maps tensor names of `model` to those of `other`, where both are checkpoints of one model that
+/// may use different tensor layouts. Two tensors correspond if they hold the same rows of the same
+/// part of the same layer; tensors without a counterpart are left out.
 std::map<std::string, std::string> counterparts(const ModelInfo& model, const ModelInfo& other);
 
-/// One letter a layer, such as "LLAL".
+/// One letter per layer, such as "LLAL".
 std::string layer_pattern(const ModelInfo& info);
 
-/// What the letters of the pattern mean, such as "L lightning, A softmax": in order of appearance.
+/// What the letters of the pattern mean, in order of appearance: "L lightning, A softmax".
 std::string pattern_legend(const ModelInfo& info);
 
 }  // namespace niah::models

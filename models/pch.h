@@ -1,5 +1,5 @@
-// Precompiled for every torch translation unit: nothing else belongs here. Not torch/torch.h: what
-// it has of modules, optimisers and data loaders is instantiated again in every file, used or not.
+// Precompiled for every torch translation unit. Not torch/torch.h: its templates for modules,
+// optimisers and data loaders would be instantiated again in every file, used or not.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "harness/base/listed_error.h"
 #include "harness/base/text.h"
@@ -26,13 +26,12 @@
 namespace niah::models {
 namespace {
 
-/// An architecture, and what its results were compared with.
 struct Architecture {
   MakeArchitecture make;
   std::string tested_against;
 };
 
-// Of the checkpoints themselves only the configs were at hand: README.md says so once for all.
+// No results of real checkpoints: only their configs were available (see README.md).
 constexpr const char* kReference = "logits of its reference implementation at toy size";
 constexpr const char* kTransformers = "logits and greedy text of transformers 5.24 at toy size";
 
@@ -74,7 +73,7 @@ std::map<std::string, Architecture>& architectures() {
   return table;
 }
 
-/// Other spellings of model_type that checkpoints carry.
+/// Maps other spellings of model_type found in checkpoints to the canonical one.
 std::string canonical_type(const std::string& name) {
   static const std::map<std::string, std::string> aliases = {
       {"hype_net", "hypenet"},
@@ -173,13 +172,21 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
     const auto found = settings.find(name);
     return found == settings.end() ? "not used" : found->second;
   };
-  std::set<std::string> names;
+  // What decides most comes first: where it differs, much else does.
+  std::vector<std::string> names = {"model_type", "layers", "hidden_size", "vocab_size"};
   for (const auto* settings : {&a, &b})
-    for (const auto& [name, text] : *settings) names.insert(name);
+    for (const auto& [name, text] : *settings)
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   std::vector<std::string> differences;
   for (const std::string& name : names)
     if (value(a, name) != value(b, name))
       differences.push_back(fmt::format("{}: {} and {}", name, value(a, name), value(b, name)));
+  constexpr std::size_t kShown = 5;
+  if (differences.size() > kShown + 1) {
+    const std::size_t others = differences.size() - kShown;
+    differences.resize(kShown);
+    differences.push_back(fmt::format("and {} others", others));
+  }
   throw ListedError(
       fmt::format("{} and {} are not checkpoints of one model; what their config.json says differs "
                   "in:",
@@ -189,7 +196,8 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
 
 namespace {
 
-/// A config may not make anybody build layers that the checkpoint cannot have.
+/// A checkpoint has at least one tensor per layer: refuses an absurd num_hidden_layers before that
+/// many layers are built.
 void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& config) {
   const auto layers = config.find("num_hidden_layers");
   const std::size_t tensors = checkpoint.tensor_names().size();
@@ -200,8 +208,8 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
       checkpoint.path().text(), layers->dump(), tensors));
 }
 
-/// Where a config ties the output head to the embedding and a head is stored all the same, an
-/// adapter of the embedding alone leaves two that differ.
+/// If the output head is tied to the embedding but stored as well, an adapter that changes only the
+/// embedding makes the two differ.
 void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info) {
   const Adapter* adapter = checkpoint.adapter();
   if (adapter == nullptr || info.tied_head.empty()) return;
@@ -212,7 +220,7 @@ void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info
       throw DataError(fmt::format(
           "loading {}: the adapter changes {}, which serves as the output head, too "
           "(tie_word_embeddings: true), and not the {} that the base stores beside it, so it is "
-          "not said whether the head changes with it; merge the adapter with the program that "
+          "unclear whether the head changes with it; merge the adapter with the program that "
           "trained it and name the merged checkpoint",
           checkpoint.path().text(), other.rows.rows.tensor, info.tied_head));
 }

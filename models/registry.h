@@ -1,4 +1,4 @@
-// Which architecture a config.json asks for.
+// From the model_type in config.json to a model.
 #pragma once
 
 #include <filesystem>
@@ -12,26 +12,26 @@
 
 namespace niah::models {
 
-/// Builds a model from its config, taking parameters from the source; `label` names the config in
-/// errors. Throws DataError for a config that it cannot honour.
+/// Builds a model from its config with the parameters of `source`; `label` names the config in
+/// errors. Throws DataError for a config that it does not support.
 using MakeArchitecture = std::function<std::shared_ptr<CausalLM>(
     const nlohmann::json& config, const std::string& label, TensorSource& source)>;
 
-/// Adds an architecture by its model_type, for tests and programs with one of their own: those that
-/// come with this program are in registry.cpp. `tested_against`: see there. Not while other threads
-/// open models.
+/// Adds an architecture under its model_type, for tests and for programs that bring their own; the
+/// built-in ones are listed in registry.cpp. `tested_against`: see tested_against(). Not
+/// thread-safe.
 void register_architecture(const std::string& model_type, MakeArchitecture make,
                            std::string tested_against = "");
 
-/// The architectures that can be built, by model_type.
+/// The model_type of every architecture that can be built.
 std::vector<std::string> known_architectures();
 
-/// What the results of an architecture were compared with; empty for nothing.
+/// What the results of an architecture were compared with; empty if with nothing.
 std::string tested_against(const std::string& model_type);
 
 /// Builds the architecture that `config` names by model_type. `label` names the config in errors.
-/// Throws DataError for an unknown model_type (lists the known ones) or anything the architecture
-/// refuses.
+/// Throws DataError for an unknown model_type (listing the known ones) and for a config that the
+/// architecture does not support.
 std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::string& label,
                                      TensorSource& source);
 
@@ -40,19 +40,19 @@ std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::st
 std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::string& label,
                                       const WeightMap& weights);
 
-/// Checks names, shapes and types of a checkpoint's tensors against `config` by the files' headers
-/// alone: no tensor data is read. Throws DataError listing everything that does not fit. Returns
-/// the model without data (meta tensors), for what can be known beforehand.
+/// Checks the names, shapes and types of a checkpoint's tensors against `config`, reading only the
+/// files' headers. Throws DataError listing everything that does not fit. Returns the model without
+/// data (meta tensors), for what can be known before loading.
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint, const nlohmann::json& config);
 
-/// Throws DataError, listing what differs, unless the two compute the same with the same tensors.
-/// How a config spells it, what it leaves to defaults, and fields that change nothing that is
-/// computed (ids that end a text, use_cache, ...) may differ. So may whether the embedding serves
-/// as the output head: a fine-tune may train the two apart.
+/// Throws DataError, listing the differences, unless both models would compute the same with the
+/// same tensors. Spelling, omitted defaults and fields that do not affect the computation
+/// (eos_token_id, use_cache, ...) may differ. So may tie_word_embeddings, because a fine-tune may
+/// train embedding and output head apart.
 void require_same_model(const std::string& first_name, const ModelInfo& first,
                         const std::string& other_name, const ModelInfo& other);
 
-/// `config` with the fields of `override` (an object, or null) put in place of its own.
+/// `config` with the fields of `override` (an object, or null) replacing its own.
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override);
 
 /// Opens a checkpoint, checks it and builds its model in `dtype` on `device`.
@@ -60,14 +60,14 @@ std::shared_ptr<CausalLM> load_model(const CheckpointPath& path, at::ScalarType 
                                      const nlohmann::json& override = nullptr,
                                      at::Device device = at::kCPU);
 
-/// The tensors of a checkpoint that `model` (check_tensors) has, in `dtype`: what lies beside them,
-/// such as a vision tower, is not read. With the output projection of a model whose embedding
-/// serves as one, where it is there.
+/// The tensors of a checkpoint that `model` (from check_tensors) uses, in `dtype`; others, such as
+/// those of a vision tower, are not read. Includes a stored output head that is tied to the
+/// embedding.
 WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
                        const CausalLM& model);
 
-/// Drops the output projection of a model whose embedding serves as one, where both are equal;
-/// throws DataError where they differ.
+/// Drops a stored output head that is tied to the embedding and equals it; throws DataError if the
+/// two differ.
 void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights);
 
 }  // namespace niah::models

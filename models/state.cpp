@@ -17,7 +17,7 @@ std::int64_t forgetting_bytes(const RecurrentState& layer) {
   return total;
 }
 
-/// Whether these, [1, ...] each, follow each other in memory, as store() leaves them.
+/// Whether these tensors, [1, ...] each, are adjacent in memory, as store() leaves them.
 bool are_neighbours(const std::vector<at::Tensor>& parts) {
   const at::Tensor& first = parts.front();
   if (!first.defined() || !first.is_contiguous()) return false;
@@ -30,7 +30,7 @@ bool are_neighbours(const std::vector<at::Tensor>& parts) {
   return true;
 }
 
-/// Neighbours as one tensor, without copying them.
+/// Adjacent tensors as one, without a copy.
 at::Tensor whole_of(const std::vector<at::Tensor>& parts) {
   const at::Tensor& first = parts.front();
   std::vector<std::int64_t> sizes = first.sizes().vec(), strides = first.strides().vec();
@@ -60,7 +60,7 @@ void KvCache::append_zeros(std::int64_t tokens) {
 }
 
 void KvCache::grow(const KeyValue& like, std::int64_t needed) {
-  // Doubling keeps the cost of an unforeseen length linear; a foreseen one is allocated once.
+  // A reserved length is allocated once; beyond it, doubling keeps the cost of growth linear.
   const std::int64_t old = key_.defined() ? key_.size(2) : 0;
   const std::int64_t capacity = std::max({needed, wanted_, needed > wanted_ ? 2 * old : 0});
   const auto room = [&](const at::Tensor& x) {
@@ -88,7 +88,7 @@ KeyValue extend_window(RecurrentState& layer, std::int64_t window, const KeyValu
   const auto extend = [&](at::Tensor& held, const at::Tensor& own) {
     const at::Tensor all = held.defined() ? at::cat({held, own}, 2) : own;
     const std::int64_t kept = std::min(window - 1, all.size(2));
-    // A copy of its own: a view would keep all of a long pass alive.
+    // Copied, because a view would keep all keys of a long pass alive.
     held = all.narrow(2, all.size(2) - kept, kept).clone(at::MemoryFormat::Contiguous);
     return all;
   };

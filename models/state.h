@@ -1,4 +1,4 @@
-// What a model remembers of the tokens it has read.
+// The state that a model keeps between passes: KV caches, recurrent states, convolution tails.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,17 +9,18 @@
 
 namespace niah::models {
 
-/// Keys and values [B, H_kv, n, D] that a pass may look at.
+/// Keys and values [B, H_kv, n, D]; the two may differ in D.
 struct KeyValue {
   at::Tensor key, value;
 };
 
-/// Keys and values of one softmax layer, both [B, H_kv, capacity, D], each with a D of its own, of
-/// which the first length() positions are in use. Rows are written once and never changed, so going
-/// back is truncation.
+/// Keys and values of one softmax layer, both [B, H_kv, capacity, D], where D may differ between
+/// the two; the first length() positions are in use. A position is written once and never changed,
+/// so rewinding is truncation.
 class KvCache {
  public:
-  /// Makes room for `tokens` positions in all, so that appending up to there moves nothing.
+  /// Makes the next allocation large enough for `tokens` positions in total, so that appending up
+  /// to there never reallocates.
   void reserve(std::int64_t tokens) { wanted_ = tokens; }
   /// Appends keys and values [B, H_kv, T, D].
   void append(const at::Tensor& key, const at::Tensor& value);
@@ -32,9 +33,9 @@ class KvCache {
   /// [B, H_kv, length, D], views of the cache.
   at::Tensor key() const { return key_.narrow(2, 0, length_); }
   at::Tensor value() const { return value_.narrow(2, 0, length_); }
-  /// Bytes held.
+  /// Bytes allocated.
   std::int64_t bytes() const;
-  /// The same content in memory of its own, with room for `tokens` positions.
+  /// A deep copy with room for `tokens` positions.
   KvCache copy(std::int64_t tokens) const;
 
  private:
@@ -45,31 +46,32 @@ class KvCache {
   std::int64_t wanted_ = 0;
 };
 
-/// The parts of a layer's memory that forget. They are never changed in place: a layer replaces
-/// them, so holding them is a snapshot. Undefined before the first token.
+/// The part of a layer's state that has a fixed size and so forgets old tokens. Its tensors are
+/// replaced, never changed in place, so holding them is a snapshot. Undefined before the first
+/// token.
 struct RecurrentState {
-  at::Tensor recurrent;     ///< [B, H, D_k, D_v] fp32: a linear layer's matrix
-  at::Tensor tail;          ///< [B, taps-1, channels]: what a short convolution still needs
-  at::Tensor window_key;    ///< [B, H_kv, <= window-1, D]: a sliding window's keys
-  at::Tensor window_value;  ///< and values
+  at::Tensor recurrent;     ///< [B, H, D_k, D_v] fp32: matrix state of a linear-attention layer
+  at::Tensor tail;          ///< [B, taps-1, channels]: last inputs of a short convolution
+  at::Tensor window_key;    ///< [B, H_kv, <= window-1, D]: keys in a sliding window
+  at::Tensor window_value;  ///< their values
 };
 
-/// What a sliding window holds followed by the pass' own `fresh` keys and values; the last
-/// `window`-1 of them stay for the next pass.
+/// The keys and values in a sliding window followed by `fresh`, those of the current pass; keeps
+/// the last `window`-1 of them in `layer` for the next pass.
 KeyValue extend_window(RecurrentState& layer, std::int64_t window, const KeyValue& fresh);
 
-/// What one layer remembers: a softmax layer its keys and values, others what they have not
-/// forgotten.
+/// The state of one layer: `cache` for softmax attention to all positions, `forgetting` for all
+/// other mixers.
 struct LayerState {
   KvCache cache;
   RecurrentState forgetting;
 };
 
-/// One layer's memories of the sequences that go through it together, one for each of the batch.
-/// None where sequences start with the pass and nothing is kept (training).
+/// The states of one layer for the sequences of a batch, one each. Empty if every sequence starts
+/// with this pass and no state is kept (training).
 class LayerStates {
  public:
-  /// One sequence; null: nothing is kept.
+  /// For a single sequence; null: no state is kept.
   LayerStates(LayerState* only) {
     if (only != nullptr) all_.push_back(only);
   }
@@ -79,28 +81,28 @@ class LayerStates {
   std::int64_t size() const { return static_cast<std::int64_t>(all_.size()); }
   LayerState& operator[](std::int64_t i) const { return *all_[static_cast<std::size_t>(i)]; }
 
-  /// One part of what forgets, of all sequences along the first dimension; undefined where nothing
-  /// is kept or read yet.
+  /// One tensor of RecurrentState for all sequences, [B, ...]; undefined if no state is kept or
+  /// nothing has been read yet.
   at::Tensor joined(at::Tensor RecurrentState::*part) const;
-  /// Replaces it.
+  /// Replaces that tensor in every sequence by its slice of `joined` [B, ...].
   void store(at::Tensor RecurrentState::*part, const at::Tensor& joined) const;
 
  private:
   std::vector<LayerState*> all_;
 };
 
-/// Takes a pass' keys and values [B, H_kv, T, D] in, and says what each sequence may look at:
-/// everything so far, or where `window` > 0 at least the last `window` keys of each position. Where
-/// nothing is kept that is what is fresh, of all sequences in one.
+/// Appends the keys and values [B, H_kv, T, D] of a pass to the states. Returns, for each sequence,
+/// what its queries may attend to: all positions so far or, if `window` > 0, at least the last
+/// `window` positions of every query. If no state is kept, returns `fresh` as a single entry.
 std::vector<KeyValue> remember(const LayerStates& states, const KeyValue& fresh,
                                std::int64_t window = 0);
 
-/// A point to come back to. Cheap: forgetting parts are shared, not copied; caches need only the
-/// position. Valid until the state is rewound to before it.
+/// A point to rewind to. Cheap: recurrent states are shared, not copied, and caches need only the
+/// position. Valid until the state is rewound to an earlier position.
 struct Mark {
   std::int64_t position = 0;
   std::vector<RecurrentState> layers;
-  /// Bytes that this mark keeps alive beside the state's own, at most.
+  /// Upper bound of the bytes that this mark keeps alive in addition to the state's own.
   std::int64_t bytes() const;
 };
 
@@ -112,21 +114,22 @@ class State {
   std::int64_t position() const { return position_; }
   void advance(std::int64_t tokens) { position_ += tokens; }
   LayerState& layer(std::int64_t index) { return layers_[static_cast<std::size_t>(index)]; }
-  /// As if `tokens` more had been read, without reading them: caches grow by zeros, what forgets
-  /// stays. For timing what comes after so long a text; at least one token must have been read.
+  /// Pretends that `tokens` more were read: caches grow by zeros, recurrent states stay as they
+  /// are. For timing the passes after a text of that length; at least one token must have been
+  /// read.
   void skip(std::int64_t tokens);
   /// Makes room in all caches for `tokens` positions.
   void reserve(std::int64_t tokens);
 
-  /// Remembers this position. rewind(mark) restores exactly this state; a mark taken later than the
-  /// position rewound to is void.
+  /// Marks this position; rewind(mark) restores exactly this state and invalidates marks of later
+  /// positions.
   Mark mark() const;
   void rewind(const Mark& mark);
 
-  /// Bytes held by caches and by what forgets.
+  /// Bytes held by caches and recurrent states.
   std::int64_t bytes() const;
-  /// Another state that goes on from here on its own: `lower`'s layers below `split`, `upper`'s
-  /// from there on, with room for `tokens` positions. Both have read the same text.
+  /// An independent copy made of two states that have read the same text: layers below `split` from
+  /// `lower`, the others from `upper`. Its caches have room for `tokens` positions.
   static State fork(const State& lower, std::int64_t split, const State& upper,
                     std::int64_t tokens);
 

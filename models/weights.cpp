@@ -43,7 +43,8 @@ std::string_view tensor_bytes(const at::Tensor& contiguous) {
   return {static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()};
 }
 
-/// Adds "missing (2): a [3, 4], b [5]" with at most kMaxListed names, where there are any.
+/// Appends a line such as "missing (2): a [3, 4], b [5]" with at most kMaxListed items; none if
+/// there are no items.
 void list_problem(const std::string& title, const std::vector<std::string>& items,
                   std::vector<std::string>& lines) {
   if (items.empty()) return;
@@ -58,7 +59,8 @@ bool begins_with_any(const std::string& name, const std::vector<std::string>& pr
                      [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
-/// A tensor without data. Sizes of a config are bounded one by one, but not their product.
+/// A tensor without data. Throws DataError if it is absurdly large: each size in a config is
+/// bounded, their product is not.
 at::Tensor stand_in(const std::string& label, const std::string& name, at::IntArrayRef shape) {
   constexpr double kMost = 1e15;
   double elements = 1;
@@ -105,7 +107,7 @@ MapSource::MapSource(const WeightMap& weights, std::string label)
 at::Tensor MapSource::tensor(const std::string& name, at::IntArrayRef shape) {
   asked_[name] = shape.vec();
   const auto found = weights_.find(name);
-  // A stand-in lets the architecture go on, so that finish() can list all problems at once.
+  // With a stand-in, construction continues and finish() can list all problems at once.
   if (found == weights_.end() || found->second.sizes() != shape)
     return stand_in(label_, name, shape);
   return found->second;
@@ -131,7 +133,7 @@ void MapSource::finish() const {
   }
   for (const auto& [name, tensor] : weights_) {
     if (begins_with_any(name, ignored_) || asked_.contains(name)) continue;
-    // Names are compared only for what is shown: there may be millions on either side.
+    // Similar names are searched only for what is shown: there may be millions on either side.
     const std::string hint = unexpected.size() < kMaxListed ? did_you_mean(name, names) : "";
     unexpected.push_back(
         fmt::format("{} {}{}", valid_utf8(name), format_shape(tensor.sizes().vec()), hint));
@@ -209,7 +211,7 @@ WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::
   for (const std::string& name : names) {
     const at::Tensor stored = read_tensor(checkpoint, name);
     weights.emplace(name, stored.to(dtype));
-    // A copy's original need not stay in memory.
+    // Once copied, the original need not stay in memory.
     if (checkpoint->is_adapted(name) || stored.scalar_type() != dtype)
       release_tensor(*checkpoint, name);
   }

@@ -29,13 +29,7 @@ std::string recovered_interval(const Recovery& recovery) {
   return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
 }
 
-/// The run's model to compare with a figure: the one it was published for, or else the run's first.
-std::string our_model(const RunInfo& run, const PublishedFigure& figure) {
-  const std::vector<std::string> models = models_of(run);
-  return has_model(run, figure.model) || models.empty() ? figure.model : models.front();
-}
-
-/// The cell of `variant` that corresponds to the figure, or nullptr.
+/// The cell of `variant` that the figure is of, or nullptr.
 const Cell* our_cell(const Results& results, const PublishedFigure& figure,
                      const VariantInfo* variant) {
   if (variant == nullptr) return nullptr;
@@ -51,29 +45,38 @@ const Cell* our_cell(const Results& results, const PublishedFigure& figure,
   return nullptr;
 }
 
-/// The published figures to show with this run: those of its models, or, if there are none, those
-/// that cover base, fine-tune and restoration.
-std::vector<PublishedFigure> figures_for(const RunInfo& run) {
-  std::vector<PublishedFigure> own, whole;
-  for (const PublishedFigure& figure : run.published) {
-    if (has_model(run, figure.model)) own.push_back(figure);
-    if (figure.sft || figure.qk) whole.push_back(figure);
-  }
-  return own.empty() ? whole : own;
-}
-
-/// "56.2, −2.1 (−5.0 to +0.9)": our recall and, for the same model only, its difference from the
-/// published figure with the bounds of our Wilson interval.
+/// "56.2, −2.1 (−5.0 to +0.9)": our recall, and by how much it differs from the published one, with
+/// Wilson's interval around ours.
 std::string beside(const Results& results, const PublishedFigure& figure,
                    const VariantInfo* variant, const std::optional<double>& published) {
   const Cell* cell = our_cell(results, figure, variant);
   if (cell == nullptr || cell->n == 0) return kNone;
-  if (!published || !has_model(results.run, figure.model)) return percent(cell->recall());
+  if (!published) return percent(cell->recall());
   const Interval interval = cell->interval();
   return fmt::format("{}, {} ({} to {})", percent(cell->recall()),
                      signed_number(100 * cell->recall() - *published),
                      signed_number(100 * interval.low - *published),
                      signed_number(100 * interval.high - *published));
+}
+
+/// "4K", "≥ 16K" where nothing longer was measured, "below 85 % already at 1K" where there is none;
+/// a gap where nothing was measured.
+std::string effective_words(const Results& results, const Analysis& analysis,
+                            const std::string& variant, const std::string& task) {
+  const auto trend =
+      std::find_if(analysis.trends.begin(), analysis.trends.end(),
+                   [&](const TaskTrend& t) { return t.variant == variant && t.task == task; });
+  if (trend != analysis.trends.end() && trend->effective_length) {
+    const bool longest = *trend->effective_length == results.run.lengths.back();
+    return (longest ? "≥ " : "") + format_length(*trend->effective_length);
+  }
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant, task, length);
+    if (cell == nullptr || cell->n == 0) continue;
+    return fmt::format("below {} already at {}", percent_words(kEffectiveRecall),
+                       format_length(length));
+  }
+  return kNone;
 }
 
 }  // namespace
@@ -137,7 +140,8 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   Table table{
       "trends",
       "Trends (Cochran-Armitage, z below 0: recall falls) and effective length: the longest "
-      "up to which recall keeps at least 85 % of its value at the shortest",
+      "up to which recall keeps at least 85 % of its value at the shortest (≥: nothing longer was "
+      "measured); there is none where that value itself is below 85 %",
       {{"task", Align::kLeft},
        {"variant", Align::kLeft},
        {"effective length"},
@@ -150,31 +154,16 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   const auto p = [](const std::optional<Trend>& t) { return t ? p_value(t->p) : kNone; };
   for (const TaskTrend& t : analysis.trends)
     table.add_row({task_label(t.task), label_of(results.run, t.variant),
-                   t.effective_length ? format_length(*t.effective_length) : kNone, z(t.by_length),
+                   effective_words(results, analysis, t.variant, t.task), z(t.by_length),
                    p(t.by_length), z(t.by_depth), p(t.by_depth)});
   return table;
 }
 
-namespace {
-
-/// " (from 12 %)" if recall is already poor at the shortest length that was measured, else "".
-std::string low_start(const Results& results, const VariantInfo& variant, const std::string& task) {
-  constexpr double kGood = 0.85;
-  for (const std::int64_t length : results.run.lengths) {
-    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
-    if (cell == nullptr || cell->n == 0) continue;
-    return cell->recall() < kGood ? fmt::format(" (from {})", percent_words(cell->recall())) : "";
-  }
-  return "";
-}
-
-}  // namespace
-
 Table effective_table(const Results& results, const Analysis& analysis) {
   Table table{"effective",
               "Effective length: the longest context up to which recall keeps at least 85 % of its "
-              "value at the shortest (≥: nothing longer was measured; where that value itself is "
-              "below 85 %, it follows in brackets)",
+              "value at the shortest (≥: nothing longer was measured); there is none where that "
+              "value itself is below 85 %",
               {{"variant", Align::kLeft}},
               {}};
   if (results.run.lengths.size() < 2) return table;
@@ -183,15 +172,8 @@ Table effective_table(const Results& results, const Analysis& analysis) {
     std::vector<std::string> row = {label_of(results.run, variant)};
     bool any = false;
     for (const std::string& task : results.run.tasks) {
-      const auto trend = std::find_if(
-          analysis.trends.begin(), analysis.trends.end(),
-          [&](const TaskTrend& t) { return t.variant == variant.fingerprint && t.task == task; });
-      const auto length = trend == analysis.trends.end() ? std::nullopt : trend->effective_length;
-      any = any || length;
-      const bool longest = length == results.run.lengths.back();
-      row.push_back(length ? (longest ? "≥ " : "") + format_length(*length) +
-                                 low_start(results, variant, task)
-                           : kNone);
+      row.push_back(effective_words(results, analysis, variant.fingerprint, task));
+      any = any || row.back() != kNone;
     }
     if (any) table.add_row(std::move(row));
   }
@@ -201,9 +183,9 @@ Table effective_table(const Results& results, const Analysis& analysis) {
 Table published_table(const Results& results) {
   constexpr const char* kOurs = "this run, and the difference";
   Table table{"published",
-              "Published figures, in percent. They are of the models named here, measured by their "
-              "authors. Where this run measured the same model, the difference (ours less theirs) "
-              "follows with Wilson's 95 % interval; other models are there for orientation",
+              "Published figures of this run's models, in percent, measured by their authors. "
+              "Where this run measured the same, the difference (ours less theirs) follows with "
+              "Wilson's 95 % interval",
               {{"published model", Align::kLeft},
                {"cell", Align::kLeft},
                {"base", Align::kRight, "published"},
@@ -214,9 +196,10 @@ Table published_table(const Results& results) {
                {"qk", Align::kRight, kOurs},
                {"source", Align::kLeft}},
               {}};
-  for (const PublishedFigure& figure : figures_for(results.run)) {
-    const RunInfo& run = results.run;
-    const std::string model = our_model(run, figure);
+  const RunInfo& run = results.run;
+  for (const PublishedFigure& figure : run.published) {
+    const std::string& model = figure.model;
+    if (!has_model(run, model)) continue;
     table.add_row({figure.model, figure.cell, number_or_gap(figure.base, 1),
                    number_or_gap(figure.sft, 1), number_or_gap(figure.qk, 1),
                    beside(results, figure, find_role(run, model, Role::kBase), figure.base),

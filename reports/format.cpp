@@ -42,6 +42,10 @@ std::string percent_signed(double share) {
 
 std::string percent_words(double share) { return percent_signed(share) + " %"; }
 
+std::string among_tests(std::int64_t tests) {
+  return tests == 1 ? "the one test" : fmt::format("one of {} tests", tests);
+}
+
 std::string percent_range(const Interval& interval) {
   return percent(interval.low) + "–" + percent(interval.high);
 }

@@ -27,6 +27,10 @@ std::string percent_words(double share);
 /// A detectable drop in percentage points, rounded up: 0.06612 → "6.7".
 std::string detectable_points(double share);
 
+/// "one of 9 tests", "the one test": over how many Holm adjusts where a drop that n would show is
+/// quoted.
+std::string among_tests(std::int64_t tests);
+
 /// {0.551, 0.92} → "55.1–92.0", in percent.
 std::string percent_range(const Interval& interval);
 

@@ -176,6 +176,17 @@ std::string examples(const Results& results) {
              : html_fold("Some misses, word for word", "<ul class=\"misses\">\n" + out + "</ul>\n");
 }
 
+std::string misses_by_class(const Results& results) {
+  const Table table = miss_table(results);
+  if (table.rows.empty()) return "";
+  std::string meanings;
+  for (const std::string& miss : miss_classes_of(results))
+    if (!miss_meaning(miss).empty())
+      meanings += fmt::format("<dt>{}</dt><dd>{}</dd>\n", html_text(miss_label(miss)),
+                              html_text(miss_meaning(miss)));
+  return (meanings.empty() ? "" : "<dl>\n" + meanings + "</dl>\n") + html_table(table);
+}
+
 std::string metadata(const Results& results) {
   const RunInfo& run = results.run;
   std::string out = "<dl>\n";
@@ -271,7 +282,7 @@ std::string report_page(const Results& results, const Analysis& analysis,
                                     : gradient_chart_svg(results.run.gradients) +
                                           html_table(gradient_table(results.run.gradients)));
   out += section("misses", "Why answers missed", "",
-                 html_fold("Misses by class, cell by cell", miss_table(results)) +
+                 html_fold("Misses by class, cell by cell", misses_by_class(results)) +
                      html_fold("How likely the right value was", value_table(results)) +
                      examples(results));
   out += section("tests", "Tests and trends", "",

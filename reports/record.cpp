@@ -76,6 +76,7 @@ void to_json(json& json, const Record& record) {
     json["value_log_prob"] = *record.value_log_prob;
   if (record.value_rank) json["value_rank"] = *record.value_rank;
   if (record.same_again) json["same_again"] = *record.same_again;
+  if (!record.again_failed.empty()) json["again_failed"] = valid_utf8(record.again_failed);
   if (!record.answered_by.empty()) json["answered_by"] = valid_utf8(record.answered_by);
 }
 
@@ -104,6 +105,7 @@ void from_json(const json& json, Record& record) {
   record.computed_tokens = read.integer("computed_tokens");
   record.seconds = read.number("seconds", 0, kUnbounded);
   record.same_again = read.optional_bool("same_again");
+  record.again_failed = read.text_or("again_failed", "");
   record.answered_by = read.text_or("answered_by", "");
   read.refuse_unknown();
   refuse_contradictions(record);

@@ -28,9 +28,8 @@ struct Record {
   std::int64_t prompt_tokens = 0;  ///< tokens the model read
   std::int64_t real_length = 0;    ///< as the protocol counts it, including the room for the answer
   std::string prompt_sha256;
-  /// "scored", or why not: "oom", "not_finite"; for a server "failed" (retries used up), "cut" (it
-  /// read fewer tokens than the prompt has, or its context was full before the answer had its
-  /// room), "refused".
+  /// "scored", or why not: "oom", "not_finite"; of a server "failed" (retries used up), "cut" (it
+  /// read fewer tokens than the prompt has, or had no room for the answer), "refused".
   std::string outcome = "scored";
   std::string detail;                      ///< one line on an outcome other than "scored"
   double score = 0;                        ///< 0..1; meaningless unless scored
@@ -45,7 +44,8 @@ struct Record {
   /// Whether a server that was asked the same again at once gave the same answer; nullopt if it was
   /// not.
   std::optional<bool> same_again{};
-  std::string answered_by{};  ///< the model named in a server's answer; empty if none was
+  std::string again_failed{};  ///< why that second request got no answer; empty: it got one
+  std::string answered_by{};   ///< the model, as a server named it in its answer; empty: not told
 
   bool scored() const { return outcome == "scored"; }
 };

@@ -51,6 +51,13 @@ std::vector<std::string> reasons_of(const Results& results) {
   return {reasons.begin(), reasons.end()};
 }
 
+std::string count_of(const std::map<std::string, std::int64_t>& counts, const std::string& key) {
+  const auto at = counts.find(key);
+  return at == counts.end() ? "0" : std::to_string(at->second);
+}
+
+}  // namespace
+
 std::vector<std::string> miss_classes_of(const Results& results) {
   std::set<std::string> classes;
   for (const Cell& cell : results.cells)
@@ -60,13 +67,6 @@ std::vector<std::string> miss_classes_of(const Results& results) {
                         [](const std::string& miss) { return !is_format_miss(miss); });
   return sorted;
 }
-
-std::string count_of(const std::map<std::string, std::int64_t>& counts, const std::string& key) {
-  const auto at = counts.find(key);
-  return at == counts.end() ? "0" : std::to_string(at->second);
-}
-
-}  // namespace
 
 Table summary_table(const Results& results) {
   Table table{"summary",

@@ -35,7 +35,10 @@ Table comparison_table(const Results& results, const Analysis& analysis);
 /// rank by cell.
 Table value_table(const Results& results);
 
-/// Misses by class, and samples that could not be measured.
+/// The classes of the run's misses: those that say something about retrieval, then the others.
+std::vector<std::string> miss_classes_of(const Results& results);
+
+/// Why answers missed, and what could not be measured.
 Table miss_table(const Results& results);
 
 /// Share of problems solved, one row per reasoning set.
@@ -57,7 +60,7 @@ Table compact_served_table(const Results& results, const Analysis& analysis);
 /// The same by depth of the needle, over all cells.
 Table served_depth_table(const Results& results, const Analysis& analysis);
 
-/// Published figures next to this run's recall in the same cells.
+/// Published figures of the run's models beside the same cells of this run.
 Table published_table(const Results& results);
 
 /// One row per cell, for further analysis; lengths and shares as plain numbers.

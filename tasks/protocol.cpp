@@ -14,7 +14,7 @@ namespace {
 struct Protocol {
   std::string_view name;
   Cells (*make_cells)(const ProtocolSpec&, const std::vector<CellRequest>&);
-  bool has_controls;  ///< tasks that the reference programs do not have
+  bool has_controls;  ///< has tasks that the reference programs do not have
 };
 
 constexpr Protocol kProtocols[] = {{"niah", make_niah_cells, true},
@@ -31,7 +31,7 @@ const Protocol& find_protocol(const std::string& name) {
                                did_you_mean(name, names), fmt::join(names, ", ")));
 }
 
-/// Far beyond any model's context: what asks for more is a slip, and would fill the memory.
+/// Far beyond any model's context. A larger number is a mistake, and would fill the memory.
 constexpr std::int64_t kLongest = std::int64_t{64} << 20;
 
 void check_requests(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {

@@ -1,4 +1,4 @@
-// The protocols: who decides keys, values, depths and how much haystack.
+// The protocols. Each decides a sample's keys, values, depths and amount of haystack.
 #pragma once
 
 #include <cstdint>
@@ -25,28 +25,28 @@ class Cell {
   virtual ~Cell() = default;
   /// Sample number `ordinal`, 0 .. request().samples-1.
   virtual Sample sample(std::int64_t ordinal) const = 0;
-  /// sample(ordinal).index, without making the sample: they differ only where samples come from a
-  /// file that does not hold all of a cell.
+  /// sample(ordinal).index, without making the sample: they differ only when some samples of a cell
+  /// are missing: from a file, or left out by lm-eval.
   virtual std::int64_t index(std::int64_t ordinal) const { return ordinal; }
   virtual const CellRequest& request() const = 0;
 };
 
-/// All that a protocol needs.
+/// The inputs of a protocol.
 struct ProtocolSpec {
   std::string protocol = "niah";  ///< "niah", "lm-eval" or "ruler"
   std::uint64_t seed = 0;
   std::shared_ptr<const Haystack> haystack;  ///< for s2, s3; s1 brings its own
   TokenCount count;
-  /// Whether tokens add up when a text is cut before a space that stands between a visible ASCII
-  /// character and an ASCII letter: true of byte-level BPE behind a GPT-style pre-tokenizer (GPT,
-  /// Llama 3, Qwen), not of SentencePiece. Then haystacks are counted once and not once a sample.
-  /// The samples are the same either way.
+  /// Whether token counts add up when a text is cut before a space that is between a visible ASCII
+  /// character and an ASCII letter: true of byte-level BPE with a GPT-style pre-tokenizer (GPT,
+  /// Llama 3, Qwen), not of SentencePiece. Then a haystack is counted once, not once for every
+  /// sample. The samples are the same either way.
   bool counts_add = false;
 };
 
-/// The cells of `requests`, in that order (the reference protocols run one random stream through
-/// all of them). Throws UsageError for an unknown protocol or task (with the nearest name), or a
-/// length too small for template, needle and answer (with the smallest that fits).
+/// The cells of `requests`, in that order, which matters for lm-eval: one random stream runs
+/// through all of them. Throws UsageError for an unknown protocol or task (with the nearest name),
+/// or a length too small for template, needle and answer (with the smallest that fits).
 std::vector<std::unique_ptr<Cell>> make_cells(const ProtocolSpec& spec,
                                               const std::vector<CellRequest>& requests);
 

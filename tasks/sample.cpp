@@ -11,7 +11,7 @@
 namespace niah::tasks {
 namespace {
 
-/// A value as an error shows it.
+/// A value as errors show it.
 std::string shown(const nlohmann::json& value) { return json_line(value, 60, /*is_ascii=*/true); }
 
 template <typename T>

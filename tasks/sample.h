@@ -38,7 +38,7 @@ struct Sample {
   std::string key;                   ///< what is asked for
   Span needle;                       ///< the needle sentence asked for, in code points of prompt()
   double depth = 0;                  ///< requested depth of the needle, percent of the haystack
-  double real_depth = 0;             ///< where it stands, percent of the haystack's code points
+  double real_depth = 0;             ///< actual depth, percent of the haystack's code points
   std::int64_t length = 0;          ///< real length as the protocol counts it, answer room included
   std::int64_t haystack_units = 0;  ///< sentences or lines of haystack
   std::string prompt_sha256;        ///< of prompt()

@@ -27,11 +27,11 @@ namespace {
 
 using nlohmann::json;
 
-/// A file under reading: its content, and what its path says.
+/// A file with its content.
 struct Source {
   SampleFile file;
   MappedFile content;
-  explicit Source(SampleFile what) : file(std::move(what)), content(file.path) {}
+  explicit Source(SampleFile what) : file(std::move(what)), content(file.path, "reading samples") {}
 };
 
 /// One line of a source.
@@ -93,11 +93,11 @@ std::string require_task(const Line& line) {
   if (task.empty())
     refuse(line,
            "neither the line nor the file's name says which task this is; give `task: s2` (or "
-           "another) beside the path");
+           "another) next to the path");
   return task;
 }
 
-/// Finds the needle in the text by the value that is asked for.
+/// Finds the needle by the value that is asked for, and fills in span and depths.
 void locate_needle(const Line& line, Sample& sample) {
   if (sample.outputs.empty()) refuse(line, "it expects no answer");
   const std::string& input = sample.input;
@@ -105,7 +105,7 @@ void locate_needle(const Line& line, Sample& sample) {
   const std::size_t begin =
       value == std::string::npos ? value : input.rfind("One of the special magic ", value);
   if (begin == std::string::npos)
-    refuse(line, fmt::format("no needle with the answer '{}' stands in the text",
+    refuse(line, fmt::format("there is no needle with the answer '{}' in the text",
                              valid_utf8(sample.outputs.front())));
   const std::size_t end =
       std::min(input.size(), value + 5 + sample.outputs.front().size() + 1);  // and its period
@@ -149,7 +149,7 @@ Sample from_ruler(const Line& line, const json& row) {
   if (!length)
     refuse(line,
            "RULER's data does not say its nominal length, and no folder of the path is named by "
-           "it; give `length: 4K` (or another) beside the path");
+           "it; give `length: 4K` (or another) next to the path");
   sample.max_length = *length;
   // RULER's own index is a place in the text, not an ordinal.
   sample.index = line.number - 1;
@@ -250,7 +250,7 @@ class FileCell final : public Cell {
   std::vector<Entry> entries_;
 };
 
-/// Lines by cell, as they come in.
+/// Collects lines by cell.
 class Collector {
  public:
   void add(const Line& line) {

@@ -70,7 +70,8 @@ std::vector<std::string_view> separate_runs(std::string_view text, Predicate bel
   return runs;
 }
 
-/// The output as the reference programs look at it: stripped, control characters as newlines.
+/// The output as the reference programs compare it: stripped, control characters as newlines, in
+/// lower case.
 std::string clean(std::string_view output) {
   std::string text(strip(output));
   std::replace_if(
@@ -90,7 +91,7 @@ bool is_refusal(std::string_view answer) {
                      [&](std::string_view phrase) { return contains(lower, phrase); });
 }
 
-/// Whether a stretch of the answer stands in the prompt, too: long enough to be no coincidence.
+/// Whether a stretch of the answer, too long for a coincidence, is also in the prompt.
 bool is_echo(std::string_view answer, std::string_view prompt) {
   constexpr std::size_t kStretch = 40;
   for (std::size_t at = 0; at + kStretch <= answer.size(); at += kStretch / 2) {
@@ -111,15 +112,57 @@ bool is_loop(std::string_view answer) {
   return false;
 }
 
+/// How many characters a UUID may lack and still be known for one.
+constexpr std::size_t kFewCharacters = 4;
+
+/// Whether `run` would be a UUID but for a few characters that it lacks.
+bool is_short_uuid(std::string_view run) {
+  constexpr std::size_t kLength = 36;
+  constexpr std::ptrdiff_t kFewestHyphens = 3, kMostHyphens = 4;
+  if (run.size() >= kLength || run.size() + kFewCharacters < kLength) return false;
+  const auto hyphens = std::count(run.begin(), run.end(), '-');
+  return hyphens >= kFewestHyphens && hyphens <= kMostHyphens;
+}
+
+/// Whether leaving characters out of `value` makes `run`.
+bool is_left_of(std::string_view run, std::string_view value) {
+  std::size_t matched = 0;
+  for (const char c : value) matched += matched < run.size() && run[matched] == c ? 1 : 0;
+  return matched == run.size();
+}
+
+/// The UUIDs of the answer that lack a few characters, in lower case.
+std::vector<std::string> short_uuids(std::string_view answer) {
+  const std::string text = to_lower(answer);
+  std::vector<std::string> found;
+  for (std::string_view run : separate_runs(text, is_hex_or_hyphen)) {
+    run.remove_prefix(std::min(run.find_first_not_of('-'), run.size()));
+    if (is_short_uuid(run)) found.emplace_back(run);
+  }
+  return found;
+}
+
+/// Whether the answer has a part of the value: its first characters, or of a UUID all but a few,
+/// which may be the first ones.
+bool is_part(std::string_view answer, const std::vector<std::string>& uuids,
+             const std::string& value) {
+  constexpr std::size_t kPartial = 3;  // by chance, one number in a thousand gets so many right
+  return matching_prefix(answer, value) >= kPartial ||
+         (is_uuid(value) && std::any_of(uuids.begin(), uuids.end(), [&](const std::string& uuid) {
+            return is_left_of(uuid, to_lower(value));
+          }));
+}
+
 /// The class of an answer that is neither a hit nor an unfinished thought.
 MissClass classify_miss(std::string_view text, const ScoringInput& answer) {
-  constexpr std::size_t kPartial = 3;  // by chance one number in a thousand has so many right
   const auto& expected = *answer.expected;
+  const bool of_uuids = std::any_of(expected.begin(), expected.end(), is_uuid);
+  const std::vector<std::string> uuids = of_uuids ? short_uuids(text) : std::vector<std::string>();
   const bool partial = std::any_of(expected.begin(), expected.end(), [&](const std::string& value) {
-    return matching_prefix(text, value) >= kPartial;
+    return is_part(text, uuids, value);
   });
   if (partial) return MissClass::kPartialValue;
-  if (contains_value(text)) return MissClass::kWrongValue;
+  if (contains_value(text) || !uuids.empty()) return MissClass::kWrongValue;
   if (is_refusal(text)) return MissClass::kRefused;
   if (is_echo(text, answer.prompt)) return MissClass::kHaystackEcho;
   if (answer.hit_token_limit && !is_loop(text)) return MissClass::kOutOfTokens;
@@ -179,8 +222,8 @@ std::size_t matching_prefix(std::string_view output, std::string_view expected) 
   const std::string text = to_lower(output), value = to_lower(expected);
   for (auto run : separate_runs(text, number ? is_digit : is_hex_or_hyphen)) {
     run.remove_prefix(std::min(run.find_first_not_of('-'), run.size()));
-    // Some words are runs of hex digits ("added"): a UUID cut short has a decimal digit, nearly
-    // always.
+    // Some words are runs of hex digits ("added"); the start of a UUID nearly always has a decimal
+    // digit.
     const bool has_digit = std::any_of(run.begin(), run.end(), is_digit);
     if (run.size() < kShortestRun || !has_digit) continue;
     const auto end = std::mismatch(run.begin(), run.end(), value.begin(), value.end()).first;

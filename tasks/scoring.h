@@ -1,4 +1,4 @@
-// Was the needle found, and if not, why not.
+// Whether the needle was found, and if not, why.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +13,18 @@ namespace niah::tasks {
 /// first. With no expected answer (task `absent`): 1 when the output holds no value-shaped string.
 double string_match_all(std::string_view output, const std::vector<std::string>& expected);
 
-/// What happened to one answer. The names (miss_class_name) stand in journals and never change.
+/// What happened to one answer. Journals hold the names (miss_class_name), which never change.
 enum class MissClass {
   kHit,              ///< all expected answers found
-  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any
-  kPartialValue,     ///< the first characters of the value are right, then it departs; or some of
-                     ///< several values are there and not all
+  kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any. When a
+                     ///< UUID was hidden, also a UUID that lacks a few characters
+  kPartialValue,     ///< only the first characters are right, or a few characters of a UUID are
+                     ///< missing, or only some of several values are there
   kHaystackEcho,     ///< text of the haystack repeated instead of an answer
   kRefused,          ///< "not mentioned", "I cannot", ...
-  kOutOfTokens,      ///< no answer yet when the token limit came
-  kStillThinking,    ///< the thought had not ended when the token limit came
-  kAnswerInThought,  ///< the value stands only inside the thought
+  kOutOfTokens,      ///< no answer yet at the token limit
+  kStillThinking,    ///< the thought had not ended at the token limit
+  kAnswerInThought,  ///< the value is only inside the thought
   kEmpty,            ///< nothing generated
   kGarbage,          ///< none of the above
 };
@@ -40,10 +41,10 @@ struct ScoringInput {
   std::string_view prompt;       ///< to recognise haystack echo; may be empty
 };
 
-/// Whether the text holds a number of seven digits or a UUID that stands by itself.
+/// Whether the text holds a number of seven digits or a UUID, with no letter or digit next to it.
 bool contains_value(std::string_view text);
 
-/// Whether a thought was begun with "<think>" and not ended.
+/// Whether a "<think>" has not been closed.
 bool is_thinking(std::string_view output);
 
 /// What a reasoning model says after its thought: the text after the last "</think>", nothing when
@@ -51,12 +52,12 @@ bool is_thinking(std::string_view output);
 std::string_view answer_after_thought(std::string_view output);
 
 /// How many leading characters of `expected` the first value-shaped string of `output` has right.
-/// Value-shaped is here what could be a value cut short: a run of digits, or for a UUID of hex
-/// digits and hyphens, of at least three characters.
+/// Here value-shaped means what could be the start of a value: a run of digits, or for a UUID of
+/// hex digits and hyphens, of at least three characters.
 std::size_t matching_prefix(std::string_view output, std::string_view expected);
 
-/// What happened. Only what stands after the thought counts as the answer, so a sample whose value
-/// stands in the thought alone scores 1 by string_match_all and is kAnswerInThought here.
+/// The class of an answer. Only what follows the thought counts, so a value in the thought alone
+/// scores 1 by string_match_all, but is kAnswerInThought here.
 MissClass classify(const ScoringInput& answer);
 
 }  // namespace niah::tasks

@@ -1,4 +1,4 @@
-// What each task asks: the one list of tasks.
+// The list of tasks, and what each one asks.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace niah::tasks {
 
-/// What the needles stand in.
+/// What the needles are hidden in.
 enum class HaystackType {
   kLines,        ///< one line, repeated (RULER's "noise")
   kText,         ///< sentences of a haystack
-  kDistractors,  ///< lines that are needles themselves, with other keys
+  kDistractors,  ///< lines in the form of needles, with other keys
 };
 
 /// What keys and values look like.

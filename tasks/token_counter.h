@@ -1,4 +1,4 @@
-// Counting tokens, with what may be assumed about the counts.
+// A token count, with what may be assumed of it.
 #pragma once
 
 #include <cstdint>

@@ -12,8 +12,8 @@ namespace {
 
 constexpr char32_t kCapitalIWithDot = 0x130;
 
-/// Other_Uppercase and Other_Lowercase of Unicode's PropList: cased characters that are no letters
-/// of category Lu or Ll.
+/// Other_Uppercase and Other_Lowercase of Unicode's PropList: cased characters that are not of
+/// category Lu or Ll.
 constexpr CodePointRange kOtherUppercase[] = {
     {0x2160, 0x216F}, {0x24B6, 0x24CF}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
 constexpr CodePointRange kOtherLowercase[] = {

@@ -20,12 +20,12 @@ bool is_decimal_digit(char32_t c);
 /// `[^\W\d]`: a letter, a number that is no decimal digit, or the underscore.
 bool is_word_letter(char32_t c);
 
-/// str.lower(), but for the rule of the word-final sigma.
+/// str.lower(), except for the rule of the word-final sigma.
 std::string to_lower(std::string_view utf8);
 
-/// Where `part`, which is lower-case ASCII, stands last in `text`, upper and lower case of ASCII
-/// letters taken as the same; npos where it does not. The place is one of `text` itself: a place in
-/// to_lower(text) is not, as some characters are longer or shorter in lower case.
+/// Byte offset of the last `part` (lower-case ASCII) in `text`, ignoring the case of ASCII letters;
+/// npos if there is none. An offset in to_lower(text) would not do, because some characters have
+/// another size in lower case.
 std::size_t rfind_any_case(std::string_view text, std::string_view part);
 
 /// str.strip().

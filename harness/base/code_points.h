@@ -1,4 +1,4 @@
-// Sets of code points, and the one that several readers of text share: white space.
+// Ranges of code points, and white space, which several text readers need.
 #pragma once
 
 #include <algorithm>
@@ -18,17 +18,17 @@ constexpr bool in_ranges(char32_t code_point, std::span<const CodePointRange> ra
   });
 }
 
-/// Unicode's property White_Space, ascending.
+/// The code points with Unicode's property White_Space, ascending.
 inline constexpr CodePointRange kWhiteSpace[] = {
     {0x9, 0xD},       {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680},
     {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
 
-/// The same for one byte of a text: what ASCII has of it.
+/// Whether a byte of a text is ASCII white space.
 constexpr bool is_ascii_white_space(char byte) {
   return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-/// Whether a code point is white space. Nearly all that are asked for are ASCII.
+/// Whether a code point is white space. ASCII comes first, because nearly all of them are.
 constexpr bool is_white_space(char32_t code_point) {
   if (code_point < 0x80) return is_ascii_white_space(static_cast<char>(code_point));
   return in_ranges(code_point, kWhiteSpace);

@@ -1,4 +1,4 @@
-// A file descriptor that is closed on every way out, and what is done with one.
+// A file descriptor that closes itself, and writing to one.
 #pragma once
 
 #include <filesystem>
@@ -29,7 +29,7 @@ class Descriptor {
   int fd_;
 };
 
-/// What errno says.
+/// The system's message for the current errno.
 std::string system_reason();
 
 /// Writes all of `bytes`; `path` is for the error. Throws DataError.

@@ -13,7 +13,7 @@ enum class ExitCode : int {
   kOk = 0,
   kCheckFailed = 1,    ///< a check said no: recall lost, verify mismatch
   kUsage = 2,          ///< the command line or a config is wrong
-  kNotMeasured = 3,    ///< a file or memory stood in the way; n = 0
+  kNotMeasured = 3,    ///< a file or memory problem, or no sample could be measured
   kInconclusive = 4,   ///< the evidence does not suffice (`regress` only)
   kInterrupted = 130,  ///< stopped by the user; finished work is saved
 };
@@ -35,7 +35,7 @@ class UsageError : public Error {
   explicit UsageError(const std::string& message) : Error(ExitCode::kUsage, message) {}
 };
 
-/// Something outside stood in the way: a file, the memory (exit 3).
+/// Something outside the program failed: a file, memory (exit 3).
 class DataError : public Error {
  public:
   explicit DataError(const std::string& message) : Error(ExitCode::kNotMeasured, message) {}
@@ -47,7 +47,8 @@ class Interrupted : public Error {
   explicit Interrupted(const std::string& message) : Error(ExitCode::kInterrupted, message) {}
 };
 
-/// Guards what only a bug in this program can break. Throws std::logic_error with the place.
+/// Checks an invariant that only a bug in this program can break. Throws std::logic_error with the
+/// source location.
 void check(bool condition, std::string_view what,
            std::source_location where = std::source_location::current());
 

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Opens a regular file to read. A pipe is refused before it is opened: that would wait for a
+/// Opens a regular file for reading. A pipe is refused before that: opening it would wait for a
 /// writer.
 Descriptor open_regular(const fs::path& path, std::string_view doing, struct stat& info) {
   require_regular_file(path, doing);
@@ -49,7 +49,7 @@ const char* kind_of_file(const fs::file_status& status) {
   }
 }
 
-/// Why there is nothing at `path`, which the system looked at with that result.
+/// Why nothing was found at `path`; `error` is what the system reported.
 std::string why_missing(const fs::path& path, const std::error_code& error) {
   const bool is_absent = !error || error == std::errc::no_such_file_or_directory;
   if (is_absent && is_listed(path))
@@ -57,7 +57,7 @@ std::string why_missing(const fs::path& path, const std::error_code& error) {
   return error ? error.message() : "there is no such file";
 }
 
-/// Between two file systems, or on one that cannot copy by itself: through a buffer.
+/// Copies through a buffer: between two file systems, or on one without copying in the kernel.
 bool copy_through_buffer(int in, int out, std::uint64_t at, std::uint64_t end) {
   constexpr std::uint64_t kBuffer = std::uint64_t{1} << 20;
   const std::unique_ptr<char[]> buffer(new char[kBuffer]);
@@ -106,9 +106,9 @@ bool copy_range(int in, int out, std::uint64_t at, std::uint64_t end,
 
 }  // namespace
 
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
+MappedFile::MappedFile(const fs::path& path, std::string_view doing) : path_(path) {
   struct stat info {};
-  const Descriptor fd = open_regular(path, "opening a file", info);
+  const Descriptor fd = open_regular(path, doing, info);
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
@@ -147,7 +147,8 @@ std::string read_file(const fs::path& path, std::string_view doing, std::uint64_
   content.reserve(expected + 1);
   for (;;) {
     const std::size_t before = content.size();
-    // One byte more than there should be, so that the usual file takes one read and its end.
+    // One byte more than expected, so that usually one read gets the file and a second finds its
+    // end.
     content.resize(std::max<std::size_t>(expected + 1, before + (before > expected ? kPiece : 1)));
     const ssize_t count = ::read(fd.get(), content.data() + before, content.size() - before);
     if (count < 0 && errno != EINTR)
@@ -175,7 +176,7 @@ void sync_folder(const fs::path& folder) {
 
 namespace {
 
-/// Creates a folder and its parents, each one's name on the disk before the next.
+/// Creates a folder and its parents, each durably before the next.
 void create_folders(const fs::path& folder, std::error_code& error) {
   if (folder.empty() || fs::is_directory(folder, error)) return;
   create_folders(folder.parent_path(), error);
@@ -183,8 +184,8 @@ void create_folders(const fs::path& folder, std::error_code& error) {
   sync_folder(folder.parent_path());
 }
 
-/// Whether a file can be created in the folder; errno says why not. Leaves nothing, also when the
-/// process is killed, where the file system can do that.
+/// Whether a file can be created in the folder; errno says why not. Leaves no file behind, even
+/// when the process is killed, if the file system has O_TMPFILE.
 bool can_create_in(const fs::path& folder) {
   if (Descriptor(::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644)).is_open())
     return true;
@@ -200,7 +201,7 @@ bool can_create_in(const fs::path& folder) {
 
 void ensure_writable_folder(const fs::path& folder) {
   std::error_code error;
-  // Without a slash at its end: that would name the folder twice.
+  // Without a trailing slash, which would make the folder its own parent.
   create_folders(folder.has_filename() ? folder : folder.parent_path(), error);
   if (!is_folder(folder))
     throw DataError(fmt::format("creating the output folder {}: {}", folder.string(),
@@ -239,7 +240,7 @@ AppendFile::AppendFile(const fs::path& path) : path_(path) {
   if (fd_ < 0)
     throw DataError(fmt::format("opening {} to append: {}", path.string(), system_reason()));
   if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
-    // Else a power loss could take the name away with every line that was synced under it.
+    // Otherwise a power loss could lose the file's name, and with it every line that was synced.
     if (is_new) sync_folder(path.parent_path());
     return;
   }
@@ -252,7 +253,7 @@ AppendFile::~AppendFile() { ::close(fd_); }
 
 void AppendFile::append(std::string_view bytes) {
   if (is_torn_)
-    throw DataError(fmt::format("writing {}: an earlier write did not end", path_.string()));
+    throw DataError(fmt::format("writing {}: an earlier write failed half way", path_.string()));
   struct stat before {};
   if (::fstat(fd_, &before) != 0)
     throw DataError(fmt::format("writing {}: {}", path_.string(), system_reason()));
@@ -261,7 +262,7 @@ void AppendFile::append(std::string_view bytes) {
     if (::fsync(fd_) != 0)
       throw DataError(fmt::format("writing {}: {}", path_.string(), system_reason()));
   } catch (...) {
-    // Half a line in the middle would spoil the file for good.
+    // Half a line, followed by others, would corrupt the file.
     is_torn_ = ::ftruncate(fd_, before.st_size) != 0;
     throw;
   }

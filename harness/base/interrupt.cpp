@@ -17,8 +17,8 @@ volatile std::sig_atomic_t requested = 0;
 
 void on_signal(int) { requested = 1; }
 
-/// A page of a mapped file could not be read. Nothing can be undone here, and nothing needs to be:
-/// every finished sample is on the disk.
+/// SIGBUS: a page of a mapped file could not be read. Nothing can be undone here, and nothing needs
+/// to be: every finished sample is on disk.
 void on_bus_error(int) {
   constexpr std::string_view kText =
       "niah: a file became shorter while it was read, or its disk could not read it (SIGBUS). "
@@ -40,8 +40,8 @@ bool is_ignored(int signal) {
   return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/// Makes sure that descriptor `fd` is open. Standard output is opened for reading, so that data
-/// written to it is an error, not lost.
+/// Makes sure that descriptor `fd` is open. Standard output is opened read-only, so that writing
+/// data to it fails instead of losing it.
 void occupy(int fd) {
   if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) return;
   // open() gives the lowest free number, which is `fd`: the ones below it are taken.

@@ -1,14 +1,15 @@
-// Ctrl-C as a request: work stops at the next safe point, with everything finished saved. And what
-// else a process has to settle with the system before it begins.
+// Ctrl-C as a request to stop at the next safe point, with all finished work saved; and the
+// process-wide set-up at the start of main().
 #pragma once
 
 namespace niah {
 
-/// Settles what could surprise later; call it first thing in main().
-/// - File descriptors 0 to 2 that the caller left closed lead nowhere from now on: else the first
-///   file opened would take such a number, and progress text would land in it.
-/// - A pipe without a reader and a file beyond the size limit are errors of the write, not signals.
-/// - A mapped file that became shorter ends the process with exit code 3 and a line that says so.
+/// Process-wide set-up; call it first in main().
+/// - Opens file descriptors 0 to 2 on /dev/null where the caller left them closed: otherwise the
+///   first opened file would get such a number, and progress text would land in it.
+/// - Turns writing to a pipe without a reader, or beyond the file size limit, into an error instead
+///   of a signal.
+/// - When a mapped file is truncated, the process ends with exit code 3 and a message.
 void prepare_process();
 
 /// From now on the first SIGINT, SIGTERM or SIGHUP sets a flag; a second one ends the process at

@@ -1,4 +1,4 @@
-// Integers of JSON that are what they say.
+// Range-checked integers from JSON.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace niah {
 
-/// Whether a value is an integer that a T can hold. The JSON library's own conversion wraps: it
-/// makes 2^64 - 1 of -1.
+/// Whether a value is an integer that a T can hold. The JSON library's own conversion wraps: -1
+/// becomes 2^64 - 1.
 template <typename T>
 bool is_integer_of(const nlohmann::json& value) {
   if (value.is_number_unsigned()) return std::in_range<T>(value.get<std::uint64_t>());

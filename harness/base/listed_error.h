@@ -1,4 +1,4 @@
-// An error that is a list: of tensors that do not fit, of fields that differ.
+// An error with a list: of tensors that do not fit, of fields that differ.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace niah {
 
 /// A DataError of several lines: what is wrong, and below it one line for each thing. Every other
-/// error is one line, whatever the names in it hold.
+/// error is shown as one line.
 class ListedError : public DataError {
  public:
   ListedError(const std::string& title, std::vector<std::string> lines)

@@ -48,7 +48,8 @@ std::int64_t read_stat(const fs::path& path, std::string_view name) {
   return 0;
 }
 
-/// What a control group leaves. File pages that it has cached give way, so they count as free.
+/// Bytes that a control group has left. Its cached file pages can be evicted, so they count as
+/// free.
 std::optional<std::int64_t> group_leaves(const fs::path& limit, const fs::path& used,
                                          const fs::path& stat, std::string_view cached) {
   const auto most = read_number(limit), now = read_number(used);
@@ -56,8 +57,8 @@ std::optional<std::int64_t> group_leaves(const fs::path& limit, const fs::path& 
   return std::max<std::int64_t>(0, *most - *now + read_stat(stat, cached));
 }
 
-/// The path of this process' group below a mount: that of a controller in version 1
-/// ("4:memory:/a/b"), or the only one in version 2 ("0::/a/b", `controller` empty).
+/// The path of this process's group below a mount: the group of a controller in version 1
+/// ("4:memory:/a/b"), or the only group in version 2 ("0::/a/b", `controller` empty).
 fs::path own_group(const fs::path& proc, std::string_view controller) {
   std::ifstream file(proc / "self" / "cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -71,9 +72,8 @@ fs::path own_group(const fs::path& proc, std::string_view controller) {
   return {};
 }
 
-/// Calls `look` with the group's folder and with each above it, up to the mount: a limit anywhere
-/// on the way holds. Inside of a container the path may be the host's: what is not there says
-/// nothing.
+/// Calls `look` with the group's folder and with each above it, up to the mount: a limit at any
+/// level applies. Inside a container the path may be the host's, so missing folders are ignored.
 template <typename Look>
 void for_each_group(const fs::path& mount, const fs::path& group, const Look& look) {
   for (fs::path at = group; !at.empty(); at = at.parent_path()) look(mount / at);
@@ -84,7 +84,7 @@ void take_smaller(std::optional<std::int64_t>& least, std::optional<std::int64_t
   if (other) least = least ? std::min(*least, *other) : *other;
 }
 
-/// What one of the process's own limits leaves, of which it uses `used` bytes.
+/// What one of the process's own limits leaves, with `used` bytes of it in use.
 std::optional<std::int64_t> limit_leaves(int resource, std::optional<std::int64_t> used) {
   rlimit limit{};
   if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0 ||
@@ -93,7 +93,7 @@ std::optional<std::int64_t> limit_leaves(int resource, std::optional<std::int64_
   return std::max<std::int64_t>(0, static_cast<std::int64_t>(limit.rlim_cur) - *used);
 }
 
-/// Processors that a group's quota of time comes to: "50000 100000" is a half, so one.
+/// Processors that a group's CPU quota allows, rounded up: "50000 100000" is a half, so one.
 std::optional<std::int64_t> processors_of(double quota, double period) {
   if (quota <= 0 || period <= 0) return std::nullopt;
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(quota / period)));
@@ -144,7 +144,8 @@ std::int64_t available_processors(const fs::path& proc, const fs::path& cgroup) 
 }
 
 void release_pages(const void* data, std::size_t bytes) {
-  // Only whole pages: a page at either end may hold a neighbour's data, which costs a fault only.
+  // madvise drops whole pages. A page at either end may hold a neighbour's data, which then costs a
+  // page fault, no more.
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(data) / page * page;
   const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(data) + bytes;

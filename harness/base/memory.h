@@ -10,9 +10,9 @@ namespace niah {
 /// Bytes of this process that are in memory now, mapped files included.
 std::int64_t resident_memory();
 
-/// Bytes that this process may still take before the machine, a control group that it is in
-/// (versions 1 and 2, nested), or its own limits (RLIMIT_AS, RLIMIT_DATA) have none left. `proc`
-/// and `cgroup` are where the kernel shows its files. Nullopt when nothing says so.
+/// Bytes that this process may still allocate: the least of what is left by the machine, by its
+/// control groups (versions 1 and 2, nested) and by its own limits (RLIMIT_AS, RLIMIT_DATA). `proc`
+/// and `cgroup` are where the kernel's files are mounted. Nullopt when none of them is known.
 std::optional<std::int64_t> available_memory(
     const std::filesystem::path& proc = "/proc",
     const std::filesystem::path& cgroup = "/sys/fs/cgroup");
@@ -22,12 +22,12 @@ std::optional<std::int64_t> available_memory(
 std::int64_t available_processors(const std::filesystem::path& proc = "/proc",
                                   const std::filesystem::path& cgroup = "/sys/fs/cgroup");
 
-/// Takes a part of a mapped, read-only file out of memory; it is read again when it is asked for.
+/// Drops a part of a mapped, read-only file from memory; the next access reads it again.
 void release_pages(const void* data, std::size_t bytes);
 
-/// From now on freed blocks of a megabyte and more go back to the system at once, instead of
-/// staying with a heap that grows around them. For work on one large tensor after the other; it
-/// would slow a model down, which takes and frees such blocks all the time.
+/// From now on, freed blocks of a megabyte or more go back to the system at once instead of staying
+/// in the heap. For work on one large tensor after another; it would slow down a model, which
+/// allocates and frees such blocks all the time.
 void return_large_blocks();
 
 }  // namespace niah

@@ -1,4 +1,4 @@
-// Numbers written as text, read in one way everywhere: in configs, recipes, options and ids.
+// Numbers written as text, parsed in the same way everywhere: in configs, recipes, options and ids.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace niah {
 
-/// Integers that make sense somewhere, both ends included.
+/// A range of valid integers, both ends included.
 struct IntegerRange {
   std::int64_t low = std::numeric_limits<std::int64_t>::min();
   std::int64_t high = std::numeric_limits<std::int64_t>::max();
   bool contains(std::int64_t value) const { return value >= low && value <= high; }
 };
 
-/// Numbers that make sense somewhere; each end is included or not.
+/// A range of valid numbers; each end is included or not.
 struct NumberRange {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -27,10 +27,10 @@ struct NumberRange {
   }
 };
 
-// What several places ask for.
+// Ranges that several places use.
 inline constexpr IntegerRange kPositive{1, std::numeric_limits<std::int64_t>::max()};
 inline constexpr IntegerRange kNotNegative{0, std::numeric_limits<std::int64_t>::max()};
-/// Samples of one cell: what the whole of them costs is worked out before the first is asked.
+/// Samples of one cell. Bounded, because all of them are priced before the first is asked.
 inline constexpr IntegerRange kSampleCount{1, 1'000'000};
 /// The longest context, in tokens: 1024M.
 inline constexpr std::int64_t kLongestLength = std::int64_t{1} << 30;
@@ -48,8 +48,8 @@ std::optional<double> parse_number(std::string_view text, NumberRange range = {}
 
 /// "an integer from 1 to 1,000,000", "an integer of at least 0", "an integer".
 std::string range_text(IntegerRange range);
-/// The same in answer to `found`, which is not in the range: where that is an integer beyond what
-/// an int64 holds, with the ends that it holds.
+/// The same for the error about `found`, which is not in the range: if it overflows an int64, with
+/// both ends.
 std::string range_text(IntegerRange range, std::string_view found);
 /// "a number from 0 to below 1", "a number above 0", "a number".
 std::string range_text(NumberRange range);

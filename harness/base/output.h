@@ -1,4 +1,4 @@
-// Standard output and standard error: what is data must arrive, what is talk may be lost.
+// Standard output, where data must arrive, and standard error, where messages may be lost.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,13 +12,13 @@ namespace niah {
 /// progress and messages never end a run.
 void write_stderr(std::string_view text);
 
-/// As fmt::print(stderr, ...), but never throws for the stream's sake.
+/// As fmt::print(stderr, ...), but ignores errors of the stream.
 template <typename... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   write_stderr(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Writes data to standard output, buffered. Throws DataError when the stream does not take it.
+/// Writes data to standard output, buffered. Throws DataError when the stream fails.
 void write_stdout(std::string_view data);
 
 /// As fmt::print, with write_stdout.

@@ -1,4 +1,4 @@
-// What is at a path, asked without exceptions.
+// What kind of thing is at a path, without exceptions.
 #pragma once
 
 #include <filesystem>
@@ -6,21 +6,21 @@
 
 namespace niah {
 
-/// Whether there is something at `path`. False also where the system does not let one look: a link
-/// that leads round in a circle, a folder that is closed to us. Opening it says why.
+/// Whether something exists at `path`. False also when the system refuses to look: links in a
+/// cycle, a folder without permission. Opening the path says why.
 inline bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
 }
 
-/// Whether a folder lists something of that name: as is_there, and a link that leads nowhere. What
-/// is listed and cannot be opened is an error, not as if it had never been there.
+/// Whether something of that name exists, dangling links included. What is listed but cannot be
+/// opened is an error; it must not be treated as absent.
 inline bool is_listed(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
 }
 
-/// Whether `path` is a folder, or a link to one; false also where the system does not let one look.
+/// Whether `path` is a folder, or a link to one; false also when the system refuses to look.
 inline bool is_folder(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::is_directory(path, ignored);

@@ -31,7 +31,7 @@ std::string temporary_name(const fs::path& target, std::string_view use) {
   return fmt::format(".{}{}{}", target.filename().string(), kMark, use);
 }
 
-/// Removes temporaries of `target` that no process holds any more: a kill left them.
+/// Removes temporaries of `target` that no process has locked: a kill left them.
 void sweep_temporaries(const fs::path& target) {
   const std::string prefix = temporary_name(target, "tmp");
   std::error_code error;
@@ -62,7 +62,7 @@ Descriptor create_temporary(const fs::path& target, fs::path& temporary) {
     Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd.is_open() && errno == EEXIST) continue;
     if (!fd.is_open()) return fd;
-    // A file system without locks only loses the sweeping.
+    // On a file system without locks, temporaries of killed processes are not removed; that is all.
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
       if (is_linked(fd.get())) return fd;
   }

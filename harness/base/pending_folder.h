@@ -1,5 +1,6 @@
-// Files and folders that appear whole or not at all: written under another name beside their place,
-// then renamed. What a killed process left of them is removed by the next one that writes the same.
+// Files and folders that appear complete or not at all: they are written next to their target under
+// a temporary name, then renamed. What a killed process left behind is removed by the next one that
+// writes the same target.
 #pragma once
 
 #include <filesystem>
@@ -10,14 +11,14 @@
 
 namespace niah {
 
-/// Where a link leads, also to what is not there yet; any other path itself.
+/// The target of a symbolic link, even if it does not exist yet; any other path unchanged.
 std::filesystem::path resolve_links(const std::filesystem::path& path);
 
-/// A file on its way: nothing is under its name, or what was there before, until commit().
+/// A file being written: until commit(), nothing is under its name, or what was there before.
 class PendingFile {
  public:
   /// Throws UsageError for a name that is empty or ends in a slash, DataError when nothing can be
-  /// written beside `path`, or when `path` is neither absent nor a file. A symbolic link keeps
+  /// written next to `path`, or when `path` is neither absent nor a file. A symbolic link keeps
   /// pointing where it does: its target is replaced.
   explicit PendingFile(const std::filesystem::path& path);
   /// Removes what was not committed.
@@ -25,9 +26,9 @@ class PendingFile {
   PendingFile(const PendingFile&) = delete;
   PendingFile& operator=(const PendingFile&) = delete;
 
-  /// Throws DataError.
+  /// Adds `bytes` to the end. Throws DataError.
   void write(std::string_view bytes);
-  /// Puts the file in its place, on the disk. Throws DataError.
+  /// Fsyncs the file and renames it to its target. Throws DataError.
   void commit();
 
  private:
@@ -37,22 +38,21 @@ class PendingFile {
   Descriptor fd_;
 };
 
-/// A folder on its way: nothing is under its name until commit().
+/// A folder being written: nothing is under its name until commit().
 class PendingFolder {
  public:
-  /// Makes an empty folder beside `target` to write in. Throws UsageError when there is anything at
-  /// `target` but an empty folder, DataError when another process writes the same one or the system
-  /// refuses.
+  /// Makes an empty folder next to `target` to write in. Throws UsageError when `target` exists and
+  /// is not an empty folder, DataError when another process is writing it or the system refuses.
   explicit PendingFolder(const std::filesystem::path& target);
   /// Removes what was not committed.
   ~PendingFolder();
   PendingFolder(const PendingFolder&) = delete;
   PendingFolder& operator=(const PendingFolder&) = delete;
 
-  /// Where to write.
+  /// The temporary folder, to write in.
   const std::filesystem::path& path() const { return path_; }
-  /// Waits until every file in it is on the disk, then puts the folder in its place. `between` is
-  /// called before each file and may throw. Throws DataError.
+  /// Waits until every file in it is on the disk, then renames the folder to its target. `between`
+  /// is called before each file and may throw. Throws DataError.
   void commit(const std::function<void()>& between = [] {});
 
  private:
@@ -61,11 +61,12 @@ class PendingFolder {
   bool is_committed_ = false;
 };
 
-/// Whether a file or folder has a name that only writing under way, or a kill, leaves: the next
-/// writer of the same target removes it.
+/// Whether a name is that of a temporary file or folder: of a write in progress, or left by a kill.
+/// The next writer of the same target removes it.
 bool is_temporary_name(std::string_view name);
 
-/// An absolute path without `.`, `..` and a slash at its end, so that "beside it" has a meaning.
+/// An absolute path without `.`, `..` and trailing slash, so that its parent is the folder it is
+/// in.
 std::filesystem::path normal_path(const std::filesystem::path& path);
 
 }  // namespace niah

@@ -16,7 +16,7 @@ namespace {
 
 constexpr auto kTerminalInterval = std::chrono::milliseconds(200);
 constexpr auto kPlainInterval = std::chrono::seconds(15);
-// Before this part of the work is done an estimate would only alarm.
+// Below this share of the work, an estimate of the time left would be far off.
 constexpr double kEarly = 0.01;
 
 std::size_t terminal_width() {

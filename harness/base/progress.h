@@ -11,7 +11,7 @@ namespace niah {
 /// "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_duration(double seconds);
 
-/// Seconds since then.
+/// Seconds since `begin`.
 double seconds_since(std::chrono::steady_clock::time_point begin);
 
 /// "warning: …" on stderr.
@@ -28,7 +28,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `cost` more is done; `note` says what ("S2@64K base").
+  /// Adds `cost` to what is done; `note` says what it was ("S2@64K base").
   void advance(double cost, const std::string& note);
   /// Removes the line from a terminal so that other output starts clean.
   void clear();

@@ -1,4 +1,4 @@
-// SHA-256, for content addresses: prompts, weights, tokenizers, haystacks.
+// SHA-256, to identify content: prompts, weights, tokenizers, haystacks.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   Sha256& update(std::string_view bytes);
-  /// The digest as 64 lower-case hex digits. Ends this object's use.
+  /// The digest as 64 lower-case hex digits. The object must not be used after that.
   std::string hex();
 
  private:

@@ -25,11 +25,11 @@ std::string one_short_line(std::string_view text) {
   return text.size() > kMaxShown ? line + "..." : line;
 }
 
-/// Puts a document together from a parser's events.
+/// Builds a document from a parser's events.
 class Builder final : public json::json_sax_t {
  public:
   using Take = std::function<void(const std::string&, json)>;
-  /// With `take`, members of the outermost object are handed over instead of kept.
+  /// With `take`, members of the outermost object are passed to it instead of kept.
   explicit Builder(Take take = nullptr) : take_(std::move(take)) {}
 
   bool null() override { return put(nullptr); }
@@ -103,7 +103,7 @@ class Builder final : public json::json_sax_t {
     return &parent.back();
   }
 
-  /// A value is whole; where it is a member that somebody waits for, it is handed over.
+  /// Called when a value is complete: passes a member of the outermost object to `take_`.
   bool completed() {
     if (take_ && open_.size() == 1 && open_.back()->is_object())
       take_(name_, std::exchange(member_, nullptr));

@@ -1,5 +1,5 @@
-// JSON of files that nobody vouches for: bounded in depth, no key twice, and what Git LFS leaves in
-// place of a file is called by its name.
+// Parsing of untrusted JSON: bounded depth, no duplicate keys, and a clear error for a Git LFS
+// pointer in place of a file.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace niah {
 
-/// Why a text is not accepted as JSON, in one line, and the byte that it was seen at (from 1; 0
-/// where that is not known).
+/// Why a text is not accepted as JSON, in one line, and the byte where the error was found (from 1;
+/// 0 if unknown).
 class JsonError : public std::runtime_error {
  public:
   JsonError(const std::string& what, std::size_t byte) : std::runtime_error(what), byte_(byte) {}
@@ -24,13 +24,13 @@ class JsonError : public std::runtime_error {
 };
 
 /// Parses a text. Throws JsonError where it is not JSON, where an object has a key twice (a plain
-/// parser keeps one of the two without a word), and where it is nested more than 128 deep (code
-/// that follows a document by recursion would overrun its stack).
+/// parser keeps one of the two without a word), and where it is nested more than 128 deep
+/// (recursive code would overflow its stack).
 nlohmann::json parse_strict_json(std::string_view text);
 
-/// Parses a text that must be one object, and hands over its members one by one, in their order: a
-/// large one is never in memory as a whole. Throws like parse_strict_json, and JsonError where the
-/// text is no object.
+/// Parses a text that must be one object and passes its members to `take` one by one, in order, so
+/// that a large object is never in memory as a whole. Throws like parse_strict_json, and JsonError
+/// when the text is not an object.
 void parse_json_members(
     std::string_view text,
     const std::function<void(const std::string& key, nlohmann::json value)>& take);

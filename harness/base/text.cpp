@@ -107,7 +107,7 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
 
 namespace {
 
-/// Whether U+FFFE or U+FFFF begins at `at`: the characters of three bytes that XML 1.0 has not.
+/// Whether U+FFFE or U+FFFF begins at `at`: the three-byte characters that XML 1.0 excludes.
 bool is_noncharacter(std::string_view utf8, std::size_t at) {
   const std::string_view three = utf8.substr(at, 3);
   return three == "\xEF\xBF\xBE" || three == "\xEF\xBF\xBF";

@@ -9,8 +9,8 @@
 
 namespace niah {
 
-/// The text with every byte that is not part of well-formed UTF-8 replaced by U+FFFD, so that it
-/// can stand in JSON and HTML.
+/// The text with every byte that is not part of well-formed UTF-8 replaced by U+FFFD, so that JSON
+/// and HTML can hold it.
 std::string valid_utf8(std::string_view text);
 
 /// The text as one line that a terminal can show: valid UTF-8, control characters as \n, \t, \x1b.
@@ -23,22 +23,22 @@ std::string cut_short(std::string text, std::size_t most);
 /// The text with every `from` replaced by `to`; `from` must not be empty.
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
-/// Where a byte of a text is, both counted from 1; the column in bytes.
+/// Line and column of a byte in a text, both from 1; the column in bytes.
 struct TextPlace {
   std::size_t line = 1;
   std::size_t column = 1;
 };
 
-/// The place of byte `at`; that of its end where the text ends before it.
+/// The place of byte `at`, or of the text's end if the text is shorter.
 TextPlace place_of_byte(std::string_view text, std::size_t at);
 
 /// Number of code points of well-formed UTF-8.
 std::size_t count_code_points(std::string_view utf8);
 
-/// Byte at which code point `index` of well-formed UTF-8 begins; its size where there are no more.
+/// Byte at which code point `index` of well-formed UTF-8 begins; the text's size if there is none.
 std::size_t byte_of_code_point(std::string_view utf8, std::int64_t index);
 
-/// Insertions, deletions and changes of a byte that lead from one to the other.
+/// The Levenshtein distance in bytes: insertions, deletions and replacements.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The candidate nearest to `name` by edit distance, or "" when none is near enough to be meant.

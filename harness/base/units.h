@@ -1,4 +1,5 @@
-// Numbers as people write them: context lengths (4K), byte counts, counts with thousands marks.
+// Numbers as people write them: context lengths (4K), byte counts, counts with thousands
+// separators.
 #pragma once
 
 #include <cstdint>

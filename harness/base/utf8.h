@@ -1,4 +1,4 @@
-// UTF-8 byte by byte: what is well formed, code points read and written.
+// UTF-8: checking, decoding and encoding.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace niah {
 
-/// U+FFFD, which stands for what cannot be read.
+/// U+FFFD, which replaces invalid bytes.
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 /// A code point and the bytes it takes.
@@ -16,24 +16,23 @@ struct CodePoint {
   std::size_t size = 0;
 };
 
-/// What stands at a byte of a text: how many bytes belong together, and whether they are a
-/// character. Those that are not are a maximal run that begins a well-formed sequence without
-/// completing it, or one stray byte.
+/// The sequence that starts at a byte of a text: how many bytes it has, and whether they form a
+/// character. An incomplete sequence is the longest start of a well-formed one, or one stray byte.
 struct Utf8Sequence {
   std::size_t size = 0;
   bool is_complete = false;
 };
 
-/// The sequence that starts at text[at] (at < text.size()). Well formed are no surrogates, no
-/// overlong forms, and at most U+10FFFF.
+/// The sequence that starts at text[at] (at < text.size()). Surrogates, overlong forms and code
+/// points beyond U+10FFFF are not well formed.
 Utf8Sequence utf8_sequence_at(std::string_view text, std::size_t at);
 
 /// Byte offset of the first byte that is not part of well-formed UTF-8, or std::string_view::npos.
 std::size_t find_invalid_utf8(std::string_view text);
 
-/// The text with every sequence that is not complete replaced by one U+FFFD, as Rust's
-/// String::from_utf8_lossy and Python's errors="replace" do. valid_utf8() of text.h replaces each
-/// of their bytes.
+/// The text with every incomplete sequence replaced by one U+FFFD, as Rust's
+/// String::from_utf8_lossy and Python's errors="replace" do. (valid_utf8() in text.h replaces each
+/// byte of it.)
 std::string replace_invalid_utf8(std::string_view text);
 
 /// Whether a byte of well-formed UTF-8 is the first of its character.

@@ -15,7 +15,7 @@ namespace niah {
 
 namespace {
 
-/// Of all its tensors.
+/// Bytes of all tensors in the checkpoint's files.
 double stored_bytes(const models::Checkpoint& checkpoint) {
   double bytes = 0;
   for (const std::string& name : checkpoint.tensor_names())

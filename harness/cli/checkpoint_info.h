@@ -1,4 +1,4 @@
-// What `info` knows of a checkpoint by its files alone.
+// The part of `info` that reads only a checkpoint's files. All functions print to standard output.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,21 +7,20 @@
 
 namespace niah {
 
-/// Writes how its tensors are stored: element types, bytes, files. To standard output, as the
-/// others.
+/// Prints how the tensors are stored: element types, bytes, files.
 void print_storage(const models::Checkpoint& checkpoint);
 
-/// Writes which tokenizer lies in its folder, or why there is none.
+/// Prints which tokenizer the checkpoint's folder has, or why none can be opened.
 void print_tokenizer(const models::Checkpoint& checkpoint);
 
-/// Warns of what lies in its folder and is left out.
+/// Warns of an adapter in the folder that is not applied.
 void print_left_out(const models::Checkpoint& checkpoint);
 
-/// Writes the hash of its weights, for which all of them are read: where `is_asked`, or they are
-/// few enough that nobody waits for it.
+/// Prints the hash of the weights, which reads all of them: if `is_asked`, or if there are few
+/// enough that it takes no more than a second or two.
 void print_weights_hash(const models::Checkpoint& checkpoint, bool is_asked);
 
-/// --hash of `info`.
+/// Adds --hash, an option of `info`.
 void add_hash_option(CLI::App& command, bool& hash);
 
 }  // namespace niah

@@ -19,7 +19,9 @@ CLI::App* add_command(CLI::App& program, const CommandText& text) {
 
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description) {
-  return command.add_option(name, values, description)->allow_extra_args(false);
+  return command.add_option(name, values, description)
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
 }
 
 namespace {
@@ -41,7 +43,7 @@ CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_
     value = expect(parse_integer(text, range), name, text, range_text(range, text));
   };
   return command.add_option_function<std::string>(name, take, description)
-      ->type_name("INT")
+      ->type_name("N")
       ->default_str(std::to_string(value));
 }
 
@@ -51,7 +53,7 @@ CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string&
         expect(parse_integer(text, kNotNegative), "--seed", text, range_text(kNotNegative, text)));
   };
   return command.add_option_function<std::string>("--seed", take, description)
-      ->type_name("INT")
+      ->type_name("N")
       ->default_str(std::to_string(seed));
 }
 
@@ -61,12 +63,16 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, double& valu
     value = expect(parse_number(text, range), name, text, range_text(range));
   };
   return command.add_option_function<std::string>(name, take, description)
-      ->type_name("NUMBER")
+      ->type_name("X")
       ->default_str(fmt::format("{:g}", value));
 }
 
 void add_device_option(CLI::App& command, std::string& device) {
-  command.add_option("--device", device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
+  command
+      .add_option("--device", device,
+                  "Where to compute: cpu, cuda, cuda:N (one of several), or auto (CUDA where there "
+                  "is a GPU)")
+      ->type_name("NAME")
       ->capture_default_str();
 }
 

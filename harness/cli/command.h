@@ -1,4 +1,5 @@
-// One function a subcommand: it adds its options to the program and says what to run.
+// One add_..._command() per subcommand: it adds the subcommand's options to `program`, and when the
+// command line names the subcommand, sets `chosen` to what main() is to run.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,10 +12,10 @@
 
 namespace niah {
 
-/// What main() runs once the command line is read; returns the exit code.
+/// What main() runs after it has read the command line; returns the exit code.
 using Command = std::function<ExitCode()>;
 
-/// A subcommand with a description and an example, which `--help` shows at its end.
+/// Adds a subcommand; `--help` shows `example` at its end.
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example);
 
@@ -26,21 +27,22 @@ struct CommandText {
 };
 CLI::App* add_command(CLI::App& program, const CommandText& text);
 
-/// An option that may be given several times, one value each: what follows is not taken for more.
+/// Adds a KEY=VALUE option that may be given several times, with one value each: the words after
+/// the value are not taken as further values.
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
-/// An option for an integer of that range; `value` is the default. CLI11 alone would let -1 wrap
-/// and 2^64 saturate.
+/// Adds an option for an integer in `range` (N in the help); `value` is the default. CLI11 alone
+/// would let -1 wrap and 2^64 saturate.
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::int64_t& value,
                          IntegerRange range, const std::string& description);
 /// The same for a seed: an integer of at least 0.
 CLI::Option* add_seed(CLI::App& command, std::uint64_t& seed, const std::string& description);
-/// The same for a number.
+/// The same for a number (X in the help).
 CLI::Option* add_number(CLI::App& command, const std::string& name, double& value,
                         NumberRange range, const std::string& description);
 
-/// --device, as runtime.device.
+/// Adds --device, which takes what a config's runtime.device takes.
 void add_device_option(CLI::App& command, std::string& device);
 
 void add_diagnose_command(CLI::App& program, Command& chosen);

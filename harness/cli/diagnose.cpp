@@ -11,6 +11,7 @@
 #include "harness/cli/model_commands.h"
 #include "harness/cli/pair_options.h"
 #include "harness/config/sweep.h"
+#include "harness/config/variant_words.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/machine.h"
 #include "harness/plan/plan.h"
@@ -18,6 +19,7 @@
 #include "harness/plan/work_list.h"
 #include "models/instruments/attention_probe.h"
 #include "models/surgery/drift.h"
+#include "reports/analysis/variant_labels.h"
 #include "reports/diagnosis/page.h"
 #include "reports/diagnosis/summary.h"
 
@@ -55,13 +57,26 @@ void add_weights(const DiagnoseArguments& arguments, reports::Diagnosis& diagnos
 
 VariantConfig variant(std::string name, VariantKind kind, models::RestoreOptions restore = {}) {
   VariantConfig config;
-  config.name = config.description = std::move(name);
+  config.name = std::move(name);
   config.kind = kind;
   config.restore = restore;
   return config;
 }
 
-/// The prompts and variants as a sweep would have them.
+/// When the page goes into the folder of a run of this pair, gives the variants the names that the
+/// run's report uses.
+void call_as_in_run(const fs::path& out, ModelConfig& model) {
+  if (!is_there(out / "plan.json")) return;
+  try {
+    call_as(model, parse_sweep(read_plan(out).config_json, (out / "plan.json").string(),
+                               fs::current_path(), {})
+                       .models);
+  } catch (const UsageError&) {
+    // A config of another version: its report can be drawn, its names cannot be read.
+  }
+}
+
+/// A sweep with the prompts and variants to diagnose.
 SweepConfig sweep_of(const DiagnoseArguments& arguments) {
   SweepConfig sweep;
   sweep.name = "diagnose";
@@ -86,11 +101,13 @@ SweepConfig sweep_of(const DiagnoseArguments& arguments) {
                     variant("qk", VariantKind::kRestored, {.method = models::RestoreMethod::kQk}),
                     variant("qk-pro", VariantKind::kRestored,
                             {.method = models::RestoreMethod::kQkPro, .lambda = arguments.lambda})};
+  describe_all(model.variants);
+  call_as_in_run(arguments.out, model);
   sweep.models = {model};
   return sweep;
 }
 
-/// A prompt in ids, and which of them are the needle.
+/// The ids of a prompt, and which of them are the needle.
 struct WatchedPrompt {
   std::vector<std::int64_t> ids;
   models::WatchOptions where;
@@ -117,7 +134,10 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
   Progress progress("diagnose",
                     static_cast<double>(arguments.samples) * static_cast<double>(variants.size()),
                     arguments.quiet);
-  for (const LoadedVariant& loaded : variants) diagnosis.variants.push_back(loaded.info.name);
+  reports::RunInfo info;
+  for (const LoadedVariant& loaded : variants) info.variants.push_back(loaded.info);
+  for (const reports::VariantInfo& variant : info.variants)
+    diagnosis.variants.push_back(reports::label_of(info, variant));
   std::vector<std::vector<models::HeadAttention>> sums(variants.size());
   double needle_share = 0;
   const auto samples = static_cast<double>(arguments.samples);
@@ -137,22 +157,22 @@ void add_attention(const DiagnoseArguments& arguments, reports::Diagnosis& diagn
         sums[v][head].distance += seen[head].distance / samples;
         sums[v][head].needle_mass += seen[head].needle_mass / samples;
       }
-      progress.advance(1, variants[v].info.name);
+      progress.advance(1, diagnosis.variants[v]);
     }
   }
   progress.clear();
   for (std::size_t v = 0; v < variants.size(); ++v)
     for (const models::HeadAttention& head : sums[v])
       diagnosis.heads.push_back(
-          {variants[v].info.name, head.layer, head.head, head.distance, head.needle_mass});
+          {diagnosis.variants[v], head.layer, head.head, head.distance, head.needle_mass});
   diagnosis.chance = needle_share / samples;
   diagnosis.prompts =
       fmt::format("{} samples of {} (haystack {}, seed {})", arguments.samples,
                   work.assignments().front().label, arguments.haystack, arguments.seed);
 }
 
-/// Before any work: the folder is new, a diagnosis' own or a run's, and no page of somebody else's
-/// is in the way.
+/// Checked before any work. Throws UsageError unless the folder is new, or that of an earlier
+/// diagnosis or a run, and diagnose.html would replace nothing but a diagnosis.
 void require_place_for_page(const fs::path& out) {
   require_own_folder(out, {reports::kDiagnosisPage, "plan.json"}, "diagnosing");
   if (is_there(out / "plan.json")) (void)read_plan(out);
@@ -183,7 +203,7 @@ ExitCode run_diagnose(const DiagnoseArguments& arguments) {
     add_attention(arguments, diagnosis);
   const fs::path out = arguments.out;
   reports::write_diagnosis(diagnosis, out);
-  // A run's report links to the page that lies beside it.
+  // Draw the run's report again, so that it links to the new page.
   std::error_code ignored;
   if (fs::exists(out / "plan.json", ignored) && fs::exists(out / "journal.jsonl", ignored))
     draw_again(out);
@@ -202,25 +222,44 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
   add_pair_options(*command, arguments->pair);
   command
       ->add_option("--out", arguments->out,
-                   "Folder for diagnose.html and its tables; a run's folder gets a link to it")
+                   "Folder for diagnose.html and its tables; in a run's folder the report links to "
+                   "it")
+      ->type_name("DIR")
       ->required();
   command->add_flag("--weights-only", arguments->weights_only,
-                    "Compare the files only, run nothing");
-  command->add_option("--task", arguments->task, "Task of the prompts")->capture_default_str();
-  command->add_option("--length", arguments->length, "Tokens of a prompt")->capture_default_str();
-  add_integer(*command, "--samples", arguments->samples, kSampleCount, "Number of prompts");
-  add_seed(*command, arguments->seed, "Seed of the prompts");
-  command->add_option("--tokenizer", arguments->tokenizer, "Tokenizer (default: that of --pre)");
+                    "Compare the weights alone; no prompts are read");
+  command->add_option("--task", arguments->task, "Task of the prompts: s1, s2, s3, ...")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--length", arguments->length, "Tokens of a prompt: 8192, 8K, ...")
+      ->type_name("N")
+      ->capture_default_str();
+  add_integer(*command, "--samples", arguments->samples, kSampleCount,
+              "How many prompts to read with every variant");
+  add_seed(*command, arguments->seed, "The same seed makes the same prompts");
+  command
+      ->add_option("--tokenizer", arguments->tokenizer,
+                   "Checkpoint folder or tokenizer file (default: that of --pre)")
+      ->type_name("PATH");
   command
       ->add_option("--haystack", arguments->haystack,
-                   "kjv, prose, a folder of .txt files, or a text file")
+                   "Text of the prompts: kjv, prose, a folder of .txt files, or a text file")
+      ->type_name("NAME|PATH")
       ->capture_default_str();
-  add_number(*command, "--lambda", arguments->lambda, {.low = 0}, "Ridge of qk-pro");
-  command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
+  add_number(*command, "--lambda", arguments->lambda, {.low = 0},
+             "Of the variant restored by qk-pro: from 0 (as qk) upwards (towards k)");
+  command
+      ->add_option(
+          "--dtype", arguments->dtype,
+          "Numbers to compute with: fp32, bf16, or auto (bf16 where the machine computes in "
+          "it)")
+      ->type_name("NAME")
+      ->capture_default_str();
   add_device_option(*command, arguments->device);
   add_repeated(*command, "--override", arguments->overrides,
-               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
-  command->add_flag("--quiet", arguments->quiet, "No progress line");
+               "Change a field of both config.json for this command:"
+               " --override \"attn_logits_scaling=hype 500\"");
+  command->add_flag("--quiet", arguments->quiet, "Show no progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_diagnose(*arguments); }; });
 }

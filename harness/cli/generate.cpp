@@ -53,7 +53,7 @@ struct WrittenSample {
   std::int64_t length = 0;
 };
 
-/// Makes and writes out the samples of a cell on all cores, a batch at a time.
+/// Makes the samples of a cell and serialises them on all cores, a batch at a time.
 class Writers {
  public:
   Writers(const tasks::Cell& cell, const models::Tokenizer& tokenizer, bool token_ids)
@@ -62,7 +62,7 @@ class Writers {
     encoders_.resize(threads, models::PromptEncoder(tokenizer));
   }
 
-  /// The samples from `first` on, as many as a batch has.
+  /// One batch of samples, starting with `first`; at most to the cell's last one.
   std::vector<WrittenSample> write(std::int64_t first) {
     constexpr std::int64_t kSamplesPerThread = 4;
     const auto threads = static_cast<std::int64_t>(encoders_.size());
@@ -90,7 +90,7 @@ class Writers {
 
   const tasks::Cell* cell_;
   bool token_ids_;
-  std::vector<models::PromptEncoder> encoders_;  ///< one a thread
+  std::vector<models::PromptEncoder> encoders_;  ///< one per thread
 };
 
 void write_samples(const GenerateArguments& arguments, const tasks::Cell& cell,
@@ -132,25 +132,41 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       add_command(program, "generate", "Write samples as JSON lines, in any protocol",
                   "niah generate --protocol niah --task s2 --length 4K --samples 3 --seed 1 \\\n"
                   "    --tokenizer models/zoo/tokenizer --haystack kjv --out -");
-  command->add_option("--protocol", arguments->protocol, "niah, lm-eval or ruler")
+  command
+      ->add_option(
+          "--protocol", arguments->protocol,
+          "How samples are made: niah (ours), or to the byte as lm-eval or ruler make them")
+      ->type_name("NAME")
       ->capture_default_str();
   command
       ->add_option("--task", arguments->task,
-                   "s1, s2, s3, multikey_1 to _3, multivalue, multiquery, absent")
+                   "What is hidden: s1, s2, s3, multikey_1 to multikey_3, multivalue, multiquery; "
+                   "absent (nothing; of protocol niah alone)")
+      ->type_name("NAME")
       ->required();
-  command->add_option("--length", arguments->length, "Nominal tokens: 4096, 4K, ...")->required();
-  add_integer(*command, "--samples", arguments->samples, kSampleCount, "How many");
-  add_seed(*command, arguments->seed, "Seed");
-  command->add_option("--tokenizer", arguments->tokenizer, "Checkpoint folder or tokenizer file")
+  command
+      ->add_option("--length", arguments->length,
+                   "Tokens of a prompt with the room for its answer: 4096, 4K, ...")
+      ->type_name("N")
+      ->required();
+  add_integer(*command, "--samples", arguments->samples, kSampleCount, "How many samples to write");
+  add_seed(*command, arguments->seed, "The same seed makes the same samples");
+  command
+      ->add_option("--tokenizer", arguments->tokenizer,
+                   "Checkpoint folder or tokenizer file, whose tokens are counted")
+      ->type_name("PATH")
       ->required();
   command
       ->add_option("--haystack", arguments->haystack,
-                   "kjv, prose, a folder of .txt files, or a text file")
+                   "The text to hide it in: kjv, prose, a folder of .txt files, or a text file")
+      ->type_name("NAME|PATH")
       ->required();
-  command->add_flag("--repeat", arguments->repeat, "Start the text again when it ends");
+  command->add_flag("--repeat", arguments->repeat,
+                    "Start the text again where it is too short for the length");
   command->add_flag("--token-ids", arguments->token_ids,
                     "Add the prompt's ids (input, one space, gen_prefix) as input_ids");
-  command->add_option("--out", arguments->out, "File, or - for standard output")
+  command->add_option("--out", arguments->out, "File to write, or - for standard output")
+      ->type_name("FILE")
       ->capture_default_str();
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_generate(*arguments); }; });

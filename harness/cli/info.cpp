@@ -15,7 +15,7 @@
 namespace niah {
 namespace {
 
-/// What a tensor is counted as.
+/// The heading under which a tensor's parameters are counted.
 std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& info) {
   if (part.in_mixer)
     return fmt::format("{} mixers", info.mixers[static_cast<std::size_t>(*part.layer)].name);

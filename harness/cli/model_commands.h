@@ -23,7 +23,7 @@ inline constexpr CommandText kDiagnose = {
     "niah diagnose --pre base --post base-cot --out runs/base-cot --length 16K"};
 inline constexpr CommandText kReplay = {
     "replay", "Ask one sample of a run again, alone (exit 1: the answer is not the recorded one)",
-    "niah replay runs/reproduce s2@64K#7 --variant sft"};
+    "niah replay runs/reproduce s2@16K#7 --variant sft"};
 inline constexpr CommandText kInfo = {"info", "What a checkpoint is", "niah info models/zoo/base"};
 inline constexpr CommandText kVerify = {
     "verify", "Compare logits with those recorded from a reference implementation",

@@ -32,14 +32,17 @@ std::shared_ptr<models::CausalLM> ModelArguments::load() const {
 }
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("model", arguments.folder, "Checkpoint folder")->required();
+  command.add_option("model", arguments.folder, "Checkpoint folder")->type_name("DIR")->required();
   add_adapter_option(command, arguments.adapter);
   add_repeated(command, "--override", arguments.overrides,
-               "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
+               "Change a field of its config.json for this command:"
+               " --override \"attn_logits_scaling=hype 500\"");
 }
 
 void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--dtype", arguments.dtype, "fp32 or bf16")->capture_default_str();
+  command.add_option("--dtype", arguments.dtype, "Numbers to compute with: fp32 or bf16")
+      ->type_name("NAME")
+      ->capture_default_str();
   add_device_option(command, arguments.device);
 }
 

@@ -1,4 +1,4 @@
-// What the commands that open one checkpoint have in common.
+// Options of the commands that open one checkpoint.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace niah {
 
-/// What every command that opens a checkpoint may be told about it.
+/// The options' values.
 struct ModelArguments {
   std::string folder, adapter;
   std::vector<std::string> overrides;
@@ -24,15 +24,15 @@ struct ModelArguments {
   nlohmann::json override() const;
   /// Throws UsageError for another `dtype` than fp32 and bf16.
   at::ScalarType scalar_type() const;
-  /// Warns of an adapter that is left out. Throws what models::load_model and models::find_device
-  /// throw.
+  /// Loads the model onto the device. Warns of an adapter in its folder that is not applied. Throws
+  /// what models::load_model and models::find_device throw.
   std::shared_ptr<models::CausalLM> load() const;
 };
 
-/// The folder, --adapter and --override.
+/// Adds the checkpoint's folder, --adapter and --override.
 void add_model_options(CLI::App& command, ModelArguments& arguments);
 
-/// --dtype and --device, for commands that compute with it.
+/// Adds --dtype and --device, for commands that run the model.
 void add_runtime_options(CLI::App& command, ModelArguments& arguments);
 
 }  // namespace niah

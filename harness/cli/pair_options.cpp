@@ -24,16 +24,27 @@ void PairArguments::warn_of_adapters_beside() const {
 
 void add_pair_options(CLI::App& command, PairArguments& arguments, bool is_optional) {
   command.add_option("--pre", arguments.pre, "Checkpoint folder before the fine-tune")
+      ->type_name("DIR")
       ->required(!is_optional);
-  command.add_option("--post", arguments.post,
-                     "Checkpoint folder after it (with --adapter its base; default: --pre)");
-  command.add_option("--adapter", arguments.adapter,
-                     "PEFT adapter folder: the fine-tune is this adapter on top of --post");
-  command.add_option("--pre-adapter", arguments.pre_adapter, "PEFT adapter folder on top of --pre");
+  command
+      .add_option(
+          "--post", arguments.post,
+          "Checkpoint folder after the fine-tune; with --adapter the folder that the adapter "
+          "is on top of (default: --pre)")
+      ->type_name("DIR");
+  command
+      .add_option("--adapter", arguments.adapter,
+                  "PEFT adapter folder: the fine-tune is this adapter on top of --post")
+      ->type_name("DIR");
+  command
+      .add_option("--pre-adapter", arguments.pre_adapter,
+                  "PEFT adapter folder on top of --pre: both together are before the fine-tune")
+      ->type_name("DIR");
 }
 
 void add_adapter_option(CLI::App& command, std::string& adapter) {
-  command.add_option("--adapter", adapter, "PEFT adapter folder: on top of the checkpoint");
+  command.add_option("--adapter", adapter, "PEFT adapter folder, on top of the checkpoint")
+      ->type_name("DIR");
 }
 
 }  // namespace niah

@@ -8,25 +8,27 @@
 
 namespace niah {
 
+/// The options' values; empty where not given.
 struct PairArguments {
   std::string pre, post, pre_adapter, adapter;
 
-  /// Whether anything of a pair was given.
+  /// Whether any of the options was given.
   bool any() const {
     return !pre.empty() || !post.empty() || !pre_adapter.empty() || !adapter.empty();
   }
   models::CheckpointPath before() const { return {pre, pre_adapter}; }
-  /// An adapter alone is on top of `pre`. Throws UsageError where neither was given.
+  /// The fine-tuned checkpoint; without --post, the adapter is on top of `pre`. Throws UsageError
+  /// when neither was given.
   models::CheckpointPath after() const;
-  /// Says on standard error where a folder of the pair holds an adapter that is left out. Throws
-  /// what after() throws.
+  /// Warns on standard error of adapters in the pair's folders that are not applied. Throws what
+  /// after() throws.
   void warn_of_adapters_beside() const;
 };
 
 /// Adds the options; --pre is required unless `is_optional`.
 void add_pair_options(CLI::App& command, PairArguments& arguments, bool is_optional = false);
 
-/// --adapter of a command that reads one checkpoint.
+/// Adds --adapter, for a command that reads one checkpoint.
 void add_adapter_option(CLI::App& command, std::string& adapter);
 
 }  // namespace niah

@@ -44,8 +44,9 @@ ExitCode print_whole_report(const reports::Report& report, const std::filesystem
 }
 
 void add_allow_missing(CLI::App& command, bool& allow_missing) {
-  command.add_flag("--allow-missing", allow_missing,
-                   "Samples that the plan asks for may have no record (they are named anyway)");
+  command.add_flag(
+      "--allow-missing", allow_missing,
+      "Exit 0 also where samples that the plan asks for have no record; they are named anyway");
 }
 
 }  // namespace niah

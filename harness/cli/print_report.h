@@ -1,4 +1,4 @@
-// What a command that drew a report says on the way out.
+// What a command prints after it drew a report, and its exit code.
 #pragma once
 
 #include <filesystem>
@@ -9,16 +9,16 @@
 
 namespace niah {
 
-/// Says on standard error what came out, and where the report in the folder `out` is. Whether every
-/// cell holds at least one sample that could be measured: kOk or kNotMeasured.
+/// Prints to standard error a summary of the results and where the report in the folder `out` is.
+/// Returns kOk when every cell has at least one measured sample, else kNotMeasured.
 ExitCode print_report(const reports::Report& report, const std::filesystem::path& out);
 
-/// The report of what others ran: also whether all is there that the plan asks. The shard of a
-/// sweep is not expected to have the others' samples.
+/// As print_report, and also returns kNotMeasured when samples of the plan have no record, unless
+/// `allow_missing` is set or the run is a single shard.
 ExitCode print_whole_report(const reports::Report& report, const std::filesystem::path& out,
                             bool allow_missing);
 
-/// --allow-missing: exit 0 for reports of runs that are not whole.
+/// Adds --allow-missing: exit 0 although samples of the plan have no record.
 void add_allow_missing(CLI::App& command, bool& allow_missing);
 
 }  // namespace niah

@@ -23,10 +23,12 @@ std::string needle_text(const tasks::Sample& sample) {
 CLI::App* add_sample_command(CLI::App& program, const CommandText& text,
                              SampleArguments& arguments) {
   CLI::App* command = add_command(program, text);
-  command->add_option("run", arguments.run, "Run folder")->required();
+  command->add_option("run", arguments.run, "Run folder")->type_name("DIR")->required();
   command
       ->add_option("sample", arguments.sample,
-                   "Which one: task, length and index such as s2@64K#7; gsm8k#7")
+                   "Which sample: task, length and index, such as s2@16K#7; of a reasoning set "
+                   "name and index, such as gsm8k#7")
+      ->type_name("ID")
       ->required();
   return command;
 }
@@ -53,7 +55,7 @@ void print_sample(const SampleId& id, const StoredSample& stored,
   print_out("  prompt    {} tokens, sha256 {}\n", format_count(record_template.prompt_tokens),
             record_template.prompt_sha256);
   if (const auto& sample = stored.sample) {
-    // Not every sweep keeps what the tokenizer puts in front.
+    // With `bos: false` the model does not read what the tokenizer puts in front of the prompt.
     const std::int64_t dropped = tokenizer.count_prompt(prompt) - record_template.prompt_tokens;
     const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
     print_out("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",

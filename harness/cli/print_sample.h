@@ -16,17 +16,18 @@ struct SampleArguments {
   std::string run, sample;
 };
 
-/// A command about one sample of a run, with the arguments that say which.
+/// Adds a command about one sample of a run, with the arguments that name the sample.
 CLI::App* add_sample_command(CLI::App& program, const CommandText& text,
                              SampleArguments& arguments);
 
-/// A text on one line, in quotes, of so many code points at most.
+/// A text on one line, in quotes, cut to `code_points`.
 std::string quoted(const std::string& text, std::size_t code_points = 160);
 
 /// "hit  answer's worst rank 1, log-probability −0.02  said " 1234567""
 std::string outcome_of(const reports::Record& record);
 
-/// Writes what was asked to standard output: the prompt's size and ends, needle, expected answer.
+/// Prints the question to standard output: the prompt's size, beginning and end, the needle, the
+/// expected answer.
 void print_sample(const SampleId& id, const StoredSample& stored,
                   const models::Tokenizer& tokenizer);
 

@@ -40,7 +40,8 @@ fs::path results_file(const std::string& place) {
   return is_folder(place) ? fs::path(place) / "results.json" : fs::path(place);
 }
 
-/// A results.json, or a run folder whose results.json is of all that its journal holds.
+/// Reads a results.json, or that of a run folder, which must have been drawn from all records of
+/// the journal next to it. Throws DataError.
 reports::Results read_side(const std::string& option, const std::string& place) {
   if (!is_there(place))
     throw DataError(fmt::format(
@@ -82,14 +83,14 @@ void update_baseline(const RegressArguments& arguments, const reports::Verdict& 
   say("The baseline is now this run: {}\n", single_line(baseline.string()));
 }
 
-/// Whether it is written to instead of being replaced: /dev/stdout.
+/// Whether `path` is written to instead of being replaced: a device or a pipe, such as /dev/stdout.
 bool is_device(const fs::path& path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   return fs::exists(status) && !fs::is_regular_file(status);
 }
 
-/// Throws UsageError where a file that is written would overwrite one that is read or written too.
+/// Throws UsageError when an output file is also an input or another output.
 void refuse_shared_files(const RegressArguments& arguments) {
   struct Use {
     std::string option;
@@ -151,29 +152,43 @@ void add_regress_command(CLI::App& program, Command& chosen) {
   CLI::App* command = add_command(
       program, "regress",
       "Did a run lose recall against a baseline? Exit 0: no; 1: yes; 3: it was not measured; 4: "
-      "too "
-      "few samples to say",
+      "too few samples to say",
       "niah regress --baseline baseline/results.json --current runs/tonight --junit regress.xml");
-  command->add_option("--baseline", arguments->baseline, "results.json, or a run folder")
+  command
+      ->add_option("--baseline", arguments->baseline,
+                   "What to compare with: a results.json, or a run folder")
+      ->type_name("PATH")
       ->required();
-  command->add_option("--current", arguments->current, "Run folder, or results.json")->required();
+  command
+      ->add_option("--current", arguments->current, "The run to judge: its folder or results.json")
+      ->type_name("PATH")
+      ->required();
   add_number(*command, "--max-drop", arguments->max_drop, {0, 100},
-             "A drop of so many points or fewer never fails");
+             "A drop of so many points or fewer never fails")
+      ->type_name("POINTS");
   add_number(*command, "--alpha", arguments->alpha, {0, 1, /*open_low=*/true, /*open_high=*/true},
-             "Chance of a false alarm, over all cells and bands");
+             "Chance of a false alarm, over all cells and depth bands together");
   add_number(*command, "--detectable", arguments->detectable, {0, 100},
              "A cell that would not show a drop of so many points four times in five, by all of "
-             "the gate's rules, is inconclusive");
+             "the gate's rules, is inconclusive")
+      ->type_name("POINTS");
   command->add_flag("--allow-fewer-samples", arguments->allow_fewer_samples,
                     "The run may have only some of the baseline's samples");
-  command->add_option("--served-as", arguments->served_as,
-                      "The baseline's variant whose checkpoint this run's server has, where its "
-                      "config does not say it with `of:`; else its base");
-  command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell");
-  command->add_option("--summary", arguments->summary, "Write a Markdown summary");
-  auto* history =
-      command->add_option("--history", arguments->history, "Add this night to a file (JSON lines)");
-  command->add_option("--trend", arguments->trend, "Draw the history as a page (HTML)")
+  command
+      ->add_option("--served-as", arguments->served_as,
+                   "The baseline's variant whose checkpoint this run's server has, where its "
+                   "config does not say it with `of:` (default: its base)")
+      ->type_name("NAME");
+  command->add_option("--junit", arguments->junit, "Write JUnit XML: a test case a cell and band")
+      ->type_name("FILE");
+  command->add_option("--summary", arguments->summary, "Write a summary (Markdown), with all cells")
+      ->type_name("FILE");
+  auto* history = command
+                      ->add_option("--history", arguments->history,
+                                   "Add this night to a file of nights (JSON lines)")
+                      ->type_name("FILE");
+  command->add_option("--trend", arguments->trend, "Draw the nights of --history as a page (HTML)")
+      ->type_name("FILE")
       ->needs(history);
   command->add_flag(
       "--update-baseline", arguments->update_baseline,

@@ -29,7 +29,7 @@ struct ReplayArguments {
   std::int64_t top = 5;
 };
 
-/// The likeliest tokens of logits [1, vocab], with their probabilities.
+/// Prints the most likely tokens of logits [1, vocab], with their probabilities.
 void print_likeliest(const at::Tensor& logits, std::int64_t top,
                      const models::Tokenizer& tokenizer) {
   const at::Tensor probabilities = at::softmax(logits[0].to(at::kDouble), -1);
@@ -42,14 +42,16 @@ void print_likeliest(const at::Tensor& logits, std::int64_t top,
   }
 }
 
-/// The run's own entry of a variant, which a checkpoint that has changed since does not have.
+/// The run's entry for a variant. Without one, because the checkpoint has changed since, the
+/// variant's own description.
 const reports::VariantInfo& known_variant(const reports::RunInfo& info,
                                           const LoadedVariant& variant) {
   const reports::VariantInfo* known = reports::find_variant(info, variant.info.fingerprint);
   return known != nullptr ? *known : variant.info;
 }
 
-/// Asks one variant; whether it says what the journal has.
+/// Asks one variant and prints its answer. Returns whether it is the recorded one, or there is no
+/// record.
 bool replay(const RunFolder& run, const LoadedVariant& variant, const Question& question,
             const Request& request, const std::vector<reports::Record>& records, std::int64_t chunk,
             std::int64_t top) {
@@ -110,8 +112,13 @@ ExitCode run_replay(const ReplayArguments& arguments) {
 void add_replay_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReplayArguments>();
   CLI::App* command = add_sample_command(program, kReplay, arguments->which);
-  command->add_option("--variant", arguments->variant, "Only this variant: base, sft, qk ...");
-  add_integer(*command, "--top", arguments->top, {1, 1000}, "Likeliest first tokens to show");
+  command
+      ->add_option(
+          "--variant", arguments->variant,
+          "Ask only this variant: base, sft, qk, ... (default: all that are computed here)")
+      ->type_name("NAME");
+  add_integer(*command, "--top", arguments->top, {1, 1000},
+              "How many of the likeliest first tokens to show");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });
 }

@@ -30,7 +30,8 @@ struct ReproduceArguments {
   std::string haystack;
 };
 
-/// Folder that holds models/zoo: the source tree of this build, or what was installed beside it.
+/// The folder that holds models/zoo: the source tree of this build, or what was installed with the
+/// program.
 fs::path data_root() {
   const fs::path source = NIAH_SOURCE_ROOT;
   if (fs::exists(source / "models" / "zoo")) return source;
@@ -69,7 +70,9 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   ModelConfig& model = sweep.models.front();
   model.name = arguments.family;
   model.base = pair.before();
+  model.base_place = "--pre";
   model.sft = pair.after();
+  model.sft_place = pair.post.empty() ? "--adapter" : "--post";
   for (const std::string& text : arguments.config_overrides)
     add_config_override(model.override, text);
   std::erase_if(model.variants,
@@ -98,18 +101,28 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
 void add_reproduce_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReproduceArguments>();
   CLI::App* command = add_command(program, kReproduce);
-  command->add_option("--out", arguments->options.out, "Run folder")->capture_default_str();
-  command->add_flag("--quick", arguments->quick, "A look in about a minute: 4K and 16K, 8 samples");
-  command->add_flag("--full", arguments->full, "100 samples a cell");
+  command->add_option("--out", arguments->options.out, "Folder of the run")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command->add_flag("--quick", arguments->quick,
+                    "A look in about a minute: 4K and 16K alone, 8 samples a cell");
+  command->add_flag("--full", arguments->full,
+                    "100 samples a cell (without it 40 at 4K down to 5 at 256K)");
   add_pair_options(*command, arguments->pair, /*is_optional=*/true);
-  command->add_option("--family", arguments->family, "Name of the pair in the report");
+  command->add_option("--family", arguments->family, "What the report calls the pair")
+      ->type_name("NAME")
+      ->capture_default_str();
   add_repeated(*command, "--override", arguments->config_overrides,
-               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
-  command->add_option("--haystack", arguments->haystack,
-                      "kjv, prose, a folder of .txt files, or a text file (default: kjv)");
+               "Change a field of the pair's config.json for this run:"
+               " --override \"attn_logits_scaling=hype 500\"");
+  command
+      ->add_option("--haystack", arguments->haystack,
+                   "The text to hide needles in: kjv, prose, a folder of .txt files, or a text "
+                   "file (default: kjv)")
+      ->type_name("NAME|PATH");
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
-  command->add_flag("--quiet", arguments->options.quiet, "No progress line");
+  command->add_flag("--quiet", arguments->options.quiet, "Show no progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
 }

@@ -25,7 +25,7 @@ struct RestoreArguments {
   models::RestoreCheckpointOptions options;
 };
 
-/// Says what was written, and what of it came from where.
+/// Prints what was written, and from which checkpoint each part of it came.
 void print_summary(const models::RestoreSummary& summary, const models::CheckpointPath& pre,
                    const models::CheckpointPath& post, const std::string& out) {
   const std::string what =
@@ -80,20 +80,33 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   models::RestoreCheckpointOptions& options = arguments->options;
   CLI::App* command = add_command(program, kRestore);
   add_pair_options(*command, arguments->pair);
-  command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();
-  command->add_option("--method", arguments->method, "qk, qk-pro, qk-pro-exact, q, k or v")
+  command->add_option("--out", arguments->out, "Folder to write: a new or an empty one")
+      ->type_name("DIR")
       ->required();
-  add_number(*command, "--lambda", options.restore.lambda, {.low = 0}, "Ridge of qk-pro");
-  command->add_option("--layers", arguments->layers,
-                      "Softmax layers to restore, such as 2,5-8 (default: all)");
+  command
+      ->add_option("--method", arguments->method,
+                   "What is put back: qk (W_Q and W_K), q, k or v (one of them), qk-pro (W_K, and "
+                   "W_Q towards the old W_Q^T W_K), qk-pro-exact (the nearest with the old W_Q^T "
+                   "W_K)")
+      ->type_name("NAME")
+      ->required();
+  add_number(*command, "--lambda", options.restore.lambda, {.low = 0},
+             "Of qk-pro: from 0 (as qk) upwards (towards k)");
+  command
+      ->add_option(
+          "--layers", arguments->layers,
+          "Restore only these layers, by their numbers from 0, such as 2,5-8 (default: all "
+          "softmax layers)")
+      ->type_name("LIST");
   add_number(*command, "--alpha", options.restore.alpha, {0, 1},
-             "How far: 0 is the fine-tune, 1 is restored");
-  command->add_flag("--windows", options.restore.windows, "Sliding-window layers, too");
+             "How far to go: 0 leaves the fine-tune as it is, 1 restores all of it");
+  command->add_flag("--windows", options.restore.windows, "Restore sliding-window layers, too");
   command->add_flag("--linear", options.linear,
-                    "The linear layers' projections, too (q, k, v, qk)");
-  command->add_flag("--norms", options.norms, "q_norm and k_norm, too");
-  command->add_flag("--gates", options.gates, "The output gates, too");
-  command->add_flag("--no-biases", arguments->no_biases, "Leave the projections' biases");
+                    "Restore the linear layers' projections, too (with q, k, v and qk)");
+  command->add_flag("--norms", options.norms, "Restore q_norm and k_norm, too");
+  command->add_flag("--gates", options.gates, "Restore the output gates, too");
+  command->add_flag("--no-biases", arguments->no_biases,
+                    "Leave the projections' biases as the fine-tune made them");
   command->add_flag("--merge", arguments->merge,
                     "With --adapter: write a merged checkpoint, not an adapter (--alpha 0 merges "
                     "and restores nothing)");

@@ -21,7 +21,7 @@ struct RunArguments {
   RunOptions options;
 };
 
-/// Says of how many samples the same command may yet find out more.
+/// Prints how many samples without a result the same command would ask again.
 void say_what_is_asked_again(const reports::Results& results) {
   std::map<std::string, std::int64_t> outcomes;
   std::int64_t samples = 0;
@@ -61,18 +61,28 @@ void add_run_command(CLI::App& program, Command& chosen) {
   CLI::App* command = add_command(
       program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
       "niah run configs/nightly.yaml --out runs/tonight");
-  command->add_option("config", arguments->config, "The sweep (YAML)")->required();
-  command->add_option("--out", arguments->options.out, "Run folder");
+  command->add_option("config", arguments->config, "The sweep (YAML)")
+      ->type_name("FILE")
+      ->required();
+  command
+      ->add_option("--out", arguments->options.out,
+                   "Folder of the run: a new one, or that of the same sweep, which goes on (needed "
+                   "but for --dry-run)")
+      ->type_name("DIR");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
-  command->add_flag(
-      "--by-headers", arguments->by_headers,
-      "With --dry-run: reads no weights, says no time, prices what does not fit here");
+  command->add_flag("--by-headers", arguments->by_headers,
+                    "With --dry-run: read no weights; no time is said, and models that do not fit "
+                    "here are priced");
   add_repeated(*command, "--set", arguments->overrides,
-               "Change a key: --set samples=20, --set models.0.base=FOLDER");
-  command->add_option("--shard", arguments->shard,
-                      "Only a part of the samples, such as 2/4; `niah merge` puts parts together");
-  command->add_flag("--quiet", arguments->options.quiet, "No progress line");
+               "Change a key of the sweep: --set samples=20, --set models.0.base=FOLDER");
+  command
+      ->add_option(
+          "--shard", arguments->shard,
+          "Ask only the I-th of N parts of the samples, such as 2/4; `niah merge` puts the "
+          "parts together")
+      ->type_name("I/N");
+  command->add_flag("--quiet", arguments->options.quiet, "Show no progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_config(*arguments); }; });
 }

@@ -1,4 +1,4 @@
-// In place of run_with_engines.cpp, where the program is built without libtorch.
+// Takes the place of run_with_engines.cpp in a build without libtorch.
 #include <fmt/format.h>
 
 #include "harness/base/error.h"
@@ -10,7 +10,7 @@
 namespace niah {
 namespace {
 
-/// Throws DataError naming the first variant that would be computed here.
+/// Throws DataError naming the first variant that would run on this machine.
 void refuse_local_variants(const SweepConfig& sweep) {
   for (const ModelConfig& model : sweep.models)
     for (const VariantConfig& variant : model.variants)

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <vector>
 
+#include "harness/config/require_checkpoints.h"
 #include "harness/cost/dry_run.h"
 #include "harness/cost/served_price.h"
 #include "harness/engine/local/local_engines.h"
@@ -11,7 +12,7 @@
 namespace niah {
 namespace {
 
-/// The engines of a sweep that asks checkpoints here and servers, side by side.
+/// Opens the engines of a sweep that has both local and served variants.
 class LocalAndServed : public EngineOpener {
  public:
   explicit LocalAndServed(const SweepConfig& sweep) : served_(sweep), local_(sweep.runtime) {}
@@ -20,7 +21,7 @@ class LocalAndServed : public EngineOpener {
     local_.describe(info);
     served_.describe(info);
   }
-  /// Servers answer at once whether they are there, which checkpoints take minutes to load for.
+  /// Servers come first: a missing server is known at once, while checkpoints take minutes to load.
   std::vector<OpenedEngine> open(const WorkList& work,
                                  const std::string& tokenizer_sha256) const override {
     std::vector<OpenedEngine> served = served_.open(work, tokenizer_sha256);
@@ -37,12 +38,14 @@ class LocalAndServed : public EngineOpener {
 }  // namespace
 
 reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options) {
+  require_checkpoints(sweep);
   if (!has_served_variant(sweep)) return run_sweep(sweep, options, LocalEngines(sweep.runtime));
   if (!has_local_variant(sweep)) return run_sweep(sweep, options, served::ServedEngines(sweep));
   return run_sweep(sweep, options, LocalAndServed(sweep));
 }
 
 std::string price_with_engines(const SweepConfig& sweep, bool by_headers) {
+  require_checkpoints(sweep);
   std::string text;
   if (has_local_variant(sweep))
     text += describe_price(by_headers ? price_sweep_by_headers(sweep) : price_sweep(sweep), sweep);

@@ -1,5 +1,5 @@
-// Where the engines of a sweep are made, and where they are priced: in two sources, one for the
-// program with libtorch and one for that without.
+// Makes the engines of a sweep, and prices them. Two sources define this: run_with_engines.cpp with
+// libtorch, run_served_only.cpp without.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace niah {
 
-/// Runs a sweep by the engines that its models need. Throws what run_sweep throws, and without
+/// Runs a sweep with the engines that its models need. Throws what run_sweep throws, and without
 /// libtorch DataError naming the first variant that needs it.
 reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options);
 

@@ -1,4 +1,4 @@
-// niah selftest: one answer however the text is cut.
+// niah selftest: the same answer however the text is split into passes.
 #include "models/instruments/selftest.h"
 
 #include "harness/base/output.h"
@@ -31,7 +31,7 @@ void add_selftest_command(CLI::App& program, Command& chosen) {
   CLI::App* command = add_command(program, kSelftest);
   add_model_options(*command, arguments->model);
   add_integer(*command, "--chunk", arguments->options.chunk, {1, kLongestLength},
-              "Prefill chunk, in tokens");
+              "Tokens of a piece, for the answer in chunks");
   add_runtime_options(*command, arguments->model);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_selftest(*arguments); }; });

@@ -1,4 +1,4 @@
-// niah show: one stored sample, made again and looked at.
+// niah show: one sample of a run, generated again and shown with its records.
 #include "harness/base/output.h"
 #include "harness/cli/command.h"
 #include "harness/cli/print_sample.h"
@@ -42,10 +42,10 @@ void add_show_command(CLI::App& program, Command& chosen) {
   CLI::App* command =
       add_sample_command(program,
                          {"show", "Make one sample of a run again, and say what became of it",
-                          "niah show runs/reproduce s2@64K#7\n"
-                          "  niah show runs/reproduce s2@64K#7 --prompt > prompt.txt"},
+                          "niah show runs/reproduce s2@16K#7\n"
+                          "  niah show runs/reproduce s2@16K#7 --prompt > prompt.txt"},
                          arguments->which);
-  command->add_flag("--prompt", arguments->prompt, "Only the prompt, as the model reads it");
+  command->add_flag("--prompt", arguments->prompt, "Print the prompt alone, as the model reads it");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_show(*arguments); }; });
 }

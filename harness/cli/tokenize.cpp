@@ -15,11 +15,13 @@ void add_tokenize_command(CLI::App& program, Command& chosen) {
   CLI::App* command =
       add_command(program, "tokenize", "Token ids of JSON strings, one a line on standard input",
                   "echo '\"Hello world\"' | niah tokenize --tokenizer models/zoo/tokenizer");
-  command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")->required();
+  command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")
+      ->type_name("PATH")
+      ->required();
   command->callback([tokenizer, &chosen] {
     chosen = [tokenizer] {
       models::tokenize_lines(std::cin, write_stdout, *models::open_tokenizer(*tokenizer));
-      // The stream takes a read that fails for the end.
+      // The stream treats a failed read as the end of the input.
       if (std::ferror(stdin) != 0)
         throw DataError("tokenizing: standard input cannot be read to its end (is it a folder?)");
       return ExitCode::kOk;

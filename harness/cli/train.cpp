@@ -29,10 +29,13 @@ ExitCode run_train(const TrainArguments& arguments) {
 void add_train_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = add_command(program, kTrain);
-  command->add_option("recipe", arguments->recipe, "The recipe (YAML)")->required();
-  command->add_option("--out", arguments->run.out, "Folder for the finished checkpoint")
+  command->add_option("recipe", arguments->recipe, "The recipe (YAML), of a model or a tokenizer")
+      ->type_name("FILE")
       ->required();
-  command->add_flag("--quiet", arguments->run.quiet, "No progress line");
+  command->add_option("--out", arguments->run.out, "Folder to make for what was trained")
+      ->type_name("DIR")
+      ->required();
+  command->add_flag("--quiet", arguments->run.quiet, "Show no progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_train(*arguments); }; });
 }

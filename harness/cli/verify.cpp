@@ -1,4 +1,4 @@
-// niah verify: logits against recorded ones.
+// niah verify: compares logits with recorded ones.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -20,9 +20,9 @@ struct VerifyArguments {
 
 ExitCode run_verify(const VerifyArguments& arguments) {
   const bool fp32 = arguments.model.scalar_type() == at::kFloat;
+  const models::Golden golden = models::read_golden(arguments.golden);
   const auto model = arguments.model.load();
-  const models::VerifyResult result =
-      models::verify(*model, models::read_golden(arguments.golden), arguments.chunk);
+  const models::VerifyResult result = models::verify(*model, golden, arguments.chunk);
   const nlohmann::ordered_json json = {{"prefill_max_abs_diff", result.prefill_max_abs_diff},
                                        {"decode_max_abs_diff", result.decode_max_abs_diff},
                                        {"argmax_agreement", result.argmax_agreement},
@@ -32,7 +32,7 @@ ExitCode run_verify(const VerifyArguments& arguments) {
                                        {"greedy_equal", result.greedy_equal},
                                        {"greedy_compared", result.greedy_compared}};
   print_out("{}\n", json.dump());
-  // In bf16 only positions with a clear margin can be asked to agree.
+  // In bf16, agreement is expected only where the best token leads by a clear margin.
   const bool good = fp32 ? std::max(result.prefill_max_abs_diff, result.decode_max_abs_diff) <=
                                    arguments.tolerance &&
                                result.greedy_equal == result.greedy_compared
@@ -46,11 +46,16 @@ void add_verify_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<VerifyArguments>();
   CLI::App* command = add_command(program, kVerify);
   add_model_options(*command, arguments->model);
-  command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")->required();
+  command
+      ->add_option(
+          "--golden", arguments->golden,
+          "The recorded logits (safetensors), as tests/oracle/record_golden.py writes them")
+      ->type_name("FILE")
+      ->required();
   add_number(*command, "--tolerance", arguments->tolerance, {.low = 0},
-             "Largest difference of a logit (fp32)");
+             "How far apart logits may be in fp32 (in bf16 the clear tokens have to agree)");
   add_integer(*command, "--chunk", arguments->chunk, {0, kLongestLength},
-              "Prefill in pieces of so many tokens (0: whole)");
+              "Read the prompt in pieces of so many tokens (0: whole)");
   add_runtime_options(*command, arguments->model);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_verify(*arguments); }; });

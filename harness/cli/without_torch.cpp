@@ -1,4 +1,4 @@
-// In place of the commands that need libtorch, where the program is built without it.
+// Takes the place of the commands that need libtorch, in a build without it.
 #include <fmt/format.h>
 
 #include "harness/base/output.h"
@@ -12,7 +12,8 @@
 namespace niah {
 namespace {
 
-/// Lists the command, which answers any arguments with what is missing: before they are parsed.
+/// Adds the command to --help. Called with any arguments, it fails before they are parsed and says
+/// that libtorch is missing.
 void add_unavailable(CLI::App& program, const CommandText& text) {
   CLI::App* command = program.add_subcommand(
       text.name, fmt::format("{} (needs libtorch: not in this program)", text.description));
@@ -24,8 +25,8 @@ void add_unavailable(CLI::App& program, const CommandText& text) {
   });
 }
 
-/// What the files' headers say. Which layers there are, what they keep, and whether the tensors are
-/// those that the config asks for is known to the architectures, which hold tensors.
+/// Prints what the files' headers say. Which layers there are, what state they keep, and whether
+/// the tensors match the config, only the architectures know, and those need libtorch.
 ExitCode run_info(const models::CheckpointPath& path, bool hash) {
   const models::Checkpoint checkpoint(path);
   const std::vector<std::string> names = checkpoint.tensor_names();
@@ -51,7 +52,9 @@ void add_info_command(CLI::App& program, Command& chosen) {
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = add_command(program, kInfo);
-  command->add_option("model", arguments->folder, "Checkpoint folder")->required();
+  command->add_option("model", arguments->folder, "Checkpoint folder")
+      ->type_name("DIR")
+      ->required();
   add_adapter_option(*command, arguments->adapter);
   add_hash_option(*command, arguments->hash);
   command->callback([arguments, &chosen] {

@@ -1,13 +1,13 @@
 # Finds libtorch: Torch_DIR if the user gives one, else the copy that docker/bootstrap.sh unpacked. Or
-# takes it from an unpacked wheel of PyTorch's CUDA build (NIAH_TORCH_WHEEL, a folder that holds torch/),
-# whose own TorchConfig.cmake asks for NVIDIA's toolkit: niah has no kernels of its own to compile, so
-# headers and libraries are enough. What those need of NVIDIA is found where the program runs.
+# takes it from an unpacked wheel of PyTorch's CUDA build (NIAH_TORCH_WHEEL, a folder that holds torch/).
+# The wheel's own TorchConfig.cmake asks for NVIDIA's toolkit; but niah has no CUDA kernels to compile, so
+# headers and libraries are enough. NVIDIA's own libraries are found where the program runs.
 set(NIAH_TORCH_WHEEL "" CACHE PATH "Unpacked wheel of PyTorch to build against, in place of libtorch")
 
 add_library(niah_torch INTERFACE)
-# libtorch's headers bring an fmt of their own, without a library: with it every file would compile all
-# of fmt again, a quarter of its time. A folder that has only the system's fmt is looked into first. What
-# libtorch itself was built with stays in its own inline namespace.
+# libtorch's headers bring a header-only fmt of their own: with it every file would compile all of fmt
+# again, a quarter of its time. So a folder that holds only the system's fmt comes first. The two do not
+# clash: the fmt that libtorch itself was built with is in an inline namespace of its own.
 get_target_property(fmt_headers fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
 if(NOT EXISTS ${fmt_headers}/fmt/format.h)
   message(FATAL_ERROR "The fmt that CMake found has no ${fmt_headers}/fmt/format.h")
@@ -22,8 +22,8 @@ if(NIAH_TORCH_WHEEL)
   if(NOT EXISTS ${torch}/include/ATen/ATen.h)
     message(FATAL_ERROR "NIAH_TORCH_WHEEL=${NIAH_TORCH_WHEEL} holds no torch/include: is it an unpacked wheel?")
   endif()
-  # By name, so that the program needs "libtorch.so" and no path of this machine; all of them, because
-  # nothing refers to what registers the CUDA kernels.
+  # By name, so that the program needs "libtorch.so" and no path of this machine. All of them are kept,
+  # because no symbol refers to the libraries that register the CUDA kernels.
   target_link_libraries(niah_torch INTERFACE
     -L${torch}/lib -Wl,--no-as-needed -ltorch -ltorch_cpu -ltorch_cuda -lc10 -lc10_cuda -l:libgomp.so.1
     -Wl,--as-needed)
@@ -52,7 +52,6 @@ endif()
 set(Torch_DIR ${Torch_DIR} CACHE PATH "Folder of TorchConfig.cmake" FORCE)
 find_package(Torch 2.5 REQUIRED)
 
-# One precompiled header for every torch translation unit: parsing torch takes 20 s a file without.
 target_link_libraries(niah_torch INTERFACE ${TORCH_LIBRARIES})
 separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(niah_torch INTERFACE ${torch_flags} -fopenmp)

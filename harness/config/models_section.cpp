@@ -39,7 +39,7 @@ std::vector<std::int64_t> read_layer_list(YamlMap& map) {
   return layers;
 }
 
-/// What the keys of a model say that its variants are made of.
+/// What a model's keys provide for its variants.
 struct ModelParts {
   bool has_base = false, has_sft = false;
   std::optional<ServedConfig> served;
@@ -76,8 +76,8 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name, const M
   return variant;
 }
 
-/// `of: base` or `of: sft`: the model's own checkpoint, with words of the file's own. `of: served`
-/// where the model is a served one.
+/// `of: base` or `of: sft`: the model's own checkpoint, with a name, label or description of the
+/// file's. `of: served` when the model itself is served.
 VariantConfig read_own_checkpoint(YamlMap& map, const ModelParts& parts) {
   const std::string of = map.text("of");
   const bool is_served = of == "served" && parts.served;
@@ -90,7 +90,7 @@ VariantConfig read_own_checkpoint(YamlMap& map, const ModelParts& parts) {
   return variant;
 }
 
-/// What reports take a variant for, of which nothing but the file knows that.
+/// Reads the role of a variant whose kind does not imply one.
 void read_role(YamlMap& map, VariantConfig& variant) {
   const std::string role = map.text("role", reports::role_name(reports::Role::kControl));
   const auto known = reports::parse_role(role);
@@ -110,6 +110,7 @@ VariantConfig read_checkpoint(YamlMap& map, const fs::path& base) {
   VariantConfig variant;
   variant.kind = VariantKind::kCheckpoint;
   variant.checkpoint = read_path(map, "checkpoint", base);
+  variant.checkpoint_place = map.place("checkpoint");
   variant.name = map.text("name");
   read_role(map, variant);
   return variant;
@@ -140,7 +141,7 @@ VariantConfig read_restoration(YamlMap& map) {
 }
 
 VariantConfig read_variant(YamlMap map, const fs::path& base, const ModelParts& parts) {
-  const bool is_served = map.has("served");  // beside which `of` has another meaning
+  const bool is_served = map.has("served");  // next to it, `of` means something else
   const int given = (map.has("of") && !is_served ? 1 : 0) + (map.has("method") ? 1 : 0) +
                     (map.has("checkpoint") ? 1 : 0) + (is_served ? 1 : 0);
   if (given != 1)
@@ -150,7 +151,7 @@ VariantConfig read_variant(YamlMap map, const fs::path& base, const ModelParts& 
   if (!map.has("checkpoint") && !is_served)
     for (const char* key : {"role", "restored_from", "fine_tune"})
       if (map.has(key))
-        map.refuse(key, "it belongs to a `checkpoint`; what the others are is known");
+        map.refuse(key, "it belongs to a `checkpoint`; the role of other variants is known");
   VariantConfig variant = is_served               ? read_served_variant(map)
                           : map.has("of")         ? read_own_checkpoint(map, parts)
                           : map.has("checkpoint") ? read_checkpoint(map, base)
@@ -161,13 +162,14 @@ VariantConfig read_variant(YamlMap map, const fs::path& base, const ModelParts& 
   return variant;
 }
 
-/// Which variants a restoration is between.
+/// Fills in restored_from and fine_tune, the two variants that a restoration lies between.
 void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& variants) {
   std::vector<std::string> names;
   for (const VariantConfig& variant : variants) names.push_back(variant.name);
   const auto name_of = [&](const VariantConfig& restored, reports::Role role, VariantKind kind) {
     if (const VariantConfig* own = find_kind(variants, kind)) return own->name;
-    // What is put back here is between the model's own checkpoints, whether they are asked or not.
+    // A restoration made here always lies between the model's own checkpoints, even if the sweep
+    // does not list them.
     if (restored.kind == VariantKind::kRestored) return std::string();
     for (const VariantConfig& variant : variants)
       if (variant.role == role) return variant.name;
@@ -187,8 +189,8 @@ void connect_restorations(const YamlMap& map, std::vector<VariantConfig>& varian
   }
 }
 
-/// Which variants have the checkpoints that servers have, too: `of: base` is the variant of that
-/// name, or else what that key of the model stands for.
+/// Resolves `of` of served variants, the variant with the same checkpoint: `base` is the variant of
+/// that name, or else the variant made of the model's `base`.
 void connect_served(const YamlMap& map, std::vector<VariantConfig>& variants) {
   std::vector<std::string> local;
   for (const VariantConfig& variant : variants)
@@ -267,7 +269,7 @@ std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base,
   return variants;
 }
 
-/// Whether all that the model lists is served, so that it needs no checkpoint.
+/// Whether all of the model's variants are served, so that it needs no checkpoint.
 bool lists_only_served(YamlMap& map) {
   const YAML::Node list = map.raw("variants");
   if (!list.IsDefined() || !list.IsSequence() || list.size() == 0) return false;
@@ -283,7 +285,7 @@ ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
     for (const char* key : {"base", "sft", "override"})
       if (map.has(key))
         map.refuse(key,
-                   "`served` stands in its place; where both are meant, list the server among the "
+                   "`served` takes its place; if both are meant, list the server among the "
                    "variants: [base, {served: {...}, of: base}]");
     parts.served = read_served(*served);
   }
@@ -292,6 +294,8 @@ ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
   if (parts.has_base || (!parts.served && !lists_only_served(map)))
     model.base = read_path(map, "base", base);
   if (parts.has_sft) model.sft = read_path(map, "sft", base);
+  model.base_place = map.place("base");
+  model.sft_place = map.place("sft");
   for (const char* key : {"base", "sft"}) map.raw(key);
   if (map.has("tokenizer")) model.tokenizer = resolve(base, map.text("tokenizer"));
   map.raw("tokenizer");
@@ -315,7 +319,7 @@ ModelConfig read_model(YamlMap map, const fs::path& base) {
   return model;
 }
 
-/// Samples of two variants that are the same could not be told apart by any report.
+/// Refuses identical variants: no report could tell their samples apart.
 void refuse_equal_variants(const YamlMap& root, const std::vector<ModelConfig>& models) {
   std::map<std::string, std::string> seen;
   for (const ModelConfig& model : models)

@@ -9,11 +9,11 @@
 
 namespace niah {
 
-/// A path of the config: relative ones count from `base`.
+/// A path in a config; relative ones are resolved against `base`.
 std::filesystem::path resolve(const std::filesystem::path& base, const std::string& text);
 
 /// All models of a sweep. Throws UsageError for what is unknown, ill-typed or contradictory, for
-/// two models of one name, and for variants that would be the same.
+/// two models of the same name, and for identical variants.
 std::vector<ModelConfig> read_models(YamlMap& root, const std::filesystem::path& base);
 
 }  // namespace niah

@@ -10,8 +10,8 @@
 namespace niah {
 namespace {
 
-/// The node under one step of --set's path: a key of a mapping, which need not be there yet, or the
-/// number of an element.
+/// The node one step down --set's path: a key of a mapping, which need not exist yet, or the index
+/// of an element.
 YAML::Node step_into(YAML::Node node, const std::string& step, const std::string& path) {
   if (!node.IsSequence()) {
     if (node.IsScalar())

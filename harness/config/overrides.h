@@ -1,4 +1,4 @@
-// What the command line changes of a sweep.
+// Changes to a sweep from the command line.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -10,13 +10,13 @@
 
 namespace niah {
 
-/// `--set key.path=value` on the command line.
+/// The `--set key.path=value` options: pairs of path and value.
 using Overrides = std::vector<std::pair<std::string, std::string>>;
 
 /// Splits "key.path=value". Throws UsageError.
 std::pair<std::string, std::string> parse_override(const std::string& text);
 
-/// All of these.
+/// parse_override of each text.
 Overrides parse_overrides(const std::vector<std::string>& texts);
 
 /// Sets the value at a path ("models.0.base") of a config. Returns the path as errors name it:

@@ -16,7 +16,7 @@
 namespace niah {
 namespace {
 
-// What a config may ask for; configs/reference.yaml says it, too.
+// The limits of values; configs/reference.yaml documents them.
 constexpr IntegerRange kConcurrency{1, 1024};
 constexpr IntegerRange kRetries{0, 100};
 constexpr NumberRange kTimeout{1, 86'400};
@@ -52,8 +52,8 @@ std::string read_word(YamlMap& map, const char* key, const std::string& fallback
                               valid_utf8(cut_short(word, 60)), did_you_mean(word, known)));
 }
 
-/// Whether a text looks like a key itself instead of its name: a well-known beginning, or letters
-/// and digits mixed as nobody mixes them in a word.
+/// Whether a text looks like a key rather than the name of one: a well-known prefix, or a long word
+/// that mixes digits, upper and lower case.
 bool looks_like_key(const std::string& text) {
   constexpr std::array kBeginnings = {"sk-", "sk_",  "gsk_",   "hf_",  "pk_",
                                       "rk_", "xai-", "nvapi-", "aiza", "akia"};
@@ -69,7 +69,7 @@ bool looks_like_key(const std::string& text) {
          any([](unsigned char c) { return std::isupper(c) != 0; });
 }
 
-/// Whether a value is a key, or what `Authorization` carries.
+/// Whether a value looks like a key, or like the value of an `Authorization` header.
 bool is_key_or_login(const std::string& text) {
   const std::string word = lower(text);
   return looks_like_key(text) || word.starts_with("bearer ") || word.starts_with("basic ");
@@ -84,7 +84,7 @@ bool is_name_of_secret(const std::string& name) {
   return contains || is_any(word, "auth", "key", "token", "bearer") || word.ends_with("-auth");
 }
 
-/// Whether a part of a URL's path does.
+/// Whether a part of a URL's path looks like a key.
 bool holds_key(const std::string& path) {
   std::istringstream parts(path);
   for (std::string part; std::getline(parts, part, '/');)
@@ -92,9 +92,10 @@ bool holds_key(const std::string& path) {
   return false;
 }
 
-/// A host, with its port unless it is the scheme's own. Empty: it is none.
+/// The host in lower case, with its port unless that is the scheme's default. Empty when
+/// `authority` is not valid.
 std::string plain_host(const std::string& scheme, const std::string& authority) {
-  // An address of IPv6 has colons of its own, in brackets.
+  // An IPv6 address is in brackets and has colons itself.
   const std::size_t closed = authority.starts_with('[') ? authority.find(']') : 0;
   if (closed == std::string::npos) return "";
   const std::size_t colon = authority.find(':', closed);
@@ -142,18 +143,17 @@ std::string read_url(YamlMap& map) {
   while (path.ends_with('/')) path.pop_back();
   for (const char* end : {"/chat/completions", "/completions", "/models"})
     if (path.ends_with(end))
-      refuse(
-          fmt::format("it ends in {}, which is added to it by what is asked; leave that off", end));
+      refuse(fmt::format("it ends in {}, which niah adds itself; leave that off", end));
   return fmt::format("{}://{}{}", scheme, host, path);
 }
 
-/// Never shows it: it may be a key after all.
+/// Never shows the value: it may be a key by mistake.
 std::string read_key_env(YamlMap& map) {
   if (!map.has("key_env")) return map.text("key_env", "");
   const std::string name = map.text("key_env");
   if (looks_like_key(name))
     map.refuse("key_env",
-               "it looks like a key (and is not shown here for that); the name of the environment "
+               "it looks like a key (and is therefore not shown); the name of the environment "
                "variable that holds it was expected, such as OPENAI_API_KEY. If it is one, take it "
                "out of the file, and do not use it any more if others have read that");
   const bool is_name = !name.empty() && name.size() <= 128 &&
@@ -168,7 +168,7 @@ std::string read_key_env(YamlMap& map) {
   return name;
 }
 
-/// Throws UsageError for a header that may hold a secret, or that is not for the file to say.
+/// Throws UsageError for a header that may hold a secret, or that niah sends itself.
 void check_header_name(const YamlMap& headers, const std::string& name) {
   const std::string word = lower(name);
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -179,7 +179,8 @@ void check_header_name(const YamlMap& headers, const std::string& name) {
       });
   if (!is_name)
     headers.refuse(name, "no header has such a name: letters, digits and - were expected");
-  // No header counts tokens, as max_tokens does in a body.
+  // In a header's name "token" always means a secret; in a body's it may be a count, such as
+  // max_tokens.
   if (is_name_of_secret(word) || word.find("token") != std::string::npos)
     headers.refuse(name,
                    "it would carry a secret, which plan.json would keep; use key_env: it names the "
@@ -202,7 +203,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
           name, fmt::format("one line of ASCII of at most {} bytes was expected", kLongestText));
     if (is_key_or_login(value))
       given->refuse(name,
-                    "it looks like a key (and is not shown here for that), which plan.json would "
+                    "it looks like a key (and is therefore not shown), which plan.json would "
                     "keep; use key_env");
     for (const auto& [other, said] : headers)
       if (lower(other) == lower(name))
@@ -218,7 +219,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(YamlMap& map) {
 void check_no_key(const YamlMap& fields, const std::string& name, const nlohmann::json& value) {
   const auto refuse = [&] {
     fields.refuse(name,
-                  "it holds what looks like a key (and is not shown here for that), which "
+                  "it holds what looks like a key (and is therefore not shown), which "
                   "plan.json would keep; use key_env");
   };
   if (is_name_of_secret(name)) refuse();
@@ -247,7 +248,7 @@ void check_numbers(const YamlMap& fields, const std::string& name, const YAML::N
   const char* const read = std::from_chars(begin, end, number).ptr;
   const bool has_digit =
       std::any_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-  // What is out of range is read to its end, too; YAML's own words are .nan and .inf.
+  // from_chars also consumes numbers that are out of range; YAML's own spellings are .nan and .inf.
   const bool is_number = (has_digit && read == end) || YAML::convert<double>::decode(node, number);
   if (is_number && (!value.is_number() || (is_integer && !value.is_number_integer())))
     fields.refuse(name, fmt::format("{} is a number that JSON or 64 bits cannot hold; write it in "
@@ -296,7 +297,7 @@ ServedConfig read_served(YamlMap map) {
       map.refuse("prompts", "a chat is given as text; `ids` belongs to `api: completions`");
     if (served.log_probs == "echo")
       map.refuse("log_probs",
-                 "a chat does not say its prompt again; `echo` belongs to `api: completions`");
+                 "a chat endpoint does not echo its prompt; `echo` belongs to `api: completions`");
   }
   served.key_env = read_key_env(map);
   served.concurrency = map.integer("concurrency", served.concurrency, kConcurrency);

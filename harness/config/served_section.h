@@ -9,17 +9,18 @@
 
 namespace niah {
 
-/// Reads it, the URL in its plain form: scheme and host in small letters, no port that goes without
-/// saying, no slash at the end. Throws UsageError for what is unknown, ill-typed or out of range,
-/// and for whatever may be a key or a password: the plan is a file that people hand on. Such a
-/// value is not shown.
+/// Reads the section and normalises its URL: scheme and host in lower case, no default port, no
+/// trailing slash. Throws UsageError for what is unknown, ill-typed or out of range, and for
+/// anything that may be a key or a password, because plan.json gets passed around; such a value is
+/// not shown.
 ServedConfig read_served(YamlMap map);
 
-/// What the plan keeps of it; read_served reads it again as the same.
+/// The section as plan.json keeps it; read_served reads it back unchanged.
 nlohmann::ordered_json served_json(const ServedConfig& served);
 
-/// All that decides which model answers, and to what: "http://localhost:8000/v1, model m,
-/// completions", and what else is not as by default. Not its pace.
+/// Everything that decides which model answers, and what it is asked: "http://localhost:8000/v1,
+/// model m, completions", then the settings that differ from their defaults. Without settings of
+/// pace, such as concurrency.
 std::string served_text(const ServedConfig& served);
 
 }  // namespace niah

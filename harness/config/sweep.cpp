@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a config may ask for; configs/reference.yaml says it, too.
+// The limits of values; configs/reference.yaml documents them.
 constexpr NumberRange kHalfWidth{0, 0.5, /*open_low=*/true, /*open_high=*/true};
 constexpr IntegerRange kThreads{1, 4096};
 constexpr IntegerRange kPassTokens{1, std::int64_t{1} << 24};
@@ -59,7 +59,7 @@ SampleCounts read_samples(YamlMap& root, const std::vector<std::int64_t>& length
     const auto length = parse_length(key);
     if (!length) map.refuse(key, "expected a length such as 4K as the key");
     const bool swept = std::find(lengths.begin(), lengths.end(), *length) != lengths.end();
-    // An option may ask for some of the file's lengths only.
+    // `--set lengths=...` may select some of the file's lengths.
     if (!swept && !root.is_edited("lengths"))
       map.refuse(key, fmt::format("{} is none of `lengths`", format_length(*length)));
     const bool fresh = counts.by_length.emplace(*length, map.integer(key, kSampleCount)).second;
@@ -220,7 +220,7 @@ void read_reasoning(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
     sweep.reasoning.push_back(read_reasoning_set(map, base));
     for (std::size_t i = 0; i + 1 < sweep.reasoning.size(); ++i)
       if (sweep.reasoning[i].kind == sweep.reasoning.back().kind)
-        root.refuse("reasoning", fmt::format("{} stands twice", sweep.reasoning[i].kind));
+        root.refuse("reasoning", fmt::format("{} is listed twice", sweep.reasoning[i].kind));
   }
 }
 
@@ -232,14 +232,14 @@ void check_tasks(YamlMap& root, const SweepConfig& sweep) {
     if (std::find(known.begin(), known.end(), task) == known.end())
       root.refuse("tasks", fmt::format("'{}' is not a task of protocol {}{}", valid_utf8(task),
                                        sweep.protocol, did_you_mean(task, known)));
-    if (!seen.insert(task).second) root.refuse("tasks", fmt::format("'{}' stands twice", task));
+    if (!seen.insert(task).second) root.refuse("tasks", fmt::format("'{}' is listed twice", task));
   }
   for (std::size_t i = 1; i < sweep.lengths.size(); ++i)
     if (sweep.lengths[i] == sweep.lengths[i - 1])
-      root.refuse("lengths", fmt::format("{} stands twice", format_length(sweep.lengths[i])));
+      root.refuse("lengths", fmt::format("{} is listed twice", format_length(sweep.lengths[i])));
 }
 
-/// What is asked, where samples are generated.
+/// Reads what is asked when samples are generated, not read from files.
 void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
   sweep.protocol = root.text("protocol", "niah");
   sweep.haystack = read_haystack(root, base);
@@ -251,7 +251,7 @@ void read_questions(YamlMap& root, SweepConfig& sweep, const fs::path& base) {
   check_tasks(root, sweep);
 }
 
-/// Whether two folders' names are the same but for a slash at the end.
+/// Whether two folders' names are the same except for a trailing slash.
 bool is_same_folder(const fs::path& a, const fs::path& b) {
   const auto plain = [](const fs::path& path) {
     return path.has_filename() ? path : path.parent_path();
@@ -259,7 +259,8 @@ bool is_same_folder(const fs::path& a, const fs::path& b) {
   return plain(a) == plain(b);
 }
 
-/// What samples are sized by: what the sweep or its models name, or what its first checkpoint has.
+/// The tokenizer that sizes samples: the one that the sweep or its models name, or else that of the
+/// first checkpoint.
 fs::path read_tokenizer(YamlMap& root, const fs::path& base,
                         const std::vector<ModelConfig>& models) {
   fs::path tokenizer;
@@ -283,8 +284,8 @@ fs::path read_tokenizer(YamlMap& root, const fs::path& base,
               "tokenizer, by which prompts are sized and spelled");
 }
 
-/// A server frames a chat by its own template, which does not begin the thought that the config's
-/// frame begins: its answers would be read as if all of them were thought.
+/// Refuses `api: chat` with a prompt frame that opens a thought: the server uses its own template,
+/// which does not, so whole answers would be taken for the rest of a thought.
 void check_thought(const YamlMap& root, const SweepConfig& sweep) {
   if (!tasks::is_thinking(sweep.prompt.prefix + sweep.prompt.suffix)) return;
   for (const ModelConfig& model : sweep.models)
@@ -352,7 +353,7 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const 
   try {
     return read_sweep_text(yaml, file, base, overrides);
   } catch (const UsageError& error) {
-    // Keys and values may hold anything, line ends too.
+    // Keys and values may hold anything, newlines included.
     throw UsageError(single_line(error.what()));
   }
 }

@@ -27,42 +27,48 @@ enum class VariantKind {
   kSft,         ///< after it
   kRestored,    ///< after it, with projections put back
   kCheckpoint,  ///< another checkpoint of the same architecture
-  kServed,      ///< those of a server, wherever it has them from
+  kServed,      ///< whatever weights a server has
 };
 
+/// One variant of a model: a checkpoint, a restoration or a served model.
 struct VariantConfig {
   std::string name;
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
   models::CheckpointPath checkpoint;
-  std::optional<ServedConfig> served;  ///< of kServed alone, which always has it
-  /// Of kServed: the variant of this model whose checkpoint the server has, too; empty: not said.
+  std::string checkpoint_place;        ///< like ModelConfig::base_place
+  std::optional<ServedConfig> served;  ///< set for kServed, and only then
+  /// kServed: the variant of this model with the same checkpoint as the server; empty: not given.
   std::string same_as;
   // For reports. What the file does not say is filled in from the kind, never from the name.
   reports::Role role = reports::Role::kBase;
   std::string label, description;
-  /// Of a restoration: the variants of this model that weights come from and were put into; empty
-  /// where the sweep does not have them.
+  /// Of a restoration: the variants of this model that the restored weights and all other weights
+  /// come from; empty if the sweep has no such variant.
   std::string restored_from, fine_tune;
 };
 
+/// One model: its checkpoints and the variants to run.
 struct ModelConfig {
   std::string name;
-  /// sft may be empty; base is, where every variant is served.
+  /// sft may be empty; base is empty if every variant is served.
   models::CheckpointPath base, sft;
-  std::filesystem::path tokenizer;  ///< what the file says beside the model; may be empty
+  /// Where the file names them, for errors: "sweep.yaml:9:11: models[0].base"; may be empty.
+  std::string base_place, sft_place;
+  std::filesystem::path tokenizer;  ///< as the model's own key gives it; may be empty
   nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;
 };
 
-/// How many samples a cell has: one number, or one a length; or at most so many, until every
-/// variant's recall is known well enough.
+/// Samples per cell: one number, or one per length; or a maximum with half_width, where a cell ends
+/// early.
 struct SampleCounts {
   std::int64_t otherwise = 0;
   std::map<std::int64_t, std::int64_t> by_length;
   /// A cell ends early when Wilson's 95 % interval of every variant is at most twice this wide; 0:
-  /// never. Samples are taken in their order, so a cell that ended early has the first ones.
+  /// never. Samples are asked in order, so a cell that ended early has the first ones.
   double half_width = 0;
+  /// The number, or the maximum, for cells of that length.
   std::int64_t at(std::int64_t length) const;
 };
 
@@ -70,14 +76,14 @@ struct SampleCounts {
 struct PromptConfig {
   std::string format = "raw";  ///< raw (as in the paper), chatml, custom
   std::string system;          ///< chatml: the system turn; empty: none
-  std::string prefix, suffix;  ///< custom: what stands before and after the question
+  std::string prefix, suffix;  ///< custom: the text before and after the question
   bool answer_prefix = true;   ///< the model is given the start of its answer
-  bool bos = true;             ///< what the tokenizer puts in front of a prompt is kept
+  bool bos = true;             ///< keep what the tokenizer puts in front of a prompt
 };
 
 struct GenerationConfig {
   std::int64_t max_new_tokens = 128;     ///< of the answer
-  std::int64_t max_thinking_tokens = 0;  ///< of the thought before it, apart from the answer's
+  std::int64_t max_thinking_tokens = 0;  ///< of the thought before it, in addition
   bool stop_when_decided = true;
 };
 
@@ -93,17 +99,17 @@ struct RuntimeConfig {
   std::string device = "auto";     ///< auto, cpu, cuda, cuda:N
   std::string dtype = "auto";      ///< auto, fp32, bf16
   std::int64_t threads = 0;        ///< 0: all cores
-  std::int64_t prefill_chunk = 0;  ///< 0: chosen by the model's size
+  std::int64_t prefill_chunk = 0;  ///< tokens; 0: chosen by the device
   bool share_prefixes = true;
-  std::int64_t mark_memory = std::int64_t{1} << 30;  ///< bytes for points to come back to
+  std::int64_t mark_memory = std::int64_t{1} << 30;  ///< bytes of one worker's snapshots
   std::int64_t memory = 0;  ///< bytes that may be used in all; 0: what the machine has
 };
 
 struct SweepConfig {
   std::string name;
   std::string title;
-  /// Samples from files; then protocol, haystack, tasks, lengths and seed are theirs, and
-  /// `samples.otherwise` is the most to take of a cell (0: all).
+  /// Files to read samples from. If there are any, protocol, haystack, tasks, lengths and seed are
+  /// those of the files, and `samples.otherwise` is the maximum per cell (0: all).
   std::vector<tasks::SampleFile> sample_files;
   std::string protocol = "niah";
   tasks::HaystackSpec haystack;
@@ -127,21 +133,22 @@ bool has_local_variant(const SweepConfig& sweep);
 /// Whether some variant is served.
 bool has_served_variant(const SweepConfig& sweep);
 
-/// Forgets what the file calls the variants of `model`, and says of each what it is, no more: for
-/// checkpoints that are not those the descriptions were written for.
+/// Replaces labels and descriptions that come from the file by plain ones: for checkpoints other
+/// than those that they were written for.
 void describe_plainly(ModelConfig& model);
 
-/// What was put back: "qk", "qk-pro lambda 0.1", "qk alpha 0.5 layers 2,3".
+/// A restoration in words: "qk", "qk-pro lambda 0.1", "qk alpha 0.5 layers 2,3".
 std::string restore_text(const models::RestoreOptions& options);
 
-/// Reads a sweep. Relative paths of checkpoints, texts and tokenizers count from `base`. Throws
-/// UsageError with file:line:column for anything unknown, ill-typed or contradictory.
+/// Reads a sweep. Relative paths of checkpoints, texts and tokenizers are resolved against `base`.
+/// Throws UsageError with file:line:column for anything unknown, ill-typed or contradictory.
 SweepConfig parse_sweep(const std::string& yaml, const std::string& file,
                         const std::filesystem::path& base, const Overrides& overrides);
+/// Reads the sweep in a file, with paths relative to the file's folder. Throws DataError, too.
 SweepConfig read_sweep(const std::filesystem::path& path, const Overrides& overrides);
 
-/// The resolved config as JSON text, for plan.json. parse_sweep reads it again as the same sweep,
-/// but for what only reports show.
+/// The resolved config as JSON text, for plan.json. parse_sweep reads it back as the same sweep,
+/// except for what only reports show.
 std::string sweep_to_json(const SweepConfig& sweep);
 
 }  // namespace niah

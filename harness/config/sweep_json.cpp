@@ -13,8 +13,8 @@ namespace niah {
 
 namespace {
 
-/// As the plan keeps it: a run folder is looked at from anywhere. Throws UsageError for a name that
-/// JSON cannot hold.
+/// An absolute path, because a run folder may be opened from anywhere. Throws UsageError for a name
+/// that JSON cannot hold.
 std::string plan_path(const std::filesystem::path& path) {
   const std::string text = normal_path(path).string();
   if (valid_utf8(text) == text) return text;
@@ -29,7 +29,7 @@ nlohmann::ordered_json plan_checkpoint(const models::CheckpointPath& path) {
   return {{"base", plan_path(path.folder)}, {"adapter", plan_path(path.adapter)}};
 }
 
-/// What is asked: of tasks and lengths, or of files.
+/// Adds what is asked: tasks and lengths, or sample files.
 void put_samples(nlohmann::ordered_json& json, const SweepConfig& sweep) {
   if (sweep.sample_files.empty()) {
     json["protocol"] = sweep.protocol;

@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "harness/base/pending_folder.h"
 #include "harness/config/served_section.h"
 #include "reports/analysis/variant_labels.h"
 
 namespace niah {
 namespace {
 
-/// ", alpha 0.5, layers 2,3": what is not as by default.
+/// ", alpha 0.5, layers 2,3": the options that differ from their defaults.
 std::string parts_text(const models::RestoreOptions& options, const char* between) {
   std::string text;
   if (options.alpha != 1) text += fmt::format("{}alpha {}", between, options.alpha);
@@ -17,12 +22,12 @@ std::string parts_text(const models::RestoreOptions& options, const char* betwee
   return text;
 }
 
-/// A label and what it stands for.
+/// A label and the text that explains it.
 struct Words {
   std::string label, text;
 };
 
-/// What a method puts back.
+/// Label and text of a restoration.
 Words restoration_words(const models::RestoreOptions& options) {
   switch (options.method) {
     case models::RestoreMethod::kQk:
@@ -43,7 +48,8 @@ Words restoration_words(const models::RestoreOptions& options) {
   throw std::logic_error("unknown restoration");
 }
 
-/// What a variant is, where the file does not say: nothing is known of how a fine-tune was made.
+/// Label and text of a variant where the file gives none. They say nothing about how a fine-tune
+/// was made, which is not known.
 Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   switch (variant.kind) {
     case VariantKind::kBase:
@@ -64,7 +70,42 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   return words;
 }
 
+/// Where a path leads, so that a link is the folder that it stands for.
+std::filesystem::path place_of(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path normal = normal_path(path);
+  const std::filesystem::path place = std::filesystem::weakly_canonical(normal, error);
+  return error ? normal : place;
+}
+
+bool is_same_place(const models::CheckpointPath& a, const models::CheckpointPath& b) {
+  return a.has_adapter() == b.has_adapter() && place_of(a.folder) == place_of(b.folder) &&
+         (!a.has_adapter() || place_of(a.adapter) == place_of(b.adapter));
+}
+
+/// Whether two variants of one pair are the same by their kind.
+bool is_same_kind(const VariantConfig& a, const VariantConfig& b) {
+  if (a.kind != b.kind) return false;
+  if (a.kind == VariantKind::kRestored) return restore_text(a.restore) == restore_text(b.restore);
+  return a.kind == VariantKind::kBase || a.kind == VariantKind::kSft;
+}
+
 }  // namespace
+
+void call_as(ModelConfig& model, const std::vector<ModelConfig>& others) {
+  const auto same = std::find_if(others.begin(), others.end(), [&](const ModelConfig& other) {
+    return !other.base.empty() && !other.sft.empty() && is_same_place(other.base, model.base) &&
+           is_same_place(other.sft, model.sft);
+  });
+  if (same == others.end()) return;
+  for (VariantConfig& variant : model.variants)
+    for (const VariantConfig& other : same->variants) {
+      if (!is_same_kind(variant, other)) continue;
+      variant.label = other.label;
+      variant.description = other.description;
+      break;
+    }
+}
 
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind) {
   for (const VariantConfig& variant : variants)

@@ -1,4 +1,4 @@
-// What variants are called and how they are described where the file does not say.
+// Labels and descriptions of variants where the file gives none.
 #pragma once
 
 #include <vector>
@@ -7,14 +7,18 @@
 
 namespace niah {
 
-/// Fills in labels and descriptions that the file does not give. "Label: text" as a description
-/// gives both.
+/// Fills in labels and descriptions that the file does not give. A description of the form "Label:
+/// text" gives both.
 void describe_all(std::vector<VariantConfig>& variants);
+
+/// Calls the variants of `model` what the first of `others` with the same pair of checkpoints calls
+/// its base, its fine-tune and its restorations of the same kind; what it has not keeps its words.
+void call_as(ModelConfig& model, const std::vector<ModelConfig>& others);
 
 /// The first variant of that kind, or nullptr.
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind);
 
-/// What a variant computes with, as far as the config tells.
+/// A variant's weights in words, as far as the config determines them.
 std::string weights_text(const ModelConfig& model, const VariantConfig& variant);
 
 }  // namespace niah

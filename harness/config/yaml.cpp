@@ -1,17 +1,15 @@
 #include "harness/config/yaml.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/config/yaml_document.h"
 
 namespace niah {
 namespace {
@@ -29,143 +27,7 @@ std::string shown(const YAML::Node& node) {
   }
 }
 
-constexpr std::size_t kLargestFile = std::size_t{4} << 20;
-/// Deeper than any config, and shallow enough for the stack.
-constexpr int kDeepest = 64;
-/// Values of a config with every alias written out.
-constexpr std::int64_t kMostValues = 100'000;
-
-/// "3:7" of a byte of the text.
-std::string line_and_column(std::string_view text, std::size_t at) {
-  const TextPlace place = place_of_byte(text, at);
-  return fmt::format("{}:{}", place.line, place.column);
-}
-
-/// The text without a byte order mark. Throws UsageError for what is no text.
-std::string_view plain_text(std::string_view text, const std::string& file) {
-  if (text.size() > kLargestFile)
-    throw UsageError(fmt::format("{}: {} bytes; a config of at most {} was expected", file,
-                                 format_count(static_cast<std::int64_t>(text.size())),
-                                 format_bytes(static_cast<double>(kLargestFile))));
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  if (const std::size_t at = text.find('\0'); at != std::string_view::npos)
-    throw UsageError(fmt::format("{}:{}: a NUL byte; a text file in UTF-8 was expected", file,
-                                 line_and_column(text, at)));
-  const std::string valid = valid_utf8(text);
-  if (valid == text) return text;
-  const auto at = std::mismatch(text.begin(), text.end(), valid.begin(), valid.end()).first;
-  const std::string place = line_and_column(text, static_cast<std::size_t>(at - text.begin()));
-  throw UsageError(
-      fmt::format("{}:{}: these bytes are not UTF-8; save the file as UTF-8", file, place));
-}
-
-std::string place_of(const std::string& file, const YAML::Mark& mark) {
-  if (mark.is_null()) return file;
-  return fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
-}
-
-/// Where a document begins, and where the first thing in it.
-class DocumentProbe final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    start_ = mark;
-    content_.reset();
-  }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { note(mark); }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                const std::string&) override {
-    note(mark);
-  }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
-    note(mark);
-  }
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {
-    note(mark);
-  }
-  void OnMapEnd() override {}
-
-  const YAML::Mark& start() const { return start_; }
-  /// Nullopt: the document is empty.
-  const std::optional<YAML::Mark>& content() const { return content_; }
-
- private:
-  void note(const YAML::Mark& mark) {
-    if (!content_) content_ = mark;
-  }
-
-  YAML::Mark start_;
-  std::optional<YAML::Mark> content_;
-};
-
-/// The only document of `text`. Throws UsageError when anything else follows, and YAML::Exception.
-/// Not by YAML::LoadAll: of a lone comma yaml-cpp makes empty documents without end.
-YAML::Node only_document(const std::string& text, const std::string& file) {
-  std::istringstream stream(text);
-  YAML::Parser parser(stream);
-  DocumentProbe probe;
-  for (int before = -1, index = 0; parser.HandleNextDocument(probe); ++index) {
-    if (probe.start().pos == before)
-      throw UsageError(fmt::format("{}: nothing can begin here", place_of(file, probe.start())));
-    before = probe.start().pos;
-    if (index > 0 && probe.content())
-      throw UsageError(
-          fmt::format("{}: a second document begins here (after ---); a config is "
-                      "one, put each into a file of its own",
-                      place_of(file, *probe.content())));
-  }
-  return YAML::Load(text);
-}
-
-/// Refuses what the same text could mean two things by.
-void check_keys(const YAML::Node& map, const std::string& file, const std::string& path) {
-  std::map<std::string, YAML::Mark> seen;
-  for (const auto& entry : map) {
-    const std::string place = place_of(file, entry.first.Mark());
-    if (!entry.first.IsScalar())
-      throw UsageError(fmt::format("{}: a key must be a plain word", place));
-    const std::string& key = entry.first.Scalar();
-    const std::string name = path.empty() ? key : path + "." + key;
-    if (key == "<<")
-      throw UsageError(
-          fmt::format("{}: {}: merge keys (<<) are not read; write the keys out", place, name));
-    const auto [first, fresh] = seen.emplace(key, entry.first.Mark());
-    if (!fresh)
-      throw UsageError(fmt::format("{}: {}: this key was already given at {}", place, name,
-                                   place_of(file, first->second)));
-  }
-}
-
-/// Checks every mapping below `node`. `budget` is how many values there may still be.
-void check_tree(const YAML::Node& node, const std::string& file, const std::string& path, int depth,
-                std::int64_t& budget) {
-  if (depth > kDeepest)
-    throw UsageError(fmt::format("{}: nested more than {} deep, or an alias within itself",
-                                 place_of(file, node.Mark()), kDeepest));
-  if (--budget < 0)
-    throw UsageError(fmt::format("{}: more than {} values, with every alias written out",
-                                 place_of(file, node.Mark()), format_count(kMostValues)));
-  if (node.IsSequence())
-    for (std::size_t i = 0; i < node.size(); ++i)
-      check_tree(node[i], file, fmt::format("{}[{}]", path, i), depth + 1, budget);
-  if (!node.IsMap()) return;
-  check_keys(node, file, path);
-  for (const auto& entry : node) {
-    const std::string& key = entry.first.Scalar();
-    check_tree(entry.second, file, path.empty() ? key : path + "." + key, depth + 1, budget);
-  }
-}
-
-void check_tree(const YAML::Node& root, const std::string& file) {
-  std::int64_t budget = kMostValues;
-  check_tree(root, file, "", 0, budget);
-}
-
-/// Whether `word` is `meant` but for one letter, or for their order.
+/// Whether `word` differs from `meant` by one letter, or only in the order of letters.
 bool is_slip(std::string word, std::string meant) {
   if (edit_distance(word, meant) <= 1) return true;
   std::sort(word.begin(), word.end());
@@ -195,7 +57,7 @@ nlohmann::json yaml_to_json(const YAML::Node& node) {
 
 YAML::Node parse_yaml_value(const std::string& text, const std::string& option) {
   try {
-    const YAML::Node value = only_document(std::string(plain_text(text, option)), option);
+    const YAML::Node value = parse_document(text, option);
     check_tree(value, option);
     return value;
   } catch (const YAML::Exception& error) {
@@ -216,12 +78,13 @@ YamlMap::YamlMap(YAML::Node node, std::string file, std::string path, std::set<s
 
 YamlMap YamlMap::parse(const std::string& text, const std::string& file, const Edit& edit) {
   try {
-    const YAML::Node root = only_document(std::string(plain_text(text, file)), file);
+    const YAML::Node root = parse_document(text, file);
     const YamlMap map(root, file, "", edit && root.IsMap() ? edit(root) : std::set<std::string>{});
     check_tree(root, file);
     return map;
   } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("{}: not valid YAML: {}", place_of(file, error.mark), error.msg));
+    throw UsageError(
+        fmt::format("{}: not valid YAML: {}", yaml_place(file, error.mark), error.msg));
   }
 }
 
@@ -229,7 +92,7 @@ YamlMap YamlMap::read(const std::filesystem::path& path) {
   return parse(read_file(path, "reading the config"), path.string());
 }
 
-std::string YamlMap::where(const YAML::Mark& mark) const { return place_of(file_, mark); }
+std::string YamlMap::where(const YAML::Mark& mark) const { return yaml_place(file_, mark); }
 
 std::string YamlMap::full(const std::string& key) const {
   return path_.empty() ? key : key.empty() ? path_ : path_ + "." + key;
@@ -243,10 +106,13 @@ std::string YamlMap::place(const std::string& key, const YAML::Mark& mark) const
   return fmt::format("{}: {}", where(mark), path);
 }
 
-void YamlMap::refuse(const std::string& key, const std::string& what) const {
+std::string YamlMap::place(const std::string& key) const {
   const YAML::Node value = node_[key];
-  const YAML::Mark mark = value.IsDefined() ? value.Mark() : node_.Mark();
-  throw UsageError(fmt::format("{}: {}", place(key, mark), what));
+  return place(key, value.IsDefined() ? value.Mark() : node_.Mark());
+}
+
+void YamlMap::refuse(const std::string& key, const std::string& what) const {
+  throw UsageError(fmt::format("{}: {}", place(key), what));
 }
 
 bool YamlMap::has(const std::string& key) const {
@@ -264,7 +130,7 @@ YAML::Node YamlMap::required(const std::string& key) {
   YAML::Node value = raw(key);
   if (value.IsDefined() && !value.IsNull()) return value;
   if (value.IsDefined()) refuse(key, "this key is required, and has no value");
-  for (const auto& entry : node_) {  // a misspelt key is missed before it is found to be unknown
+  for (const auto& entry : node_) {  // it may be there, but misspelt
     const std::string other = entry.first.Scalar();
     if (!asked_.contains(other) && is_slip(other, key))
       throw UsageError(fmt::format("{}: unknown key, did you mean '{}'? That one is required",

@@ -23,7 +23,7 @@ namespace niah {
 /// text.
 nlohmann::json yaml_to_json(const YAML::Node& node);
 
-/// The value that an option gives as YAML. `option` names it in errors. Throws UsageError, as
+/// Parses the value of an option as YAML; `option` names it in errors. Throws UsageError, as
 /// YamlMap::parse does.
 YAML::Node parse_yaml_value(const std::string& text, const std::string& option);
 
@@ -32,18 +32,18 @@ YAML::Node parse_yaml_value(const std::string& text, const std::string& option);
 /// else. All accessors throw UsageError "file:line:column: key.path: found, expected".
 class YamlMap {
  public:
-  /// Parses `text`, one document whose root is a mapping. Refused with their places: duplicate keys
-  /// (with both), keys that are no plain words, merge keys, a second document, bytes that are not
-  /// UTF-8, and what is nested or repeated by aliases beyond all use.
-  /// `edit` may change the parsed tree before it is checked (overrides of the command line) and
-  /// returns the paths of what it put there: errors in those name the option instead of the file.
+  /// Parses `text`, one document whose root is a mapping. Refuses, with their places: duplicate
+  /// keys (with both), keys that are not plain words, merge keys, a second document, bytes that are
+  /// not UTF-8, and excessive nesting or repetition by aliases. `edit` may change the parsed tree
+  /// before it is checked (overrides of the command line) and returns the paths that it changed:
+  /// errors in those name the option instead of the file.
   using Edit = std::function<std::set<std::string>(YAML::Node)>;
   static YamlMap parse(const std::string& text, const std::string& file, const Edit& edit = {});
   /// Reads and parses a file. Throws DataError when it cannot be read.
   static YamlMap read(const std::filesystem::path& path);
 
   bool has(const std::string& key) const;
-  /// Whether `edit` put the value of `key` there.
+  /// Whether `edit` set the value of `key`.
   bool is_edited(const std::string& key) const { return edited_.contains(full(key)); }
   std::string text(const std::string& key);
   std::string text(const std::string& key, const std::string& fallback);
@@ -69,6 +69,9 @@ class YamlMap {
   /// Refuses keys that were never asked for. Call it when everything known has been read.
   void finish() const;
 
+  /// "file:line:column: key.path" of `key` (or of the mapping when the key is absent), or the
+  /// option that put it there.
+  std::string place(const std::string& key) const;
   /// Throws UsageError at the place of `key` (or of the mapping when the key is absent).
   [[noreturn]] void refuse(const std::string& key, const std::string& what) const;
   /// Wraps a node that raw() gave, which must be a mapping.
@@ -80,7 +83,7 @@ class YamlMap {
   std::string scalar(const YAML::Node& node, const std::string& key, const char* expected) const;
   std::string where(const YAML::Mark& mark) const;
   std::string full(const std::string& key) const;
-  /// "file:line:column: key.path", or the option that put it there.
+  /// The same of a place in the file.
   std::string place(const std::string& key, const YAML::Mark& mark) const;
 
   YAML::Node node_;
@@ -90,8 +93,7 @@ class YamlMap {
   std::set<std::string> asked_;
 };
 
-/// What `read` makes of the value of `key`; what it refuses with a UsageError is refused with its
-/// place.
+/// Returns read(); a UsageError that it throws is thrown again with the place of `key`.
 template <typename Read>
 auto at_its_place(const YamlMap& map, const std::string& key, const Read& read) {
   try {

@@ -1,4 +1,4 @@
-// What a cell takes of memory while it is read and answered.
+// How much memory a cell needs while it is read and answered.
 #pragma once
 
 #include <cstdint>
@@ -13,32 +13,32 @@ struct MemoryPrice {
   double program = 0;  ///< the process before anything is loaded: libraries, tokenizer, haystack
   double weights = 0;
   double cache = 0;    ///< keys and values
-  double states = 0;   ///< what does not grow: recurrent matrices, windows, points to come back to
+  double states = 0;   ///< fixed in size: recurrent matrices, windows, snapshots
   double chunk = 0;    ///< activations of one pass
   double samples = 0;  ///< token ids of a cell's prompts
   double answers = 0;  ///< states of long answers, of which several are decoded at a time
   double total() const { return program + weights + cache + states + chunk + samples + answers; }
 };
 
-/// What one cell makes a run hold.
+/// What determines how much memory a cell needs.
 struct CellNeeds {
   std::int64_t tokens = 0;         ///< the longest text, prompt and generation
   std::int64_t chunk = 0;          ///< of one prefill pass
-  std::int64_t marks = 0;          ///< points to come back to at once
-  std::int64_t mark_budget = 0;    ///< their bytes at most
+  std::int64_t marks = 0;          ///< snapshots held at once
+  std::int64_t mark_budget = 0;    ///< the most bytes of snapshots
   std::int64_t prompt_tokens = 0;  ///< of all prompts
   std::int64_t draft = 0;          ///< tokens of the longest expected answer, read in one pass
-  std::int64_t workers = 1;        ///< such cells read at once
+  std::int64_t workers = 1;        ///< threads that read such cells in parallel
 };
 
-/// Adds a question to what its cell makes a run hold.
+/// Updates the needs of a cell for one of its questions.
 void add_needs(CellNeeds& needs, const Question& question);
 
 /// Memory of one cell. Leaves `program`, `weights` and `answers` to the caller.
 MemoryPrice price_cell_memory(const GroupShape& group, const CellNeeds& needs);
 
-/// What all workers' long answers take at most, of texts of `tokens` tokens and with `budget` bytes
-/// for each worker; there are no more than there are samples.
+/// The most bytes of all workers' long answers, for texts of `tokens` tokens and `budget` bytes per
+/// worker. There are at most as many answers as `samples` per variant.
 double answer_bytes(const GroupShape& group, std::int64_t tokens, std::int64_t budget,
                     std::int64_t workers, std::int64_t samples);
 

@@ -13,6 +13,7 @@
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/cost/memory_limit.h"
+#include "harness/cost/price_table.h"
 #include "harness/cost/throughput.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/machine.h"
@@ -46,12 +47,12 @@ std::string format_range(double low, double high) {
   return from == to ? from : fmt::format("{} to {}", from, to);
 }
 
-/// What all cells of a sweep are priced with.
+/// The inputs for pricing the cells of a sweep.
 struct PricedGroups {
   std::vector<GroupShape> shapes{};
-  std::vector<Throughput> throughputs{};  ///< of each; empty: no time
+  std::vector<Throughput> throughputs{};  ///< one per shape; empty: no times
   std::int64_t chunk = 0;
-  std::int64_t answers = 0;  ///< bytes that a worker may spend on long ones
+  std::int64_t answers = 0;  ///< bytes that a worker may spend on long answers
 };
 
 /// Makes every sample and prices every cell for every group.
@@ -84,7 +85,7 @@ void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& grou
   }
 }
 
-/// Threads share what there is, down to single samples.
+/// Adds up the time of all cells, which workers share down to single samples.
 void add_up_time(SweepPrice& price) {
   std::int64_t samples = 0;
   for (const CellPrice& cell : price.cells) {
@@ -144,33 +145,37 @@ SweepPrice price_sweep_by_headers(const SweepConfig& sweep) {
 }
 
 std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
-  std::string text;
-  const auto out = std::back_inserter(text);
-  std::size_t names = 8;
-  for (const CellPrice& cell : price.cells) names = std::max(names, cell.variants.size());
-  fmt::format_to(out,
-                 "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
-                 "", "", names, "", "prompt", "computed", "", "KV", "", "one", "memory", "");
-  fmt::format_to(out,
-                 "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
-                 "cell", "variants", names, "samples", "tokens", "tokens", "work", "cache",
-                 "states", "chunk", "in all", "time");
+  reports::Table table{"price",
+                       "",
+                       {{"cell", reports::Align::kLeft},
+                        {"variants", reports::Align::kLeft},
+                        {"samples"},
+                        {"prompt tokens"},
+                        {"computed tokens"},
+                        {"work"},
+                        {"KV cache"},
+                        {"states"},
+                        {"one chunk"},
+                        {"memory in all"},
+                        {"time", reports::Align::kLeft}},
+                       {}};
   double flops = 0;
   std::int64_t prompt_tokens = 0, computed_tokens = 0;
   const CellPrice* most = nullptr;
   for (const CellPrice& cell : price.cells) {
-    fmt::format_to(out,
-                   "{:10}  {:{}}  {:>7}  {:>13}  {:>13}  {:>10}  {:>9}  {:>9}  {:>9}  {:>9}  {}\n",
-                   cell.label, cell.variants, names, cell.samples, format_count(cell.prompt_tokens),
-                   format_count(cell.computed_tokens), format_flops(cell.flops),
-                   format_bytes(cell.memory.cache), format_bytes(cell.memory.states),
-                   format_bytes(cell.memory.chunk), format_bytes(cell.memory.total()),
-                   price.measured ? format_range(cell.seconds_low, cell.seconds_high) : "-");
+    table.add_row({cell.label, shown_variants(cell.variants), fmt::to_string(cell.samples),
+                   format_count(cell.prompt_tokens), format_count(cell.computed_tokens),
+                   format_flops(cell.flops), format_bytes(cell.memory.cache),
+                   format_bytes(cell.memory.states), format_bytes(cell.memory.chunk),
+                   format_bytes(cell.memory.total()),
+                   price.measured ? format_range(cell.seconds_low, cell.seconds_high) : "-"});
     flops += cell.flops;
     prompt_tokens += cell.prompt_tokens;
     computed_tokens += cell.computed_tokens;
     if (most == nullptr || cell.memory.total() > most->memory.total()) most = &cell;
   }
+  std::string text = price_table(table);
+  const auto out = std::back_inserter(text);
   fmt::format_to(out, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
                  format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
   if (price.measured)
@@ -191,9 +196,10 @@ std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
         out,
         "Memory {} at the peak ({}, {}):\n       weights {}, KV cache {}, states {}, chunk {}, "
         "samples {}, long answers {}, the program itself {}",
-        format_bytes(memory.total()), most->label, most->variants, format_bytes(memory.weights),
-        format_bytes(memory.cache), format_bytes(memory.states), format_bytes(memory.chunk),
-        format_bytes(memory.samples), format_bytes(memory.answers), format_bytes(memory.program));
+        format_bytes(memory.total()), most->label, single_line(most->variants),
+        format_bytes(memory.weights), format_bytes(memory.cache), format_bytes(memory.states),
+        format_bytes(memory.chunk), format_bytes(memory.samples), format_bytes(memory.answers),
+        format_bytes(memory.program));
     if (price.limit) fmt::format_to(out, "; {} may be used", format_bytes(*price.limit));
     fmt::format_to(out, "\n");
   }

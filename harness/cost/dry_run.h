@@ -1,4 +1,4 @@
-// What a sweep will cost, said before it runs.
+// What a sweep will cost, before it runs.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct SweepPrice {
   double program = 0;           ///< bytes of the process before they were loaded
   std::optional<double> limit;  ///< bytes that may be used
   std::int64_t workers = 1;
-  double seconds_low = 0;  ///< in all, cells side by side where the run does so
+  double seconds_low = 0;  ///< of all cells, which workers share
   double seconds_high = 0;
   /// Seconds that the measurement took; nullopt: nothing was measured, and no time is known.
   std::optional<double> measured;
@@ -28,11 +28,11 @@ struct SweepPrice {
 /// written. Throws what run_sweep throws before its first sample.
 SweepPrice price_sweep(const SweepConfig& sweep);
 
-/// The same by the checkpoints' headers alone: reads no weights, so it measures no speed, and it
-/// also prices what this machine could not hold.
+/// The same from the checkpoints' headers alone: reads no weights, so it measures no speed, and can
+/// price models that this machine could not hold.
 SweepPrice price_sweep_by_headers(const SweepConfig& sweep);
 
-/// A table for people: one line a cell and group of variants, then what it comes to.
+/// A table for people: one line per cell and group of variants, then the totals.
 std::string describe_price(const SweepPrice& price, const SweepConfig& sweep);
 
 }  // namespace niah

@@ -15,7 +15,7 @@ void add_prompt(CellPrice& price, const GroupShape& group, const ScheduledPrompt
   const auto tokens = static_cast<std::int64_t>(question.ids.size());
   const auto drafted = static_cast<std::int64_t>(question.draft.size());
   const auto variants = static_cast<double>(group.variants);
-  // The prompt but for its last token is read for all variants at once.
+  // All of the prompt except its last token is read for all variants at once.
   const std::int64_t shared_end = tokens - 1;
   price.computed_tokens += shared_end - scheduled.resume + group.variants * (1 + drafted);
   price.flops += read_flops(group, scheduled.resume, shared_end) +

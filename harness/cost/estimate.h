@@ -23,7 +23,7 @@ struct CellPrice {
   double flops = 0;                  ///< if every answer is found at once
   MemoryPrice memory;
   double seconds_low = 0;   ///< if every answer is found at once
-  double seconds_high = 0;  ///< if every token that may be generated is
+  double seconds_high = 0;  ///< if every answer takes all its tokens
 };
 
 /// A cell's questions.
@@ -32,8 +32,8 @@ struct LabelledQuestions {
   std::vector<Question> questions;
 };
 
-/// Prices the questions of cells that are read as one, each cell. `chunk`: tokens of one prefill
-/// pass. `answers`: bytes that a worker may spend on long ones. `speed` null: without time.
+/// Prices cells that are read together, each by itself. `chunk`: tokens of one prefill pass.
+/// `answers`: bytes that a worker may spend on long answers. `speed`: null to leave out times.
 std::vector<CellPrice> price_cells(const GroupShape& group,
                                    const std::vector<LabelledQuestions>& cells,
                                    const RuntimeConfig& runtime, std::int64_t chunk,

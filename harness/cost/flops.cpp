@@ -12,7 +12,7 @@
 namespace niah {
 namespace {
 
-/// Whether the last wanted position needs no more of the others than their keys and values.
+/// Whether a last layer of this kind needs only the keys and values of positions without logits.
 bool only_attends(const models::MixerInfo& mixer) { return mixer.attends && !mixer.is_recurrent(); }
 
 /// Keys that the token at `position` sees in a softmax layer.
@@ -20,7 +20,7 @@ double seen(const models::MixerCost& mixer, double position) {
   return mixer.window > 0 ? std::min(position, static_cast<double>(mixer.window)) : position;
 }
 
-/// FLOPs of one layer's mixer, beside its matrices, for positions [begin, end).
+/// FLOPs of one layer's mixer, not counting its matrices, for positions [begin, end).
 double mixer_flops(const models::MixerCost& mixer, std::int64_t begin, std::int64_t end) {
   const auto tokens = static_cast<double>(end - begin);
   const double middle = static_cast<double>(begin + end) / 2;
@@ -47,7 +47,7 @@ GroupShape group_shape(const models::CausalLM& model, std::string name, std::int
     const auto part = parts.find(item.key());
     if (part == parts.end() || !part->second.front().layer) continue;
     const bool is_expert = part->second.front().rows.part == models::Part::kExpert;
-    // A layer's experts may be one tensor of three dimensions; other such are no matrices.
+    // A layer's experts may be one tensor of three dimensions; others with three are not matrices.
     if (item.value().dim() != 2 && !(is_expert && item.value().dim() == 3)) continue;
     const std::int64_t layer = *part->second.front().layer;
     const double used = is_expert ? shape.info.expert_share : 1;

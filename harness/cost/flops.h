@@ -1,4 +1,4 @@
-// What reading and answering cost in FLOPs, two for a multiplication and its addition.
+// FLOPs of reading and answering; a multiplication and its addition count as two.
 #pragma once
 
 #include <c10/core/ScalarType.h>
@@ -13,13 +13,14 @@
 
 namespace niah {
 
-/// What pricing must know of variants that run together; from headers alone, or loaded.
+/// What pricing needs to know of variants that run together, from headers alone or from loaded
+/// models.
 struct GroupShape {
   std::string name;  ///< "zoo: sft, qk, qk-pro"
   models::ModelInfo info;
-  /// Of the matrices of each layer that a token goes through.
+  /// Parameters of the matrices that a token goes through, by layer.
   std::vector<double> layer_parameters;
-  /// Of those, what the last layer needs to take in a token that nothing is asked of.
+  /// Of the last layer's parameters, those needed for a token whose logits are not wanted.
   double last_intake = 0;
   double head_parameters = 0;
   std::int64_t widest = 0;  ///< widest projection: MLP or heads
@@ -34,12 +35,12 @@ GroupShape group_shape(const models::CausalLM& model, std::string name, std::int
 /// The shape of a loaded group.
 GroupShape group_shape(const VariantGroup& group, at::ScalarType dtype);
 
-/// FLOPs of reading positions [begin, end) for every variant, nothing asked of them.
+/// FLOPs of reading positions [begin, end) for every variant, without logits.
 double read_flops(const GroupShape& group, std::int64_t begin, std::int64_t end);
 /// FLOPs of reading [begin, end) for one variant, with logits of `rows` positions.
 double ask_flops(const GroupShape& group, std::int64_t begin, std::int64_t end, std::int64_t rows);
 
-/// The same figures for a run's plan, which knows no shapes.
+/// The same as functions, for the run, which does not know shapes.
 GroupCost group_cost(const GroupShape& group);
 
 }  // namespace niah

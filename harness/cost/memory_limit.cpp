@@ -36,7 +36,7 @@ double program_memory(const Machine& machine) {
 
 namespace {
 
-/// Adds one model's.
+/// Adds one model's variants.
 void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dtype) {
   const auto element = static_cast<double>(c10::elementSize(dtype));
   std::set<models::CheckpointPath> counted;
@@ -44,7 +44,7 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
     const models::Checkpoint checkpoint(path);
     const auto meta = models::check_tensors(
         checkpoint, models::override_config(checkpoint.config(), model.override));
-    // Adapters hold their base once, and beside it what they change of it.
+    // An adapter's base is held once, plus a copy of each tensor that the adapter changes.
     const bool is_new_folder = counted.insert(path.folder).second;
     const bool is_new_adapter = path.has_adapter() && counted.insert(path).second;
     for (const auto& item : meta->named_parameters()) {
@@ -68,7 +68,7 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
                                        dtype));
   }
   if (of_sft == 0) return;
-  open(model.base);  // its W_Q and W_K are needed even where it does not run
+  open(model.base);  // for its W_Q and W_K, even if it is no variant
   const auto sft = open(model.sft);
   const auto& mixers = sft->info().mixers;
   const auto softmax = std::find_if(mixers.begin(), mixers.end(),
@@ -111,7 +111,7 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
                     .marks = 1,
                     .mark_budget = sweep.runtime.mark_memory,
                     .workers = headers.workers};
-    if (cell.cell == nullptr) {  // problems are short, and not known by their length
+    if (cell.cell == nullptr) {  // problems are short, and have no nominal length
       for (const Question& question : work.questions(cell)) add_needs(needs, question);
       return needs;
     }
@@ -150,7 +150,7 @@ std::int64_t require_memory(const WorkList& work, const Machine& machine) {
       : headers.weights + program > *limit
           ? fmt::format(
                 "The weights alone do not fit: run fewer checkpoints at once{}.",
-                machine.dtype == at::kFloat ? ", or half of the size with runtime.dtype: bf16" : "")
+                machine.dtype == at::kFloat ? ", or halve their size with runtime.dtype: bf16" : "")
           : std::string(
                 "Fewer variants, a smaller runtime.prefill_chunk or fewer samples a cell "
                 "need less.");

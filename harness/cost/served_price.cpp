@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "harness/base/units.h"
+#include "harness/cost/price_table.h"
 #include "harness/engine/served/request_order.h"
 
 namespace niah {
@@ -38,7 +39,7 @@ ServedPrice price_cell(const std::string& label, const std::vector<Question>& qu
     price.tokens_in += times * prompt;
     price.tokens_out += times * question.room();
     if (config.log_probs == "none" || question.draft.empty()) continue;
-    ++price.requests;  // prompt and expected answer, for one token, which is not used
+    ++price.requests;  // sends the expected answer, too; the one token generated is not used
     price.tokens_in += prompt + static_cast<std::int64_t>(question.draft.size());
     ++price.tokens_out;
   }
@@ -59,37 +60,39 @@ std::vector<ServedPrice> price_served(const WorkList& work) {
 }
 
 std::string describe_served(const std::vector<ServedPrice>& prices, const SweepConfig& sweep) {
-  std::string text;
-  const auto out = std::back_inserter(text);
-  std::size_t names = 8;
-  for (const ServedPrice& price : prices) names = std::max(names, price.variant.size());
-  constexpr const char* kLine = "{:10}  {:{}}  {:>7}  {:>9}  {:>15}  {:>15}\n";
-  const auto line = fmt::runtime(kLine);
-  fmt::format_to(out, line, "", "", names, "", "", "tokens", "tokens out,");
-  fmt::format_to(out, line, "cell", "served", names, "samples", "requests", "in", "at most");
+  reports::Table table{"served price",
+                       "",
+                       {{"cell", reports::Align::kLeft},
+                        {"served", reports::Align::kLeft},
+                        {"samples"},
+                        {"requests"},
+                        {"tokens in"},
+                        {"tokens out, at most"}},
+                       {}};
   ServedPrice all;
   for (const ServedPrice& price : prices) {
-    fmt::format_to(out, line, price.label, price.variant, names, format_count(price.samples),
+    table.add_row({price.label, shown_variants(price.variant), format_count(price.samples),
                    format_count(price.requests), format_count(price.tokens_in),
-                   format_count(price.tokens_out));
+                   format_count(price.tokens_out)});
     all.requests += price.requests;
     all.tokens_in += price.tokens_in;
     all.tokens_out += price.tokens_out;
   }
+  std::string text = price_table(table);
+  const auto out = std::back_inserter(text);
   fmt::format_to(out,
-                 "\nOf servers in all {} requests, {} tokens in, at most {} tokens out; what is "
-                 "tried again comes on top.\n",
+                 "\nServers: in all {} requests, {} tokens in, at most {} tokens out; retries come "
+                 "on top.\n",
                  format_count(all.requests), format_count(all.tokens_in),
                  format_count(all.tokens_out));
   if (sweep.generation.stop_when_decided)
-    fmt::format_to(out,
-                   "An answer is ended as soon as its outcome is known, mostly far earlier.\n");
+    fmt::format_to(out, "Answers end as soon as their outcome is known, mostly far earlier.\n");
   const std::vector<ServedVariant> variants = served_variants(sweep);
   if (std::any_of(variants.begin(), variants.end(),
                   [](const ServedVariant& one) { return one.config->api == "chat"; }))
-    fmt::format_to(out, "What the server's chat template adds to a prompt is not in it.\n");
+    fmt::format_to(out, "What the server's chat template adds to a prompt is not included.\n");
   fmt::format_to(out,
-                 "No server was asked: whether it is there, and takes as many, is not known.\n");
+                 "No server was asked: whether it is there and takes that many is not known.\n");
   return text;
 }
 

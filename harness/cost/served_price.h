@@ -1,4 +1,4 @@
-// What asking servers will cost: requests and tokens, without asking anything.
+// What asking servers will cost in requests and tokens; asks nothing.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ struct ServedPrice {
   std::string label;    ///< "S2@64K"
   std::string variant;  ///< with its model: "pair served"
   std::int64_t samples = 0;
-  std::int64_t requests = 0;    ///< with those that score, and what is asked twice for cache_probe
-  std::int64_t tokens_in = 0;   ///< of prompts, without what a chat's template adds
+  std::int64_t requests = 0;    ///< with those for log-probabilities and for cache_probe
+  std::int64_t tokens_in = 0;   ///< of prompts, without the server's chat template
   std::int64_t tokens_out = 0;  ///< at most
 };
 
@@ -23,7 +23,7 @@ struct ServedPrice {
 /// at its first try. Needs no server and no key. Throws what making samples throws.
 std::vector<ServedPrice> price_served(const WorkList& work);
 
-/// A table for people: one line a cell and variant, then what it comes to.
+/// A table for people: one line per cell and variant, then the totals.
 std::string describe_served(const std::vector<ServedPrice>& prices, const SweepConfig& sweep);
 
 }  // namespace niah

@@ -24,7 +24,7 @@ double SpeedLine::at(std::int64_t position) const {
 
 namespace {
 
-/// Seconds of one go at each kind of pass.
+/// Seconds of each kind of pass.
 struct Passes {
   double chunk = 0, answer = 0, token = 0;
 };
@@ -36,8 +36,8 @@ TokenIds some_ids(std::int64_t count, std::int64_t vocab) {
   return ids;
 }
 
-/// The median of as many goes as fit in a fifth of a second, at least one and at most nine. A
-/// median, because the run itself will not meet the best case every time either.
+/// The median time of as many calls as fit in a fifth of a second, at least one and at most nine.
+/// Not the best, which the run itself will not always reach either.
 template <typename Work>
 double time_of(const Work& work) {
   using Clock = std::chrono::steady_clock;
@@ -76,9 +76,9 @@ std::pair<Passes, Passes> time_near_and_far(const VariantGroup& group, const Tok
   const auto models = models_of(group);
   models::PrefixReader reader(
       models, far + 3 * static_cast<std::int64_t>(chunk.size()) + Throughput::kAnswerTokens);
-  reader.read_one(0, {chunk.front()}, 1);  // brings the weights into memory
+  reader.read_one(0, {chunk.front()}, 1);  // loads the weights into memory
   reader.rewind(models::PrefixReader(models, 0).mark());
-  reader.read(chunk);  // and the kernels
+  reader.read(chunk);  // warms up the kernels
   const Passes near = time_passes(reader, chunk);
   reader.skip(far);
   return {near, time_passes(reader, chunk)};

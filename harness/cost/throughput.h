@@ -24,8 +24,8 @@ struct Throughput {
 };
 
 /// Times the group's passes at the start of a text and after `far` tokens of it, on `workers`
-/// threads at once as the run will. Takes a second or two for a small model, and for a large one as
-/// long as two chunks of `chunk` tokens and some. The KV cache of `far` tokens must fit in memory.
+/// threads at once as the run will. Takes a second or two for a small model, and for a large one a
+/// little longer than reading a few chunks. The KV cache of `far` tokens must fit in memory.
 Throughput measure_throughput(const VariantGroup& group, std::int64_t chunk, std::int64_t far,
                               std::int64_t workers);
 

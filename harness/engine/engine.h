@@ -1,6 +1,6 @@
-// Whatever answers requests: models on this machine, or a server. An engine knows nothing of tasks,
-// journals or reports; resuming, ending a cell early, shards, a second try and progress are the
-// run's, which is the same for all engines.
+// The interface of whatever answers requests: models on this machine, or a server. An engine knows
+// nothing of tasks, journals or reports. Resuming, ending a cell early, shards, second tries and
+// progress are done by the run, in the same way for all engines.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ namespace niah {
 
 /// What an engine can do, and how it is best asked.
 struct Capabilities {
-  bool takes_token_ids = true;     ///< else it is given the text, and cuts it into tokens itself
+  bool takes_token_ids = true;     ///< else it gets text and tokenizes that itself
   bool gives_log_probs = true;     ///< of expected answers
-  bool shares_prefixes = false;    ///< prompts of one list that begin alike cost less together
+  bool shares_prefixes = false;    ///< prompts of a list with a common prefix cost less
   bool is_deterministic = true;    ///< the same request gets the same answer
-  bool uses_own_memory = true;     ///< of this process: it may run out of it
-  std::int64_t lists_at_once = 1;  ///< that are worth handing over; one more may wait for another
+  bool uses_own_memory = true;     ///< computes in this process, which may run out of memory
+  std::int64_t lists_at_once = 1;  ///< lists worth asking in parallel; any more may wait
 };
 
 class Engine {
@@ -27,18 +27,19 @@ class Engine {
   virtual ~Engine() = default;
   virtual Capabilities capabilities() const = 0;
 
-  /// Asks what is in `list`, in any order, and gives every answer to `sink` as soon as it is known:
-  /// exactly one for each request and variant, be it a Failure, unless the list is stopped or this
-  /// throws. Returns when all are given. May be called from several threads at once. Throws
-  /// Interrupted, what `sink` throws, and errors that no other request would be spared.
+  /// Answers the requests of `list`, in any order, and passes every answer to `sink` as soon as it
+  /// is known: exactly one for each request and variant, even if it is a Failure, unless the list
+  /// is stopped or this throws. Returns after the last one. May be called from several threads at
+  /// once. Throws Interrupted, what `sink` throws, and errors that every other request would meet,
+  /// too.
   virtual void answer(RequestList list, const AnswerSink& sink) = 0;
 
-  /// For a thread that has no list of its own left: it may be used for those of other threads,
-  /// until `until` is requested. What goes wrong is thrown by the answer() that it helped.
+  /// Lends a thread that has no list left to the answer() calls of other threads, until a stop is
+  /// requested through `until`. Errors are thrown by the answer() call that it helped.
   virtual void help(const std::stop_token& until) { static_cast<void>(until); }
 
-  /// What it is doing right now, in a few words for a progress line ("12 in flight, 8300
-  /// tokens/s"); empty where there is nothing to add. May be called from any thread.
+  /// What the engine is doing right now, in a few words for a progress line ("12 in flight, 8300
+  /// tokens/s"); empty when there is nothing to add. May be called from any thread.
   virtual std::string activity() const { return {}; }
 };
 

@@ -30,7 +30,7 @@ PromptFormat::PromptFormat(const SweepConfig& sweep, const models::Tokenizer& to
       std::equal(bos.begin(), bos.end(), ids.begin() + static_cast<std::ptrdiff_t>(bos.size())))
     throw UsageError(
         "prompt: the text begins with the BOS token that the tokenizer puts in front of every "
-        "prompt, so it would stand twice; take it out of the prefix, or set prompt.bos: false");
+        "prompt, so it would appear twice; take it out of the prefix, or set prompt.bos: false");
   if (is_raw() && config_.answer_prefix && max_thinking_tokens_ == 0) return;
   const std::int64_t frame_tokens =
       static_cast<std::int64_t>(ids.size()) - tokenizer.count_prompt("A B");

@@ -1,4 +1,4 @@
-// How a question becomes what the model reads: as it is, or inside a chat's marks.
+// How a question becomes a prompt: as it is, or framed in a chat format.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,18 @@
 
 namespace niah {
 
-/// Frames questions by a sweep's `prompt` section.
+/// Frames questions as a sweep's `prompt` section says.
 class PromptFormat {
  public:
-  /// `tokenizer` outlives this object. Throws UsageError when the frame begins with the BOS token
-  /// that the tokenizer puts in front of every prompt anyway.
+  /// `tokenizer` must outlive this object. Throws UsageError when the frame begins with the BOS
+  /// token that the tokenizer puts in front of every prompt anyway.
   PromptFormat(const SweepConfig& sweep, const models::Tokenizer& tokenizer);
 
-  /// What the model reads: `question`, then `answer_prefix` (the start of its answer, may be empty)
-  /// where the sweep gives it one.
+  /// The prompt for `question`; followed by `answer_prefix`, the start of the answer (may be
+  /// empty), if the sweep gives the model one.
   std::string frame(std::string_view question, std::string_view answer_prefix) const;
-  /// Ids of a framed text; `ids` are those of Tokenizer::encode_prompt.
+  /// The ids of a framed text, given those of Tokenizer::encode_prompt: with `bos: false`, without
+  /// what the tokenizer put in front.
   std::vector<models::TokenId> with_bos_policy(std::vector<models::TokenId> ids) const;
 
   /// Whether the answer starts with the prefix, so that the expected value comes next.
@@ -28,14 +29,15 @@ class PromptFormat {
   bool is_raw() const { return config_.format == "raw"; }
   /// The system turn of a chat; empty where there is none.
   const std::string& system() const { return config_.system; }
-  /// What the frame has begun of a thought: "<think>", or nothing. Put in front of an output it
-  /// makes the thought whole.
+  /// "<think>" if the frame opens a thought, else empty. Put in front of an output, it completes
+  /// the thought.
   const std::string& open_thought() const { return open_thought_; }
-  /// Tokens of a nominal length that the frame and the thought need beside sample and answer.
+  /// Tokens of a nominal length that the frame and the thought need in addition to sample and
+  /// answer.
   std::int64_t overhead() const { return overhead_; }
-  /// Tokens that end an answer in this format, beside those of the model.
+  /// Tokens that end an answer in this format, in addition to the model's own.
   const std::vector<std::int64_t>& stop_ids() const { return stop_ids_; }
-  /// All of it in one line, for fingerprints and reports.
+  /// The whole format in one line, for fingerprints and reports.
   std::string description() const;
 
  private:

@@ -18,14 +18,14 @@ using PromptIds = std::vector<std::int32_t>;
 /// One prompt. Its functions may be called from several threads.
 struct Request {
   PromptIds ids;                        ///< the prompt as a model reads it, at least one token
-  std::function<std::string()> text{};  ///< what the ids were made of, made again when it is needed
-  /// For an engine that frames prompts itself, as a server's chat template does: what is asked,
-  /// without a frame, made again when it is needed. Empty where nothing is known but the ids.
+  std::function<std::string()> text{};  ///< the text of the ids, made anew on each call
+  /// For an engine that frames prompts itself, as a server's chat template does: the question
+  /// without a frame, made anew on each call. Empty when only the ids are known.
   std::function<std::string()> question{};
   std::string system{};         ///< ... the system turn before it; empty: none
-  std::string answer_prefix{};  ///< ... and how the answer begins; empty: it is not begun
-  /// How the answer is expected to go on: scored, and of use as a draft. Empty where nothing is, or
-  /// where the tokenizer would not cut it off from the prompt.
+  std::string answer_prefix{};  ///< ... and the start of the answer; empty: none
+  /// The expected continuation, which is scored and used as a draft. Empty when none is expected,
+  /// or when the tokenizer would merge its start with the end of the prompt.
   TokenIds expected_ids{};
   std::string expected_text{};
   std::int64_t max_new_tokens = 0;       ///< of the answer
@@ -35,7 +35,7 @@ struct Request {
   std::function<bool(std::string_view)> is_decided{};
   /// ... and whether it is still in a thought. Empty where thoughts have no room of their own.
   std::function<bool(std::string_view)> is_thinking{};
-  /// Who is asked: places in the group that the list is for, ascending.
+  /// The variants to ask: indices into the list's group, ascending.
   std::vector<std::size_t> variants{};
 
   /// Tokens that may be generated in all.
@@ -46,14 +46,14 @@ struct Request {
   }
 };
 
-/// Requests that are handed over as one, to one group of an engine's variants: an engine may read
-/// what their prompts have in common only once.
+/// Requests passed together to one group of an engine's variants, so that the engine may read their
+/// common prefixes only once.
 struct RequestList {
   std::size_t group = 0;
   std::vector<Request> requests{};
-  /// Nothing else is asked meanwhile, so that there is memory for what found none beside others.
+  /// No other list is asked at the same time: for requests that ran out of memory when others were.
   bool is_alone = false;
-  /// When it is requested, the engine begins no further request, and returns.
+  /// Once a stop is requested, the engine begins no further request, and returns.
   std::stop_token stop{};
 };
 

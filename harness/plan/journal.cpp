@@ -9,7 +9,7 @@ namespace niah {
 
 Journal::Journal(const std::filesystem::path& path) : file_(path) {
   const reports::JournalEnd end = reports::read_records(path, [&](const reports::Record& record) {
-    // There may be memory now, or a server: what had none is asked again, once a run.
+    // What failed for want of memory or a server may succeed now: it is asked again, once a run.
     if (!reports::is_asked_again(record.outcome)) remember(record);
   });
   resumed_ = end.records;

@@ -1,5 +1,5 @@
-// The run's memory: one fsynced line a sample, so that a killed run loses at most the one in
-// flight.
+// The run's record of finished samples: one fsynced line each, so that a killed run loses at most
+// those in flight.
 #pragma once
 
 #include <cstdint>
@@ -18,23 +18,23 @@ namespace niah {
 /// Appends records, and knows which samples already have one. Safe to use from several threads.
 class Journal {
  public:
-  /// Opens or creates the journal, and changes nothing in it: a torn last line is not counted, and
-  /// stays until repair() or the first append. Throws DataError for any other bad line, or when
-  /// another process writes the same journal.
+  /// Opens or creates the journal without changing it: a torn last line is ignored, and stays until
+  /// repair() or the first append. Throws DataError for any other bad line, or when another process
+  /// writes the same journal.
   explicit Journal(const std::filesystem::path& path);
 
   /// How a sample ended.
   struct Done {
     bool scored = false, hit = false;
   };
-  /// How this sample of this variant ended; nullopt when it is still to be asked, as is one whose
-  /// outcome in an earlier run was reports::is_asked_again.
+  /// How a sample of a variant ended; nullopt when it is still to be asked. That includes a sample
+  /// whose outcome in an earlier run is one of reports::is_asked_again.
   std::optional<Done> find(const std::string& variant, const std::string& kind,
                            const std::string& task, std::int64_t length, std::int64_t index) const;
   /// Whether this sample of this variant is done.
   bool has(const std::string& variant, const std::string& kind, const std::string& task,
            std::int64_t length, std::int64_t index) const;
-  /// Takes a torn last line out of the file. Throws DataError.
+  /// Removes a torn last line from the file. Throws DataError.
   void repair();
   /// Writes the record and waits until it is on the disk.
   void append(const reports::Record& record);
@@ -53,7 +53,7 @@ class Journal {
   std::map<Key, Done> done_;
   std::int64_t resumed_ = 0;
   bool torn_ = false;
-  std::optional<std::uintmax_t> torn_at_;  ///< where a torn line begins that is still there
+  std::optional<std::uintmax_t> torn_at_;  ///< start of a torn line that is still in the file
 };
 
 }  // namespace niah

@@ -34,7 +34,7 @@ void add_missing(std::vector<T>& into, const std::vector<T>& more) {
     if (std::find(into.begin(), into.end(), item) == into.end()) into.push_back(item);
 }
 
-/// Throws UsageError naming what keeps the records of two runs apart.
+/// Throws UsageError, naming the differences, when two runs cannot be merged.
 void refuse_unless_alike(const fs::path& first, const reports::RunInfo& all, const fs::path& run,
                          const reports::RunInfo& info) {
   const std::vector<std::string> differences = run_differences(all, info);
@@ -43,7 +43,7 @@ void refuse_unless_alike(const fs::path& first, const reports::RunInfo& all, con
                                  run.string(), fmt::join(differences, "; ")));
 }
 
-/// Takes over what `info` computed with where `all` has another value, and says so once.
+/// Adds to `all` what `info` was computed with, where that differs, and a caveat that says so.
 void add_arithmetic(reports::RunInfo& all, const reports::RunInfo& info) {
   for (const auto& difference : reports::arithmetic_differences(all, info)) {
     std::string& known =
@@ -59,7 +59,7 @@ void add_arithmetic(reports::RunInfo& all, const reports::RunInfo& info) {
   for (const auto& [name, value] : info.arithmetic) all.arithmetic.try_emplace(name, value);
 }
 
-/// What any of the plans asks, each cell once and with the most samples.
+/// Adds planned cells: each cell once, with the larger number of samples.
 void add_planned(std::vector<reports::PlannedCell>& into,
                  const std::vector<reports::PlannedCell>& more) {
   for (const reports::PlannedCell& cell : more) {
@@ -73,14 +73,14 @@ void add_planned(std::vector<reports::PlannedCell>& into,
   }
 }
 
-/// Where the records of a run come from: the run, or what it was merged from.
+/// Adds the origins of a run's records: the run, or the runs that it was merged from.
 void add_origin(std::vector<std::string>& origins, const fs::path& run,
                 const reports::RunInfo& info) {
   add_missing(origins, info.merged_from.empty() ? std::vector<std::string>{valid_utf8(run.string())}
                                                 : info.merged_from);
 }
 
-/// Says which shards of the sweep are not among the runs, where their plans number them.
+/// Warns of shards that are not among the runs, if the runs' plans number their shards.
 void warn_of_missing_shards(const std::vector<reports::RunInfo>& infos) {
   std::set<std::int64_t> numbers;
   const std::optional<reports::Shard> first = infos.front().shard;
@@ -124,7 +124,8 @@ reports::RunInfo describe_all(const std::vector<fs::path>& runs) {
 
 constexpr const char* kPlan = "plan.json";
 constexpr const char* kJournal = "journal.jsonl";
-/// The journal until it is whole. A folder with nothing else is a merge that a crash cut off.
+/// The name of the journal until it is complete. A folder with nothing else is a merge that a crash
+/// cut off.
 constexpr const char* kPart = "journal.jsonl.part";
 
 /// Whether files of this name may be in a merged run: a merge writes them, or diagnose adds them.
@@ -185,8 +186,8 @@ void gather_records(const std::vector<fs::path>& runs, AppendFile& journal) {
   journal.append(lines);
 }
 
-/// Throws DataError when records of `part` contradict each other, UsageError when the merge that is
-/// in `out` holds a record that `part` has not: it would be lost.
+/// Throws DataError when records of `part` contradict each other, UsageError when the merge in
+/// `out` holds a record that `part` lacks: it would be lost.
 void check_records(const fs::path& part, const reports::RunInfo& info, const fs::path& out) {
   const auto hash = [](const reports::Record& record) {
     return std::hash<std::string>()(nlohmann::json(record).dump());
@@ -211,12 +212,13 @@ void check_records(const fs::path& part, const reports::RunInfo& info, const fs:
                     out.string(), lost, out.string()));
 }
 
-/// Makes a run of the gathered journal. Killed between any two steps, the folder is still a merge
-/// that the next one replaces: it has the unfinished journal, or a plan that says where it comes
-/// from.
+/// Turns the gathered journal into a run. If the process is killed between any two steps, the
+/// folder is still a merge that the next one replaces: it has the unfinished journal, or a plan
+/// that names its origins.
 void put_in_place(const fs::path& part, const reports::RunInfo& info, const fs::path& out) {
   std::error_code error;
-  fs::remove(out / "results.json", error);  // until this ends nobody may take old ones for its own
+  fs::remove(out / "results.json",
+             error);  // until this ends, old results must not pass for its own
   write_file(out / kPlan, nlohmann::json(info).dump(2) + "\n");
   fs::rename(part, out / kJournal, error);
   if (error)
@@ -231,7 +233,7 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
   refuse_what_is_not_a_merge(out, info);
   ensure_writable_folder(out);
   const fs::path part = out / kPart;
-  AppendFile journal(part);  // held to the end: whoever does not hold it removes nothing of it
+  AppendFile journal(part);  // locked to the end: only the process with the lock removes it
   try {
     gather_records(runs, journal);
     check_records(part, info, out);  // before anything looks like a run

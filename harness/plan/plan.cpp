@@ -22,14 +22,14 @@
 namespace niah {
 namespace {
 
-/// Sets `what` apart when the two runs differ in it.
+/// Adds `what` to the differences if its values differ.
 void compare(std::vector<std::string>& differences, const char* what, const std::string& old_value,
              const std::string& new_value) {
   if (old_value == new_value) return;
   differences.push_back(fmt::format("{} was {}, is now {}", what, old_value, new_value));
 }
 
-/// Sets may be added to a run, but a set that is there must be the same.
+/// Reasoning sets may be added to a run, but those that it has must stay the same.
 void compare_reasoning(std::vector<std::string>& differences, const std::vector<std::string>& old,
                        const std::vector<std::string>& now) {
   const auto name = [](const std::string& id) { return id.substr(0, id.find(' ')); };
@@ -52,7 +52,7 @@ bool has_fingerprints(const reports::RunInfo& info) {
                       [](const auto& variant) { return variant.fingerprint.empty(); });
 }
 
-/// A variant that both runs have served, by different servers.
+/// A variant that is served in both runs, by different servers.
 struct OtherServer {
   const reports::VariantInfo *before, *now;
 };
@@ -68,7 +68,8 @@ std::vector<OtherServer> other_servers(const reports::RunInfo& old, const report
   return others;
 }
 
-/// What may differ within a run, but has to be said: it can change the last bits of results.
+/// Warns of differences that are allowed within a run but must be reported, because they can change
+/// the last bits of results.
 void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
   for (auto& [name, value] : info.arithmetic) {
     const auto before = old.arithmetic.find(name);
@@ -87,7 +88,7 @@ void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
   }
 }
 
-/// What training left beside the sweep's fine-tuned checkpoints.
+/// The gradient curves that training left next to the sweep's fine-tuned checkpoints.
 std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
                                                     const reports::RunInfo& info) {
   std::vector<reports::GradientCurve> curves;
@@ -167,6 +168,16 @@ reports::RunInfo describe_sweep(const WorkList& work) {
 
 reports::RunInfo read_plan(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "plan.json";
+  if (!is_folder(folder))
+    throw DataError(fmt::format(
+        "reading the run {}: {}; the folder that `niah run` or `niah reproduce` wrote to was "
+        "expected",
+        folder.string(), is_listed(folder) ? "this is no folder" : "there is no such folder"));
+  if (!is_listed(path))
+    throw DataError(fmt::format(
+        "reading the run {}: it holds no plan.json, so it is no run folder; the folder that "
+        "`niah run` or `niah reproduce` wrote to was expected",
+        folder.string()));
   try {
     auto info = models::parse_json_file(path, "reading the run").get<reports::RunInfo>();
     if (info.planned.empty()) info.planned = planned_by_config(info);
@@ -189,7 +200,7 @@ std::vector<std::string> run_differences(const reports::RunInfo& old,
     compare(differences, "tokenizer", old.tokenizer, info.tokenizer);
   compare_reasoning(differences, old.reasoning, info.reasoning);
   const bool known = has_fingerprints(old) && has_fingerprints(info);
-  // What tells two servers apart is in no fingerprint that people could read.
+  // A fingerprint does not show people how two servers differ; their descriptions do.
   for (const OtherServer& other : other_servers(old, info))
     compare(differences,
             fmt::format("the server of {} {}", other.now->model, other.now->name).c_str(),
@@ -225,8 +236,8 @@ std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
                     folder.string(), fmt::join(differences, "; "),
                     other_servers(old, info).empty()
                         ? ""
-                        : "What two servers say is not mixed: start the one again that the run was "
-                          "begun with, and it goes on. "));
+                        : "Answers of two servers are not mixed: start the server again that the "
+                          "run was begun with, and it goes on. "));
   return old;
 }
 

@@ -24,7 +24,7 @@ std::vector<reports::PlannedCell> planned_by_config(const reports::RunInfo& info
   try {
     sweep = parse_sweep(info.config_json, "the run's config", "/", {});
   } catch (const Error&) {
-    return {};  // of a version whose configs were others: nothing is known to be missing
+    return {};  // a config of another version: nothing is known to be missing
   }
   std::vector<reports::PlannedCell> cells;
   if (!sweep.sample_files.empty()) return cells;

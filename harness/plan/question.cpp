@@ -11,7 +11,8 @@ namespace {
 
 TokenIds widen(const std::vector<models::TokenId>& ids) { return {ids.begin(), ids.end()}; }
 
-/// Ids of `continuation` after `prompt`, or none when the tokenizer would merge across the joint.
+/// Ids of `continuation` after `prompt`, or none when the tokenizer would merge across the
+/// boundary.
 TokenIds continuation_ids(const models::Tokenizer& tokenizer, const std::string& prompt,
                           const std::string& continuation) {
   if (tokenizer.is_seam_exact(prompt, continuation)) return widen(tokenizer.encode(continuation));

@@ -21,19 +21,19 @@ namespace niah {
 struct Question {
   reports::Record
       record_template;  ///< everything of the record that is known before the model answers
-  std::function<std::string()> prompt;  ///< its text, made again when it is needed
-  std::function<std::string()> framed;  ///< ... in the format that `ids` spell
-  /// ... without a frame and without the start of its answer, for whoever has a frame of his own
+  std::function<std::string()> prompt;  ///< its text, made anew on each call
+  std::function<std::string()> framed;  ///< ... framed, as `ids` encode it
+  /// ... without frame and answer prefix, for an engine that frames prompts itself
   std::function<std::string()> bare;
   std::string system;         ///< the system turn of a chat; empty: none
   std::string answer_prefix;  ///< the start of the answer, where the format gives it
-  std::string expected_text;  ///< what the draft spells
+  std::string expected_text;  ///< the text of the draft
   PromptIds ids;              ///< the prompt as the model reads it
-  TokenIds draft;             ///< expected continuation; empty where it cannot be spelled in ids
+  TokenIds draft;             ///< expected continuation; empty if it would merge with the prompt
   std::int64_t max_new_tokens = 0;       ///< of the answer
   std::int64_t max_thinking_tokens = 0;  ///< of the thought before it
   bool stop_when_decided = true;
-  /// What the prompt has begun of a thought; put in front of the output when it is read.
+  /// "<think>" if the prompt opens a thought, else empty; put in front of the output.
   std::string open_thought;
   /// How a reasoning answer is read; null for needles.
   std::shared_ptr<const tasks::ReasoningSet> set;
@@ -47,15 +47,15 @@ struct Question {
   }
 };
 
-/// Sample `ordinal` of `cell`, which outlives the question, as does `format`. `encoder` is
-/// `tokenizer`'s; samples of one cell go through one. The record's lengths include the format's
+/// Sample `ordinal` of `cell` as a question. `cell` and `format` must outlive it. `encoder` must be
+/// of `tokenizer`; use one for all samples of a cell. The record's lengths include the format's
 /// overhead.
 Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const PromptFormat& format,
                          const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,
                          const GenerationConfig& generation);
 
-/// Problem `index` of a reasoning set as a question. Where the prompt is raw, the draft is the
-/// worked solution.
+/// Problem `index` of a reasoning set as a question. With the raw format, the draft is the worked
+/// solution.
 Question reasoning_question(std::shared_ptr<const tasks::ReasoningSet> set, std::int64_t index,
                             const PromptFormat& format, const models::Tokenizer& tokenizer,
                             const ReasoningConfig& reasoning, const GenerationConfig& generation);

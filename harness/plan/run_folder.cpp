@@ -15,12 +15,12 @@
 namespace niah {
 namespace {
 
-/// The run's sweep, with the variants of one name where one is given.
+/// The run's sweep, with only the variants called `variant` unless that is empty.
 SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& folder,
                      const std::string& variant) {
   SweepConfig sweep;
   try {
-    // Plans of earlier versions may hold paths that count from where the run was started.
+    // Plans of earlier versions may hold paths relative to where the run was started.
     sweep = parse_sweep(info.config_json, (folder / "plan.json").string() + " (config)",
                         std::filesystem::current_path(), {});
   } catch (const UsageError& error) {

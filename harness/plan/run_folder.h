@@ -27,7 +27,7 @@ struct SampleId {
   std::string text() const;
 };
 
-/// Throws UsageError.
+/// Parses what SampleId::text() writes. Throws UsageError.
 SampleId parse_sample_id(const std::string& text);
 
 /// Half-open range of a prompt's tokens.
@@ -35,37 +35,37 @@ struct TokenSpan {
   std::int64_t begin = 0, end = 0;
 };
 
-/// The tokens of `prompt`, which frames the sample's own text, that hold the needle asked for. A
-/// word's token takes in the space before it.
+/// The tokens of `prompt`, the sample's text with its frame, that hold the needle asked for,
+/// including the space before it, which belongs to the first word's token.
 TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
                         const models::Tokenizer& tokenizer);
 
-/// A sample made again.
+/// A sample of a run, generated again.
 struct StoredSample {
   Question question;
   std::optional<tasks::Sample> sample;  ///< nullopt: a reasoning problem
   std::string prompt;                   ///< what the model reads
 };
 
-/// A run's plan and what it asks.
+/// A run's plan and the samples that it asks.
 class RunFolder {
  public:
   /// Opens what the run's plan names: tokenizer, haystack or sample files; no model. `variant`
-  /// leaves only the variants of that name; empty: all. Throws what reading those throws, and
-  /// UsageError when there is no such variant, or when the texts are no longer those of the run.
+  /// keeps only the variants of that name; empty: all. Throws what reading those throws, and
+  /// UsageError when there is no such variant, or when the haystack is no longer that of the run.
   RunFolder(const std::filesystem::path& folder, const std::string& variant);
 
   const reports::RunInfo& info() const { return info_; }
   const WorkList& work() const { return *work_; }
 
-  /// Throws UsageError saying what there is, when there is none such. This object outlives what it
-  /// returns.
+  /// Throws UsageError, saying what there is, when the run has no such sample. This object must
+  /// outlive the result.
   StoredSample sample(const SampleId& id) const;
-  /// What the journal says of it, in its order.
+  /// The sample's records, in the order of the journal.
   std::vector<reports::Record> records(const SampleId& id) const;
 
  private:
-  /// Where it is asked, and as which of the assignment's samples.
+  /// The work item that asks a sample, and the sample's ordinal in it.
   std::pair<const WorkItem*, std::int64_t> find(const SampleId& id) const;
 
   std::filesystem::path folder_;

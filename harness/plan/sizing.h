@@ -1,4 +1,4 @@
-// Between tokenizer and tasks: how samples are sized, and whether they came out as long as named.
+// Connects tokenizer and tasks: how samples are sized, and whether they reach their nominal length.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,8 @@ void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 
-/// A file's sample may have been sized by another tokenizer, and knows nothing of a format.
+/// Corrects the lengths of a sample from a file, which may have been sized by another tokenizer,
+/// and without the format's overhead.
 void count_anew(reports::Record& record, const PromptFormat& format,
                 const GenerationConfig& generation) {
   record.real_length =
@@ -42,8 +43,8 @@ bool ends_early(const WorkItem& work, const SweepConfig& sweep) {
 
 namespace {
 
-/// The sweep's tokenizer: without `tokenizer` that of the first checkpoint, whose model is then
-/// named.
+/// Opens the sweep's tokenizer. When it is that of a model's base checkpoint and the folder is
+/// missing, the error names the model.
 std::shared_ptr<const models::Tokenizer> open_tokenizer_of(const SweepConfig& sweep) {
   const auto model =
       std::find_if(sweep.models.begin(), sweep.models.end(),

@@ -21,7 +21,7 @@ struct OpenedReasoning {
   std::shared_ptr<const tasks::ReasoningSet> set;
 };
 
-/// A cell, or a reasoning set, whatever the variant.
+/// A cell or a reasoning set, which all variants are asked.
 struct WorkItem {
   std::string label;                           ///< "S2@64K", "gsm8k"
   const tasks::Cell* cell = nullptr;           ///< null: a reasoning set
@@ -40,10 +40,10 @@ class WorkList {
  public:
   explicit WorkList(const SweepConfig& sweep);
 
-  /// The sweep; protocol, tasks and lengths are those of the sample files where there are some.
+  /// The sweep; with sample files, protocol, tasks and lengths are those of the files.
   const SweepConfig& sweep() const { return sweep_; }
   const models::Tokenizer& tokenizer() const { return *tokenizer_; }
-  /// How questions are put.
+  /// The format of prompts.
   const PromptFormat& format() const { return *format_; }
   /// The haystack's name and hash, or those of the sample files.
   const std::string& haystack_id() const { return haystack_id_; }
@@ -60,7 +60,7 @@ class WorkList {
   /// Whether a sample is still to be asked.
   using Wanted = std::function<bool(const std::string& kind, const std::string& task,
                                     std::int64_t length, std::int64_t index)>;
-  /// The wanted samples of an assignment, or all of them. This object outlives them. Throws
+  /// The wanted samples of an assignment, or all of them. This object must outlive them. Throws
   /// Interrupted.
   std::vector<Question> questions(
       const WorkItem& assignment, const Wanted& wanted = [](const auto&...) { return true; }) const;

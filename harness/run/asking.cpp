@@ -11,10 +11,10 @@
 namespace niah {
 namespace {
 
-// With as much of the text, it keeps a record under 2 KB.
+// Together with reports::kMostTextBytes of text, this keeps a record under 2 KB.
 constexpr std::size_t kMaxIds = 256;
 
-/// What was said, with what the prompt had begun of it.
+/// The output, with the thought that the prompt opened.
 std::string output_of(const Question& question, std::string_view text) {
   return question.open_thought + std::string(text);
 }
@@ -28,12 +28,12 @@ bool is_decided(const Question& question, std::string_view text) {
 
 void score_needle(reports::Record& record, const std::string& output, bool hit_limit,
                   const Question& question) {
-  // The prompt serves to recognise what was copied from it; a hit needs no such look.
+  // The prompt is only needed to recognise, in a miss, what was copied from it.
   const bool hit = tasks::string_match_all(output, record.expected) == 1;
   const std::string prompt = hit ? "" : question.prompt();
   const tasks::MissClass miss = tasks::classify({output, &record.expected, hit_limit, prompt});
   record.miss = tasks::miss_class_name(miss);
-  // A value that stands only in the thought was not answered.
+  // A value that is only in the thought is no answer.
   record.score = miss == tasks::MissClass::kAnswerInThought
                      ? 0
                      : tasks::string_match_all(output, record.expected);
@@ -98,6 +98,7 @@ reports::Record record_of(const Question& question, const std::string& fingerpri
   record.computed_tokens = answer.computed_tokens;
   record.seconds = answer.seconds;
   record.same_again = answer.same_again;
+  record.again_failed = answer.again_failed;
   record.answered_by = answer.answered_by;
   if (answer.failure) {
     record.outcome = answer.failure->outcome;

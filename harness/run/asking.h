@@ -1,4 +1,4 @@
-// Between questions and engines: a question becomes a request, an answer becomes a scored record.
+// Connects questions and engines: turns questions into requests, and answers into scored records.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +17,16 @@ namespace niah {
 /// Tokens that end an answer, besides the model's own: the format's and the tokenizer's.
 TokenIds stop_ids(const PromptFormat& format, const models::Tokenizer& tokenizer);
 
-/// What an engine is asked; the question's ids go into it, and the question outlives it. Variants
-/// are the caller's to say.
+/// The request for a question. Moves the question's ids into it; the question must outlive it. The
+/// caller fills in `variants`.
 Request request_of(Question& question, const TokenIds& stop_ids);
 
-/// Puts the beginning of an output into its record: a long thought must not make a line that no
-/// reader of journals takes.
+/// Puts the beginning of an output into its record: with all of a long thought, the line would be
+/// too long for readers of journals.
 void keep_output(reports::Record& record, const std::string& output,
                  const std::vector<std::int64_t>& ids);
 
-/// The record of what the variant with that fingerprint answered, scored.
+/// The scored record of an answer by the variant with that fingerprint.
 reports::Record record_of(const Question& question, const std::string& fingerprint,
                           const Answer& answer);
 

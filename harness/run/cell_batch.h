@@ -1,4 +1,4 @@
-// Which cells are read as one.
+// Which cells are read together.
 #pragma once
 
 #include <vector>
@@ -12,10 +12,10 @@ namespace niah {
 /// Cells (or one reasoning set) whose prompts go into one list.
 using CellBatch = std::vector<WorkItem>;
 
-/// Puts the lengths of a task together where that is worth it: a short text often begins as a long
-/// one does, and need not be read again by an engine that shares prefixes. Not where samples are so
-/// many that a text's beginning hardly counts: there short lengths come first, and fewer prompts
-/// are held at once. Batches are in the order of their first cells, cells in theirs.
+/// Batches the lengths of a task where that pays: a short text is often a prefix of a long one, and
+/// need not be read again by an engine that shares prefixes. It does not pay with so many samples
+/// that a common prefix hardly counts: then short lengths come first, and fewer prompts are held at
+/// once. Batches are in the order of their first cells, the cells of a batch by length.
 std::vector<CellBatch> batch_lengths(const std::vector<WorkItem>& assignments,
                                      const SweepConfig& sweep, bool shares_prefixes,
                                      const GroupCost& group);

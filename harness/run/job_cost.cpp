@@ -10,7 +10,7 @@ double job_cost(const WorkItem& work, bool shares_prefixes, const GroupCost& gro
            group.ask(0, kReasoningTokens, kReasoningTokens / 2);
   const double whole = group.read(0, work.length);
   if (!shares_prefixes) return samples * whole;
-  // The shared prefix once, and what is left after a needle at any depth alike.
+  // The shared prefix once, and for each sample what follows a needle, at the mean of all depths.
   double left = 0;
   constexpr std::int64_t kDepths = 8;
   for (std::int64_t i = 0; i < kDepths; ++i)

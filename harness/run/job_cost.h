@@ -1,4 +1,4 @@
-// What asking costs, roughly: for the order of things and the progress line.
+// Rough costs of asking, for the order of work and the progress line.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,16 @@
 
 namespace niah {
 
-/// The cost of one group of an engine's variants, in FLOPs or what takes as long.
+/// What it costs to ask one group of an engine's variants, in FLOPs or what takes as long.
 struct GroupCost {
-  /// Of reading positions [begin, end) for every variant, nothing asked of them.
+  /// Of reading positions [begin, end) for every variant, without logits.
   std::function<double(std::int64_t begin, std::int64_t end)> read;
   /// Of reading [begin, end) for one variant, with `rows` tokens of an answer.
   std::function<double(std::int64_t begin, std::int64_t end, std::int64_t rows)> ask;
   std::int64_t variants = 1;
 };
 
-/// What an assignment costs on a group of variants, roughly.
+/// The rough cost of asking a work item of a group of variants.
 double job_cost(const WorkItem& work, bool shares_prefixes, const GroupCost& group);
 
 }  // namespace niah

@@ -88,7 +88,7 @@ void run_jobs(const std::vector<JobQueue>& queues, std::stop_source failed,
           });
           has_thread[queue] = true;
         }
-    } catch (const std::exception&) {  // no more threads to be had: these do it
+    } catch (const std::exception&) {  // no more threads to be had: go on with these
     }
     run.work(0);
     for (std::size_t queue = 1; queue < queues.size(); ++queue)

@@ -18,7 +18,7 @@ Measurement::Measurement(const WorkList& work, const std::vector<OpenedEngine>& 
   for (std::size_t engine = 0; engine < engines.size(); ++engine) plan(engine);
 }
 
-/// A new job, or that of a cell that ends for all groups together.
+/// A new job, or for a cell that may end early, the one job of all groups.
 Measurement::Job& Measurement::job_for(const CellBatch& batch, std::size_t engine) {
   const bool is_joint = ends_early(batch.front(), work_->sweep());
   if (is_joint) {
@@ -51,13 +51,13 @@ Part Measurement::part_of(const Job& job, const GroupRef& asked) const {
   return part;
 }
 
-/// All groups read the same samples: the first one speaks for all.
+/// Whether a group is the first of all. It alone warns of samples, which are the same for all.
 bool Measurement::is_first(const GroupRef& asked) const {
   return asked.opened == &engines_->front() && asked.index == 0;
 }
 
-/// Whether the first `samples` of a cell tell every variant's recall well enough. A variant of
-/// which nothing could be measured is not waited for.
+/// Whether the first `samples` of a cell tell every variant's recall well enough. A variant without
+/// a measured sample is ignored.
 bool Measurement::is_known(const Job& job, std::int64_t samples) const {
   const WorkItem& work = job.cells.front();
   const tasks::Cell& cell = *work.cell;
@@ -77,8 +77,9 @@ bool Measurement::is_known(const Job& job, std::int64_t samples) const {
   return true;
 }
 
-/// Looks at the interval are few and at fixed counts: the end of a cell does not depend on where a
-/// run was stopped, and the samples between two looks still share their prefixes.
+/// Asks a cell until all variants' recall is known well enough. The intervals are checked rarely
+/// and at fixed counts, so that the end of a cell does not depend on where a run was stopped, and
+/// the samples between two checks still share their prefixes.
 bool Measurement::run_until_known(const RunContext& context, const Job& job, bool is_again) const {
   constexpr std::int64_t kFirstLook = 25;
   const WorkItem& cell = job.cells.front();
@@ -100,7 +101,7 @@ bool Measurement::run_until_known(const RunContext& context, const Job& job, boo
   return true;
 }
 
-/// False: some of it is still to be asked, with nothing beside it.
+/// False: some of it must be asked again while nothing else is running.
 bool Measurement::run_job(const RunContext& context, const Job& job, bool is_again) const {
   if (ends_early(job.cells.front(), work_->sweep())) return run_until_known(context, job, is_again);
   bool is_whole = true;
@@ -132,7 +133,7 @@ void Measurement::run(bool quiet) {
     const std::lock_guard guard(lock);
     unfinished.push_back(i);
   });
-  // What several threads at once had no memory for may be possible alone.
+  // What had no memory next to other threads may fit alone.
   for (const std::size_t i : unfinished) run_job(context, jobs_[i], /*is_again=*/true);
 }
 

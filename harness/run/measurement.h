@@ -15,22 +15,22 @@
 
 namespace niah {
 
-/// The measuring of a sweep by any number of engines.
+/// Measures a sweep with any number of engines.
 class Measurement {
  public:
-  /// All of them outlive it. Asks the samples whose index leaves shard.number - 1 when divided by
-  /// shard.of.
+  /// All arguments must outlive it. Asks the samples with index % shard.of == shard.number - 1.
   Measurement(const WorkList& work, const std::vector<OpenedEngine>& engines, Journal& journal,
               reports::Shard shard);
 
-  /// Asks everything that the journal does not hold, each engine as many cells at once as it likes.
-  /// What memory did not suffice for is asked once more, by itself, and then recorded as such.
-  /// Shows a progress line unless `quiet`. Throws the first error, all finished answers recorded.
+  /// Asks everything that has no record in the journal, with as many lists at once as each engine
+  /// likes. A sample that ran out of memory is asked once more, by itself, and then recorded as
+  /// such. Shows a progress line unless `quiet`. Throws the first error, after all finished answers
+  /// are recorded.
   void run(bool quiet);
 
  private:
-  /// What one thread sees through: a batch on one group, or, where it ends when all variants are
-  /// known well enough, on all groups of all engines.
+  /// The work of one thread: a batch on one group or, if the cell may end early, on all groups of
+  /// all engines.
   struct Job {
     CellBatch cells;
     std::vector<GroupRef> groups;

@@ -1,4 +1,4 @@
-// An engine with what a run must know of it, and who opens a sweep's engines.
+// An engine with what a run needs to know of it, and the interface that opens a sweep's engines.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace niah {
 
-/// Variants that an engine is asked for together.
+/// Variants that are asked together.
 struct AskedGroup {
   std::vector<reports::VariantInfo> variants;  ///< in the engine's order
   GroupCost cost;
@@ -26,8 +26,8 @@ struct OpenedEngine {
   std::vector<AskedGroup> groups;              ///< in the engine's order, at least one
   std::vector<reports::VariantInfo> variants;  ///< of all groups
   std::vector<std::string> warnings;           ///< what to know before trusting its results
-  /// Called once, before the first request: tests what would make all answers worthless. `quiet`:
-  /// says nothing of it. Throws DataError. Empty: there is nothing to test.
+  /// Called once, before the first request: checks for faults that would make all answers
+  /// worthless. `quiet`: prints nothing. Throws DataError. Empty: there is nothing to check.
   std::function<void(bool quiet)> rehearse{};
 };
 
@@ -36,10 +36,10 @@ struct OpenedEngine {
 class EngineOpener {
  public:
   virtual ~EngineOpener() = default;
-  /// Adds to a run's description on what its answers are computed.
+  /// Adds to a run's description what its answers are computed on.
   virtual void describe(reports::RunInfo& info) const = 0;
-  /// Opens the engines for `work`, which outlives them. `tokenizer_sha256` is what fingerprints
-  /// name the tokenizer's files by. At least one engine; throws UsageError and DataError.
+  /// Opens the engines for `work`, which must outlive them. `tokenizer_sha256`: the hash of the
+  /// tokenizer for fingerprints. At least one engine; throws UsageError and DataError.
   virtual std::vector<OpenedEngine> open(const WorkList& work,
                                          const std::string& tokenizer_sha256) const = 0;
 };

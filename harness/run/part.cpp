@@ -128,7 +128,7 @@ bool ask_part(const RunContext& context, const Part& part, const Attempt& attemp
       return true;
     }
   }
-  // It may be possible without the longer texts of the batch.
+  // The cells may fit one at a time, the short ones without the longer texts of the batch.
   for (std::size_t cell = 0; cell < part.cells.size(); ++cell) {
     const WorkItem& alone = part.cells[cell];
     ask_part(context, {{alone}, part.asked, {part.sample_costs[cell]}},

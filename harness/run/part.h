@@ -1,5 +1,4 @@
-// The questions of some cells on their way to an engine, and its answers on their way to the
-// journal.
+// Passes the questions of some cells to an engine, and its answers to the journal.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +32,10 @@ struct GroupRef {
 struct Part {
   CellBatch cells;
   GroupRef asked;
-  std::vector<double> sample_costs;  ///< of the cells, for the progress
+  std::vector<double> sample_costs;  ///< of one sample of each cell, for the progress line
 };
 
-/// What asking needs of its run; outlives what it is given to.
+/// What asking needs of its run; must outlive what it is given to.
 struct RunContext {
   const WorkList& work;
   Journal& journal;
@@ -48,11 +47,11 @@ struct RunContext {
 /// How a part is asked.
 struct Attempt {
   std::int64_t from = 0;      ///< samples of each cell that were asked before
-  bool is_again = false;      ///< memory did not suffice the first time; nothing is beside it now
-  bool says_warnings = true;  ///< of the samples; once for all groups
+  bool is_again = false;      ///< the second try, with nothing else running
+  bool says_warnings = true;  ///< about short samples; once for all groups
 };
 
-/// The questions of a part that have no record yet, until they have one.
+/// The questions of a part that have no record yet.
 class OpenPart {
  public:
   /// Makes the questions. Throws Interrupted, and what making samples throws.
@@ -60,10 +59,10 @@ class OpenPart {
   OpenPart(const OpenPart&) = delete;
   OpenPart& operator=(const OpenPart&) = delete;
 
-  /// Has all of them asked, and records the answers as they come; false when memory did not suffice
-  /// for some, which with less beside them may fit, or when the run stops.
+  /// Asks all of them and records the answers as they come. False when memory did not suffice for
+  /// some, which may fit when less is running, or when the run stops.
   bool ask(bool is_alone);
-  /// Records what memory did not suffice for.
+  /// Records the out-of-memory failures.
   void record_unread();
 
  private:
@@ -83,7 +82,8 @@ class OpenPart {
   std::vector<Answer> unread_;
 };
 
-/// Asks what is open in a part. False: some of it is still to be asked, with nothing beside it.
+/// Asks what is open in a part. False: some of it must be asked again while nothing else is
+/// running.
 bool ask_part(const RunContext& context, const Part& part, const Attempt& attempt);
 
 }  // namespace niah

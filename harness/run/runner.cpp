@@ -27,8 +27,8 @@
 namespace niah {
 namespace {
 
-/// Puts variants in the order of `sweep`'s, whichever engine has them; of what that does not have
-/// the order stays, after all others.
+/// Sorts variants into the order of `sweep`, whichever engine has them. Those that `sweep` lacks
+/// come last, in their old order.
 void sort_like(const std::vector<reports::VariantInfo>& sweep,
                std::vector<reports::VariantInfo>& variants) {
   const auto place = [&](const reports::VariantInfo& variant) {
@@ -40,7 +40,7 @@ void sort_like(const std::vector<reports::VariantInfo>& sweep,
                    [&](const auto& a, const auto& b) { return place(a) < place(b); });
 }
 
-/// A run's folder, its engines and its description while it goes.
+/// A run in progress: its folder, engines and description.
 class Run {
  public:
   Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener& opener);
@@ -70,13 +70,12 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
                      {"journal.jsonl"});
   ensure_writable_folder(options_.out);
   try {
-    // Loading takes minutes: before it, the folder is this run's, and known to be of the same one.
+    // Loading takes minutes. Before that, the folder is locked and checked to be of the same run.
     journal_ = std::make_unique<Journal>(journal);
     if (!has_plan && journal_->torn() && journal_->resumed() == 0)
       throw UsageError(
-          fmt::format("running a sweep: {} holds no whole record and there is no plan.json beside "
-                      "it, so it may "
-                      "be no journal; choose another --out, or remove it",
+          fmt::format("running a sweep: {} holds no complete record, and there is no plan.json "
+                      "next to it, so it may not be a journal; choose another --out, or remove it",
                       journal.string()));
     info_ = describe_sweep(work_);
     opener.describe(info_);
@@ -90,7 +89,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
     if (!has_journal) std::filesystem::remove(journal, ignored);
     throw;
   }
-  // Until this run ends nobody may take an earlier one's results for its own.
+  // Until this run ends, an earlier one's results must not pass for its own.
   std::filesystem::remove(options_.out / "results.json");
 }
 

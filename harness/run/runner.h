@@ -1,4 +1,5 @@
-// Runs a sweep: samples through variants into the journal.
+// Runs a sweep: asks all variants its samples, records the answers in the journal, draws the
+// reports.
 #pragma once
 
 #include <cstdint>
@@ -12,21 +13,22 @@
 
 namespace niah {
 
-/// Where and how a run goes.
+/// The options of a run.
 struct RunOptions {
   std::filesystem::path out;
   bool quiet = false;
-  /// This run's part of the samples: those whose index leaves `shard` - 1 when divided by `shards`.
+  /// This run's part of the samples: those with index % shards == shard - 1.
   std::int64_t shard = 1, shards = 1;
 };
 
 /// "2/4" → shard 2 of 4. Throws UsageError.
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
-/// Runs what the journal in `options.out` does not hold yet by the engines that `opener` opens,
-/// then draws the reports. The folder keeps plan.json, journal.jsonl and what reports write. Throws
-/// UsageError when the folder holds a run of another plan, or for a shard of a sweep whose cells
-/// may end early, Interrupted (finished work saved) on Ctrl-C, DataError for files and memory.
+/// Asks what the journal in `options.out` does not hold yet, with the engines that `opener` opens,
+/// then draws the reports. The folder will hold plan.json, journal.jsonl and what reports write.
+/// Throws UsageError when the folder holds a run of another plan, or for a shard of a sweep whose
+/// cells may end early, Interrupted (finished work saved) on Ctrl-C, DataError for files and
+/// memory.
 reports::Report run_sweep(const SweepConfig& sweep, const RunOptions& options,
                           const EngineOpener& opener);
 

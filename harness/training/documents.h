@@ -1,4 +1,4 @@
-// The text and the mix of documents that the zoo learns from.
+// The text and the mix of documents that the zoo's base model is trained on.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace niah::zoo {
 
-/// The part of the text after the held-out one, cut into short stretches so that needles have many
-/// places to stand. Throws UsageError for a text that never ends.
+/// The part of the text after the held-out one, cut into short stretches so that there are many
+/// places for needles. Throws UsageError for a text that never ends.
 std::vector<std::string> training_sentences(const DataSpec& data);
 
-/// A kind of document, by the weights of the mix.
+/// Draws a kind of document by the weights of the mix.
 tasks::DocumentKind choose_document(const DataSpec& data, tasks::CounterRng& rng);
 
 }  // namespace niah::zoo

@@ -22,7 +22,7 @@ enum class DataKind {
 
 /// One stretch of training with rows of the same length.
 struct Phase {
-  double until = 1;           ///< part of all steps at which it ends
+  double until = 1;           ///< where it ends, as a fraction of all steps
   std::int64_t tokens = 256;  ///< tokens a row
 };
 
@@ -30,7 +30,7 @@ struct DataSpec {
   DataKind kind = DataKind::kDocuments;
   tasks::HaystackSpec text;  ///< running text of documents
   double held_out = 0.3;     ///< first part of the text that training never sees
-  std::vector<std::pair<tasks::DocumentKind, double>> mix;  ///< by count of documents
+  std::vector<std::pair<tasks::DocumentKind, double>> mix;  ///< relative numbers of documents
   std::vector<Phase> phases;
   std::int64_t batch_tokens = 4096;  ///< tokens a step (documents)
   std::int64_t batch_problems = 16;  ///< problems a step (fine-tunes)
@@ -63,8 +63,8 @@ struct TokenizerRecipe {
 bool is_tokenizer_recipe(const std::filesystem::path& path);
 TokenizerRecipe read_tokenizer_recipe(const std::filesystem::path& path);
 
-/// Reads and checks a recipe. Relative paths count from the recipe's folder. Throws UsageError with
-/// file:line:column.
+/// Reads and checks a recipe. Relative paths are resolved against the recipe's folder. Throws
+/// UsageError with file:line:column.
 Recipe read_recipe(const std::filesystem::path& path);
 
 }  // namespace niah::zoo

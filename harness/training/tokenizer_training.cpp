@@ -11,13 +11,13 @@
 #include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/pending_folder.h"
+#include "harness/base/text.h"
 #include "harness/training/documents.h"
 
 namespace niah::zoo {
 namespace {
 
-// Pieces need the look of the documents, not their exact size: four characters a token is near
-// enough.
+// Learning pieces does not need documents of an exact size: four characters a token is near enough.
 std::int64_t rough_count(std::string_view text) {
   return static_cast<std::int64_t>(text.size() / 4 + 1);
 }
@@ -90,7 +90,8 @@ void train_tokenizer(const TokenizerRecipe& recipe, const std::filesystem::path&
   write_file(result.path() / "tokenizer.model", model);
   write_file(result.path() / "tokenizer_config.json", kConfig);
   result.commit();
-  say("{}: {} pieces in {}\n", recipe.name, recipe.vocab_size, out.string());
+  say("{}: {} pieces in {}\n", single_line(recipe.name), recipe.vocab_size,
+      single_line(out.string()));
 }
 
 }  // namespace niah::zoo

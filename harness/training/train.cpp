@@ -14,6 +14,7 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
+#include "harness/base/text.h"
 #include "harness/training/training_data.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
@@ -26,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Steps between two looks at where the gradient comes from.
+/// Steps between two measurements of where the gradient comes from.
 constexpr std::int64_t kLocalityEvery = 10;
 
 struct Start {
@@ -54,8 +55,8 @@ Start make_start(const Recipe& recipe) {
 
 std::string short_sha(const std::string& sha256) { return sha256.substr(0, 16); }
 
-/// Everything that decides what comes out, by its name in the recipe: a state of another training
-/// is not continued.
+/// Everything that decides the result, by its name in the recipe. The state of a training that
+/// differs in any of it is not continued.
 models::TrainNotes identity_of(const Recipe& recipe, const Start& start,
                                const models::Tokenizer& tokenizer) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
@@ -94,7 +95,7 @@ models::TrainNotes identity_of(const Recipe& recipe, const Start& start,
 
 constexpr const char* kLocalityNote = "locality";
 
-/// Throws UsageError naming what differs between the recipe of the state and this one.
+/// Throws UsageError, naming what differs, unless the state was made with this recipe.
 void require_same_training(const models::TrainNotes& before, const models::TrainNotes& now,
                            const fs::path& state) {
   std::vector<std::string> differences;
@@ -160,8 +161,9 @@ void write_checkpoint(const Recipe& recipe, const Start& start, const models::Lo
 
 constexpr const char *kWeights = "model.safetensors", *kConfig = "config.json";
 
-/// The folder of a training under way, kept when it is stopped or killed: "<out>.work". A marker
-/// file says whose it is; in a folder without one nothing is written and nothing removed.
+/// The folder of a training in progress, "<out>.work", which stays when the training is stopped or
+/// killed. A marker file says that it is ours; in a folder without one nothing is written or
+/// removed.
 class WorkFolder {
  public:
   /// `out` has a name. Throws UsageError for a folder that is not a training's, DataError when
@@ -172,7 +174,8 @@ class WorkFolder {
     lock_ = std::make_unique<AppendFile>(folder_ / kMarker);
   }
 
-  /// Whether a training to `out` was killed after its result appeared: all but this folder is done.
+  /// Whether a training to `out` was killed after its result appeared, so that only this folder
+  /// remains to be removed.
   static bool is_all_that_is_left(const fs::path& out) {
     const fs::path folder = place_for(out);
     return is_there(out / kWeights) && is_there(out / kConfig) && is_there(folder / kMarker) &&
@@ -183,7 +186,7 @@ class WorkFolder {
   /// To be called before the result appears.
   void set_finished() { write_file(folder_ / kFinished, ""); }
 
-  /// Takes away what training wrote, and the folder when nothing else is in it.
+  /// Removes what training wrote, and the folder when nothing else is in it.
   void remove() {
     std::error_code ignored;
     fs::remove(state(), ignored);
@@ -219,7 +222,7 @@ class Smoothed {
   bool started_ = false;
 };
 
-/// Mean loss of the tokens with more than ordinary weight: the answers.
+/// Mean loss of the answers: the tokens with a weight above 2.5.
 std::optional<double> answer_loss(const models::Batch& batch, const models::StepResult& result) {
   const at::Tensor answers = batch.weights.narrow(1, 1, batch.weights.size(1) - 1).gt(2.5);
   if (!answers.any().item<bool>()) return std::nullopt;
@@ -232,7 +235,8 @@ void train(const Recipe& recipe, const TrainRun& run) {
   const fs::path out = normal_path(run.out);
   if (WorkFolder::is_all_that_is_left(out)) {
     WorkFolder(out).remove();
-    say("{}: the checkpoint was whole already, in {}\n", recipe.name, run.out.string());
+    say("{}: the checkpoint was whole already, in {}\n", single_line(recipe.name),
+        single_line(run.out.string()));
     return;
   }
   PendingFolder result(out);
@@ -251,7 +255,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
     trainer.load(state);
     if (const auto sums = before.find(kLocalityNote); sums != before.end())
       probe.restore(sums->second);
-    say("continuing {} after step {} of {}\n", recipe.name, trainer.steps_done(),
+    say("continuing {} after step {} of {}\n", single_line(recipe.name), trainer.steps_done(),
         recipe.train.steps);
   }
   const auto save = [&] {
@@ -271,7 +275,8 @@ void train(const Recipe& recipe, const TrainRun& run) {
                                     trainer.steps_done()));
     }
     const models::Batch batch = data.batch(trainer.steps_done());
-    // Fine-tunes only: the base model's documents are no question of forgetting.
+    // Only for fine-tunes: the measurement is about forgetting, and a fresh model has nothing to
+    // forget.
     if (!recipe.start.empty() && trainer.steps_done() % kLocalityEvery == 0)
       probe.add(*start.model, batch);
     const models::StepResult result = trainer.step(batch);
@@ -289,8 +294,9 @@ void train(const Recipe& recipe, const TrainRun& run) {
   result.commit();
   work.remove();
   progress.clear();
-  say("{}: {} steps, {} tokens in {}; checkpoint in {}\n", recipe.name, recipe.train.steps, tokens,
-      format_duration(progress.elapsed()), run.out.string());
+  say("{}: {} steps, {} tokens in {}; checkpoint in {}\n", single_line(recipe.name),
+      recipe.train.steps, tokens, format_duration(progress.elapsed()),
+      single_line(run.out.string()));
 }
 
 }  // namespace niah::zoo

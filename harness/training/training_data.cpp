@@ -12,7 +12,7 @@
 namespace niah::zoo {
 namespace {
 
-// With less room than this no question fits; running text fills the row.
+// With fewer tokens left in a row than this, no question fits: running text fills it.
 constexpr std::int64_t kMinDocument = 100;
 constexpr float kEosWeight = 0.5F;
 

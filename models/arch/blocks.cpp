@@ -120,7 +120,8 @@ std::vector<PartRows> FeedForwardBlock::other_parts() const {
 MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer) {
   return [shape, &source, make_mixer = std::move(make_mixer)](std::int64_t index,
                                                               const std::string& prefix) {
-    // The mixer first: a random model is drawn in the order of its tensors.
+    // The mixer first: the order in which tensors are created determines the weights of a randomly
+    // initialised model.
     const auto mixer = make_mixer(index, prefix + ".self_attn");
     const auto mlp = std::make_shared<GatedMlp>(source, prefix + ".mlp", shape.d, shape.ff,
                                                 GatedNames{}, shape.mlp_bias);

@@ -1,5 +1,5 @@
-// The usual blocks around a mixer: with norms before what they feed, or after it; and blocks of a
-// mixer or of an MLP alone.
+// The usual blocks (layers): pre-norm and post-norm blocks of a mixer and an MLP, and blocks of a
+// mixer or an MLP alone.
 #pragma once
 
 #include <functional>
@@ -13,19 +13,18 @@
 
 namespace niah::models {
 
-/// A block's parts outside of the mixer: those of its MLP or mixture, then its norms by their
-/// names.
+/// Appends the weights of `norms`, given by name, to `parts`, those of the block's MLP or mixture.
 std::vector<PartRows> with_norms(
     std::vector<PartRows> parts, const std::string& prefix,
     const std::vector<std::pair<std::string, std::shared_ptr<RmsNorm>>>& norms);
 
-/// What the parts of a pre-norm block are called.
+/// Names of the modules of a pre-norm block.
 struct BlockNames {
   std::string mixer = "self_attn", mixer_norm = "input_layernorm";
   std::string feed_forward = "mlp", feed_forward_norm = "post_attention_layernorm";
 };
 
-/// h + r mixer(norm h), then + r feed_forward(norm), r the shape's residual_scale.
+/// y = h + r mixer(norm(h)), then y + r feed_forward(norm(y)), with r the shape's residual_scale.
 struct PreNormBlock : Block {
   PreNormBlock(const DecoderShape& shape, const BlockNames& names, std::shared_ptr<Mixer> mixer,
                std::shared_ptr<FeedForward> feed_forward, TensorSource& source,
@@ -43,10 +42,9 @@ struct PreNormBlock : Block {
   std::shared_ptr<FeedForward> feed_forward;
 };
 
-/// OLMo's block: h + norm(mixer(h)), then + norm(mlp(h)), with no norm before (OLMo 2, arXiv
-/// 2501.00656).
+/// y = h + norm(mixer(h)), then y + norm(mlp(y)), without norms before (OLMo 2, arXiv 2501.00656).
 struct PostNormBlock : Block {
-  /// `norm_name`: what the norm after the mixer is called.
+  /// `norm_name`: the module name of the norm after the mixer.
   PostNormBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
                 const std::string& prefix,
                 const std::string& norm_name = "post_attention_layernorm");
@@ -61,7 +59,7 @@ struct PostNormBlock : Block {
   std::shared_ptr<GatedMlp> mlp;
 };
 
-/// h + mixer(norm h), the whole layer (Nemotron-H). Modules norm, mixer.
+/// h + mixer(norm(h)) as a whole layer (Nemotron-H). Modules norm, mixer.
 struct MixerBlock : Block {
   MixerBlock(const DecoderShape& shape, std::shared_ptr<Mixer> mixer, TensorSource& source,
              const std::string& prefix);
@@ -75,7 +73,8 @@ struct MixerBlock : Block {
   std::shared_ptr<Mixer> mixer;
 };
 
-/// h + mlp(norm h), or a mixture's: a layer in which no token sees another. Modules norm, mixer.
+/// h + feed_forward(norm(h)), an MLP or a mixture of experts as a whole layer, without a sequence
+/// mixer (Nemotron-H). Modules norm, mixer.
 struct FeedForwardBlock : Block {
   FeedForwardBlock(const DecoderShape& shape, bool is_mixture,
                    std::shared_ptr<FeedForward> feed_forward, TensorSource& source,
@@ -91,11 +90,11 @@ struct FeedForwardBlock : Block {
   std::shared_ptr<FeedForward> mixer;
 };
 
-/// Makes the mixer of layer `index`, whose tensors' names begin with `prefix` and a dot.
+/// Makes the mixer of layer `index`; its tensor names begin with `prefix` and a dot.
 using MakeMixer =
     std::function<std::shared_ptr<Mixer>(std::int64_t index, const std::string& prefix)>;
 
-/// Blocks of either kind around the mixers, whose tensors are under self_attn.
+/// Makes blocks of either kind, with the usual module names and mixers under self_attn.
 MakeBlock pre_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
 MakeBlock post_norm_blocks(const DecoderShape& shape, TensorSource& source, MakeMixer make_mixer);
 

@@ -67,8 +67,8 @@ std::shared_ptr<RmsNorm> Mixer::add_norm(TensorSource& source, const std::string
 
 namespace {
 
-/// Registers modules within modules for a name with dots, which a module's own name may not have;
-/// the innermost.
+/// Registers nested modules for a name with dots, which a module name must not contain; returns the
+/// innermost.
 std::shared_ptr<torch::nn::Module> nested(torch::nn::Module& outer, std::string_view name) {
   const std::size_t dot = name.find('.');
   const std::string first(name.substr(0, dot));
@@ -121,8 +121,8 @@ void DecoderLM::describe_parts() {
 }
 
 at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
-  // Ids come from files and tokenizers; those that a model chose itself may be on its device, where
-  // to look at them would be to wait for it.
+  // Ids from files and tokenizers are checked. Those that the model generated itself may be on its
+  // device, where reading them would mean waiting.
   if (ids.device().is_cpu() && ids.numel() > 0) {
     const auto [least, most] = at::aminmax(ids);
     const std::int64_t rows = embed_tokens_->weight.size(0);
@@ -130,8 +130,8 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
         least.item<std::int64_t>() < 0 ? least.item<std::int64_t>() : most.item<std::int64_t>();
     if (id < 0 || id >= rows)
       throw DataError(
-          fmt::format("reading a text: the token id {} is none of the {} that the model "
-                      "has; is this its tokenizer?",
+          fmt::format("reading a text: token id {} is not one of the {} in the model's "
+                      "vocabulary; is this its tokenizer?",
                       id, rows));
   }
   const at::Tensor embedded = (*embed_tokens_)(to_device(ids, device()));
@@ -141,7 +141,7 @@ at::Tensor DecoderLM::embed(const at::Tensor& ids) const {
 Pass DecoderLM::begin(const std::vector<std::int64_t>& positions, std::int64_t tokens) const {
   Pass pass{positions, tokens, {}, {}};
   if (rotary_) std::tie(pass.cos, pass.sin) = rotary_->tables(positions, tokens);
-  // On a GPU rounded once for all layers; on the CPU the kernel rounds them.
+  // On a GPU, the tables are rounded once for all layers; on the CPU, the kernel rounds them.
   if (rotary_ && !rotates_in_fp32_ && !device().is_cpu()) {
     pass.cos = pass.cos.to(norm_->weight.scalar_type());
     pass.sin = pass.sin.to(norm_->weight.scalar_type());
@@ -244,7 +244,7 @@ void ignore_bookkeeping(ConfigReader& reader) {
                          "_attn_implementation_autoset", "output_attentions",
                          "output_hidden_states", "return_dict", "tokenizer_class",
                          "unsloth_version", "unsloth_fixed"});
-  // No effect here, but a number that is no token id is a sign of a damaged file. -1 says "none".
+  // No effect here, but an invalid token id indicates a damaged file. -1 means "none".
   for (const char* field : {"bos_token_id", "pad_token_id"})
     if (!reader.raw(field).is_array())
       reader.integer(field, 0, -1, std::numeric_limits<std::int32_t>::max());

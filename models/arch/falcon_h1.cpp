@@ -1,8 +1,8 @@
-// The model in the order of the forward pass: config, MLP, block (both mixers read the same normed
-// stream, and their sum joins the residual), model. The mixers are in mamba2.h and
+// The model in the order of the forward pass: config, block (both mixers read the same normalised
+// input, and their sum is added to the residual stream), model. The mixers are in mamba2.h and
 // grouped_attention.h. Letters: B batch, T tokens of this pass, R wanted rows, d hidden size.
-// Equations: Falcon-H1, arXiv 2507.22448, and its implementation in transformers. Trained with
-// muP: nearly every product has a factor of its own, which the config says.
+// Equations: Falcon-H1, arXiv 2507.22448, and its implementation in transformers. It was trained
+// with muP, so nearly every product has its own factor in the config.
 #include "models/arch/falcon_h1.h"
 
 #include <ATen/ATen.h>
@@ -61,7 +61,7 @@ void read_mixers(ConfigReader& reader, const std::string& label, FalconConfig& c
   c.attention.rotated = c.rope.width;
 
   const std::int64_t expanded = read_mamba2_inner(reader, c.d);
-  // Left out, it is 1024; null says that mamba_expand counts.
+  // If absent, mamba_d_ssm is 1024; null means that mamba_expand applies.
   const std::int64_t usual = reader.has("mamba_d_ssm") ? expanded : 1024;
   c.mamba = read_mamba2(reader, c.d, reader.positive("mamba_d_ssm", usual));
   c.mamba.in_bias = reader.boolean("mamba_proj_bias", false);
@@ -138,9 +138,9 @@ DecoderShape shape_of(const FalconConfig& c) {
 
 at::Tensor times(const at::Tensor& x, double factor) { return factor == 1 ? x : x * factor; }
 
-/// Both mixers as the one that the layer has: it attends, it has a state, and W_Q and W_K are the
-/// attention's. What else is called query or key belongs to the state space and decides nothing of
-/// where a head looks.
+/// Describes both mixers as one, which attends and has a recurrent state. Query, key, value, output
+/// and gate are those of the attention only: the state space model's C and B do not affect where a
+/// softmax head attends.
 MixerInfo describe_both(const GroupedAttention& attention, const Mamba2Mixer& mamba) {
   MixerInfo info = attention.describe(), other = mamba.describe();
   info.letter = 'P';

@@ -1,4 +1,4 @@
-// Falcon-H1 (arXiv 2507.22448): every layer has a Mamba-2 mixer and softmax attention side by side.
+// Falcon-H1 (arXiv 2507.22448): every layer has a Mamba-2 mixer and softmax attention in parallel.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace niah::models {
 
-/// Builds a Falcon-H1 from its config.json and its tensors. `label` names the config in errors.
+/// Builds a Falcon-H1 model from its config.json and tensors. `label` names the config in errors.
 /// Throws DataError for every config field that is unknown, ill-typed, or would change the result
 /// in a way that is not implemented.
 std::shared_ptr<CausalLM> make_falcon_h1(const nlohmann::json& config, const std::string& label,

@@ -9,13 +9,13 @@
 namespace niah::models {
 namespace {
 
-/// What a gated delta net projects its input to.
+/// Outputs of the input projections except the gate.
 struct DeltaInputs {
   at::Tensor qkv;   ///< [B, T, channels], before the convolution
   at::Tensor b, a;  ///< [B, T, Vh]
 };
 
-/// What both spellings of the projections share.
+/// The part that both layouts of the projections share.
 struct DeltaMixer : Mixer {
   DeltaMixer(const GatedDeltaShape& sizes, TensorSource& source, const std::string& name)
       : Mixer(name), d(sizes.d), shape(sizes.net) {
@@ -27,8 +27,8 @@ struct DeltaMixer : Mixer {
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.value_heads}));
   }
 
-  /// The convolution, the delta rule, and what follows it: [B, R, d]. `gate` makes z [B, R, Vh*V],
-  /// and is called only if rows are wanted.
+  /// Everything after the input projections → [B, R, d]. `gate` computes z [B, R, Vh*V], and is
+  /// called only if R > 0.
   template <typename Gate>
   at::Tensor mix_inputs(const DeltaInputs& in, const Gate& gate, const LayerStates& states,
                         std::int64_t rows) const {
@@ -54,7 +54,7 @@ struct DeltaMixer : Mixer {
   at::Tensor a_log, dt_bias;  // [Vh]
 };
 
-/// Qwen3.5's: a projection for queries, keys and values, and one each for z, b and a.
+/// Qwen3.5: one projection for queries, keys and values, and one each for z, b and a.
 struct SplitDeltaMixer : DeltaMixer {
   SplitDeltaMixer(const GatedDeltaShape& sizes, TensorSource& source, const std::string& name)
       : DeltaMixer(sizes, source, name) {
@@ -64,7 +64,7 @@ struct SplitDeltaMixer : DeltaMixer {
     in_proj_a = add_linear(source, "in_proj_a", d, shape.value_heads);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                  std::int64_t rows) const override {
     return mix_inputs(
@@ -87,7 +87,8 @@ struct SplitDeltaMixer : DeltaMixer {
   std::shared_ptr<Linear> in_proj_qkv, in_proj_z, in_proj_b, in_proj_a;
 };
 
-/// Qwen3-Next's: rows in Kh groups, each a key head's q, k, and its value heads' v, z; and b, a.
+/// Qwen3-Next: rows in Kh groups, one per key head. Each group of in_proj_qkvz has the q and k of
+/// the head, then v and z of its value heads; each group of in_proj_ba has their b, then their a.
 struct FusedDeltaMixer : DeltaMixer {
   FusedDeltaMixer(const GatedDeltaShape& sizes, TensorSource& source, const std::string& name)
       : DeltaMixer(sizes, source, name),
@@ -97,7 +98,7 @@ struct FusedDeltaMixer : DeltaMixer {
     in_proj_ba = add_linear(source, "in_proj_ba", d, 2 * shape.value_heads);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                  std::int64_t rows) const override {
     const std::int64_t k = shape.key_dim, v = share * shape.value_dim;
@@ -127,7 +128,7 @@ struct FusedDeltaMixer : DeltaMixer {
     return info;
   }
 
-  std::int64_t share, group;  // value heads of a key head, rows of it
+  std::int64_t share, group;  // value heads per key head, rows per group of in_proj_qkvz
   std::shared_ptr<Linear> in_proj_qkvz, in_proj_ba;
 };
 

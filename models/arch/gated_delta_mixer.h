@@ -1,5 +1,5 @@
-// A gated delta net's mixer with one convolution over queries, keys and values, as Qwen3-Next and
-// Qwen3.5 have it.
+// The Gated DeltaNet mixer of Qwen3-Next and Qwen3.5, with one convolution over queries, keys and
+// values.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,13 @@
 
 namespace niah::models {
 
-/// Which rows of which tensor make q, k, v, the gate z, the step sizes b and the decays a.
+/// The layout of the projections to q, k, v, the gate z, the step sizes b and the decays a.
 enum class DeltaProjections {
-  kSplit,  ///< Qwen3.5's: in_proj_qkv, and one each for z, b and a
-  kFused,  ///< Qwen3-Next's: in_proj_qkvz and in_proj_ba, their rows in groups, one a key head
+  kSplit,  ///< Qwen3.5: in_proj_qkv, and one tensor each for z, b and a
+  kFused,  ///< Qwen3-Next: in_proj_qkvz and in_proj_ba, with rows grouped by key head
 };
 
+/// Sizes of the mixer.
 struct GatedDeltaShape {
   DeltaNetShape net;
   DeltaProjections projections = DeltaProjections::kSplit;
@@ -24,8 +25,9 @@ struct GatedDeltaShape {
   double eps = 1e-6;  ///< of the norm
 };
 
-/// (q, k, v) through a short convolution and silu, the delta rule (delta_net.h), then norm and
-/// gate. Tensors beside the input projections: conv1d, A_log, dt_bias, norm, out_proj.
+/// A mixer in which (q, k, v) go through a short convolution and silu, the delta rule
+/// (delta_net.h), then norm and gate. Tensors besides the input projections: conv1d, A_log,
+/// dt_bias, norm, out_proj.
 std::shared_ptr<Mixer> make_gated_delta_mixer(const GatedDeltaShape& shape, TensorSource& source,
                                               const std::string& name);
 

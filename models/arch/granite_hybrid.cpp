@@ -1,8 +1,8 @@
 // The models in the order of the forward pass: config, MLPs and experts, block, model. The mixers
 // are in mamba2.h and grouped_attention.h. Letters: B batch, T tokens of this pass, R wanted rows,
-// d hidden size, f an MLP's width, E experts. Equations: the implementations in transformers.
-// Bamba (IBM, 2024) is Granite 4 without its four factors, with rotary embedding on half of a head,
-// and with other names.
+// d hidden size, f MLP width, E experts. Equations: the implementations in transformers. Bamba
+// (IBM, 2024) is Granite 4 without its four factors, with half of each head rotated, and with other
+// tensor names.
 #include "models/arch/granite_hybrid.h"
 
 #include <ATen/ATen.h>
@@ -47,7 +47,7 @@ struct GraniteConfig {
   bool is_bamba() const { return architecture == "bamba"; }
 };
 
-/// What both have in common.
+/// Reads the fields that both models share.
 GraniteConfig read_common(ConfigReader& reader, const char* architecture) {
   GraniteConfig c;
   c.architecture = architecture;
@@ -115,7 +115,7 @@ GraniteConfig read_granite(const nlohmann::json& json, const std::string& label)
   return c;
 }
 
-/// attn_layer_indices: the numbers of the softmax layers, from 0.
+/// attn_layer_indices: the indices of the softmax layers, from 0.
 std::vector<LayerKind> read_layer_indices(ConfigReader& reader) {
   constexpr const char* kField = "attn_layer_indices";
   const std::int64_t count = reader.count("num_hidden_layers", 32);
@@ -188,8 +188,7 @@ DecoderShape shape_of(const GraniteConfig& c) {
 
 // ----------------------------------------------------------------------------------- MLPs, experts
 
-/// down(silu(gate x) * up x), gate and up one tensor [2f, d] in this order. x [n, 1, d] or
-/// Granite's MLP, whose gate and up projections are one.
+/// Granite's MLP, down(silu(gate x) * up x), with gate and up fused in input_linear [2f, d].
 struct FusedMlp : FeedForward {
   FusedMlp(TensorSource& source, const std::string& name, std::int64_t size, std::int64_t width) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
@@ -205,7 +204,7 @@ struct FusedMlp : FeedForward {
   std::shared_ptr<Linear> input_linear, output_linear;
 };
 
-/// The sum over the experts that the router chooses.
+/// The weighted sum over the experts that the router chooses.
 struct Mixture : FeedForward {
   Mixture(const GraniteConfig& c, TensorSource& source, const std::string& name)
       : experts(c.experts), chosen(c.chosen) {
@@ -238,7 +237,7 @@ struct Mixture : FeedForward {
 
 // ------------------------------------------------------------------------------------------- block
 
-/// What a block's parts are called.
+/// Names of modules in a block.
 struct Names {
   const char *mlp, *mlp_norm;
 };
@@ -248,7 +247,7 @@ Names names_of(const GraniteConfig& c) {
                       : Names{"shared_mlp", "post_attention_layernorm"};
 }
 
-/// h + r mixer(norm h), then + r (experts(u) + mlp(u)) with u = norm(h).
+/// y = h + r mixer(norm(h)), then y + r (experts(u) + mlp(u)) with u = norm(y).
 struct GraniteBlock : Block {
   GraniteBlock(const GraniteConfig& c, LayerKind kind, TensorSource& source,
                const std::string& prefix)
@@ -303,7 +302,7 @@ struct GraniteBlock : Block {
   std::shared_ptr<RmsNorm> input_layernorm, mlp_norm;
   std::shared_ptr<Mixer> mixer;
   std::shared_ptr<FeedForward> mlp;
-  std::shared_ptr<Mixture> experts;  // null where there are none
+  std::shared_ptr<Mixture> experts;  // null if there are none
 };
 
 // ------------------------------------------------------------------------------------------- model

@@ -16,7 +16,7 @@ GroupedAttention::GroupedAttention(const GroupedAttentionShape& shape, TensorSou
   o_proj = add_linear(source, "o_proj", shape.heads * shape.head_dim, shape.d, shape.bias);
 }
 
-/// x [B, T, d], normed → [B, R, d].
+/// x [B, T, d] → [B, R, d].
 at::Tensor GroupedAttention::mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                                  std::int64_t rows) const {
   at::Tensor k = (*k_proj)(x);

@@ -1,5 +1,5 @@
-// Softmax attention with grouped heads and no norms of queries and keys, as hybrids with Mamba-2
-// and lightning layers have it.
+// Softmax attention with grouped heads and without QK norms, as in the hybrids with Mamba-2 layers
+// and in MiniMax.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,16 @@
 
 namespace niah::models {
 
+/// Sizes and factors of the mixer.
 struct GroupedAttentionShape {
   std::int64_t d = 0, heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t rotated = 0;  ///< numbers of a head that turn with the position; 0: none
-  bool bias = false;         ///< of all four projections
-  double scale = 1;          ///< on the product of query and key
-  double key_factor = 1;     ///< on keys, before they turn
+  std::int64_t rotated = 0;  ///< rotated dimensions of a head; 0: no rotary embedding
+  bool bias = false;         ///< whether all four projections have a bias
+  double scale = 1;          ///< factor on q·k
+  double key_factor = 1;     ///< factor on keys before the rotation
 };
 
-/// Tensors q_proj, k_proj, v_proj, o_proj.
+/// The mixer. Tensors q_proj, k_proj, v_proj, o_proj.
 struct GroupedAttention : Mixer {
   GroupedAttention(const GroupedAttentionShape& shape, TensorSource& source,
                    const std::string& name);
@@ -31,13 +32,13 @@ struct GroupedAttention : Mixer {
   std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj;
 };
 
-/// The shape that hidden_size, num_attention_heads, num_key_value_heads (null: as many) and, where
-/// the architecture has it, head_dim (null: hidden_size / heads) give, with the usual scale.
-/// Throws DataError for heads that do not divide.
+/// Reads num_attention_heads, num_key_value_heads (null: as many; absent: `kv_heads_fallback`, or
+/// as many if that is 0) and, if `has_head_dim`, head_dim (default: hidden_size / heads); `d` is
+/// hidden_size. The scale is head_dim^-1/2. Throws DataError for numbers that do not divide.
 GroupedAttentionShape read_grouped_attention(ConfigReader& reader, std::int64_t d,
                                              std::int64_t kv_heads_fallback, bool has_head_dim);
 
-/// Adds what changes the result to ModelInfo::settings.
+/// Adds the fields that affect the result to ModelInfo::settings.
 void add_settings(std::map<std::string, std::string>& settings, const GroupedAttentionShape& shape);
 
 }  // namespace niah::models

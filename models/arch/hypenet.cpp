@@ -1,7 +1,7 @@
 // The model in the order of the forward pass: config, softmax mixer, lightning mixer, model (the
-// blocks around the mixers are those of every architecture: decoder.h). Letters: B batch, T tokens
-// of this pass, R wanted rows, d hidden size, H/H_kv heads, D head size, L lightning heads.
-// Equations: HypeNet, arXiv 2601.22156, and its official implementation.
+// blocks are in blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d hidden size,
+// H/H_kv heads, D head size, L lightning heads. Equations: HypeNet, arXiv 2601.22156, and its
+// official implementation.
 #include "models/arch/hypenet.h"
 
 #include <ATen/ATen.h>
@@ -25,8 +25,8 @@ namespace {
 
 // ------------------------------------------------------------------------------------------ config
 
-/// Factor on the softmax layers' queries, which lets attention stay sharp at length:
-/// s_t = constant, or log(t + a) / log(trunc(a)).
+/// Factor s_t on the queries of softmax layers at position t, which keeps attention sharp in long
+/// contexts: s_t = constant, or log(t + a) / log(trunc(a)).
 struct LogitsScaling {
   std::optional<double> constant;
   std::optional<double> log_base;  // a
@@ -57,7 +57,7 @@ LogitsScaling read_scaling(ConfigReader& reader) {
     reader.refuse(kField, fmt::format("null, a number with a decimal point, or a string such as "
                                       "\"hype 500\" was expected, found {}",
                                       value.dump()));
-  // The reference takes any first word for "hype", and 362 where there is no second one.
+  // The reference treats any first word as "hype", and uses 362 if there is no second word.
   std::istringstream words(value.get<std::string>());
   std::string method, base, more;
   words >> method >> base >> more;
@@ -132,7 +132,7 @@ HypeNetConfig read_config(const nlohmann::json& json, const std::string& label) 
                          "rand_init", "loss_fn", "fused_ce_loss", "shift_labels"});
   for (const auto& [field, value] : json.items())
     if (field.starts_with("gdn_") || field.starts_with("kda_") || field.starts_with("mamba2_"))
-      reader.without_effect({field.c_str()});  // mixers that the released code does not instantiate
+      reader.without_effect({field.c_str()});  // for mixers that the released code never creates
   reader.finish();
 
   check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
@@ -194,7 +194,7 @@ struct SoftmaxMixer : Mixer {
     if (c.softmax_gate) o_gate = add_linear(source, "o_gate", c.d, c.heads * c.head_dim);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     at::Tensor k = (*k_norm)(split_heads((*k_proj)(x), c.head_dim));  // [B, H_kv, T, D]
@@ -227,8 +227,8 @@ struct SoftmaxMixer : Mixer {
     return info;
   }
 
-  /// Applies s_t to queries [B, H, R, D] of a pass' last R positions. Keys stay unscaled, so
-  /// nothing in the cache changes when the context grows.
+  /// Applies s_t to queries [B, H, R, D] at the last R positions of a pass. Keys are not scaled, so
+  /// the cache stays valid as the context grows.
   at::Tensor scale_query(const at::Tensor& q, const Pass& pass) const {
     if (c.scaling.constant) return q * *c.scaling.constant;
     if (!c.scaling.log_base) return q;
@@ -245,7 +245,7 @@ struct SoftmaxMixer : Mixer {
     const auto a = static_cast<float>(*c.scaling.log_base);
     const auto denominator = static_cast<float>(std::log(std::trunc(*c.scaling.log_base)));
     const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(first.size()), 1, rows, 1};
-    if (!device.is_cpu())  // made there: to copy them would be to wait
+    if (!device.is_cpu())  // computed on the device, because copying would mean waiting
       return ((positions_on(device, first, rows) + a).log() / denominator).view(shape);
     std::vector<float> factors;
     for (const std::int64_t begin : first)
@@ -279,7 +279,7 @@ struct LightningMixer : Mixer {
     slopes = lightning_slopes(c.lightning_heads).to(q_proj->weight.device());
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     at::Tensor q = split_heads((*q_proj)(x), c.lightning_dim);  // [B, L, T, D]
@@ -323,7 +323,7 @@ struct LightningMixer : Mixer {
   HypeNetConfig c;
   std::shared_ptr<Linear> q_proj, k_proj, v_proj, o_proj, z_proj;
   std::shared_ptr<RmsNorm> q_norm, k_norm, o_norm;
-  at::Tensor slopes;  // [L], fixed by the number of heads, the same in every layer
+  at::Tensor slopes;  // [L], determined by the number of heads, the same in every layer
 };
 
 // ------------------------------------------------------------------------------------------- model
@@ -354,8 +354,8 @@ class HypeNet : public DecoderLM {
   }
 
  private:
-  /// The released configs leave the scaling out, and their authors tell users to set it: without it
-  /// recall at length is zero.
+  /// The released configs omit the scaling, and their authors tell users to set it: without it,
+  /// recall in long contexts is near zero.
   std::vector<std::string> warnings() const {
     const bool scaled = c_.scaling.constant || c_.scaling.log_base;
     const bool attends = std::count(c_.layers.begin(), c_.layers.end(), LayerKind::kSoftmax) > 0;

@@ -1,4 +1,5 @@
-// HypeNet (arXiv 2601.22156): NoPE softmax layers among lightning (fixed-decay linear) layers.
+// HypeNet (arXiv 2601.22156): lightning (fixed-decay linear attention) layers and a few softmax
+// layers without positions (NoPE).
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace niah::models {
 
-/// Builds a HypeNet from its config.json and its tensors. `label` names the config in errors.
+/// Builds a HypeNet model from its config.json and tensors. `label` names the config in errors.
 /// Throws DataError for every config field that is unknown, ill-typed, or would change the result
 /// in a way that is not implemented.
 std::shared_ptr<CausalLM> make_hypenet(const nlohmann::json& config, const std::string& label,

@@ -18,7 +18,7 @@
 namespace niah::models {
 namespace {
 
-/// Makes the taps of the value convolution for every token from the token itself.
+/// Computes the taps of the value convolution for every token from the token itself.
 struct KernelGenerator : torch::nn::Module {
   KernelGenerator(const JetBlockShape& shape, TensorSource& source, const std::string& name) {
     const std::int64_t kernels = shape.values() * shape.taps;
@@ -38,16 +38,17 @@ struct DynamicConvolution : torch::nn::Module {
         std::make_shared<KernelGenerator>(shape, source, name + ".kernel_generator"));
   }
 
-  /// values c [B, T, H*V] after `tail` [B, w-1, H*V] → [B, T, H*V]: channel e of token t is
-  /// swish(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), the last tap on the token itself.
+  /// Mixer input x [B, T, d] and values c [B, T, H*V], preceded by `tail` [B, w-1, H*V] → [B, T,
+  /// H*V]: channel e of token t is swish(sum_m kernel_t[e, m] c_{t-w+1+m}[e]), with w taps, the
+  /// last one on the token itself.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& c, const at::Tensor& tail) const {
     const KernelGenerator& make = *kernel_generator;
-    const at::Tensor kernels =  // [B, T, H*V, w]: channel-major, the taps innermost
+    const at::Tensor kernels =  // [B, T, H*V, w]
         (*make.w2)(swish((*make.w1)(x))).unflatten(-1, {c.size(2), taps});
     const at::Tensor extended = at::cat({tail, c}, 1);
     at::Tensor sum;
     for (std::int64_t m = 0; m < taps; ++m) {
-      // Products in the activations' type, their sum in fp32.
+      // Products are in the activations' type, the sum is in fp32.
       const at::Tensor product =
           (kernels.select(3, m) * extended.narrow(1, m, c.size(1))).to(at::kFloat);
       sum = m == 0 ? product : sum + product;
@@ -78,7 +79,7 @@ struct JetMixer : Mixer {
         "o_norm", std::make_shared<RmsNorm>(source, name + ".o_norm", shape.value_dim, shape.eps));
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const at::Tensor q = unit(split_heads(swish((*q_proj)(x)), shape.key_dim), pass.tokens);
@@ -124,8 +125,8 @@ struct JetMixer : Mixer {
     return info;
   }
 
-  /// x / sqrt(sum x^2 + 1e-6) over the head, in fp32. A pass of several tokens goes through the
-  /// reference's chunk kernel, which rounds the result to the activations' type.
+  /// x / sqrt(sum x^2 + 1e-6) over each head, in fp32. For a pass of several tokens the result is
+  /// rounded to the activations' type, as the chunk kernel of the reference does.
   static at::Tensor unit(const at::Tensor& x, std::int64_t tokens) {
     constexpr double kEps = 1e-6;
     const at::Tensor wide = x.to(at::kFloat);
@@ -133,7 +134,7 @@ struct JetMixer : Mixer {
     return tokens == 1 ? normed : normed.to(x.scalar_type()).to(at::kFloat);
   }
 
-  /// The values, convolved over the last w tokens; keeps the tail.
+  /// Projects x to values and convolves them over the last w tokens; keeps the tail in `states`.
   at::Tensor convolve(const at::Tensor& x, const LayerStates& states) const {
     const at::Tensor values = (*v_proj)(x);  // [B, T, H*V]
     const std::int64_t kept = shape.taps - 1;
@@ -146,7 +147,7 @@ struct JetMixer : Mixer {
     return (*dynamic_conv1d)(x, values, tail);
   }
 
-  /// RMSNorm over the head, then the gate: all in fp32, rounded once. o [B, H, R, V].
+  /// norm(o) * swish(gate of x) for o [B, H, R, V], in fp32, rounded once.
   at::Tensor gated_norm(const at::Tensor& o, const at::Tensor& x) const {
     const at::Tensor gate = split_heads(swish((*g_proj)(x).to(at::kFloat)), shape.value_dim);
     const at::Tensor normed =
@@ -172,7 +173,7 @@ std::shared_ptr<Mixer> make_jet_block(const JetBlockShape& shape, TensorSource& 
 
 namespace {
 
-/// An epsilon, which the released configs write as a string ("1e-5").
+/// An epsilon; the released configs write it as a string ("1e-5").
 double read_eps(ConfigReader& reader, const char* field, double fallback) {
   const nlohmann::json& value = reader.raw(field);
   if (!value.is_string()) return reader.number(field, fallback, 0, 1);
@@ -182,13 +183,13 @@ double read_eps(ConfigReader& reader, const char* field, double fallback) {
   return *number;
 }
 
-/// base * factor, which the reference demands to be a whole number to a relative 1e-5.
+/// base * factor, which the reference requires to be a whole number up to a relative error of 1e-5.
 std::int64_t whole_product(const ConfigReader& reader, std::int64_t base, double factor) {
   const double product = static_cast<double>(base) * factor;
   const double whole = std::nearbyint(product);
   if (!(whole >= 1) || std::abs(product - whole) > 1e-5 * whole)
     reader.refuse("expand_v", fmt::format("{} times {} is not a whole number", base, factor));
-  // As the reference does, which for 96 * 2.6666666667 is the same.
+  // Truncated, as in the reference.
   return static_cast<std::int64_t>(product);
 }
 
@@ -214,7 +215,7 @@ JetBlockShape read_jet_block(const nlohmann::json& json, const std::string& labe
   shape.generator_dim = shape.values() / reduction;
   if (shape.generator_dim < 1) reader.refuse("dconv_generator_reduction", "leaves no generator");
   shape.eps = read_eps(reader, "norm_eps", 1e-5);
-  // Which kernel; the same result.
+  // These fields choose a kernel and do not affect the result.
   reader.one_of("mode", "chunk", {"chunk", "fused_recurrent"});
   reader.one_of("dconv_implementation", "triton", {"triton", "naive"});
   reader.finish();

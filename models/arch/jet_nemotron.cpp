@@ -1,7 +1,7 @@
 // The model in the order of the forward pass: config, softmax mixer (full or sliding window), model
-// (the JetBlock is in jet_block.h; the blocks around the mixers are those of every architecture:
-// blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of
-// D. Equations: Jet-Nemotron, arXiv 2508.15884, and its official implementation.
+// (the JetBlock is in jet_block.h, the blocks are in blocks.h). Letters: B batch, T tokens of this
+// pass, R wanted rows, d hidden size, H/H_kv heads of D. Equations: Jet-Nemotron, arXiv 2508.15884,
+// and its official implementation.
 #include "models/arch/jet_nemotron.h"
 
 #include <ATen/ATen.h>
@@ -35,7 +35,7 @@ struct JetNemotronConfig {
   std::vector<std::int64_t> eos_ids;
 };
 
-/// layer_types: a list, or a string that holds a Python list.
+/// layer_types: a list, or a string that contains a Python list.
 std::vector<std::string> read_layer_types(ConfigReader& reader) {
   constexpr const char* kField = "layer_types";
   const nlohmann::json& value = reader.raw(kField);
@@ -44,7 +44,7 @@ std::vector<std::string> read_layer_types(ConfigReader& reader) {
   std::replace(text.begin(), text.end(), '\'', '"');
   try {
     return parse_strict_json(text).get<std::vector<std::string>>();
-  } catch (const std::exception&) {  // no JSON, or no list of names
+  } catch (const std::exception&) {  // not JSON, or not a list of names
     reader.refuse(kField, "the string does not hold a list of names");
   }
 }
@@ -133,7 +133,7 @@ std::map<std::string, std::string> settings_of(const JetNemotronConfig& c) {
 
 // ----------------------------------------------------------------------------------- softmax mixer
 
-/// Full attention, or over a window of the last W keys.
+/// Full or sliding-window attention.
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const JetNemotronConfig& config, std::int64_t window, TensorSource& source,
                const std::string& name)
@@ -144,7 +144,7 @@ struct SoftmaxMixer : Mixer {
     o_proj = add_linear(source, "o_proj", c.heads * c.head_dim, c.d);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const at::Tensor k = rotate(split_heads((*k_proj)(x), c.head_dim), pass);  // [B, H_kv, T, D]

@@ -1,5 +1,5 @@
-// Jet-Nemotron (arXiv 2508.15884): JetBlocks (gated delta rule with a dynamic convolution) with a
-// few full-attention and sliding-window layers among them.
+// Jet-Nemotron (arXiv 2508.15884): JetBlocks (gated delta rule with a dynamic convolution) and a
+// few full-attention and sliding-window layers.
 #pragma once
 
 #include <memory>
@@ -10,9 +10,9 @@
 
 namespace niah::models {
 
-/// Builds a Jet-Nemotron from its config.json and its tensors. `label` names the config in errors.
-/// Throws DataError for every config field that is unknown, ill-typed, or would change the result
-/// in a way that is not implemented.
+/// Builds a Jet-Nemotron model from its config.json and tensors. `label` names the config in
+/// errors. Throws DataError for every config field that is unknown, ill-typed, or would change the
+/// result in a way that is not implemented.
 std::shared_ptr<CausalLM> make_jet_nemotron(const nlohmann::json& config, const std::string& label,
                                             TensorSource& source);
 

@@ -1,7 +1,7 @@
 // The model in the order of the forward pass: config, Kimi Delta Attention (the softmax mixer is in
-// latent_attention.h, the delta rule between projections in delta_net.h), mixture of experts, model
-// (the blocks around them are feed_forward.h's). Letters: B batch, T tokens of this pass, R wanted
-// rows, d hidden size, H heads of D, E experts. Equations: Kimi Linear, arXiv 2510.26692, and its
+// latent_attention.h, the delta rule between the projections in delta_net.h), mixture of experts,
+// model (the blocks are in blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d
+// hidden size, H heads of D, E experts. Equations: Kimi Linear, arXiv 2510.26692, and its
 // implementation in transformers.
 #include "models/arch/kimi_linear.h"
 
@@ -32,7 +32,7 @@ struct MixtureConfig {
 struct KimiConfig {
   std::int64_t vocab, d, ff;
   std::vector<LayerKind> layers;
-  std::vector<bool> mixes;  ///< by layer: a mixture of experts, else an MLP
+  std::vector<bool> mixes;  ///< by layer: true for a mixture of experts, false for an MLP
   DeltaNetShape delta;
   LatentAttentionShape attention;
   MixtureConfig mixture;
@@ -42,7 +42,7 @@ struct KimiConfig {
   std::vector<std::int64_t> eos_ids;
 };
 
-/// Of two names of a field, the one that is there. Refuses both, where they differ.
+/// Returns that of two names of a field which is present. Refuses two that differ.
 std::string either(ConfigReader& reader, const std::string& name, const std::string& other) {
   if (reader.is_null(other)) return name;
   if (!reader.is_null(name) && reader.raw(name) != reader.raw(other))
@@ -50,7 +50,7 @@ std::string either(ConfigReader& reader, const std::string& name, const std::str
   return other;
 }
 
-/// linear_attn_config numbers the layers of each kind, from 1.
+/// The lists in linear_attn_config number the layers of each kind from 1.
 std::vector<LayerKind> read_numbered_layers(ConfigReader& linear, std::int64_t count) {
   if (linear.is_null("full_attn_layers") && linear.is_null("kda_layers")) return {};
   std::map<std::int64_t, LayerKind> kinds;
@@ -147,7 +147,7 @@ MixtureConfig read_mixture(ConfigReader& reader) {
   return c;
 }
 
-/// Which layers have experts: mlp_layer_types, or first_k_dense_replace.
+/// Which layers have experts, by mlp_layer_types or first_k_dense_replace.
 std::vector<bool> read_mixing_layers(ConfigReader& reader, std::size_t count) {
   const std::int64_t dense = reader.integer("first_k_dense_replace", 1, 0, ConfigReader::kMaxCount);
   std::vector<bool> older;
@@ -185,7 +185,7 @@ KimiConfig read_config(const nlohmann::json& json, const std::string& label) {
   reader.must_be("num_nextn_predict_layers", 0, "there is no draft model");
   reader.must_be("quantization_config", nullptr, "weights must be fp32, fp16 or bf16");
   ignore_bookkeeping(reader);
-  // Nothing is rotated, and a head's sizes have fields of their own.
+  // Nothing is rotated, and the sizes of a head are given by other fields.
   reader.without_effect({"rope_theta", "rope_scaling", "rope_parameters", "head_dim", "qk_head_dim",
                          "pretraining_tp"});
   linear.finish();
@@ -237,14 +237,14 @@ struct DeltaMixer : Mixer {
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.keys()}));
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                  std::int64_t rows) const override {
     const at::Tensor qkv = at::cat({(*q_proj)(x), (*k_proj)(x), (*v_proj)(x)}, -1);  // [B, T, 3HD]
     std::vector<at::Tensor> taps;
     for (const auto& part : convolutions) taps.push_back(part->weight);
     const at::Tensor convolved = swish(convolve(qkv, at::cat(taps), {}, states));
-    const at::Tensor decays = (*f_b_proj)((*f_a_proj)(x));  // [B, T, HD], one a channel
+    const at::Tensor decays = (*f_b_proj)((*f_a_proj)(x));  // [B, T, HD], one per channel
     const at::Tensor o = delta_net(shape, convolved, (*b_proj)(x), decays, a_log, dt_bias, states,
                                    rows);  // [B, R, H, D]
     if (rows == 0) return x.narrow(1, 0, 0);
@@ -291,7 +291,7 @@ struct DeltaMixer : Mixer {
 
 // ----------------------------------------------------------------------------------------- mixture
 
-/// The chosen experts, and one for all tokens.
+/// The chosen experts plus a shared expert.
 struct Mixture : FeedForward {
   Mixture(const KimiConfig& config, TensorSource& source, const std::string& name)
       : c(config.mixture) {
@@ -335,7 +335,8 @@ std::shared_ptr<Block> make_block(const KimiConfig& c, std::size_t index, Tensor
   else
     mixer = std::make_shared<LatentAttention>(c.attention, source, mixer_name);
 
-  // Released checkpoints have their MLPs under mlp, those that transformers saves beside experts.
+  // MLPs are named mlp in released checkpoints, but block_sparse_moe, like the mixtures, in those
+  // that transformers saves.
   const bool is_beside = source.has(prefix + ".block_sparse_moe.gate_proj.weight");
   BlockNames names;
   names.feed_forward = c.mixes[index] || is_beside ? "block_sparse_moe" : "mlp";

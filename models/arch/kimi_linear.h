@@ -1,4 +1,5 @@
-// Kimi Linear: Kimi Delta Attention with a latent softmax layer among them, and experts.
+// Kimi Linear (arXiv 2510.26692): Kimi Delta Attention layers and a few softmax layers with latent
+// attention (MLA), followed by a mixture of experts.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,9 @@
 
 namespace niah::models {
 
-/// Builds a Kimi Linear. Throws DataError for configs that cannot be honoured.
+/// Builds a Kimi Linear model from its config.json and tensors. `label` names the config in errors.
+/// Throws DataError for every config field that is unknown, ill-typed, or would change the result
+/// in a way that is not implemented.
 std::shared_ptr<CausalLM> make_kimi_linear(const nlohmann::json& config, const std::string& label,
                                            TensorSource& source);
 

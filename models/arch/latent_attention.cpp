@@ -1,5 +1,5 @@
-// Letters: B batch, T tokens of this pass, R wanted rows, n tokens seen, d hidden size, H heads, a
-// and s a key's own and shared numbers, v a value's, r the latent's.
+// Letters: B batch, T tokens of this pass, R wanted rows, n tokens seen, d hidden size, H heads; a
+// and s dimensions of the own and the shared part of a key, v of a value, r of the latent.
 #include "models/arch/latent_attention.h"
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@
 namespace niah::models {
 namespace {
 
-/// [.., D] with zeros after its numbers.
+/// x [.., D] padded with zeros to [.., width].
 at::Tensor padded(const at::Tensor& x, std::int64_t width) {
   return x.size(-1) == width ? x : at::constant_pad_nd(x, {0, width - x.size(-1)});
 }
@@ -36,21 +36,21 @@ LatentAttention::LatentAttention(const LatentAttentionShape& shape, TensorSource
     : Mixer(name), shape(shape) {
   q_proj = add_linear(source, "q_proj", shape.d, shape.heads * shape.key_dim());
   kv_a_proj_with_mqa = add_linear(source, "kv_a_proj_with_mqa", shape.d, shape.kept(), shape.bias);
-  constexpr double kEps = 1e-6;  // whatever rms_norm_eps is
+  constexpr double kEps = 1e-6;  // independent of rms_norm_eps
   kv_a_layernorm = add_norm(source, "kv_a_layernorm", shape.rank, kEps);
   kv_b_proj =
       add_linear(source, "kv_b_proj", shape.rank, shape.heads * (shape.own_dim + shape.value_dim));
   o_proj = add_linear(source, "o_proj", shape.heads * shape.value_dim, shape.d, shape.bias);
 }
 
-/// x [B, T, d], normed → [B, R, d].
+/// x [B, T, d] → [B, R, d].
 at::Tensor LatentAttention::mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                                 std::int64_t rows) const {
   const at::Tensor both = (*kv_a_proj_with_mqa)(x);  // [B, T, r+s]
   const at::Tensor latent = (*kv_a_layernorm)(both.narrow(-1, 0, shape.rank).contiguous());
   const at::Tensor shared_key = both.narrow(-1, shape.rank, shape.shared_dim);
   const at::Tensor kept = at::cat({latent, shared_key}, -1).unsqueeze(1);  // [B, 1, T, r+s]
-  // Values are made of the same numbers, so that none are kept beside them.
+  // Values are computed from the same latents, so the value cache stays empty.
   const auto seen = remember(states, {kept, kept.narrow(-1, 0, 0)});
   if (rows == 0) return x.narrow(1, 0, 0);
 
@@ -61,8 +61,8 @@ at::Tensor LatentAttention::mix(const at::Tensor& x, const LayerStates& states, 
                           : attend_heads(q, seen, !states.empty(), pass));
 }
 
-/// q k = q W_K latent + q shared, and W_V after the sum over positions: query [B, R, H, a+s] →
-/// [B, R, H*v].
+/// Attends to the latents: q·k = (q W_K)·latent + q·shared, and W_V is applied after the sum over
+/// positions. query [B, R, H, a+s] → [B, R, H*v].
 at::Tensor LatentAttention::attend_latents(const at::Tensor& query,
                                            const std::vector<KeyValue>& seen,
                                            const Pass& pass) const {
@@ -84,10 +84,11 @@ at::Tensor LatentAttention::attend_latents(const at::Tensor& query,
   });
 }
 
-/// As the equations are written: query [B, R, H, a+s] → [B, R, H*v].
+/// Attends to materialised keys and values, as the equations are written: query [B, R, H, a+s] →
+/// [B, R, H*v].
 at::Tensor LatentAttention::attend_heads(const at::Tensor& query, const std::vector<KeyValue>& seen,
                                          bool cached, const Pass& pass) const {
-  // A few heads at a time; an instrument is shown all at once.
+  // A few heads at a time, unless an instrument watches, which expects all heads at once.
   const std::int64_t of_head = 2 * shape.made_dim() * query.size(0) * seen.front().key.size(2);
   const std::int64_t each =
       pass.watch ? shape.heads : std::clamp<std::int64_t>(most_made / of_head, 1, shape.heads);
@@ -104,7 +105,8 @@ at::Tensor LatentAttention::attend_heads(const at::Tensor& query, const std::vec
   return merge_heads(at::cat(outputs, 1));
 }
 
-/// Of `count` heads, padded: kept [B, 1, n, r+s] → [B, h, n, D] both.
+/// Keys and values of h = `count` heads from `first` on, both padded to D = made_dim(): kept
+/// [B, 1, n, r+s] → [B, h, n, D].
 KeyValue LatentAttention::keys_and_values(const at::Tensor& kept, std::int64_t first,
                                           std::int64_t count) const {
   const std::int64_t made = shape.own_dim + shape.value_dim;
@@ -131,7 +133,7 @@ MixerInfo LatentAttention::describe() const {
   claim_rows(info, Part::kKey, "kv_b_proj", {"", 0, a, a + v, shape.heads});
   claim_rows(info, Part::kKey, "kv_a_proj_with_mqa", {"", r, s, s, 1});
   claim_rows(info, Part::kValue, "kv_b_proj", {"", a, v, a + v, shape.heads});
-  // The latent is as much the values' as the keys'.
+  // The latent belongs to keys and values alike.
   claim_rows(info, Part::kOther, "kv_a_proj_with_mqa", {"", 0, r, r, 1});
   claim(info, {{Part::kNorm, "kv_a_layernorm"}, {Part::kOutput, "o_proj"}});
   return info;

@@ -1,5 +1,6 @@
-// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434) without positions, as in Kimi Linear:
-// keys and values of all heads are made of one narrow latent, and that is what is cached.
+// Multi-head latent attention (MLA; DeepSeek-V2, arXiv 2405.04434) without positions, as in Kimi
+// Linear: keys and values of all heads are projected from one narrow latent vector per token, which
+// is what is cached.
 #pragma once
 
 #include <algorithm>
@@ -13,27 +14,29 @@
 
 namespace niah::models {
 
-/// Sizes: a head's query and key are `own_dim` numbers of its own and `shared_dim` of which the
-/// key's are all heads' alike.
+/// Sizes. Queries and keys of a head have own_dim dimensions followed by shared_dim dimensions; the
+/// shared part of a key is the same for all heads.
 struct LatentAttentionShape {
   std::int64_t d = 0, heads = 0;
   std::int64_t own_dim = 0, shared_dim = 0, value_dim = 0;
-  std::int64_t rank = 0;  ///< the latent's width
-  bool bias = false;      ///< on kv_a_proj_with_mqa and o_proj
+  std::int64_t rank = 0;  ///< width of the latent vector
+  bool bias = false;      ///< whether kv_a_proj_with_mqa and o_proj have a bias
 
   std::int64_t key_dim() const { return own_dim + shared_dim; }
-  /// Numbers kept a token: the latent and the shared part of the key.
+  /// Numbers cached per token: the latent vector and the shared part of the key.
   std::int64_t kept() const { return rank + shared_dim; }
-  /// Width of the keys and values that are made: attention's kernels want one for both.
+  /// Width to which materialised keys and values are padded: attention kernels require equal
+  /// widths.
   std::int64_t made_dim() const { return std::max(key_dim(), value_dim); }
-  /// Up to so many queries attend to latents: where making the keys and values of a token costs as
-  /// much as the wider products with its latent do.
+  /// The number of query rows up to which attending to the latents directly is cheaper: beyond it,
+  /// the wider products with the latent of a token cost more than materialising its keys and
+  /// values.
   std::int64_t latent_rows() const;
 };
 
-/// Softmax attention to what latents say. Few queries attend to the latents themselves, W_K and W_V
-/// moved to the other side of the products; many to keys and values that are made of them for the
-/// pass, which costs more at first and less for each query.
+/// The mixer. A few queries attend to the latents directly, with W_K absorbed into the query and
+/// W_V into the output. Many queries attend to keys and values materialised for the pass, which has
+/// a higher fixed cost but a lower cost per query.
 struct LatentAttention : Mixer {
   LatentAttention(const LatentAttentionShape& shape, TensorSource& source, const std::string& name);
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
@@ -41,8 +44,8 @@ struct LatentAttention : Mixer {
   MixerInfo describe() const override;
 
   LatentAttentionShape shape;
-  /// Numbers of keys and values that are made at a time, of one head at least: those of a long text
-  /// are many times what is kept of it.
+  /// Maximum of keys and values, in numbers, to materialise at a time (but at least one head),
+  /// because those of a long text need many times the memory of its latents.
   std::int64_t most_made = std::int64_t{1} << 26;
   std::shared_ptr<Linear> q_proj, kv_a_proj_with_mqa, kv_b_proj, o_proj;
   std::shared_ptr<RmsNorm> kv_a_layernorm;
@@ -55,7 +58,7 @@ struct LatentAttention : Mixer {
   KeyValue keys_and_values(const at::Tensor& kept, std::int64_t first, std::int64_t count) const;
 };
 
-/// See ModelInfo::settings.
+/// Adds the fields that affect the result to ModelInfo::settings.
 void add_settings(std::map<std::string, std::string>& settings, const LatentAttentionShape& shape);
 
 }  // namespace niah::models

@@ -1,4 +1,4 @@
-// The small building blocks that every architecture here shares.
+// Small building blocks that the architectures share.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -42,16 +42,16 @@ struct Embedding : torch::nn::Module {
   at::Tensor weight;
 };
 
-/// A short convolution (ops/short_convolution.h) over `channels`, whose tail it keeps.
+/// A short convolution (ops/short_convolution.h) over C = `channels` channels.
 struct ShortConvolution : torch::nn::Module {
   ShortConvolution(TensorSource& source, const std::string& name, std::int64_t channels,
                    std::int64_t taps, bool with_bias = false);
-  /// x [B, T, C] → [B, T, C]; takes all T positions into `states`.
+  /// x [B, T, C] → [B, T, C]; keeps the tail in `states`.
   at::Tensor operator()(const at::Tensor& x, const LayerStates& states) const;
 
   at::Tensor weight, bias;  // [C, 1, k], [C]
 };
-/// The same with a weight [C, 1, k] that is put together from several tensors.
+/// The same with a given weight [C, 1, k], for weights concatenated from several tensors.
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     const LayerStates& states);
 
@@ -62,15 +62,16 @@ at::Tensor merge_heads(const at::Tensor& x);
 /// The last `rows` of the T positions of [B, T, d].
 at::Tensor last_rows(const at::Tensor& x, std::int64_t rows);
 
-/// How a layer's heads are rotated.
+/// How the heads of a layer are rotated.
 struct Rotation {
-  bool by_window_tables = false;  ///< by the pass' tables for window layers
-  bool rounds_once = false;       ///< in fp32, and only the result is rounded (OLMo)
+  bool by_window_tables = false;  ///< with the tables for sliding-window layers
+  bool rounds_once = false;       ///< in fp32, rounding only the result (OLMo)
 };
-/// Rotary embedding of heads [B, H, R, D] of a pass' last R positions.
+/// Rotary embedding of heads [B, H, R, D] at the last R positions of a pass.
 at::Tensor rotate(const at::Tensor& x, const Pass& pass, const Rotation& how = {});
 
-/// `f` of x [B, T, ...], of one sequence at a time where they decode together (for_each_of_batch).
+/// f(x) for x [B, T, ...]; if sequences decode together (T = 1), one sequence at a time
+/// (for_each_of_batch).
 template <typename F>
 at::Tensor each_sequence(const at::Tensor& x, const F& f) {
   return x.size(1) > 1 ? f(x) : for_each_of_batch(x, f);
@@ -78,13 +79,13 @@ at::Tensor each_sequence(const at::Tensor& x, const F& f) {
 
 /// How a softmax layer attends.
 struct Attention {
-  double scale = 1;         ///< on the product of query and key
-  std::int64_t window = 0;  ///< keys that a query sees, itself included; 0: all
+  double scale = 1;         ///< factor on q·k
+  std::int64_t window = 0;  ///< number of keys that a query sees, including its own; 0: all
   bool cached = true;       ///< false: whole sequences, differentiable
 };
 
-/// Softmax attention of queries [B, H, R, D], the last R positions, to what each sequence has seen
-/// (remember): [B, H, R, D]. Through the pass' instruments where it has some.
+/// Softmax attention of queries [B, H, R, D] at the last R positions to what each sequence may
+/// attend to, as returned by remember(): [B, H, R, D]. Calls pass.watch and pass.attend if set.
 at::Tensor attend(const at::Tensor& query, const std::vector<KeyValue>& seen,
                   const Attention& attention, const Pass& pass);
 

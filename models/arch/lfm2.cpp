@@ -1,7 +1,7 @@
 // The model in the order of the forward pass: config, softmax mixer, convolution mixer, mixture of
-// experts, model (the blocks around them are blocks.h's). Letters: B batch, T tokens of this
-// pass, R wanted rows, d hidden size, H/H_kv heads of D, E experts. Equations: LFM2, arXiv
-// 2511.23404, and its implementation in transformers.
+// experts, model (the blocks are in blocks.h). Letters: B batch, T tokens of this pass, R wanted
+// rows, d hidden size, H/H_kv heads of D, E experts. Equations: LFM2, arXiv 2511.23404, and its
+// implementation in transformers.
 #include "models/arch/lfm2.h"
 
 #include <ATen/ATen.h>
@@ -30,7 +30,7 @@ struct LfmConfig {
   bool convolution_bias, tied;
   double eps;
   Rope rope;
-  std::int64_t dense_layers = 0;  ///< those before the first mixture
+  std::int64_t dense_layers = 0;  ///< number of layers before the first mixture of experts
   std::int64_t experts = 0, expert_ff = 0;
   bool has_expert_bias = false;
   SigmoidRouting routing;
@@ -38,7 +38,7 @@ struct LfmConfig {
   std::vector<std::int64_t> eos_ids;
 };
 
-/// full_attn_idxs, which older configs have in place of layer_types.
+/// full_attn_idxs, which older configs have instead of layer_types: indices of the softmax layers.
 std::vector<LayerKind> read_softmax_indices(ConfigReader& reader, std::int64_t count) {
   constexpr const char* kField = "full_attn_idxs";
   const nlohmann::json& value = reader.raw(kField);
@@ -69,7 +69,7 @@ std::vector<LayerKind> read_layers(ConfigReader& reader) {
   return layers;
 }
 
-/// The width of the MLPs: intermediate_size, or what the block's own rule makes of it.
+/// The width of the MLPs: intermediate_size, in dense models adjusted if block_auto_adjust_ff_dim.
 std::int64_t read_width(ConfigReader& reader, bool is_moe) {
   if (is_moe) return reader.positive("intermediate_size", 7168);
   const std::int64_t older = reader.positive("block_ff_dim", 12288);
@@ -86,7 +86,7 @@ std::int64_t read_width(ConfigReader& reader, bool is_moe) {
   return width;
 }
 
-/// tie_embedding is what older configs call tie_word_embeddings.
+/// Older configs call tie_word_embeddings tie_embedding.
 bool read_tied(ConfigReader& reader) {
   const bool older = reader.boolean("tie_embedding", true);
   const bool tied = reader.boolean("tie_word_embeddings", older);
@@ -112,7 +112,7 @@ void read_experts(ConfigReader& reader, LfmConfig& c) {
   reader.without_effect({"output_router_logits", "router_aux_loss_coef"});
 }
 
-/// Fields of released configs that repeat others, or that no implementation reads.
+/// Checks fields of released configs that repeat others, or that no implementation reads.
 void check_repetitions(ConfigReader& reader, const LfmConfig& c) {
   reader.must_be("block_dim", c.d, "it is hidden_size");
   reader.must_be("conv_dim", c.d, "it is hidden_size");
@@ -193,7 +193,7 @@ struct SoftmaxMixer : Mixer {
     k_norm = add_norm(source, "k_layernorm", c.head_dim, c.eps);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const at::Tensor k =  // [B, H_kv, T, D]
@@ -227,7 +227,7 @@ struct SoftmaxMixer : Mixer {
 
 // ------------------------------------------------------------------------------- convolution mixer
 
-/// c * convolution(b * u), with b, c and u projections of the input.
+/// out_proj(c * convolution(b * u)), where b, c and u are projections of the input.
 struct ConvolutionMixer : Mixer {
   ConvolutionMixer(const LfmConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), d(config.d), taps(config.taps) {
@@ -237,7 +237,7 @@ struct ConvolutionMixer : Mixer {
                                        source, name + ".conv", d, taps, config.convolution_bias));
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                  std::int64_t rows) const override {
     const auto parts = (*in_proj)(x).chunk(3, -1);  // b, c, u [B, T, d]

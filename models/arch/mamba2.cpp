@@ -34,7 +34,7 @@ Mamba2Mixer::Mamba2Mixer(const Mamba2Shape& shape, TensorSource& source, const s
   out_proj = add_linear(source, "out_proj", inner, shape.d, shape.out_bias);
 }
 
-/// x [B, T, d], normed → [B, R, d].
+/// x [B, T, d] → [B, R, d].
 at::Tensor Mamba2Mixer::mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                             std::int64_t rows) const {
   const at::Tensor y = scan(x, states, rows);  // [B, H, R, P] fp32
@@ -42,8 +42,8 @@ at::Tensor Mamba2Mixer::mix(const at::Tensor& x, const LayerStates& states, cons
   return (*out_proj)(gated(merge_heads(y), last_rows(x, rows)));
 }
 
-/// Rows `first` and so on of the input projection: those of z are only wanted for the last
-/// positions.
+/// Applies `count` rows of the input projection from `first` on. Done in parts, because z is needed
+/// for the last positions only.
 at::Tensor Mamba2Mixer::project_in(const at::Tensor& x, std::int64_t first,
                                    std::int64_t count) const {
   return project(x, in_proj->weight.narrow(0, first, count),
@@ -56,7 +56,8 @@ at::Tensor times(const at::Tensor& x, double factor) { return factor == 1 ? x : 
 
 }  // namespace
 
-/// What goes through the convolution, x, B and C, and what the steps are made of, dt.
+/// Projects to x, B and C, which go through the convolution, and to dt, the input of the step
+/// sizes.
 std::pair<at::Tensor, at::Tensor> Mamba2Mixer::split_input(const at::Tensor& x) const {
   const std::int64_t inner = shape.inner(), shared = shape.groups * shape.state;
   const at::Tensor all = project_in(x, inner, shape.channels() + shape.heads);
@@ -174,8 +175,8 @@ void check_mamba2(const ConfigReader& reader, const Mamba2Shape& shape, const ch
 
 namespace {
 
-/// Infinity has no spelling in JSON: transformers writes an object, others a string (as which the
-/// bare word is read) or a number that no step reaches.
+/// JSON cannot express infinity. transformers writes an object, others a string (to which the bare
+/// word is converted on reading, see parse_config_file) or a number that no step reaches.
 bool is_infinite(const nlohmann::json& value) {
   constexpr double kUnreachable = 1e30;
   if (value.is_object() && value.size() == 1 && value.contains("__float__"))

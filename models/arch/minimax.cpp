@@ -29,7 +29,7 @@ namespace {
 
 enum class LayerKind { kLightning, kAttention };
 
-/// Of a residual sum: stream * alpha + what is added * beta.
+/// Factors of a residual sum: alpha * stream + beta * update.
 struct Factors {
   double alpha = 1, beta = 1;
 };
@@ -121,8 +121,8 @@ DecoderShape shape_of(const MiniMaxConfig& c) {
 
 // --------------------------------------------------------------------------------- lightning mixer
 
-/// Slopes [H] that fall with the head and with the layer's depth, 0 at the first layer to 1 at the
-/// last.
+/// Decay slopes [H], which decrease with the head index and with `depth`, 0 in the first layer to 1
+/// in the last.
 at::Tensor slopes_of(std::int64_t heads, double depth) {
   std::vector<float> slopes;
   for (std::int64_t h = 0; h < heads; ++h)
@@ -137,7 +137,7 @@ struct LightningMixer : Mixer {
                  const std::string& name)
       : Mixer(name), heads(config.attention.heads), head_dim(config.attention.head_dim) {
     const std::int64_t wide = heads * head_dim;
-    constexpr double kNormEps = 1e-6;  // whatever rms_norm_eps is
+    constexpr double kNormEps = 1e-6;  // independent of rms_norm_eps
     qkv_proj = add_linear(source, "qkv_proj", config.d, 3 * wide);
     out_proj = add_linear(source, "out_proj", wide, config.d);
     output_gate = add_linear(source, "output_gate", config.d, wide);
@@ -145,12 +145,12 @@ struct LightningMixer : Mixer {
     const auto last = static_cast<double>(config.layers.size() - 1);
     slopes =
         slopes_of(heads, static_cast<double>(index) / (last + 1e-5)).to(qkv_proj->weight.device());
-    // What transformers computes from the slopes and saves beside the weights.
+    // Computed from the slopes by transformers, and saved with the weights.
     for (const char* computed : {"slope_rate", "query_decay", "key_decay", "diagonal_decay"})
       source.ignore(name + "." + computed);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const auto qkv =  // 3 x [B, H, T, D]
@@ -164,7 +164,7 @@ struct LightningMixer : Mixer {
     return (*out_proj)(sigmoid_product((*norm)(o), (*output_gate)(last_rows(x, rows))));
   }
 
-  /// A head's rows are its query, its key and its value.
+  /// In qkv_proj, the rows of a head are its query, its key and its value.
   MixerInfo describe() const override {
     MixerInfo info;
     info.letter = 'L';
@@ -215,7 +215,7 @@ struct Mixture : FeedForward {
 
 // ------------------------------------------------------------------------------------------- block
 
-/// x = norm(h), u = norm(alpha x + beta mixer(x)), alpha' u + beta' mixture(u).
+/// x = norm(h), u = norm(alpha x + beta mixer(x)); the output is alpha' u + beta' mixture(u).
 struct MiniMaxBlock : Block {
   MiniMaxBlock(const MiniMaxConfig& c, std::int64_t index, TensorSource& source,
                const std::string& prefix)

@@ -1,5 +1,5 @@
-// MiniMax-01 (arXiv 2501.08313): lightning layers with a few softmax layers among them, each
-// followed by a mixture of experts.
+// MiniMax-01 (arXiv 2501.08313): lightning layers and a few softmax layers, each followed by a
+// mixture of experts.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace niah::models {
 
-/// Builds a MiniMax from its config.json and its tensors. `label` names the config in errors.
+/// Builds a MiniMax model from its config.json and tensors. `label` names the config in errors.
 /// Throws DataError for every config field that is unknown, ill-typed, or would change the result
 /// in a way that is not implemented.
 std::shared_ptr<CausalLM> make_minimax(const nlohmann::json& config, const std::string& label,

@@ -1,8 +1,8 @@
 // The model in the order of the forward pass: config, MLP and mixture of experts, model (the mixers
-// are in mamba2.h and grouped_attention.h, the blocks of one norm and one of these in blocks.h).
-// Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, f an MLP's width, E
-// experts. Equations: Nemotron-H, arXiv 2504.03624, and its implementation in transformers, but
-// for dt, which that one bounds from below in prefill alone.
+// are in mamba2.h and grouped_attention.h, the blocks in blocks.h). Letters: B batch, T tokens of
+// this pass, R wanted rows, d hidden size, f MLP width, E experts. Equations: Nemotron-H, arXiv
+// 2504.03624, and its implementation in transformers, except for the lower bound on dt, which the
+// latter applies in prefill only.
 #include "models/arch/nemotron_h.h"
 
 #include <ATen/ATen.h>
@@ -28,7 +28,7 @@ enum class LayerKind { kMamba, kAttention, kMlp, kMixture };
 
 struct MixtureConfig {
   std::int64_t experts = 0, ff = 0, shared_ff = 0;
-  std::int64_t latent = 0;  // width that experts work on; 0: the model's
+  std::int64_t latent = 0;  // width of the experts' input and output; 0: hidden size
   SigmoidRouting routing;
 };
 
@@ -67,7 +67,7 @@ std::vector<LayerKind> read_block_types(ConfigReader& reader) {
   return layers;
 }
 
-/// Older configs have a letter a layer.
+/// hybrid_override_pattern of older configs: one letter per layer.
 std::vector<LayerKind> read_pattern(ConfigReader& reader) {
   static const std::map<char, LayerKind> kinds = {{'M', LayerKind::kMamba},
                                                   {'*', LayerKind::kAttention},
@@ -255,8 +255,8 @@ struct SquaredMlp : FeedForward {
   std::shared_ptr<Linear> up_proj, down_proj;
 };
 
-/// shared(x) + up(sum over the chosen experts of down(x)), where the experts work on a narrower
-/// stream between up and down, or on x itself.
+/// shared(x) + up(sum over the chosen experts of weight * expert(down(x))), where down and up
+/// project to and from a narrower latent; without a latent both are the identity.
 struct Mixture : FeedForward {
   Mixture(const NemotronConfig& config, TensorSource& source, const std::string& name)
       : c(config.mixture) {
@@ -300,7 +300,7 @@ struct Mixture : FeedForward {
   std::shared_ptr<SigmoidRouter> gate;
   std::vector<std::shared_ptr<SquaredMlp>> experts;
   std::shared_ptr<SquaredMlp> shared_experts;
-  std::shared_ptr<Linear> fc1_latent_proj, fc2_latent_proj;  // null where experts work on x
+  std::shared_ptr<Linear> fc1_latent_proj, fc2_latent_proj;  // down, up; null without a latent
 };
 
 // ------------------------------------------------------------------------------------------- model

@@ -1,4 +1,4 @@
-// Nemotron-H (arXiv 2504.03624): each layer is one of Mamba-2, softmax attention without positions,
+// Nemotron-H (arXiv 2504.03624): each layer is either Mamba-2, softmax attention without positions,
 // an MLP, or a mixture of experts.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace niah::models {
 
-/// Builds a Nemotron-H from its config.json and its tensors. `label` names the config in errors.
+/// Builds a Nemotron-H model from its config.json and tensors. `label` names the config in errors.
 /// Throws DataError for every config field that is unknown, ill-typed, or would change the result
 /// in a way that is not implemented.
 std::shared_ptr<CausalLM> make_nemotron_h(const nlohmann::json& config, const std::string& label,

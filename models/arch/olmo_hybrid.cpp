@@ -1,8 +1,8 @@
-// The model in the order of the forward pass: config, softmax mixer, gated delta net, model (the
-// blocks around them are decoder.h's post-norm one and feed_forward.h's pre-norm one). Letters: B
-// batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of D, Kh/Vh key and
-// value heads of K and V. Equations: OLMo Hybrid in transformers, Gated DeltaNet, arXiv 2412.06464,
-// with eigenvalues down to -1, arXiv 2411.12537.
+// The model in the order of the forward pass: config, softmax mixer, Gated DeltaNet, model (the
+// blocks are in blocks.h: post-norm around softmax, pre-norm around DeltaNet). Letters: B batch, T
+// tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of D, Kh/Vh key and value heads
+// of K and V. Equations: OLMo Hybrid in transformers; Gated DeltaNet, arXiv 2412.06464; negative
+// eigenvalues, arXiv 2411.12537.
 #include "models/arch/olmo_hybrid.h"
 
 #include <ATen/ATen.h>
@@ -34,15 +34,16 @@ struct OlmoConfig {
   DeltaNetShape delta;
   bool bias, tied;
   double eps;
-  std::optional<Rope> rope;  ///< none: the softmax layers know no positions
-  bool says_rope = true;     ///< the config says whether there is a rotary embedding
+  std::optional<Rope> rope;  ///< nullopt: the softmax layers have no positions (NoPE)
+  bool says_rope = true;     ///< whether the config mentions a rotary embedding, even as null
   std::int64_t max_positions;
   std::vector<std::int64_t> eos_ids;
 };
 
 std::vector<LayerKind> read_layers(ConfigReader& reader) {
   const std::int64_t count = reader.count("num_hidden_layers", 32);
-  return read_delta_hybrid_layers(reader, count, std::min<std::int64_t>(4, count));  // at least one
+  // By default every fourth layer is softmax, and at least one.
+  return read_delta_hybrid_layers(reader, count, std::min<std::int64_t>(4, count));
 }
 
 DeltaNetShape read_delta_net(ConfigReader& reader, std::int64_t d, std::int64_t heads) {
@@ -59,7 +60,7 @@ DeltaNetShape read_delta_net(ConfigReader& reader, std::int64_t d, std::int64_t 
   return delta;
 }
 
-/// Whether rope_theta is there and null, in `rope_parameters` or outside of it.
+/// Whether rope_theta is present and null; in `rope_parameters` if it is there, else outside.
 bool rope_is_switched_off(const nlohmann::json& json) {
   const auto is_null_in = [](const nlohmann::json& fields) {
     return fields.is_object() && fields.contains("rope_theta") && fields["rope_theta"].is_null();
@@ -69,7 +70,7 @@ bool rope_is_switched_off(const nlohmann::json& json) {
   return is_said ? is_null_in(*inner) : is_null_in(json);
 }
 
-/// Whether a rope_theta is there.
+/// Whether the config mentions a rotary embedding at all.
 bool says_rope(const nlohmann::json& json) {
   const auto inner = json.find("rope_parameters");
   return json.contains("rope_theta") || (inner != json.end() && inner->is_object());
@@ -130,7 +131,7 @@ std::map<std::string, std::string> settings_of(const OlmoConfig& c) {
 
 // ----------------------------------------------------------------------------------- softmax mixer
 
-/// Attention with one norm over the queries of all heads, and one over the keys.
+/// Attention with one norm over the queries of all heads together, and one over the keys.
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const OlmoConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
@@ -169,7 +170,7 @@ struct SoftmaxMixer : Mixer {
     return info;
   }
 
-  /// x [B, T, H*D] as heads [B, H, T, D], rotated where the model knows positions.
+  /// x [B, T, H*D] → heads [B, H, T, D], rotated if the model has a rotary embedding.
   at::Tensor turned(const at::Tensor& x, const Pass& pass) const {
     const at::Tensor heads = split_heads(x, c.head_dim);
     return c.rope ? rotate(heads, pass, {.rounds_once = true}) : heads;
@@ -182,7 +183,7 @@ struct SoftmaxMixer : Mixer {
 
 // --------------------------------------------------------------------------------- gated delta net
 
-/// The weight of a convolution alone.
+/// Only the weight of a convolution.
 struct Taps : torch::nn::Module {
   Taps(TensorSource& source, const std::string& name, std::int64_t channels, std::int64_t taps) {
     weight = register_parameter("weight", source.tensor(name + ".weight", {channels, 1, taps}));
@@ -190,9 +191,9 @@ struct Taps : torch::nn::Module {
   at::Tensor weight;  // [C, 1, k]
 };
 
-/// How many channels q_conv1d, k_conv1d and v_conv1d have. They are one convolution over all
-/// queries, keys and values, which transformers cuts into thirds when it saves a model, and others
-/// where queries and keys end.
+/// The numbers of channels of q_conv1d, k_conv1d and v_conv1d. Together these are one convolution
+/// over all queries, keys and values; transformers splits its weight into thirds when it saves a
+/// model, others split it into queries, keys and values.
 std::array<std::int64_t, 3> convolution_cuts(const DeltaNetShape& shape, const TensorSource& source,
                                              const std::string& name) {
   const std::int64_t third = (shape.channels() + 2) / 3;
@@ -216,13 +217,13 @@ struct DeltaMixer : Mixer {
          {std::pair{"q_conv1d", cuts[0]}, {"k_conv1d", cuts[1]}, {"v_conv1d", cuts[2]}})
       convolutions.push_back(register_module(
           part, std::make_shared<Taps>(source, name + "." + part, channels, shape.taps)));
-    constexpr double kEps = 1e-5;  // whatever rms_norm_eps is
+    constexpr double kEps = 1e-5;  // independent of rms_norm_eps
     o_norm = add_norm(source, "o_norm", shape.value_dim, kEps);
     a_log = register_parameter("A_log", source.tensor(name + ".A_log", {shape.value_heads}));
     dt_bias = register_parameter("dt_bias", source.tensor(name + ".dt_bias", {shape.value_heads}));
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass&,
                  std::int64_t rows) const override {
     const at::Tensor qkv = at::cat({(*q_proj)(x), (*k_proj)(x), (*v_proj)(x)}, -1);
@@ -282,7 +283,7 @@ MakeBlock blocks_of(const OlmoConfig& c, TensorSource& source) {
                      .feed_forward_norm = "feedforward_layer_norm"},
           std::make_shared<DeltaMixer>(c, source, prefix + ".linear_attn"),
           std::make_shared<GatedMlp>(source, prefix + ".mlp", c.d, c.ff), source, prefix);
-    // transformers saves the norm after a softmax mixer under the name of another.
+    // transformers saves the norm after a softmax mixer under the name of another norm.
     const bool is_misnamed = source.has(prefix + ".feedforward_layer_norm.weight");
     return std::make_shared<PostNormBlock>(
         shape_of(c), std::make_shared<SoftmaxMixer>(c, source, prefix + ".self_attn"), source,

@@ -1,4 +1,4 @@
-// OLMo Hybrid: gated delta nets with a softmax layer among them.
+// OLMo Hybrid: Gated DeltaNet layers and a few softmax layers.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,9 @@
 
 namespace niah::models {
 
-/// Builds an OLMo Hybrid. Throws DataError for configs that cannot be honoured.
+/// Builds an OLMo Hybrid model from its config.json and tensors. `label` names the config in
+/// errors. Throws DataError for every config field that is unknown, ill-typed, or would change the
+/// result in a way that is not implemented.
 std::shared_ptr<CausalLM> make_olmo_hybrid(const nlohmann::json& config, const std::string& label,
                                            TensorSource& source);
 

@@ -1,9 +1,9 @@
-// The model in the order of the forward pass: config, softmax mixer, model (the gated delta net is
-// in gated_delta_mixer.h, the mixture of experts in feed_forward.h, the blocks around them in
-// blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of
-// D. Equations: Qwen3-Next and Qwen3.5 in transformers, Gated DeltaNet, arXiv 2412.06464. They
-// differ in this: Qwen3-Next fuses a delta mixer's projections by key head and mixes experts in
-// some layers, Qwen3.5 in all or in none.
+// The model in the order of the forward pass: config, softmax mixer, model (the Gated DeltaNet is
+// in gated_delta_mixer.h, the mixture of experts in feed_forward.h, the blocks in blocks.h).
+// Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads of D.
+// Equations: Qwen3-Next and Qwen3.5 in transformers; Gated DeltaNet, arXiv 2412.06464. The
+// differences: Qwen3-Next fuses the projections of a delta mixer by key head and may have experts
+// in some layers only; Qwen3.5 has experts in all layers or in none.
 #include "models/arch/qwen3_5.h"
 
 #include <ATen/ATen.h>
@@ -34,10 +34,10 @@ struct QwenConfig {
   std::vector<LayerKind> layers;
   DeltaNetShape delta;
   bool bias, tied;
-  bool is_nested = false;  ///< beside a vision tower
+  bool is_nested = false;  ///< whether the config was in text_config, next to a vision tower
   double eps;
   Rope rope;
-  std::vector<bool> mixes;  ///< by layer: a mixture of experts, else an MLP
+  std::vector<bool> mixes;  ///< by layer: true for a mixture of experts, false for an MLP
   SharedExpertShape mixture;
   std::int64_t max_positions;
   std::vector<std::int64_t> eos_ids;
@@ -74,7 +74,7 @@ DeltaNetShape read_delta_net(ConfigReader& reader) {
   return delta;
 }
 
-/// The layers that mlp_only_layers names.
+/// The layers listed in mlp_only_layers.
 std::set<std::int64_t> read_mlp_only(ConfigReader& reader) {
   constexpr const char* kField = "mlp_only_layers";
   const nlohmann::json& value = reader.raw(kField);
@@ -122,7 +122,7 @@ void read_experts(ConfigReader& reader, QwenConfig& c) {
   reader.without_effect({"router_aux_loss_coef", "output_router_logits"});
 }
 
-/// Fields of the text model, which are all of a flat config.
+/// Reads the fields of the text model: all fields of a flat config, or those of text_config.
 QwenConfig read_text_config(ConfigReader& reader, const std::string& label,
                             const nlohmann::json& json, Family family) {
   const bool is_next = family == Family::kNext;
@@ -130,7 +130,7 @@ QwenConfig read_text_config(ConfigReader& reader, const std::string& label,
   c.family = family;
   c.vocab = reader.positive("vocab_size", is_next ? 151936 : 248320);
   c.d = reader.positive("hidden_size", family == Family::kDense ? 4096 : 2048);
-  // A model whose layers are all mixtures has no use for it.
+  // Unused if all layers are mixtures of experts.
   c.ff = reader.positive("intermediate_size", is_next ? 5632 : 12288);
   c.layers = read_layers(reader, family);
   c.heads = reader.count("num_attention_heads", 16);
@@ -158,13 +158,13 @@ QwenConfig read_text_config(ConfigReader& reader, const std::string& label,
   ignore_bookkeeping(reader);
   reader.without_effect({"mamba_ssm_dtype"});
   for (const auto& [field, value] : json.items())
-    if (field.starts_with("mtp_")) reader.without_effect({field.c_str()});  // a draft model's
+    if (field.starts_with("mtp_")) reader.without_effect({field.c_str()});  // of a draft model
   reader.finish();
   check_heads(reader, "num_key_value_heads", c.heads, c.kv_heads);
   return c;
 }
 
-/// A config is flat, or the text model's is in text_config, beside the vision tower's.
+/// Reads a config that is flat or has the text model's fields in text_config.
 QwenConfig read_config(const nlohmann::json& json, const std::string& label, Family family) {
   ConfigReader outer(json, label);
   if (outer.is_null("text_config")) return read_text_config(outer, label, json, family);
@@ -176,7 +176,7 @@ QwenConfig read_config(const nlohmann::json& json, const std::string& label, Fam
   if (outer.boolean("tie_word_embeddings", c.tied) != c.tied)
     outer.refuse("tie_word_embeddings",
                  fmt::format("{}, but it is {} in text_config; make them equal", !c.tied, c.tied));
-  // Where generation_config.json names tokens that end a text, they are found out here.
+  // Checkpoint adds the end-of-text ids of generation_config.json at the outer level.
   for (const std::int64_t id : read_eos_ids(outer, c.vocab))
     if (std::find(c.eos_ids.begin(), c.eos_ids.end(), id) == c.eos_ids.end())
       c.eos_ids.push_back(id);
@@ -219,7 +219,7 @@ std::map<std::string, std::string> settings_of(const QwenConfig& c) {
 
 // ----------------------------------------------------------------------------------- softmax mixer
 
-/// Attention with an output gate, which q_proj holds beside each head's query.
+/// Attention with an output gate. The rows of q_proj are, for each head, its query, then its gate.
 struct SoftmaxMixer : Mixer {
   SoftmaxMixer(const QwenConfig& config, TensorSource& source, const std::string& name)
       : Mixer(name), c(config) {
@@ -231,7 +231,7 @@ struct SoftmaxMixer : Mixer {
     k_norm = add_norm(source, "k_norm", c.head_dim, c.eps, NormRounding::kOnePlusWeight);
   }
 
-  /// x [B, T, d], normed → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const at::Tensor k =  // [B, H_kv, T, D]
@@ -240,7 +240,7 @@ struct SoftmaxMixer : Mixer {
     const auto seen = remember(states, {k, v});
     if (rows == 0) return x.narrow(1, 0, 0);
 
-    const at::Tensor both =  // [B, R, H, 2, D]: a head's query, its gate
+    const at::Tensor both =  // [B, R, H, 2, D]: query and gate of each head
         (*q_proj)(last_rows(x, rows)).unflatten(-1, {c.heads, 2, c.head_dim});
     const at::Tensor q =  // [B, H, R, D]
         rotate((*q_norm)(both.select(3, 0).contiguous().transpose(1, 2)), pass);

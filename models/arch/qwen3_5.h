@@ -1,4 +1,4 @@
-// Qwen3.5 and its relatives: gated delta nets with a gated softmax layer among them.
+// Qwen3.5 and Qwen3-Next: Gated DeltaNet layers and a few softmax layers with an output gate.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,10 @@
 
 namespace niah::models {
 
-/// Builds a Qwen3.5, a text model (config flat) or a vision-language one (text_config; the vision
-/// tower is left out), dense or a mixture of experts, or a Qwen3-Next. Throws DataError for configs
-/// that cannot be honoured.
+/// Builds a Qwen3.5 model (dense or with a mixture of experts) or a Qwen3-Next model from its
+/// config.json and tensors. The config may be flat or have a text_config next to a vision tower,
+/// which is ignored. `label` names the config in errors. Throws DataError for every config field
+/// that is unknown, ill-typed, or would change the result in a way that is not implemented.
 std::shared_ptr<CausalLM> make_qwen3_5(const nlohmann::json& config, const std::string& label,
                                        TensorSource& source);
 std::shared_ptr<CausalLM> make_qwen3_5_moe(const nlohmann::json& config, const std::string& label,

@@ -14,9 +14,9 @@ namespace {
 
 constexpr double kMostScaling = 1e6;
 
-/// What one place of a config says.
+/// What one place in a config specifies.
 struct Said {
-  double theta = 0, partial = 0;  ///< 0: nothing
+  double theta = 0, partial = 0;  ///< 0: not specified
   std::optional<YarnScaling> yarn;
   std::optional<Llama3Scaling> llama3;
   double linear_factor = 1;
@@ -32,7 +32,7 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-/// How transformers reads scaling of type yarn.
+/// Scaling of type yarn, with the defaults of transformers.
 YarnScaling read_yarn(ConfigReader& rope, const RopeRules& rules) {
   if (!rules.has_mscale) {
     rope.must_be("truncate", true, "the ramp's ends are whole numbers");
@@ -58,7 +58,7 @@ YarnScaling read_yarn(ConfigReader& rope, const RopeRules& rules) {
   return yarn;
 }
 
-/// Scaling of type llama3, whose numbers have no defaults.
+/// Scaling of type llama3, whose fields have no defaults.
 Llama3Scaling read_llama3(ConfigReader& rope, const RopeRules& rules) {
   const auto needed = [&](const char* field, double low) {
     if (rope.is_null(field)) rope.refuse(field, "rotary scaling of type llama3 needs it");
@@ -87,7 +87,7 @@ double partial_of(ConfigReader& fields, const RopeRules& rules) {
   return fields.is_null(kField) ? 0 : fields.number(kField, 0, 1e-3, 1);
 }
 
-/// `rope_scaling`, or `rope_parameters`, as it is called since transformers 5.
+/// Reads `rope_scaling`, or `rope_parameters` as it is called since transformers 5.
 Said read_object(ConfigReader rope, const RopeRules& rules) {
   Said said;
   said.theta = theta_of(rope);
@@ -105,7 +105,7 @@ Said read_object(ConfigReader rope, const RopeRules& rules) {
   return said;
 }
 
-/// What is said outside of the object.
+/// Merges a value from outside that object (0: absent) into `said`; refuses two that differ.
 void add_outer(const ConfigReader& reader, const char* field, double own, double& said) {
   if (own == 0) return;
   if (said != 0 && said != own)

@@ -1,9 +1,9 @@
-// The model in the order of the forward pass: config, softmax mixer, model (the blocks around the
-// mixers are those of every architecture: decoder.h). Letters: B batch, T tokens of this pass, R
-// wanted rows, d hidden size, H/H_kv heads, D head size. Equations: Qwen3, arXiv 2505.09388,
-// Qwen2.5, arXiv 2412.15115, Llama 3, arXiv 2407.21783, Mistral 7B, arXiv 2310.06825, SmolLM3 and
-// Granite 3 (their model cards), OLMo 2, arXiv 2501.00656, OLMo 3, arXiv 2512.13961, and their
-// implementations in transformers. What they differ in is an option of SoftmaxConfig.
+// The model in the order of the forward pass: config, softmax mixer, model (the blocks are in
+// blocks.h). Letters: B batch, T tokens of this pass, R wanted rows, d hidden size, H/H_kv heads, D
+// head size. Equations: Qwen3, arXiv 2505.09388; Qwen2.5, arXiv 2412.15115; Llama 3, arXiv
+// 2407.21783; Mistral 7B, arXiv 2310.06825; SmolLM3 and Granite 3 (their model cards); OLMo 2,
+// arXiv 2501.00656; OLMo 3, arXiv 2512.13961; and their implementations in transformers. Their
+// differences are options in SoftmaxConfig.
 #include "models/arch/softmax.h"
 
 #include <ATen/ATen.h>
@@ -31,27 +31,27 @@ struct Layer {
 
 enum class QkNorm {
   kNone,
-  kHead,      ///< of each head
-  kAllHeads,  ///< one over all of them
+  kHead,      ///< a norm over each head
+  kAllHeads,  ///< a norm over all heads together
 };
 
 struct SoftmaxConfig {
   std::string architecture;
   std::int64_t vocab, d, ff, heads, kv_heads, head_dim;
   std::vector<Layer> layers;
-  std::int64_t window = 0;  // of the layers that have one
+  std::int64_t window = 0;  // size in tokens, for windowed layers
   QkNorm qk_norm = QkNorm::kNone;
   bool qkv_bias, o_bias, mlp_bias = false, tied;
-  bool is_olmo;  // norms after mixers and MLPs; norms and rotary embedding round once
+  bool is_olmo;  // post-norm blocks; norms and rotary embedding round once
   double eps, scale;
   double embedding_factor = 1, residual_factor = 1, logits_divisor = 1;
   Rope rope;
-  std::optional<Rope> window_rope;  // of windowed layers, where it is another
+  std::optional<Rope> window_rope;  // for windowed layers, if different
   std::int64_t max_positions;
   std::vector<std::int64_t> eos_ids;
 };
 
-/// What transformers takes for a family's fields that are left out.
+/// A family's defaults in transformers for absent fields.
 struct Defaults {
   std::int64_t vocab, d, ff, layers, heads;
   std::int64_t kv_heads;  // 0: as many as heads
@@ -69,7 +69,7 @@ Defaults defaults_of(const std::string& family) {
   return {32000, 4096, 11008, 32, 32, 0, 2048};  // llama, granite
 }
 
-/// `sliding_window`: null says that there is none; left out, it is `fallback`.
+/// `sliding_window`: null means none; if absent, `fallback`.
 std::optional<std::int64_t> read_window(ConfigReader& reader,
                                         std::optional<std::int64_t> fallback) {
   if (!reader.has("sliding_window")) return fallback;
@@ -77,7 +77,7 @@ std::optional<std::int64_t> read_window(ConfigReader& reader,
   return reader.integer("sliding_window", 0, 0, ConfigReader::kMaxPositions);
 }
 
-/// Gives a layer a window, the same for all that have one.
+/// Makes a layer windowed; all windowed layers have the same window.
 void set_window(ConfigReader& reader, SoftmaxConfig& c, Layer& layer,
                 std::optional<std::int64_t> window) {
   if (window.value_or(0) < 1) reader.refuse("sliding_window", "a positive integer was expected");
@@ -85,8 +85,8 @@ void set_window(ConfigReader& reader, SoftmaxConfig& c, Layer& layer,
   c.window = *window;
 }
 
-/// The layers whose attention has a window, of `window` keys: those that `layer_types` says, or
-/// where it is not given, those that `is_windowed`.
+/// Sets a window of `window` keys in the layers that `layer_types` selects or, if that is absent,
+/// those for which `is_windowed` is true.
 void read_windows(ConfigReader& reader, SoftmaxConfig& c, std::optional<std::int64_t> window,
                   const std::function<bool(std::int64_t)>& is_windowed) {
   const auto windowed =
@@ -99,7 +99,7 @@ void read_windows(ConfigReader& reader, SoftmaxConfig& c, std::optional<std::int
       set_window(reader, c, c.layers[i], window);
 }
 
-/// Windows from `max_window_layers` on, and only if `use_sliding_window` is set.
+/// By default, layers from `max_window_layers` on are windowed, if `use_sliding_window` is set.
 void read_qwen_layers(ConfigReader& reader, SoftmaxConfig& c) {
   const bool windows = reader.boolean("use_sliding_window", false);
   const auto window = read_window(reader, 4096);
@@ -112,7 +112,8 @@ void read_qwen_layers(ConfigReader& reader, SoftmaxConfig& c) {
                [&](std::int64_t i) { return windows && window && i >= first_window; });
 }
 
-/// `no_rope_layers`, a 0 for each layer without rotary embedding, or every so many-th layer.
+/// Layers without rotary embedding have a 0 in `no_rope_layers`; if that is absent, it is every
+/// `no_rope_layer_interval`-th layer.
 void read_smollm3_layers(ConfigReader& reader, SoftmaxConfig& c) {
   const auto interval = reader.positive("no_rope_layer_interval", 4, ConfigReader::kMaxCount);
   const nlohmann::json& flags = reader.raw("no_rope_layers");
@@ -145,8 +146,8 @@ void read_layers(ConfigReader& reader, SoftmaxConfig& c, std::int64_t count) {
     for (Layer& layer : c.layers) set_window(reader, c, layer, window);
 }
 
-/// OLMo 3: `rope_parameters` has an entry for each type of layers. Before transformers 5 scaling
-/// was that of the layers without a window.
+/// OLMo 3: `rope_parameters` has an entry per layer type. Before transformers 5, scaling applied to
+/// the layers without a window only.
 void read_ropes_by_type(ConfigReader& reader, const std::string& label, const RopeRules& rules,
                         SoftmaxConfig& c) {
   if (reader.is_null("rope_parameters")) {
@@ -180,7 +181,7 @@ void read_ropes(ConfigReader& reader, const std::string& label, double theta, So
   c.rope = read_rope(reader, label, rules);
 }
 
-/// Granite's four factors; attention_multiplier takes the place of D^-1/2.
+/// The four factors of Granite; attention_multiplier replaces D^-1/2.
 void read_multipliers(ConfigReader& reader, SoftmaxConfig& c) {
   c.embedding_factor = reader.multiplier("embedding_multiplier", 1);
   c.residual_factor = reader.multiplier("residual_multiplier", 1);
@@ -279,7 +280,7 @@ struct SoftmaxMixer : Mixer {
     k_norm = norm("k_norm", c.kv_heads);
   }
 
-  /// x [B, T, d], normed unless the norm comes after → [B, R, d].
+  /// x [B, T, d] → [B, R, d].
   at::Tensor mix(const at::Tensor& x, const LayerStates& states, const Pass& pass,
                  std::int64_t rows) const override {
     const at::Tensor k = heads_of((*k_proj)(x), k_norm, pass);   // [B, H_kv, T, D]
@@ -291,7 +292,7 @@ struct SoftmaxMixer : Mixer {
     return (*o_proj)(merge_heads(attend(q, seen, {c.scale, window, !states.empty()}, pass)));
   }
 
-  /// Queries or keys [B, T, H*D], normed and rotated: [B, H, T, D].
+  /// Queries or keys [B, T, H*D] → [B, H, T, D], normalised and rotated.
   at::Tensor heads_of(const at::Tensor& x, const std::shared_ptr<RmsNorm>& norm,
                       const Pass& pass) const {
     at::Tensor heads = split_heads(c.qk_norm == QkNorm::kAllHeads ? (*norm)(x) : x, c.head_dim);

@@ -10,8 +10,8 @@
 
 namespace niah::models {
 
-/// Builds a model of one of those families from its config.json and its tensors; `family` is its
-/// model_type: qwen2 (Qwen2.5 is one), qwen3, llama, mistral, smollm3, granite, olmo2 or olmo3.
+/// Builds a model of one of these families from its config.json and tensors; `family` is its
+/// model_type: qwen2 (also Qwen2.5), qwen3, llama, mistral, smollm3, granite, olmo2 or olmo3.
 /// `label` names the config in errors. Throws DataError for every config field that is unknown,
 /// ill-typed, or would change the result in a way that is not implemented.
 std::shared_ptr<CausalLM> make_softmax(const std::string& family, const nlohmann::json& config,

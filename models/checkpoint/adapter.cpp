@@ -23,7 +23,7 @@ constexpr std::size_t kLongestName = 1000;
 
 std::string shown_name(std::string_view name) { return single_line(name.substr(0, 200)); }
 
-/// A module's or tensor's name without the prefixes that depend on the model around it.
+/// The name of a module or tensor without the prefixes that depend on the surrounding model.
 std::string_view without_prefixes(std::string_view name) {
   for (bool found = true; found;) {
     found = false;
@@ -42,13 +42,13 @@ bool is_embedding(std::string_view name) {
          plain == "backbone.embeddings.weight";
 }
 
-/// What a tensor of the adapter's file is, by the end of its name.
+/// What a tensor in the adapter's file is used for; the suffix of its name tells.
 enum class Role { kA, kB, kEmbeddingA, kEmbeddingB, kMagnitude, kBaseCopy, kReplacement };
 
 struct Suffix {
   std::string_view text;
   Role role;
-  std::string_view parameter;  ///< of the module
+  std::string_view parameter;  ///< the module's parameter that it changes
 };
 constexpr Suffix kSuffixes[] = {
     {".lora_A.weight", Role::kA, ".weight"},
@@ -63,8 +63,8 @@ constexpr Suffix kSuffixes[] = {
 
 struct Target {
   Role role = Role::kReplacement;
-  std::string module;     ///< its name in the model that was tuned; empty for a plain tensor
-  std::string parameter;  ///< the tensor's name there
+  std::string module;     ///< name in the tuned model; empty for a tensor without a LoRA suffix
+  std::string parameter;  ///< name of the changed tensor in the tuned model
 };
 
 Target target_of(std::string_view name) {
@@ -76,7 +76,7 @@ Target target_of(std::string_view name) {
   return {Role::kReplacement, "", std::string(name)};
 }
 
-/// Puts the tensors of an adapter's file to those of its base.
+/// Matches the tensors of an adapter's file with those of its base.
 class Matching {
  public:
   Matching(const fs::path& file, const TensorTable& base, const std::string& base_name,
@@ -98,7 +98,8 @@ class Matching {
     if (target.role == Role::kReplacement && is_tied_ &&
         without_prefixes(target.parameter) == kHeadTensor) {
       if (new_head_ != nullptr)
-        refuse(tensor, fmt::format("'{}' has the same place", shown_name(new_head_->name)));
+        refuse(tensor, fmt::format("'{}' has the same role for the same tensor",
+                                   shown_name(new_head_->name)));
       new_head_ = &tensor;
       return;
     }
@@ -162,7 +163,8 @@ class Matching {
   void place(const TensorInfo& tensor, Role role, TensorChange& change) const {
     const auto put = [&](const TensorInfo*& where) {
       if (where != nullptr)
-        refuse(tensor, fmt::format("'{}' has the same place", shown_name(where->name)));
+        refuse(tensor,
+               fmt::format("'{}' has the same role for the same tensor", shown_name(where->name)));
       where = &tensor;
     };
     change.is_embedding |= role == Role::kEmbeddingA || role == Role::kEmbeddingB;
@@ -187,8 +189,8 @@ class Matching {
     const TensorInfo& any = *change.tensors().front();
     const bool has_factors = change.a != nullptr && change.b != nullptr;
     if (change.replacement != nullptr && change.tensors().size() > 1)
-      refuse(any, fmt::format("'{}' would replace what it changes",
-                              shown_name(change.replacement->name)));
+      refuse(any, fmt::format("it would replace a tensor that '{}' changes",
+                              shown_name(change.tensors()[1]->name)));
     if (change.replacement == nullptr && !has_factors)
       refuse(any, "its counterpart is missing: a module has both factors, lora_A and lora_B");
     if (has_factors) check_factors(base, change);
@@ -230,14 +232,14 @@ class Matching {
                                             format_shape(change.magnitude->shape), base.shape[0]));
   }
 
-  /// Where the embedding serves as the output head, too, PEFT computes a changed embedding in two
-  /// ways: with the old head while the adapter is on top, with the new one once it is merged.
+  /// If the embedding also serves as the output head, the effect of changing it is ambiguous: PEFT
+  /// keeps the old head while the adapter is on top, but changes it when the adapter is merged.
   void check_tied(const std::string& name, const TensorChange& change) const {
     if (!is_tied_ || !is_embedding(name) || new_head_ != nullptr) return;
     if (config_.ties_weights && change.replacement != nullptr) return;
     refuse(*change.tensors().front(),
            fmt::format("it changes the embedding of {}, which serves as the output head, too, and "
-                       "it is not said whether the head changes with it; merge the adapter with "
+                       "it is unclear whether the head changes with it; merge the adapter with "
                        "the program that trained it and name the merged checkpoint",
                        base_name_));
   }
@@ -252,7 +254,7 @@ class Matching {
   const TensorInfo* new_head_ = nullptr;
 };
 
-/// Throws DataError where the folder is none of an adapter.
+/// Throws DataError unless the folder is that of a PEFT adapter.
 void require_adapter_folder(const fs::path& folder) {
   if (!is_folder(folder))
     throw DataError(

@@ -1,4 +1,4 @@
-// A folder that is a whole checkpoint and an adapter at once.
+// A folder that holds both a whole checkpoint and an adapter.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace niah::models {
 
-/// What to say of a PEFT adapter that lies in a checkpoint's folder and is left out, since `path`
-/// names none; empty where there is none. transformers would load that adapter on the base that its
-/// config names, and not the folder's own weights.
+/// A warning if the folder of a checkpoint also holds a PEFT adapter that is ignored because `path`
+/// names no adapter; else empty. From such a folder transformers would load the adapter on the base
+/// that its config names, not the folder's own weights.
 std::string adapter_beside(const CheckpointPath& path);
 
 }  // namespace niah::models

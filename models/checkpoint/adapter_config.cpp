@@ -21,12 +21,13 @@ constexpr const char* kAdvice =
     "merge the adapter into its base with PEFT (merge_and_unload) and name the merged checkpoint";
 constexpr std::size_t kMostPatterns = 1024;
 constexpr std::size_t kLongestPattern = 1000;
-// A name takes a plain pattern some dozens. Each of the patterns is tried on each of the modules.
+// Limit of the regex engine's steps: a plain name takes a few dozen, and every pattern is tried on
+// every module.
 constexpr std::uint32_t kMostSteps = 10'000;
 constexpr std::int64_t kLargestRank = std::int64_t{1} << 16;
 constexpr double kLargestAlpha = 1e6;
 
-/// A value of the file in a message: it may hold anything.
+/// A value of the file, made safe to show in a message.
 std::string shown_value(const std::string& text) {
   return single_line(std::string_view(text).substr(0, 80));
 }
@@ -42,7 +43,7 @@ bool is_set(const json& value) {
            (value.is_structured() && value.empty()));
 }
 
-/// Kinds of adapter that do something else than this program computes.
+/// Fields of adapters that compute something this program does not support.
 struct Refused {
   const char* field;
   const char* what;
@@ -65,9 +66,9 @@ void refuse_where_set(ConfigReader& reader, const std::string& field, const char
     reader.refuse(field, fmt::format("not supported ({}); {}", what, kAdvice));
 }
 
-/// Some initialisations subtract from the base what the factors begin with: the adapter then
-/// belongs to a base that is nowhere on disk. Only those that are known to leave the base alone are
-/// taken.
+/// Some initialisations subtract the factors' initial product from the base, so the adapter belongs
+/// to a base that does not exist on disk. Only initialisations known not to change the base are
+/// accepted.
 void refuse_changed_base(ConfigReader& reader) {
   const json& value = reader.raw("init_lora_weights");
   if (value.is_null() || value.is_boolean()) return;
@@ -92,8 +93,8 @@ void refuse_other_kinds(ConfigReader& reader, const json& config) {
   refuse_changed_base(reader);
 }
 
-/// The keys of an object inside of the config in the order of the text, which counts: the first
-/// pattern that matches is the one. The text is known to be valid.
+/// The keys of the object `field` of the config in the order of the text, which matters because the
+/// first matching pattern wins. `text` must be valid JSON.
 std::vector<std::string> keys_in_order(const std::string& text, const std::string& field) {
   std::vector<std::string> keys;
   std::string current;
@@ -132,7 +133,7 @@ ModulePatterns read_patterns(ConfigReader& reader, const std::filesystem::path& 
   return patterns;
 }
 
-/// Fields that say how an adapter was trained, or what its tensors say themselves.
+/// Accepts fields about how an adapter was trained, and those that its tensors make redundant.
 void pass_over(ConfigReader& reader, const json& config) {
   (void)reader.one_of("bias", "none", {"none", "all", "lora_only"});
   reader.without_effect({"auto_mapping",    "base_model_name_or_path",
@@ -150,8 +151,8 @@ void pass_over(ConfigReader& reader, const json& config) {
   reader.finish();
 }
 
-/// Whether factors that a file lacks begin with a B of zeros. "orthogonal" begins with a product
-/// that is zero but for rounding, and asks for an even r; false and null leave them random.
+/// Whether PEFT initialises B with exact zeros. With "orthogonal" the product B A is zero only up
+/// to rounding (and r must be even); with false and null the factors are random.
 bool begins_as_no_change(const json& config) {
   const auto found = config.find("init_lora_weights");
   if (found == config.end()) return true;
@@ -162,8 +163,9 @@ bool begins_as_no_change(const json& config) {
 }  // namespace
 
 void ModulePatterns::add(const std::string& expression, double number) {
-  // The line end keeps expressions that match nothing at all, such as ".*", from matching the empty
-  // text, which Regex refuses. It stands after the name because ^ and $ in an expression count.
+  // Regex refuses expressions that can match the empty string, such as ".*": the newline, which
+  // matches() appends to the name, prevents that. It comes after the name because an expression may
+  // itself contain ^ and $.
   patterns_.push_back(
       {expression, Regex(fmt::format(R"(^(?:.*\.)?(?:{})$\n)", expression), kMostSteps), number});
 }

@@ -1,4 +1,4 @@
-// adapter_config.json of a PEFT LoRA adapter.
+// Reading adapter_config.json of a PEFT LoRA adapter.
 #pragma once
 
 #include <cstddef>
@@ -12,19 +12,19 @@
 
 namespace niah::models {
 
-/// The file in an adapter's folder that this is about.
+/// File name of the config in an adapter's folder.
 inline constexpr const char* kAdapterConfig = "adapter_config.json";
 
-/// rank_pattern or alpha_pattern: numbers of modules by regular expressions.
+/// rank_pattern or alpha_pattern: numbers for modules whose names match regular expressions.
 class ModulePatterns {
  public:
   ModulePatterns() = default;
   /// `where` names file and field in errors.
   explicit ModulePatterns(std::string where) : where_(std::move(where)) {}
-  /// Throws std::invalid_argument with the reason for an expression that cannot be used.
+  /// Throws std::invalid_argument with the reason if the expression is not valid.
   void add(const std::string& expression, double number);
-  /// The number of the first expression with (.*\.)?(expression)$ matching the whole name, or
-  /// `otherwise`. Throws DataError, which names file and expression, where matching takes too long.
+  /// The number of the first expression for which (.*\.)?(expression)$ matches the module's name,
+  /// or `otherwise`. Throws DataError, naming file and expression, if matching takes too long.
   double find(const std::string& module, double otherwise) const;
 
  private:
@@ -39,29 +39,30 @@ class ModulePatterns {
   std::vector<Pattern> patterns_;
 };
 
-/// What of an adapter's config its tensors do not say.
+/// The fields of an adapter's config that cannot be derived from its tensors.
 struct AdapterConfig {
   double rank = 8, alpha = 8;
   ModulePatterns ranks, alphas;
-  bool is_rank_stabilised = false;  ///< the change is scaled by alpha / sqrt(r), not alpha / r
+  bool is_rank_stabilised = false;  ///< rsLoRA: s is alpha / sqrt(r), not alpha / r
   bool is_dora = false;
-  bool ties_weights = false;  ///< a saved embedding is the output head, too, where the base ties
+  bool ties_weights = false;  ///< with a tied base, a replaced embedding replaces the head as well
 
-  /// The r of a module.
+  /// The rank r of a module.
   double rank_of(const std::string& module) const { return ranks.find(module, rank); }
-  /// The s of W + s B A.
+  /// The factor s in W + s B A of a module.
   double scale_of(const std::string& module) const;
 };
 
-/// Reads the config's text; `file` names it in errors. Throws DataError for what is not a LoRA
-/// adapter's config, and by name for every kind of adapter whose effect would not be W + s B A, a
-/// replaced tensor, or DoRA's. Fields that are not known here are refused where they are set.
+/// Parses the text of a config; `file` names it in errors. Throws DataError if it is not the config
+/// of a LoRA adapter, and for every kind of adapter that does more than W + s B A, DoRA or replaced
+/// tensors. Unknown fields are refused unless they are null, false or empty.
 AdapterConfig parse_adapter_config(const std::string& text, const std::filesystem::path& file);
 
-/// The text of a config that parse_adapter_config takes, for a file of tensors that lacks some:
-/// PEFT makes a module's factors as init_lora_weights says before it reads the file, and keeps
-/// those that the file lacks. Where they would not be exactly no change the field becomes true,
-/// with which B begins as zeros; else the text stays as it is, to the byte.
+/// Adapts the text of a config that parse_adapter_config accepts to an adapter file from which some
+/// factors have been removed. Before PEFT reads the file, it initialises all factors as
+/// init_lora_weights says; those that the file lacks keep their initial values. If these would
+/// change the base, the field is set to true, which initialises B with zeros; else the text is
+/// returned as it is.
 std::string with_no_change_where_lacking(const std::string& text);
 
 }  // namespace niah::models

@@ -26,7 +26,7 @@ constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kGeneration = "generation_config.json";
 
-/// A shard's name must be a plain file name: an index may not reach outside its folder.
+/// A shard must be named by a plain file name, so that an index cannot point outside its folder.
 void check_shard_name(const fs::path& index, const std::string& shard) {
   const fs::path name(shard);
   const bool plain = !shard.empty() && name.filename() == name && shard != "." && shard != ".." &&
@@ -76,17 +76,17 @@ std::vector<std::string> find_shards(const fs::path& folder) {
         "are expected{}",
         folder.string(), kSingle,
         pickled ? "; its weights are pickled, save them with safe_serialization=True first" : ""));
-  // Other files may lie beside numbered shards.
+  // If there are numbered shards, other safetensors files are not part of the checkpoint.
   const auto numbered = [](const std::string& name) { return shard_count(name) > 0; };
   if (std::any_of(shards.begin(), shards.end(), numbered))
     std::erase_if(shards, std::not_fn(numbered));
   std::sort(shards.begin(), shards.end());
   for (const std::string& shard : shards)
     if (shard_count(shard) > shards.size())
-      throw DataError(
-          fmt::format("opening the checkpoint {}: {} of the {} shards that {} speaks of "
-                      "are there, and there is no {}",
-                      folder.string(), shards.size(), shard_count(shard), shard, kIndex));
+      throw DataError(fmt::format(
+          "opening the checkpoint {}: only {} of the {} shards that the name {} implies are "
+          "there, and there is no {}",
+          folder.string(), shards.size(), shard_count(shard), shard, kIndex));
   return shards;
 }
 
@@ -107,8 +107,8 @@ json parse_json_text(const std::string& text, const fs::path& path, std::string_
 
 namespace {
 
-/// The text with the bare word Infinity, which Python writes and JSON does not have, as a string of
-/// the same length: whatever else is wrong is still found where it is.
+/// Replaces the bare word Infinity, which Python writes but JSON lacks, by a string of the same
+/// length, so that positions in error messages stay correct.
 std::string with_infinity_as_string(std::string text) {
   constexpr std::string_view kWord = "Infinity", kString = "\"inf\"   ";
   static_assert(kWord.size() == kString.size());
@@ -138,7 +138,7 @@ json parse_config_file(const fs::path& path, std::string_view doing) {
 
 namespace {
 
-/// What is wrong with a folder that has no config.json.
+/// A hint for a folder without config.json; may be empty.
 std::string why_no_checkpoint(const fs::path& folder) {
   if (is_there(folder / kAdapterConfig))
     return "; it is a PEFT adapter: name its base as the checkpoint, and it as the adapter";
@@ -147,7 +147,7 @@ std::string why_no_checkpoint(const fs::path& folder) {
   return "";
 }
 
-/// Numbers of quantised weights mean something only to the program that made them.
+/// Quantised weights mean something only to the program that made them.
 void refuse_quantised(const json& config, const fs::path& file) {
   const auto found = config.find("quantization_config");
   if (found == config.end() || found->is_null()) return;
@@ -197,7 +197,7 @@ void Checkpoint::open_adapter() {
     tensors_.emplace(new_head_->name, std::pair{&adapter_->file(), new_head_.get()});
   }
   if (new_head_ == nullptr && adapter_->find(kHeadTensor) == nullptr) return;
-  // The head is no longer the embedding. Older configs of LFM2 call the field tie_embedding.
+  // The head is no longer tied to the embedding. Older LFM2 configs call the field tie_embedding.
   const auto untie = [](json& config) {
     config["tie_word_embeddings"] = false;
     if (config.contains("tie_embedding")) config["tie_embedding"] = false;
@@ -207,7 +207,7 @@ void Checkpoint::open_adapter() {
     untie(*text);
 }
 
-/// Generation ends at the ids of either file. config_ stays as it is where nothing is added.
+/// Generation ends at the ids of either file. config_ is left as it is if there are no new ones.
 void Checkpoint::add_end_of_text(const fs::path& file) {
   const json generation = parse_json_file(file, "reading the generation config");
   if (!generation.is_object())

@@ -1,4 +1,4 @@
-// What names a checkpoint: a folder, or a folder and a PEFT adapter on top of it.
+// The location of a checkpoint: a folder, or a folder and a PEFT adapter on top of it.
 #pragma once
 
 #include <compare>
@@ -9,7 +9,7 @@
 
 namespace niah::models {
 
-/// Plain data for configs and command lines. A path alone names a folder without an adapter.
+/// Plain data for configs and command lines. A path converts to a folder without an adapter.
 struct CheckpointPath {
   std::filesystem::path folder;
   std::filesystem::path adapter;  ///< empty: none
@@ -28,7 +28,7 @@ struct CheckpointPath {
     return has_adapter() ? folder.string() + " with the adapter " + adapter.string()
                          : folder.string();
   }
-  /// The folder that holds what is its own: the adapter's where there is one.
+  /// The adapter's folder if there is an adapter, else the checkpoint's.
   const std::filesystem::path& own_folder() const { return has_adapter() ? adapter : folder; }
 
   friend bool operator==(const CheckpointPath&, const CheckpointPath&) = default;

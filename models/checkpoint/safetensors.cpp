@@ -22,7 +22,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 using nlohmann::json;
 
-// The reference reader's own limit: no real header comes near it.
+// The limit of the reference implementation; no real header comes near it.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
 struct DTypeEntry {
@@ -68,12 +68,13 @@ DType parse_dtype(const json& entry, const std::string& name, const std::string&
                             shown(name), shown(text)));
 }
 
-/// The shape, with the number of bytes it needs.
+/// Sets the tensor's shape and returns the number of bytes that it needs.
 std::uint64_t parse_shape(const json& entry, TensorInfo& tensor, const std::string& label) {
   const auto found = entry.find("shape");
   if (found == entry.end() || !found->is_array() || found->size() > 16)
     refuse(label, fmt::format("tensor '{}' has no valid shape", shown(tensor.name)));
-  std::uint64_t extent = dtype_size(tensor.dtype);  // zeros left out: strides multiply the others
+  // The product without zeros must not overflow either: it is what strides are computed from.
+  std::uint64_t extent = dtype_size(tensor.dtype);
   bool is_empty = false;
   for (const json& dimension : *found) {
     const auto size = as_unsigned(dimension);
@@ -126,7 +127,7 @@ std::map<std::string, std::string> parse_metadata(const json& entry, const std::
   return metadata;
 }
 
-/// Sorts by position and makes sure that the tensors tile the data without overlap or hole.
+/// Sorts the tensors by position and checks that they cover the data without overlaps or gaps.
 void check_tiling(SafetensorsHeader& header, std::uint64_t data_size, const std::string& label) {
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const TensorInfo& a, const TensorInfo& b) {
@@ -214,7 +215,7 @@ std::span<const std::byte> SafetensorsFile::bytes(const TensorInfo& tensor) cons
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  // Put together as text: an object that keeps its order searches all its names for every new one.
+  // Built as text: inserting into an ordered JSON object takes time linear in its size.
   std::string text = "{";
   const auto add = [&](const std::string& name, const nlohmann::ordered_json& value) {
     text += (text.size() > 1 ? "," : "") + json(name).dump() + ":" + value.dump();
@@ -228,7 +229,7 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
     at += tensor.bytes.size();
   }
   text += "}";
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts aligned, as the reference writer does
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data, as the reference writer does
   std::string content(8, '\0');
   const std::uint64_t header_size = text.size();
   std::memcpy(content.data(), &header_size, sizeof header_size);

@@ -1,5 +1,5 @@
-// The safetensors format: an 8-byte header length, a JSON header, raw little-endian tensor data.
-// Files are never trusted: every size, offset, shape and type is checked before use.
+// The safetensors format: an 8-byte header length, a JSON header, and raw little-endian tensor
+// data. Files are never trusted: every size, offset, shape and type is checked before use.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,15 @@
 
 namespace niah::models {
 
-/// Element types that checkpoints use.
+/// The supported element types.
 enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 
-/// "F32", "BF16", ... as written in headers.
+/// "F32", "BF16", ..., as in file headers.
 std::string_view dtype_name(DType dtype);
-/// Bytes of one element.
+/// Bytes per element.
 std::size_t dtype_size(DType dtype);
 
-/// Where a tensor lies in its file. Offsets count from the start of the data section.
+/// A tensor's entry in the header. Offsets are in bytes from the start of the data section.
 struct TensorInfo {
   std::string name;
   DType dtype = DType::kF32;
@@ -35,19 +35,19 @@ struct TensorInfo {
   std::int64_t numel() const;
 };
 
-/// "[2048, 128]".
+/// A shape as text, such as "[2048, 128]".
 std::string format_shape(std::span<const std::int64_t> shape);
 
-/// A parsed header: tensors in file order and the free-form metadata.
+/// A parsed header: tensors in file order, and free-form metadata.
 struct SafetensorsHeader {
   std::vector<TensorInfo> tensors;
   std::map<std::string, std::string> metadata;
   std::uint64_t data_begin = 0;  ///< offset of the data section in the file
 };
 
-/// Parses and checks a whole file's header. `label` names the file in errors. Throws DataError for
-/// a truncated file, a header that is not valid, unknown element types, shapes that overflow or do
-/// not fit their data, data outside the file, overlaps and holes.
+/// Parses and checks the header of `file`, a file's whole content; `label` names it in errors.
+/// Throws DataError for a truncated file, an invalid header, an unknown element type, shapes that
+/// overflow or do not fit their data, and data that is outside the file, overlaps or leaves gaps.
 SafetensorsHeader parse_safetensors(std::string_view file, const std::string& label);
 
 /// A memory-mapped safetensors file; tensor bytes are read from disk when touched.
@@ -61,7 +61,7 @@ class SafetensorsFile {
   const TensorInfo* find(std::string_view name) const;
   /// The tensor's raw bytes, valid as long as this object.
   std::span<const std::byte> bytes(const TensorInfo& tensor) const;
-  /// Where the tensor's bytes begin in the file.
+  /// Offset of the tensor's bytes in the file.
   std::uint64_t offset(const TensorInfo& tensor) const { return header_.data_begin + tensor.begin; }
   const std::filesystem::path& path() const { return file_.path(); }
 
@@ -79,7 +79,7 @@ struct TensorBytes {
   std::span<const std::byte> bytes;
 };
 
-/// Writes `tensors` in the given order, atomically. Throws DataError when the file cannot be
+/// Writes a file with `tensors` in the given order, atomically. Throws DataError if it cannot be
 /// written.
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata);

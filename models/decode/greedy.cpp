@@ -24,8 +24,9 @@ GreedyDecoder::GreedyDecoder(std::vector<std::int64_t> tail, DecodeOptions optio
   ids_.insert(ids_.end(), guess_.begin(), guess_.end());
 }
 
-/// Accepts the greedy tokens `best`: row i follows guess token i - 1, and tells whether token i is
-/// right. Counts those that are, and says which token came last; false: the output ends.
+/// Appends the greedy tokens `best` to the output as far as they confirm the guess: best[i] was
+/// computed after guess tokens 0 to i-1, so it is valid if those were right. Sets `right` to the
+/// number of right guesses and `next` to the last token. False: the output ends here.
 bool GreedyDecoder::accept(const std::vector<std::int64_t>& best, std::size_t& right,
                            std::int64_t& next) {
   while (true) {
@@ -44,7 +45,7 @@ bool GreedyDecoder::accept(const std::vector<std::int64_t>& best, std::size_t& r
   }
 }
 
-/// Guesses anew, when `right` tokens of the last guess were.
+/// Makes the next guess, after `right` tokens of the last one were right.
 void GreedyDecoder::look_ahead(std::size_t right) {
   if (lookahead_) {
     lookahead_->learn(guess_.size(), right);
@@ -53,13 +54,14 @@ void GreedyDecoder::look_ahead(std::size_t right) {
     for (const std::int64_t id : out_.ids) lookahead_->append(id);
   }
   guess_.clear();
-  if (pending_.size() > 1 || options_.prompt.empty()) return;  // read before more is guessed on it
+  // After a rewind the accepted tokens are read without a guess, which might force another rewind.
+  if (pending_.size() > 1 || options_.prompt.empty()) return;
   guess_ =
       lookahead_->guess(options_.max_new_tokens - static_cast<std::int64_t>(out_.ids.size()) - 1);
 }
 
 std::vector<std::int64_t> best_tokens(const at::Tensor& logits) {
-  const at::Tensor best =  // one tensor, so that a device is waited for once
+  const at::Tensor best =  // one tensor, so that there is a single wait for the device
       at::where(at::isfinite(logits).all(-1), logits.argmax(-1), -1).cpu();
   const auto* first = best.const_data_ptr<std::int64_t>();
   return {first, first + best.numel()};
@@ -71,7 +73,7 @@ GreedyDecoder::Seen GreedyDecoder::look(std::vector<std::int64_t> best) const {
 }
 
 GreedyDecoder::Seen GreedyDecoder::look(const at::Tensor& logits) const {
-  constexpr std::int64_t kRows = 16;  // at a time: a draft may be a page of text
+  constexpr std::int64_t kRows = 16;  // rows at a time, because a draft may be a page of text
   Seen seen;
   at::Tensor targets;
   if (scores_draft())
@@ -146,7 +148,7 @@ Generation decode_greedy(PrefixReader& reader, std::size_t variant,
 
 namespace {
 
-/// What is seen by each branch after what it wants read.
+/// Reads for each branch what its decoder wants read next; returns what each decoder sees.
 std::vector<GreedyDecoder::Seen> read_all(CausalLM& model, const std::vector<Branch*>& branches) {
   std::vector<GreedyDecoder::Seen> seen(branches.size());
   std::vector<std::size_t> together;

@@ -1,4 +1,4 @@
-// Greedy decoding, and how probable the expected answer was.
+// Greedy decoding with drafts, and the probability of the expected answer.
 #pragma once
 
 #include <cstdint>
@@ -12,72 +12,74 @@
 
 namespace niah::models {
 
-/// When to stop, and what is expected.
+/// When to stop, which answer is expected, and where drafts come from.
 struct DecodeOptions {
   std::int64_t max_new_tokens = 128;
   std::vector<std::int64_t> eos_ids{};
-  /// The expected answer's tokens. They are scored, and serve as a draft: positions where the
-  /// model's own greedy choice is the drafted token are decided in one pass. The output is the
-  /// greedy one whatever the draft is.
+  /// The tokens of the expected answer. They are scored, and serve as the first draft: as long as
+  /// the model's greedy choice equals the draft, one pass yields several tokens. The output is
+  /// always the model's greedy one, whatever the draft.
   std::vector<std::int64_t> draft{};
-  /// The whole prompt, its tail included: what it and the output already said serves as a draft
-  /// where they repeat themselves. Must outlive the first pass. Empty: one pass a token after the
-  /// first draft.
+  /// The whole prompt including its tail. Where prompt and output repeat themselves, the repetition
+  /// serves as the next draft. Must outlive the first pass. Empty: after the first draft, one pass
+  /// per token.
   std::span<const std::int64_t> prompt{};
-  /// Whether no later token can change the outcome; asked with the ids generated so far. Empty:
-  /// never.
+  /// Whether no later token can change the outcome, given the ids generated so far; then decoding
+  /// stops. Empty: never.
   std::function<bool(const std::vector<std::int64_t>&)> decided{};
-  /// Whether another token is one too many, besides max_new_tokens; asked with the ids generated so
-  /// far, once for each further token. Empty: never.
+  /// A second limit besides max_new_tokens: whether the ids generated so far leave no room for
+  /// another. Called once before each further token. Empty: no such limit.
   std::function<bool(const std::vector<std::int64_t>&)> exhausted{};
 };
 
 struct Generation {
-  std::vector<std::int64_t> ids;  ///< without the end-of-text token
-  bool hit_limit = false;         ///< stopped by max_new_tokens or `exhausted`
-  bool finite = true;             ///< false: a logit was NaN or infinite, nothing below holds
-  std::int64_t computed_tokens = 0;
-  std::int64_t passes = 0;                 ///< through the model
-  std::optional<double> draft_log_prob;    ///< natural log, sum over the draft
-  std::optional<std::int64_t> draft_rank;  ///< worst rank of a draft token, 1 = best
+  std::vector<std::int64_t> ids;           ///< without the end-of-text token
+  bool hit_limit = false;                  ///< stopped by max_new_tokens or `exhausted`
+  bool finite = true;                      ///< false: ended by a logit that was NaN or infinite
+  std::int64_t computed_tokens = 0;        ///< tokens read, drafts that were wrong included
+  std::int64_t passes = 0;                 ///< forward passes
+  std::optional<double> draft_log_prob;    ///< natural logarithm, summed over the draft
+  std::optional<std::int64_t> draft_rank;  ///< worst rank of a draft token; 1: the likeliest
 };
 
-/// The likeliest token of each row of logits [R, vocab]; -1 for a row in which one is not finite.
+/// The likeliest token of each row of logits [R, vocab]; -1 for a row with a logit that is not
+/// finite.
 std::vector<std::int64_t> best_tokens(const at::Tensor& logits);
 
-/// One sequence's way from the prompt to the end of its output. It says what to read next and looks
-/// at the logits; whoever has the sequence's state does the reading, for one sequence or for
-/// several at a time.
+/// Decodes one sequence from the end of its prompt to the end of its output. The decoder says what
+/// to read next and takes the logits; the forward passes are run by the caller, who owns the
+/// sequence's state, for one sequence or for several in a batch.
 class GreedyDecoder {
  public:
-  /// `tail`: the prompt's last tokens, which have not been read (at least one).
+  /// `tail`: the last tokens of the prompt, which have not been read yet (at least one).
   GreedyDecoder(std::vector<std::int64_t> tail, DecodeOptions options);
 
-  /// What the next pass reads.
+  /// The tokens that the next pass has to read.
   const std::vector<std::int64_t>& ids() const { return ids_; }
-  /// Logits are wanted of so many of its last positions. More than one: some tokens are guessed,
-  /// and the state may have to be taken back.
+  /// The number of last positions of that pass whose logits are needed. If it is more than one,
+  /// some tokens are guessed, and the state may have to be rewound.
   std::int64_t rows() const { return static_cast<std::int64_t>(guess_.size()) + 1; }
 
-  /// What the logits of a pass say.
+  /// What decoding needs to know of a pass' logits.
   struct Seen {
     bool finite = true;
     std::vector<std::int64_t> best{};        ///< the likeliest token of each row
-    std::optional<double> draft_log_prob{};  ///< of the expected answer, where this pass read it
+    std::optional<double> draft_log_prob{};  ///< of the expected answer, if this pass scores it
     std::optional<std::int64_t> draft_rank{};
   };
-  /// Looks at the logits [rows(), vocab] of that pass. Changes nothing: should memory run out, the
-  /// pass may be made again.
+  /// Evaluates the logits [rows(), vocab] of that pass. Does not change the decoder, so if memory
+  /// runs out, the pass can be repeated.
   Seen look(const at::Tensor& logits) const;
-  /// The same without the logits, where best_tokens() of them is known and is all that is wanted.
+  /// The same from best_tokens() of the logits; only if scores_draft() is false.
   Seen look(std::vector<std::int64_t> best) const;
-  /// Whether this pass reads the expected answer, whose probability is wanted.
+  /// Whether the next pass reads the expected answer and must score it.
   bool scores_draft() const { return !options_.draft.empty() && !out_.draft_rank; }
 
   enum class Next { kRead, kRewindAndRead, kDone };
-  /// Goes on from there. kRewindAndRead: the state must first go back to before the pass.
+  /// Continues with the result of a pass. kRewindAndRead: the state must be rewound to before that
+  /// pass, then the next one read.
   Next take(const Seen& seen);
-  /// What has been generated.
+  /// The output so far.
   const Generation& generation() const { return out_; }
 
  private:
@@ -86,30 +88,31 @@ class GreedyDecoder {
 
   DecodeOptions options_;
   Generation out_;
-  std::optional<PromptLookup> lookahead_;  ///< made when the expected answer's draft is used up
+  std::optional<PromptLookup> lookahead_;  ///< created after the expected answer's draft
   std::vector<std::int64_t> pending_;      ///< accepted, but not read yet
-  std::vector<std::int64_t> guess_;        ///< what may follow them
-  std::vector<std::int64_t> ids_;          ///< both
+  std::vector<std::int64_t> guess_;        ///< tokens that may follow them
+  std::vector<std::int64_t> ids_;          ///< pending_ followed by guess_
 };
 
-/// One pass of `decoder` for one variant of `reader`; whether it goes on. Where it throws, both are
-/// as before.
+/// One pass of `decoder` for one variant of `reader`. Returns whether decoding continues. If it
+/// throws, both are as before.
 bool decode_pass(PrefixReader& reader, std::size_t variant, GreedyDecoder& decoder);
 
-/// Continues greedily for one variant of `reader`, which must stand before the prompt's last tokens
-/// `tail` (at least one). Leaves the reader further on; rewind it.
+/// Decodes greedily for one variant of `reader`, which must have read the prompt up to its last
+/// tokens `tail` (at least one). Afterwards the reader is past the prompt and has to be rewound.
 Generation decode_greedy(PrefixReader& reader, std::size_t variant,
                          const std::vector<std::int64_t>& tail, const DecodeOptions& options);
 
-/// A sequence that decodes on its own, apart from the reader that read its prompt.
+/// A sequence being decoded with its own state, independent of the reader that read its prompt.
 struct Branch {
   GreedyDecoder* decoder;
   State state;
 };
 
-/// One pass for sequences of one model. Those that read a single token go through the layers
-/// together, so that the weights are read once for all of them; on the CPU each gets, to the bit,
-/// what it would have got alone. For each, whether it goes on. Where it throws, all are as before.
+/// One pass for sequences of one model. Those that read a single token are run as one batch, so
+/// that the weights are read from memory once for all of them; on the CPU each result is bit for
+/// bit what the sequence would get alone. Returns for each whether decoding continues. If it
+/// throws, all are as before.
 std::vector<bool> decode_pass(CausalLM& model, const std::vector<Branch*>& branches);
 
 }  // namespace niah::models

@@ -15,7 +15,8 @@ bool same(const at::Tensor& a, const at::Tensor& b) {
   return a.sizes() == b.sizes() && (a.const_data_ptr() == b.const_data_ptr() || at::equal(a, b));
 }
 
-/// Number of leading layers (embedding included) in which all models hold the same parameters.
+/// Number of leading layers with equal parameters in all models: 0 if the embeddings differ. Never
+/// includes the last layer.
 std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) {
   const std::int64_t layers = models.front()->num_layers();
   if (models.size() == 1) return layers - 1;
@@ -30,7 +31,7 @@ std::int64_t count_shared(const std::vector<std::shared_ptr<CausalLM>>& models) 
       const bool is_embedding = part.rows.part == Part::kEmbedding;
       if (!part.layer && !is_embedding) continue;  // the head comes after every layer
       const std::int64_t layer = part.layer.value_or(0);
-      const bool is_same =  // checkpoints of one model may be laid out in two ways
+      const bool is_same =  // the name may be missing: one model can have two tensor layouts
           reference.contains(item.key()) && same(item.value(), reference[item.key()]);
       if (layer < shared && !is_same) shared = layer;
     }

@@ -1,4 +1,4 @@
-// Several variants of one model reading the same text: what they have in common is computed once.
+// Several variants of one model reading the same text, with the layers they share computed once.
 #pragma once
 
 #include <cstdint>
@@ -9,46 +9,47 @@
 
 namespace niah::models {
 
-/// Reads a text for one or more variants. Layers below the first one in which the variants differ
-/// are run once for all of them (QK-Restored variants of a model whose softmax layers lie high
-/// share nearly everything). Results are those of each model alone, to the bit.
+/// Reads a text with one or more variants. Layers below the first one in which the variants differ
+/// are run once for all of them; QK-Restored variants share all layers below the first softmax
+/// layer. Results are bit for bit those of each model alone.
 class PrefixReader {
  public:
-  /// The variants must have the same architecture; `tokens` is the longest text expected. Layers
-  /// count as shared while all their parameters are the same tensors or equal in content.
+  /// The variants must have the same architecture; `tokens` is the length of the longest text
+  /// expected. A layer is shared if its parameters are the same tensors or equal in content.
   PrefixReader(std::vector<std::shared_ptr<CausalLM>> variants, std::int64_t tokens);
 
-  /// Reads `ids` for every variant; no logits.
+  /// Reads `ids` with every variant, without logits.
   void read(const std::vector<std::int64_t>& ids);
-  /// Reads `ids` for one variant only and returns logits [rows, vocab] of the last `rows`
-  /// positions. The other variants must be rewound before they read on.
+  /// Reads `ids` with one variant only and returns logits [rows, vocab] of the last `rows`
+  /// positions. Before another variant can read, the reader must be rewound.
   at::Tensor read_one(std::size_t variant, const std::vector<std::int64_t>& ids, std::int64_t rows);
 
-  /// Waits until what was read is computed: a device does that behind the caller's back.
+  /// Waits until everything read has been computed; a GPU works asynchronously.
   void wait() const;
 
   /// See State::skip.
   void skip(std::int64_t tokens);
 
-  /// Tokens read.
+  /// Number of tokens read.
   std::int64_t position() const { return prefix_state_.position(); }
   std::size_t variants() const { return models_.size(); }
   /// Number of layers that all variants share.
   std::int64_t shared_layers() const { return shared_; }
 
-  /// A snapshot to come back to; see State::mark.
+  /// A point to rewind to; see State::mark.
   struct Snapshot {
-    Mark trunk;
-    std::vector<Mark> tops;
-    /// Bytes that it keeps alive beside the reader's own, at most.
+    Mark trunk;              ///< of the shared layers
+    std::vector<Mark> tops;  ///< of each variant's own layers
+    /// Upper bound of the bytes that it keeps alive in addition to the reader's own.
     std::int64_t bytes() const;
   };
   Snapshot mark() const;
   void rewind(const Snapshot& snapshot);
 
-  /// A state of one variant's own that goes on from here, with room for `tokens` positions in all.
+  /// An independent state of one variant at this position, with room for `tokens` positions in
+  /// total.
   State fork(std::size_t variant, std::int64_t tokens) const;
-  /// Bytes that such a state takes, at most.
+  /// Upper bound of the bytes that such a state takes.
   std::int64_t fork_bytes(std::size_t variant) const;
 
   /// Bytes held by all states.

@@ -5,7 +5,8 @@
 namespace niah::models {
 namespace {
 
-// Two tokens in a row match by chance too often, and a longer match comes too late.
+// Length of the match to look for: two tokens match by chance too often, and waiting for more than
+// three comes too late.
 constexpr std::ptrdiff_t kMatch = 3;
 constexpr std::int64_t kShortest = 2, kLongest = 32, kLongestPause = 16;
 
@@ -21,7 +22,7 @@ std::vector<std::int64_t> PromptLookup::guess(std::int64_t room) {
   const auto last = text_.rbegin();
   const auto found = std::search(last + 1, text_.rend(), last, last + kMatch);
   if (found == text_.rend()) return {};
-  // A text that repeats itself goes on repeating: after its end the guess follows its own start.
+  // At the end of the text the guess continues with its own start: repetition tends to go on.
   std::vector<std::int64_t> next;
   auto at = static_cast<std::size_t>(found.base() - text_.begin());
   for (; static_cast<std::int64_t>(next.size()) < wanted; ++at)

@@ -26,7 +26,7 @@ at::Tensor attention_weights(const AttentionInputs& inputs, std::int64_t head) {
       .softmax(-1);
 }
 
-/// `end`: tokens of the prompt; the keys are its last n.
+/// What one head attends to. `end` is the length of the prompt; the keys are its last n positions.
 HeadAttention look(const AttentionInputs& inputs, std::int64_t head, const WatchOptions& options,
                    std::int64_t end) {
   const at::Tensor weights = attention_weights(inputs, head);
@@ -52,7 +52,7 @@ std::vector<HeadAttention> watch_attention(CausalLM& model, const std::vector<st
     throw UsageError(
         fmt::format("watching attention: a needle at tokens {} to {} of a prompt of {}",
                     options.needle_begin, options.needle_end, tokens));
-  const c10::InferenceMode no_gradients;  // as the state was filled
+  const c10::InferenceMode no_gradients;  // forward() fills the state in inference mode
   const at::Tensor all = as_sequence(ids);
   const std::int64_t rows = std::min(options.queries, tokens);
   State state(model.num_layers());

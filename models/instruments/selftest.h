@@ -1,4 +1,4 @@
-// Does a model give the same answer however a text is cut into passes?
+// Does a model give the same result however a text is split into passes?
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace niah::models {
 /// One way of reading a text, compared with another.
 struct SelftestCheck {
   std::string what;  ///< "prefill in chunks of 512 = whole prefill, 1090 tokens"
-  /// Largest and mean difference, in standard deviations of what is compared (logits, or a layer's
-  /// output).
+  /// Largest and mean difference, in standard deviations of the values compared (logits or a
+  /// layer's outputs).
   double max_difference = 0;
   double mean_difference = 0;
   /// Positions where the best token differs although the two best logits are clearly apart.
@@ -22,23 +22,25 @@ struct SelftestCheck {
   bool passed = false;
 };
 
-/// "ok      prefill in chunks of …: differs by at most 1.2e-05, tolerance 1e-03".
+/// One line: "ok      prefill in chunks of …: differs by 1.2e-05 at most, 2.1e-06 on average
+/// (tolerance 1e-03)".
 std::string describe(const SelftestCheck& check);
 
-/// What a selftest does.
 struct SelftestOptions {
-  std::int64_t chunk = 512;          ///< prefill chunk of the run that it stands for
-  std::int64_t long_tokens = 33000;  ///< text for the recurrent layers
+  std::int64_t chunk = 512;          ///< prefill chunk in tokens, as in the run to be checked
+  std::int64_t long_tokens = 33000;  ///< length of the text that recurrent layers read
 };
 
-/// Reads random ids with `model`: whole against in chunks, and against chunks cut around every
-/// boundary with single tokens in between (decode), comparing logits around the boundaries: 64 and
-/// 128 tokens (inside the linear ops), the prefill chunk and its double, sliding windows. Then the
-/// first and the last linear layer of each kind read `long_tokens` tokens in large and in small
-/// pieces, ending token by token: a recurrent state must not drift past 32K.
+/// Reads random token ids in several ways and compares the results. First the whole model: one
+/// pass, against prefill in chunks, and against pieces with single tokens (decode) across every
+/// boundary; logits are compared around the boundaries, which are 64 and 128 tokens (chunks of the
+/// linear ops), one and two prefill chunks, and the sliding windows. Then the first and the last
+/// recurrent layer of each kind alone: `long_tokens` tokens in large pieces, against small pieces
+/// that end token by token, because a recurrent state must not drift past 32K.
 std::vector<SelftestCheck> selftest(CausalLM& model, const SelftestOptions& options);
 
-/// FLOPs of the matrix products of selftest(), roughly: whether it is worth its time before a run.
+/// Rough number of FLOPs of selftest()'s matrix products, to decide whether it is worth its time
+/// before a run.
 double selftest_flops(const CausalLM& model, const SelftestOptions& options);
 
 }  // namespace niah::models

@@ -13,18 +13,19 @@
 namespace niah::models {
 namespace {
 
-/// [B, H, R, D] → [B, H_kv, G*R, D]: the query heads of a group become rows, so that grouped keys
-/// are never repeated.
+/// [B, H, R, D] → [B, H_kv, G*R, D]: the G query heads that share a key head become rows, so that
+/// keys need not be repeated.
 at::Tensor fold_groups(const at::Tensor& query, std::int64_t kv_heads) {
   return query.reshape({query.size(0), kv_heads, -1, query.size(3)});
 }
 
+/// Attention to a part of the keys.
 struct Part {
   at::Tensor output;  // [B, H, R, D]
   at::Tensor lse;     // [B, H, R], log of the sum of exponentials
 };
 
-/// By libtorch's kernels that tell the log-sum-exp.
+/// Uses kernels of libtorch that also return the log-sum-exp.
 Part fused(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal,
            double scale) {
   if (query.is_cpu()) {
@@ -32,7 +33,7 @@ Part fused(const at::Tensor& query, const at::Tensor& key, const at::Tensor& val
         query, key, value, /*dropout_p=*/0.0, causal, /*attn_mask=*/{}, scale);
     return {output, lse};
   }
-  // The kernels there load 16 bytes at a time.
+  // The GPU kernels load 16 bytes at a time.
   const std::int64_t dim = query.size(3), whole = query.scalar_type() == at::kFloat ? 4 : 8;
   if (dim % whole != 0) {
     const auto padded = [&](const at::Tensor& x) {
@@ -41,16 +42,17 @@ Part fused(const at::Tensor& query, const at::Tensor& key, const at::Tensor& val
     const Part part = fused(padded(query), padded(key), padded(value), causal, scale);
     return {part.output.narrow(-1, 0, dim), part.lse};
   }
-  // Of what flash attention (below) does not take: fp32, larger heads, older devices.
+  // For everything that flash attention (below) does not support: fp32, larger heads, older
+  // devices.
   const auto result = at::_scaled_dot_product_efficient_attention(
       query, key, value, /*attn_bias=*/{}, /*compute_log_sumexp=*/true, /*dropout_p=*/0.0, causal,
       scale);
-  // Its rows are padded.
+  // The rows of its log-sum-exp are padded.
   return {std::get<0>(result), std::get<1>(result).narrow(-1, 0, query.size(2))};
 }
 
-/// A GPU's flash attention takes grouped heads, rows that stand at the end of the keys, and windows
-/// as they are.
+/// Whether a GPU's flash attention applies. It directly supports grouped heads, rows at the end of
+/// the keys, and windows.
 bool has_flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
   if (!query.is_cuda() || query.scalar_type() == at::kFloat || query.size(3) % 8 != 0) return false;
   const auto choice = static_cast<at::SDPBackend>(at::_fused_sdp_choice(
@@ -59,7 +61,7 @@ bool has_flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor&
   return choice == at::SDPBackend::flash_attention || choice == at::SDPBackend::cudnn_attention;
 }
 
-/// By it; with window 0, all keys up to each row's own are seen.
+/// Flash attention on a GPU; with window 0, a row sees all keys up to its own.
 at::Tensor flash(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                  std::int64_t window, double scale) {
   const at::Tensor q = query.transpose(1, 2), k = key.transpose(1, 2), v = value.transpose(1, 2);
@@ -71,13 +73,13 @@ at::Tensor flash(const at::Tensor& query, const at::Tensor& key, const at::Tenso
   return std::get<0>(result).transpose(1, 2);
 }
 
-/// By the processor's kernel, in fp32: [B, H, R, D].
+/// Uses the CPU kernel, in fp32: [B, H, R, D].
 at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                      double scale) {
   const std::int64_t heads = query.size(1), rows = query.size(2), dim = query.size(3);
   const std::int64_t kv_heads = key.size(1), groups = heads / kv_heads;
   const at::Tensor output = cpu::empty_heads(query.size(0), heads, rows, dim, query.options());
-  constexpr std::int64_t kStretch = 128;  // positions that share one reading of keys and values
+  constexpr std::int64_t kStretch = 128;  // positions for which keys and values are read once
   const std::int64_t stretches = (rows + kStretch - 1) / kStretch;
   at::parallel_for(
       0, query.size(0) * kv_heads * stretches, 1, [&](std::int64_t from, std::int64_t to) {
@@ -85,7 +87,7 @@ at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::T
             cpu::allocate_scratch(cpu::attention_scratch(dim, groups, std::min(rows, kStretch)));
         for (std::int64_t i = from; i < to; ++i) {
           const std::int64_t batch = i / (kv_heads * stretches), head = i / stretches % kv_heads;
-          // The last positions see most: taken first, they keep threads even.
+          // The last positions see the most keys: starting with them balances the threads.
           const std::int64_t begin = (stretches - 1 - i % stretches) * kStretch;
           cpu::kernels().attention(
               {cpu::head_of<float>(query, batch, head * groups),
@@ -116,8 +118,8 @@ at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const a
     return fused(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)
         .output.reshape(query.sizes());
 
-  // The past is visible to every row, the rows themselves causally: two attentions, joined by their
-  // log-sum-exp.
+  // Every row sees the whole past, but the new rows see each other causally: two attentions, merged
+  // by their log-sum-exp.
   const std::int64_t groups = query.size(1) / kv_heads, past = keys - rows;
   const auto own = [&](const at::Tensor& x) {
     return x.narrow(2, past, rows).repeat_interleave(groups, 1);
@@ -153,7 +155,8 @@ at::Tensor attend_window(const at::Tensor& query, const at::Tensor& key, const a
     const std::int64_t count = std::min(kBlock, rows - begin);
     const std::int64_t first = std::max<std::int64_t>(0, offset + begin - window + 1);
     const std::int64_t seen = offset + begin + count - first;
-    // Row r of the block stands at key `own` of those seen by the block, and sees `window` of them.
+    // Of the keys that the block sees, row r is at index own[r] and sees the last `window` up to
+    // it.
     const at::Tensor own =
         at::arange(seen - count, seen, query.options().dtype(at::kLong)).unsqueeze(1);
     const at::Tensor at = at::arange(seen, query.options().dtype(at::kLong)).unsqueeze(0);

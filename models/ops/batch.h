@@ -1,4 +1,4 @@
-// Tensors that several sequences share, and what goes from the host to a device.
+// Helpers for batches of sequences and for copies from the host to a device.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -7,9 +7,9 @@
 
 namespace niah::models {
 
-/// `f` of x [B, ...]; on the CPU of one sequence at a time, which must not notice each other:
-/// libtorch rounds functions of the numbers after the last whole vector of a tensor differently,
-/// and a few heads are no whole vector.
+/// f(x) for x [B, ...]. On the CPU, f is applied to one sequence at a time, so that results do not
+/// depend on the other sequences: libtorch rounds elements after a tensor's last whole SIMD vector
+/// differently, and a few heads do not fill a whole vector.
 template <typename F>
 at::Tensor for_each_of_batch(const at::Tensor& x, const F& f) {
   if (x.size(0) == 1 || !x.is_cpu()) return f(x);
@@ -18,8 +18,8 @@ at::Tensor for_each_of_batch(const at::Tensor& x, const F& f) {
   return at::cat(all);
 }
 
-/// Copies a few numbers of the host to a device without waiting for what it still has to do: the
-/// numbers are taken before this returns.
+/// Copies a few numbers from the host to a device without waiting for the work queued on it. The
+/// host tensor may be freed when this returns.
 inline at::Tensor to_device(const at::Tensor& few, at::Device device) {
   return few.to(device, few.scalar_type(), /*non_blocking=*/true);
 }

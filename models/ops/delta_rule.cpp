@@ -16,14 +16,14 @@ namespace {
 
 constexpr std::int64_t kChunk = 64;
 
-/// `g` of one token, a number or one for each channel, as a factor of the state: [B, H, 1 or K, 1].
+/// exp(g) of one token, with one g or one per channel, as a factor on the state: [B, H, 1 or K, 1].
 at::Tensor state_factor(const at::Tensor& g) {
   return at::exp(g.dim() == 4 ? g.transpose(-1, -2) : g.unsqueeze(-1));
 }
 
 DeltaRuleResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
-  // libtorch may round a head's numbers in another way when more heads follow them.
+  // One sequence at a time: libtorch may round differently if there are more heads.
   if (q.is_cpu() && q.size(0) > 1) {
     std::vector<at::Tensor> outputs, states;
     for (std::int64_t i = 0; i < q.size(0); ++i) {
@@ -40,15 +40,15 @@ DeltaRuleResult one_token(const at::Tensor& q, const at::Tensor& k, const at::Te
   return {at::matmul(q, next), next};
 }
 
-/// What decays make of N chunks of C tokens.
+/// Decays, and products with decays, within N chunks of C tokens.
 struct Decayed {
-  at::Tensor overlaps;    ///< k_i k_j with the decay from j to i, for j < i: [B, H, N, C, C]
-  at::Tensor scores;      ///< q_i k_j in the same way, for j <= i; zero elsewhere
+  at::Tensor overlaps;    ///< k_i k_j times the decay from j to i, for j < i: [B, H, N, C, C]
+  at::Tensor scores;      ///< q_i k_j times the decay from j to i, for j <= i; zero elsewhere
   at::Tensor from_start;  ///< decay from before the chunk to each token: [B, H, N, C, 1 or K]
-  at::Tensor to_end;      ///< from each token to the chunk's last one
+  at::Tensor to_end;      ///< decay from each token to the last one of the chunk
 };
 
-/// One decay a token: q, k [B, H, N, C, K], g [B, H, N, C].
+/// With one decay per token: q, k [B, H, N, C, K], g [B, H, N, C].
 Decayed decay_tokens(const at::Tensor& q, const at::Tensor& k, const at::Tensor& g) {
   const std::int64_t length = q.size(3);
   const at::Tensor c = g.cumsum(-1);  // [B, H, N, C]
@@ -61,15 +61,15 @@ Decayed decay_tokens(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
           decay(c.narrow(-1, length - 1, 1) - c).unsqueeze(-1)};
 }
 
-/// One decay a channel: q, k, g [B, H, N, C, K], C a power of two. Here the decay from j to i
-/// stands inside of the product of their keys, channel by channel; as exp(c_i) exp(-c_j) it would
-/// overflow, and as one factor for each pair it would be C times as much memory as the keys. So
-/// neighbouring stretches are joined, two at a time, until one is left. Where they meet divides the
-/// decay from a token of the earlier one to a token of the later one in two factors, neither of
-/// them above 1, one for each side of a matrix product. Their logarithms are sums of g alone:
-/// nothing is subtracted, so that weak decays keep their digits beside strong ones.
+/// With one decay per channel: q, k, g [B, H, N, C, K], C a power of two. The decay from j to i is
+/// then a factor on each channel within the product k_i k_j. Written as exp(c_i) exp(-c_j) it would
+/// overflow; one factor per pair and channel would need C times the memory of the keys. Therefore
+/// adjacent spans of tokens are merged, two at a time, until one is left. The boundary between two
+/// spans splits the decay from a token of the earlier span to a token of the later one into two
+/// factors, neither above 1, one for each operand of a matrix product. Their logarithms are sums of
+/// g without subtraction, so weak decays keep their precision next to strong ones.
 Decayed decay_channels(const at::Tensor& q, const at::Tensor& k, const at::Tensor& g) {
-  // Of C/h stretches of h tokens: log decays [B, H, N, C/h, h, K], products [B, H, N, C/h, h, h].
+  // For C/h spans of h tokens: log decays [B, H, N, C/h, h, K], products [B, H, N, C/h, h, h].
   at::Tensor from_start = g.unsqueeze(-2), to_end = at::zeros_like(from_start);
   at::Tensor scores = (q * k).sum(-1, /*keepdim=*/true).unsqueeze(-1);
   at::Tensor overlaps = at::zeros_like(scores);
@@ -99,17 +99,18 @@ Decayed decay_channels(const at::Tensor& q, const at::Tensor& k, const at::Tenso
           decay(to_end.squeeze(3))};
 }
 
-/// What remains to be done from chunk to chunk.
+/// N chunks, prepared for the sequential part: with S the state before a chunk, its vectors u are
+/// u - w S.
 struct Chunks {
-  at::Tensor u;             ///< before the state is known, [B, H, N, C, V]
-  at::Tensor w;             ///< what the state takes from it, [B, H, N, C, K]
-  at::Tensor q_from_start;  ///< [B, H, N, C, K]
-  at::Tensor keys_to_end;   ///< [B, H, N, K, C]
+  at::Tensor u;             ///< [B, H, N, C, V]
+  at::Tensor w;             ///< [B, H, N, C, K]
+  at::Tensor q_from_start;  ///< queries times from_start, [B, H, N, C, K]
+  at::Tensor keys_to_end;   ///< keys times to_end, transposed, [B, H, N, K, C]
   at::Tensor scores;        ///< [B, H, N, C, C]
-  at::Tensor whole;         ///< what a chunk leaves of the state, [B, H, N, 1 or K, 1]
+  at::Tensor whole;         ///< decay over the whole chunk, [B, H, N, 1 or K, 1]
 };
 
-/// One after the other, differentiable.
+/// Runs the chunks one after the other; differentiable.
 DeltaRuleResult join_chunks(const Chunks& in, const at::Tensor& state) {
   at::Tensor current = state;
   std::vector<at::Tensor> outputs;
@@ -122,12 +123,12 @@ DeltaRuleResult join_chunks(const Chunks& in, const at::Tensor& state) {
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2), current};
 }
 
-/// The same with three products a chunk and no copies; the outputs of several chunks are one
-/// product.
+/// The same in place, with three products per chunk and no copies; the outputs of several chunks
+/// are computed together.
 DeltaRuleResult join_in_place(const Chunks& in, const at::Tensor& state) {
   const std::int64_t chunks = in.u.size(2);
   const auto heads_of = [](const at::Tensor& x) { return x.flatten(0, 1); };  // [B*H, ...]
-  const auto in_heads_of = [](const at::Tensor& x) {  // where a copy would be lost
+  const auto in_heads_of = [](const at::Tensor& x) {  // a view, because results are written to it
     return x.view({-1, x.size(2), x.size(3)});
   };
   std::vector<at::Tensor> outputs;
@@ -152,13 +153,14 @@ DeltaRuleResult join_in_place(const Chunks& in, const at::Tensor& state) {
                           .flatten(2, 3));
     current = states.select(2, count);
   }
-  // A copy: a view would keep the states before every chunk alive.
+  // Copied, because a view would keep the states before all chunks alive.
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2),
           current.clone(at::MemoryFormat::Contiguous)};
 }
 
 /// N chunks of C tokens: q, k [B, H, N, C, K], v [B, H, N, C, V], g [B, H, N, C] or [B, H, N, C,
-/// K], beta [B, H, N, C]. Letters as in the literature: (I + A) [U | W] = [beta V | beta exp(c) K].
+/// K], beta [B, H, N, C]. Solves (I + A) [U | W] = [beta V | beta exp(c) K], the WY form of the
+/// papers.
 DeltaRuleResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
   const std::int64_t length = q.size(3), key_dim = q.size(4);
@@ -186,7 +188,7 @@ bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, c
          cpu::has_whole_rows({q, k, v}) && (g.dim() == 3 || cpu::has_whole_rows({g}));
 }
 
-/// By the processor's kernel, a head at a time. `state` is brought forward in place.
+/// Uses the CPU kernel, one head at a time. Updates `state` in place.
 DeltaRuleResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& g, const at::Tensor& beta, const at::Tensor& state) {
   const std::int64_t heads = v.size(1), tokens = q.size(2), dim = v.size(3);
@@ -232,7 +234,7 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
 
   std::vector<at::Tensor> outputs;
   const auto run = [&](std::int64_t begin, std::int64_t chunks, std::int64_t length) {
-    // Tokens of zeros after the last one change nothing, and fill a chunk that is to be halved.
+    // decay_channels needs a power of two; zeros after the last token do not change the result.
     const std::int64_t room =
         log_decay.dim() == 4
             ? static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)))

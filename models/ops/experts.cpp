@@ -12,17 +12,18 @@
 namespace niah::models {
 namespace {
 
-/// By a kernel where one applies, so that a number's result does not depend on its place.
+/// sigmoid(x), by the CPU kernel if it applies, so that results do not depend on an element's
+/// position.
 at::Tensor logistic(const at::Tensor& x) { return sigmoid_product(at::ones_like(x), x); }
 
-/// Divided by their sum, which is taken in the order of the choice whatever else is in the tensor.
+/// Weights divided by their sum + epsilon; the order of summation does not depend on other tokens.
 at::Tensor normalised(const at::Tensor& weights, double epsilon) {
   at::Tensor sum = weights.select(-1, 0);
   for (std::int64_t i = 1; i < weights.size(-1); ++i) sum = sum + weights.select(-1, i);
   return weights / (sum + epsilon).unsqueeze(-1);
 }
 
-/// The choice among `scores` [B, T, E] with those outside of the best groups at -inf.
+/// `scores` [B, T, E] with -inf for experts outside the best groups.
 at::Tensor keep_groups(const at::Tensor& scores, const SigmoidRouting& how) {
   const at::Tensor grouped = scores.unflatten(-1, {how.groups, -1});  // [B, T, G, E/G]
   const auto best = grouped.topk(std::min<std::int64_t>(2, grouped.size(-1)), -1);
@@ -60,7 +61,7 @@ Routing route_by_sigmoid(const at::Tensor& logits, const at::Tensor& bias,
 bool has_grouped_products([[maybe_unused]] const at::Tensor& x,
                           [[maybe_unused]] const at::Tensor& weights) {
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 10
-  constexpr std::int64_t kAligned = 8;  // so many numbers in bf16 are 16 bytes
+  constexpr std::int64_t kAligned = 8;  // in bf16 these are the 16 bytes that the kernel requires
   return x.is_cuda() && x.scalar_type() == at::kBFloat16 && weights.is_contiguous() &&
          weights.size(1) % kAligned == 0 && weights.size(2) % kAligned == 0;
 #else
@@ -89,7 +90,7 @@ at::Tensor mix_grouped_experts(const at::Tensor& x, const Routing& routing, std:
       at::searchsorted(chosen.index_select(0, order), at::arange(experts, chosen.options()),
                        /*out_int32=*/true, /*right=*/true);
   const at::Tensor sorted = run(tokens.index_select(0, order.div(each, "floor")), ends);
-  const at::Tensor outputs =  // as they were chosen, [N, k, d']
+  const at::Tensor outputs =  // in the order of the choice, [N, k, d']
       at::empty_like(sorted).index_copy_(0, order, sorted).unflatten(0, {-1, each});
   const at::Tensor weighted =
       (outputs * routing.weights.reshape({-1, each, 1})).to(x.scalar_type());
@@ -103,7 +104,7 @@ at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t
   const at::Tensor tokens = x.reshape({-1, x.size(-1)});                 // [N, d]
   const at::Tensor chosen = routing.experts.reshape({-1});               // [N k]
   const at::Tensor order = chosen.argsort(/*stable=*/true, 0, false);    // by expert, then token
-  const at::Tensor rows = order.div(routing.experts.size(-1), "floor");  // the token of each
+  const at::Tensor rows = order.div(routing.experts.size(-1), "floor");  // index of the token
   const at::Tensor weights = routing.weights.reshape({-1, 1}).index_select(0, order);
   const at::Tensor counts = at::bincount(chosen, {}, experts).cpu();
   at::Tensor sum;

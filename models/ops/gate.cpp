@@ -12,7 +12,7 @@ bool has_kernel(const at::Tensor& a, const at::Tensor& b) {
   return cpu::applies({a, b}) && a.sizes() == b.sizes() && a.is_contiguous() && b.is_contiguous();
 }
 
-/// Runs the kernel that `pick` takes of the processor's over all numbers of `a` and `b`.
+/// Runs the CPU kernel that `pick` selects over all elements of `a` and `b`.
 template <typename Pick>
 at::Tensor by_kernel(const at::Tensor& a, const at::Tensor& b, const Pick& pick) {
   at::Tensor output = at::empty_like(a);
@@ -39,7 +39,7 @@ at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) {
 }
 
 at::Tensor silu_gated(const at::Tensor& x, const at::Tensor& gate) {
-  if (has_kernel(gate, x)) return silu_product(gate, x);  // which rounds once
+  if (has_kernel(gate, x)) return silu_product(gate, x);  // the kernel rounds once
   return (x.to(at::kFloat) * at::silu(gate.to(at::kFloat))).to(x.scalar_type());
 }
 

@@ -14,8 +14,8 @@
 namespace niah::models {
 namespace {
 
-// Work a token grows with the chunk (scores) and shrinks with it (states); 64 is near the best for
-// head sizes from 32 to 128.
+// With larger chunks the work per token for scores grows and that for states shrinks; 64 is near
+// the optimum for head sizes from 32 to 128.
 constexpr std::int64_t kChunk = 64;
 
 /// exp(-slope * exponent) for slopes [H] and any exponents, [H, ...]; zero where exponent < 0.
@@ -26,7 +26,7 @@ at::Tensor decay_of_heads(const at::Tensor& slopes, const at::Tensor& exponents)
   return at::exp(-loss).masked_fill(loss.lt(0).bitwise_or(loss.gt(kVanished)), 0);
 }
 
-/// What is left, after so many tokens of decay, of what N chunks of C tokens hand to each other.
+/// Decays within and between N chunks of C tokens.
 struct Decays {
   at::Tensor to_end;      ///< from each token to its chunk's end, [H, C, 1]
   at::Tensor from_start;  ///< from before a chunk to each of its tokens, times the scale, [H, C, 1]
@@ -46,18 +46,18 @@ Decays decays_of(const at::Tensor& slopes, double scale, std::int64_t chunks, st
       decay_of_heads(slopes, m * length).t().contiguous().unsqueeze(-1)};
 }
 
-/// N chunks of C tokens each, chunks first, so that some of them lie in one piece: q, k, v
-/// [B, N, H, C, D], state [B, H, D, D]; the output is shaped as q. Products are added in place: a
-/// pass over the states of all chunks costs as much as a product.
+/// N chunks of C tokens: q, k, v [B, N, H, C, D], chunks before heads so that consecutive chunks
+/// are contiguous; state [B, H, D, D]. The output has the shape of q. Products are added in place,
+/// because a separate pass over the states of all chunks would cost as much as a product.
 LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const Decays& decays, const at::Tensor& state) {
   const std::int64_t batch = q.size(0), chunks = q.size(1), dim = q.size(4);
-  // What each chunk adds to the state by its end: (decay^(C-1-j) K)^T V.
+  // The contribution of each chunk to the state at its end: (decay^(C-1-j) K)^T V.
   const at::Tensor added =  // [B, N, H, D*D]
       at::matmul((k * decays.to_end).transpose(-1, -2), v).flatten(3);
 
-  // The state before each chunk, and after the last: a linear recurrence with one factor a head, so
-  // it is a product with the triangular matrix of powers of that factor.
+  // The state before each chunk and after the last one: a linear recurrence with one factor per
+  // head, hence a product with the triangular matrix of the powers of that factor.
   const auto states_before = [&](std::int64_t first, std::int64_t count) {  // [B, count, H, D, D]
     at::Tensor states = decays.before.narrow(0, first, count) * state.flatten(2).unsqueeze(1);
     for (std::int64_t b = 0; b < batch; ++b)
@@ -70,7 +70,7 @@ LightningResult run_chunks(const at::Tensor& q, const at::Tensor& k, const at::T
   const at::Tensor output = at::matmul(scores, v);
   const auto side_by_side = [](const at::Tensor& x) { return x.flatten(0, 2); };
   output
-      .view({-1, q.size(3), dim})  // a view: a copy would be lost
+      .view({-1, q.size(3), dim})  // a view, because results are added to it
       .baddbmm_(side_by_side(q * decays.from_start), side_by_side(states_before(0, chunks)));
   return {output, states_before(chunks, 1).squeeze(1)};
 }
@@ -106,7 +106,7 @@ at::Tensor in_order(const at::Tensor& chunks, at::ScalarType type) {
   return own.flatten(1, 2);
 }
 
-/// By tensor operations.
+/// Uses tensor operations only.
 LightningResult by_tensors(const at::Tensor& q, const at::Tensor& key, const at::Tensor& value,
                            const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), tokens = q.size(2);
@@ -145,7 +145,7 @@ bool has_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   return cpu::applies({q, k, v}) && cpu::has_whole_rows({q, k, v});
 }
 
-/// By the processor's kernel, a head at a time. `state` is brought forward in place.
+/// Uses the CPU kernel, one head at a time. Updates `state` in place.
 LightningResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const at::Tensor& slopes, double scale, const at::Tensor& state) {
   const std::int64_t heads = q.size(1), tokens = q.size(2), dim = q.size(3);

@@ -12,16 +12,17 @@
 namespace niah::models {
 namespace {
 
-// Scores grow with the chunk, states shrink with it; they are even near the sizes of state and
-// head, 64 to 128.
+// With larger chunks the work per token for scores grows and that for states shrinks; they balance
+// near the sizes of state and head, 64 to 128.
 constexpr std::int64_t kChunk = 64;
 
-// Numbers of scores that are made at once: enough to be busy with, and no more memory than that
-// whatever the pass' length.
+// Number of scores computed at once: enough to keep all cores busy, and a bound on memory for any
+// length of a pass.
 constexpr std::int64_t kScoresAtOnce = std::int64_t{1} << 23;
-/// exp(c_i - c_j) in fp32 for sums c [..., n] in fp64 and i >= j, zero above the diagonal, where it
-/// could overflow. Sums of strong decays are long numbers that differ little: in fp32 their
-/// differences would be off by the sums' own rounding.
+
+/// exp(c_i - c_j) in fp32 for cumulative sums c [..., n] in fp64 and i >= j; zero above the
+/// diagonal, where it could overflow. Sums of strong decays are large and differ little, so in fp32
+/// their differences would suffer from cancellation.
 at::Tensor decay_between(const at::Tensor& c) {
   const std::int64_t n = c.size(-1);
   const at::Tensor later = at::ones({n, n}, c.options().dtype(at::kBool)).triu(1);
@@ -30,7 +31,7 @@ at::Tensor decay_between(const at::Tensor& c) {
                    .masked_fill(later, -std::numeric_limits<float>::infinity()));
 }
 
-/// What groups [B, G, ...] hold, for each of `heads`: [B, G, H/G, ...] without copies.
+/// Expands groups [B, G, ...] to the heads of each group, [B, G, H/G, ...], without copies.
 at::Tensor for_heads(const at::Tensor& groups, std::int64_t heads) {
   const at::Tensor shared = groups.unsqueeze(2);
   std::vector<std::int64_t> shape = shared.sizes().vec();
@@ -51,9 +52,9 @@ Mamba2Result one_token(const at::Tensor& x, const at::Tensor& step, const at::Te
   return {at::matmul(next, row(readout).transpose(-1, -2)).transpose(-1, -2), next};
 }
 
-/// The states before each of M chunks and after the last, [..., M+1, P*N], from what each adds,
-/// [..., M, P*N], the logarithm of what each leaves of the state before it, [..., M], and the first
-/// state, [..., 1, P*N]: S_{m+1} = exp(total_m) S_m + added_m, all of them in one product.
+/// The states before each of M chunks and after the last one, [..., M+1, P*N], by the recurrence
+/// S_{m+1} = exp(total_m) S_m + added_m: `first` state [..., 1, P*N], contribution of each chunk
+/// `added` [..., M, P*N], log decay over each chunk `total` [..., M]. A single matrix product.
 at::Tensor chunk_states(const at::Tensor& first, const at::Tensor& added, const at::Tensor& total) {
   const at::Tensor none = at::zeros_like(total.narrow(-1, 0, 1));
   const at::Tensor left = decay_between(at::cat({none, total}, -1).cumsum(-1));  // [..., M+1, M+1]
@@ -62,8 +63,8 @@ at::Tensor chunk_states(const at::Tensor& first, const at::Tensor& added, const 
 
 /// M chunks of L tokens, where each of G groups has R heads: x [B, G, R, M, L, P], step and
 /// log_decay [B, G, R, M, L], input and readout [B, G, M, L, N], state [B, G, R, P, N]. The output
-/// is shaped as x. Products with input or readout, which a group's heads share, are those of a
-/// matrix with all R heads side by side.
+/// has the shape of x. The heads of a group share input and readout, so products with these are
+/// computed for all R heads together, as columns of one matrix.
 Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
                         const at::Tensor& input, const at::Tensor& readout,
                         const at::Tensor& state) {
@@ -75,7 +76,7 @@ Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::T
   const at::Tensor scores = decay_between(c) * products.unsqueeze(2);        // [B, G, R, M, L, L]
   const at::Tensor within = at::matmul(scores, taken);                       // [B, G, R, M, L, P]
 
-  // What each chunk adds to the state by its end, as rows P of columns N.
+  // The contribution of each chunk to the state at its end, [P, N] per head.
   const at::Tensor to_end = decay((c.narrow(-1, length - 1, 1) - c).to(at::kFloat)).unsqueeze(-1);
   const at::Tensor rows =  // [B, G, M, R*P, L]
       (taken * to_end).permute({0, 1, 3, 2, 5, 4}).flatten(3, 4);
@@ -123,7 +124,7 @@ Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tenso
   for (std::int64_t done = 0; done < chunks; done += at_once)
     run(done * kChunk, std::min(at_once, chunks - done), kChunk);
   if (rest > 0) run(chunks * kChunk, 1, rest);
-  // A copy: a view would keep the states before every chunk alive.
+  // Copied, because a view would keep the states before all chunks alive.
   return {outputs.size() == 1 ? outputs[0] : at::cat(outputs, 2),
           current.flatten(1, 2).clone(at::MemoryFormat::Contiguous)};
 }

@@ -10,8 +10,8 @@
 namespace niah::models {
 namespace {
 
-/// The rows of x one after the other in memory, in whatever order: x itself, or heads [B, H, T, D]
-/// of a projection [B, T, H, D].
+/// Whether the rows of x follow each other in memory, in any order: x is contiguous, or the heads
+/// [B, H, T, D] of a contiguous projection [B, T, H, D].
 bool has_adjacent_rows(const at::Tensor& x) {
   return x.is_contiguous() || (x.dim() == 4 && x.transpose(1, 2).is_contiguous());
 }
@@ -24,7 +24,7 @@ bool has_kernel(const at::Tensor& x, const at::Tensor& weight) {
 at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& weight, double eps,
                      NormRounding rounding) {
   const std::int64_t size = x.size(-1);
-  at::Tensor output = at::empty_like(x);  // the same order in memory
+  at::Tensor output = at::empty_like(x);  // rows in the same order in memory
   cpu::with_kernels(x, [&]<typename T>(const cpu::TypedKernels<T>& kernels) {
     at::parallel_for(0, x.numel() / size, std::max<std::int64_t>(1, cpu::kGrain / size),
                      [&](std::int64_t begin, std::int64_t end) {
@@ -48,8 +48,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
         .to(x.scalar_type());
   if (x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat)
     return at::rms_norm(x, {x.size(-1)}, weight, eps);
-  // On a GPU one kernel, which sums in fp32 and rounds what it writes; where the reference rounds
-  // twice, so do we: a mixture's choice of experts may hang on it.
+  // On a GPU, a single kernel that sums in fp32 and rounds its output. Where the reference rounds
+  // twice, so does this: the choice of experts may depend on it.
   if (!x.is_cpu() && x.scalar_type() == weight.scalar_type())
     return rounding == NormRounding::kAfterWeight ? at::rms_norm(x, {x.size(-1)}, weight, eps)
                                                   : at::rms_norm(x, {x.size(-1)}, {}, eps) * weight;

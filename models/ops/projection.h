@@ -1,4 +1,4 @@
-// The product with a weight.
+// Linear projections.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,16 +7,18 @@
 
 namespace niah::models {
 
-/// Up to so many rows reading the weight takes longest; products of matrices are better at more.
+/// Up to this many rows, the time goes into reading the weight; for more, general matrix products
+/// are faster.
 inline constexpr std::int64_t kFewRows = 16;
 
 /// x W^T + b: x [B, T, in], weight [out, in], bias [out] or undefined → [B, T, out]. Sums in fp32.
-/// On the CPU, and for no more than kFewRows rows B * T, a sequence's result does not depend, to
-/// the bit, on which others are beside it: what several generate in one pass is what each would
-/// have generated alone. Where rows are no whole vectors that holds to rounding (is_row_exact).
+/// On the CPU, with at most kFewRows rows (B * T), the result for a sequence does not depend on the
+/// other sequences in the batch, so sequences decoded together come out as if decoded alone: bit
+/// for bit if is_row_exact(weight), else up to rounding.
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
 
-/// Whether products with `weight` are such, to the bit.
+/// Whether the independence of project() holds bit for bit: on the CPU, for rows of whole SIMD
+/// vectors.
 bool is_row_exact(const at::Tensor& weight);
 
 }  // namespace niah::models

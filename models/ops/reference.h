@@ -1,5 +1,5 @@
-// Token-by-token versions of the ops, written from the equations alone. Slow; kept so that every
-// faster version can be checked against them.
+// Token-by-token versions of the ops, written directly from the equations. Slow; faster versions
+// are tested against them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,18 +26,18 @@ DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
 Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
                     const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state);
 
-/// mix_experts one token at a time, every expert run for each of them, in fp64.
+/// mix_experts one token at a time, every expert applied to each token, in fp64.
 at::Tensor mix_experts(const at::Tensor& x, const Routing& routing, std::int64_t experts,
                        const RunExpert& run);
 
-/// The output of short_convolution [B, T, C] of a whole text, one number at a time, in fp64.
+/// The output [B, T, C] of short_convolution for a whole text, one number at a time, in fp64.
 at::Tensor short_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-/// Causal softmax attention of the last R of n positions, one query row at a time, in fp64.
+/// attend_cached one query row at a time, in fp64.
 at::Tensor softmax_attention(const at::Tensor& query, const at::Tensor& key,
                              const at::Tensor& value, double scale);
 
-/// The same over the last `window` keys of each row.
+/// attend_window one query row at a time, in fp64.
 at::Tensor window_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             std::int64_t window, double scale);
 

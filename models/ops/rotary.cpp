@@ -19,7 +19,7 @@ at::Tensor rotary_frequencies(double theta, std::int64_t head_dim) {
 
 at::Tensor yarn_frequencies(double theta, std::int64_t head_dim, const YarnScaling& scaling) {
   const auto dim = static_cast<double>(head_dim);
-  // The dimension whose frequency turns `turns` times in the original context.
+  // The dimension whose frequency makes `turns` turns within the original context.
   const auto dimension_of = [&](double turns) {
     return dim * std::log(scaling.original_positions / (turns * 2 * std::numbers::pi)) /
            (2 * std::log(theta));
@@ -72,7 +72,7 @@ std::pair<at::Tensor, at::Tensor> rotary_tables(const at::Tensor& frequencies,
         positions_on(frequencies.device(), positions, tokens).unsqueeze(-1) * frequencies;
     return {angles.cos(), angles.sin()};
   }
-  // One by one: to the bit what each would have alone.
+  // One by one, so that each is bit for bit what it would be alone.
   std::vector<at::Tensor> cos, sin;
   for (const std::int64_t position : positions) {
     const auto own = rotary_tables(frequencies, position, tokens);
@@ -88,11 +88,11 @@ bool has_kernel(const at::Tensor& x) {
   return cpu::applies({x}) && x.stride(3) == 1 && x.size(3) % (2 * cpu::kernels().width) == 0;
 }
 
-/// cos and sin as in apply_rotary, rounded already.
+/// Uses the CPU kernel; cos and sin as in apply_rotary, already rounded.
 at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t heads = x.size(1), rows = x.size(2), dim = x.size(3);
   const at::Tensor c = cos.to(at::kFloat).contiguous(), s = sin.to(at::kFloat).contiguous();
-  const std::int64_t table = c.dim() == 3 ? c.stride(0) : 0;  // to the next sequence's
+  const std::int64_t table = c.dim() == 3 ? c.stride(0) : 0;  // stride from sequence to sequence
   at::Tensor output = at::empty(x.sizes(), x.options());
   const std::int64_t grain =
       std::max<std::int64_t>(1, cpu::kGrain / std::max<std::int64_t>(1, rows * dim));
@@ -108,8 +108,8 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
   return output;
 }
 
-/// On a GPU, with few kernels: each half is written where it belongs. Rounded as the reference
-/// rounds.
+/// For a GPU: writes each half to its place in the output, which needs few kernels. Rounds as the
+/// reference does.
 at::Tensor in_place(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t half = cos.size(-1), rest = x.size(-1) - 2 * half;
   at::Tensor output = at::empty_like(x);
@@ -132,7 +132,7 @@ at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& cos, const at::Te
   at::Tensor c = cos.to(x.scalar_type());
   at::Tensor s = sin.to(x.scalar_type());
   if (has_kernel(x)) return by_kernel(x, c, s);
-  if (c.dim() == 3) {  // the same for all heads
+  if (c.dim() == 3) {  // [B, 1, T, R/2], the same for all heads
     c = c.unsqueeze(1);
     s = s.unsqueeze(1);
   }

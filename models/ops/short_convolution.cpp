@@ -12,9 +12,9 @@ ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& 
   const at::Tensor before =
       tail.defined() ? tail : at::zeros({x.size(0), kept, x.size(2)}, x.options());
   const at::Tensor all = at::cat({before, x}, 1);  // [B, k-1+T, C]
-  // A copy: a view would keep all of a long pass alive.
+  // Copied, because a view would keep all inputs of a long pass alive.
   const at::Tensor last = all.narrow(1, tokens, kept).clone(at::MemoryFormat::Contiguous);
-  if (x.is_cuda()) {  // one kernel, which sums in fp32 and rounds once
+  if (x.is_cuda()) {  // a single kernel, which sums in fp32 and rounds once
     const std::array<std::int64_t, 1> one = {1}, none = {0};
     const at::Tensor output =
         at::conv1d(all.transpose(1, 2), weight, bias, /*stride=*/at::IntArrayRef(one),
@@ -26,7 +26,7 @@ ShortConvolutionResult short_convolution(const at::Tensor& x, const at::Tensor& 
   at::Tensor sum;
   for (std::int64_t m = 0; m <= kept; ++m) {
     const at::Tensor product = all.narrow(1, m, tokens).to(at::kFloat) * taps[m];
-    // In place: a long pass is wide, and one more copy of it would be noticed.
+    // In place, because another copy of a long pass would be costly.
     sum = m == 0 ? product : sum.add_(product);
   }
   if (bias.defined()) sum.add_(bias.to(at::kFloat));

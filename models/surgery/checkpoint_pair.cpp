@@ -26,7 +26,7 @@ bool are_same_bytes(const fs::path& a, const fs::path& b) {
   return MappedFile(a).view() == MappedFile(b).view();
 }
 
-/// The tokenizer of a checkpoint, where it has one that can be read.
+/// The tokenizer of a checkpoint, or nullptr and the reason if it has none that can be read.
 std::shared_ptr<const Tokenizer> try_tokenizer(const fs::path& folder, std::string& why_not) {
   try {
     return open_tokenizer(folder);
@@ -36,9 +36,9 @@ std::shared_ptr<const Tokenizer> try_tokenizer(const fs::path& folder, std::stri
   }
 }
 
-/// Checkpoints that both bring files that say how text becomes ids must make the same ids.
+/// If both checkpoints have tokenizer files, they must turn text into the same ids.
 void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
-  std::string different;  // a file whose bytes differ; how it is spelt may still not matter
+  std::string different;  // a file whose bytes differ, which may or may not change the ids
   for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"})
     if (is_there(pre / name) && is_there(post / name) && !are_same_bytes(pre / name, post / name))
       different = name;
@@ -47,8 +47,8 @@ void require_same_tokenizer(const fs::path& pre, const fs::path& post) {
   const auto before = try_tokenizer(pre, why_not), after = try_tokenizer(post, why_not);
   if (before && after && make_same_ids(*before, *after)) return;
   throw DataError(
-      fmt::format("comparing checkpoints: {} and {} differ{}: W_Q and W_K of one tokenizer's model "
-                  "mean nothing in another's",
+      fmt::format("comparing checkpoints: {} and {} differ{}: W_Q and W_K of a model with one "
+                  "tokenizer are meaningless in a model with another",
                   (pre / different).string(), (post / different).string(),
                   why_not.empty() ? " in the ids that they make" : fmt::format(" ({})", why_not)));
 }

@@ -9,22 +9,23 @@
 
 namespace niah::models {
 
-/// A checkpoint with what its config says of it (a model without data).
+/// An open checkpoint and its model without data.
 struct OpenCheckpoint {
   std::shared_ptr<Checkpoint> checkpoint;
-  std::shared_ptr<CausalLM> meta;
+  std::shared_ptr<CausalLM> meta;  ///< meta tensors, from check_tensors
 };
 
+/// The checkpoints before and after a fine-tune.
 struct CheckpointPair {
   OpenCheckpoint pre, post;
 };
 
-/// Opens both and checks that they are of one model and one tokenizer, by what is computed: how
-/// their files spell it does not count. Throws DataError with the differences.
+/// Opens both checkpoints and checks that they have the same model and the same tokenizer, judged
+/// by what they compute, not by how their files spell it. Throws DataError listing the differences.
 CheckpointPair open_pair(const CheckpointPath& pre, const CheckpointPath& post);
 
-/// A tensor's values (read_tensor), in fp64 where the file has that, else in fp32: exact in either
-/// case. The file's pages are given back to the system afterwards.
+/// A copy of a tensor (read_tensor) in fp64 if it is stored so, else in fp32; exact in both cases.
+/// The file's pages are released afterwards.
 at::Tensor read_values(const OpenCheckpoint& from, const std::string& name);
 
 }  // namespace niah::models

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kLeadingShare = 0.9;
 
-/// The table's word for a part.
+/// The name of a part in TensorDrift::part.
 const char* part_name(Part part) {
   switch (part) {
     case Part::kQuery:
@@ -49,7 +49,7 @@ const char* part_name(Part part) {
   return "";
 }
 
-/// A tensor's values, of which every number must be one: nothing can be said of the others.
+/// A tensor's values (read_values), which must all be finite.
 at::Tensor read_numbers(const OpenCheckpoint& from, const std::string& name) {
   at::Tensor values = read_values(from, name);
   if (at::isfinite(values).all().item<bool>()) return values;
@@ -59,8 +59,8 @@ at::Tensor read_numbers(const OpenCheckpoint& from, const std::string& name) {
                   single_line(name), from.checkpoint->path().text()));
 }
 
-/// R = W_Q^T W_K of every head by its singular value decomposition: R = left diag(values) right^T,
-/// left and right [H, d, D], values [H, D], descending.
+/// The singular value decomposition of R = W_Q^T W_K of every head: R = left diag(values) right^T,
+/// with left and right [H, d, D] and values [H, D] in descending order.
 struct Routing {
   at::Tensor left, values, right;
 };
@@ -76,7 +76,7 @@ Routing routing_of(const OpenCheckpoint& side, const MixerInfo& mixer) {
         .transpose(1, 2)  // [count, d, D]
         .repeat_interleave(mixer.heads / heads.size(0), 0);
   };
-  // With W^T = basis * triangle on both sides, only a D x D matrix is left to decompose.
+  // With QR decompositions of W_Q^T and W_K^T, only a D x D matrix is left to decompose.
   const auto [q_basis, q_triangle] = at::linalg_qr(directions(query_heads(weights, mixer)));
   const auto [k_basis, k_triangle] = at::linalg_qr(directions(key_heads(weights, mixer)));
   const at::Tensor product = at::matmul(q_triangle, k_triangle.transpose(1, 2));
@@ -95,7 +95,7 @@ std::pair<double, double> principal_angles(const at::Tensor& a, const at::Tensor
   return {angles.mean().item<double>(), angles.max().item<double>()};
 }
 
-/// |R_after - R_before|_F from both decompositions.
+/// |R_after - R_before|_F, computed from the two decompositions.
 double distance(const Routing& before, const Routing& after, std::int64_t head) {
   const at::Tensor a = before.values[head], b = after.values[head];
   const at::Tensor cross = at::matmul(before.left[head].t(), after.left[head]) *
@@ -135,7 +135,7 @@ WeightDrift weight_drift(const CheckpointPath& pre, const CheckpointPath& post) 
   for (const auto& [name, parts] : parts_by_tensor(info)) {
     stop_if_interrupted();
     const auto name_after = names_after.find(name);
-    if (name_after == names_after.end()) continue;  // stored in another way: not comparable
+    if (name_after == names_after.end()) continue;  // another tensor layout: not comparable
     const at::Tensor old = read_numbers(before, name);
     const at::Tensor now = read_numbers(after, name_after->second);
     for (const PlacedPart& part : parts) {

@@ -30,7 +30,7 @@ std::vector<PartRows> norm_rows(const MixerInfo& mixer, RestoreMethod method) {
   return rows;
 }
 
-/// The folder that a path means, whether it is there or not.
+/// The canonical path of a folder, which need not exist.
 fs::path place_of(const fs::path& path) {
   std::error_code error;
   const fs::path place = normal_path(resolve_links(normal_path(path)));
@@ -38,7 +38,8 @@ fs::path place_of(const fs::path& path) {
   return error ? place : canonical;
 }
 
-/// A folder inside of one that is copied would be copied into itself. `kind` is what that is.
+/// Refuses an output folder inside `folder`, which would be copied into itself. `kind` says in
+/// errors what `folder` is.
 void require_outside(const fs::path& out, const fs::path& folder, const char* kind) {
   const std::string inside = place_of(out).string() + "/";
   const std::string around = place_of(folder).string() + "/";
@@ -47,7 +48,7 @@ void require_outside(const fs::path& out, const fs::path& folder, const char* ki
                                  out.string(), kind, folder.string()));
 }
 
-/// The name of a folder, wherever it is.
+/// The last component of a folder's path.
 std::string folder_name(const fs::path& folder) { return normal_path(folder).filename().string(); }
 
 }  // namespace
@@ -64,7 +65,7 @@ StoredTensor read_stored(const OpenCheckpoint& from, const std::string& name) {
 
 double norm_of(const at::Tensor& a) {
   const at::Tensor flat = a.reshape({-1});
-  return std::sqrt(at::dot(flat, flat).item<double>());  // one pass at the memory's speed
+  return std::sqrt(at::dot(flat, flat).item<double>());  // a single pass, bound by memory speed
 }
 
 NamesBefore::NamesBefore(const CheckpointPair& pair)
@@ -113,6 +114,11 @@ std::vector<PartRows> rows_of(const std::string& tensor, const std::vector<PartR
 
 void require_restorable(const CheckpointPath& pre, const CheckpointPath& post, const fs::path& out,
                         const RestoreOptions& options) {
+  if (is_listed(out / kRestoreManifest))
+    throw UsageError(fmt::format(
+        "restoring: {} holds what an earlier `niah restore` wrote, and nothing is written "
+        "over it; choose another --out, or remove it first",
+        out.string()));
   require_own_folder(normal_path(out), {}, "restoring");
   for (const CheckpointPath* path : {&pre, &post}) {
     require_outside(out, path->folder, "checkpoint");
@@ -127,9 +133,9 @@ std::vector<std::string> prepare_copies(const fs::path& from, const fs::path& to
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(from)) {
     const fs::path name = entry.path().lexically_relative(from);
-    if (name == kRestoreManifest) continue;  // written anew
+    if (name == kRestoreManifest) continue;  // replaced by write_manifest
     if (entry.is_symlink() && is_folder(entry.path())) {
-      // Followed, it could lead round in a circle.
+      // Kept as a link: followed, it might lead in a circle.
       fs::create_directory_symlink(fs::canonical(entry.path()), to / name);
     } else if (is_folder(entry.path())) {
       fs::create_directory(to / name);

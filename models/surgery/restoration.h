@@ -1,4 +1,4 @@
-// What writing a restored checkpoint and writing a restored adapter have in common.
+// Helpers shared by restore_checkpoint and restore_adapter.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,24 +13,25 @@
 
 namespace niah::models {
 
-/// The file that says what came from where.
+/// The file in a restored folder that records what was restored from where.
 inline constexpr const char* kRestoreManifest = "restore.json";
 
-/// A tensor's values, and what its bytes hash to.
+/// A tensor's values in fp32 or fp64, and the hash of its bytes as stored.
 struct StoredTensor {
   at::Tensor values;
   std::string sha256;
 };
+/// Reads a tensor with the adapter's change (read_tensor), and releases the file's pages.
 StoredTensor read_stored(const OpenCheckpoint& from, const std::string& name);
 
-/// |a|_F.
+/// The Frobenius norm |a|_F.
 double norm_of(const at::Tensor& a);
 
-/// What the checkpoint before the fine-tune calls the tensors of the one after it.
+/// Maps tensor names of the checkpoint after the fine-tune to those of the one before it.
 class NamesBefore {
  public:
   explicit NamesBefore(const CheckpointPair& pair);
-  /// Throws DataError where it has no such tensor.
+  /// Throws DataError if the checkpoint before has no such tensor.
   const std::string& operator()(const std::string& name) const;
 
  private:
@@ -38,28 +39,28 @@ class NamesBefore {
   std::string pre_;
 };
 
-/// Whether the method makes a query or a key that neither checkpoint has.
+/// Whether the method computes weights that are in neither checkpoint (QK-Pro).
 bool makes_new_weights(RestoreMethod method);
 
-/// The rows of a layer that the options write.
+/// The rows of a layer that a restoration with these options writes.
 std::vector<PartRows> changed_rows(const MixerInfo& mixer, const RestoreCheckpointOptions& options);
 
-/// Their tensors, each once.
+/// The names of the tensors that `rows` belong to, each once.
 std::vector<std::string> tensors_of(const std::vector<PartRows>& rows);
-/// Those of one tensor.
+/// Those of `rows` that belong to one tensor.
 std::vector<PartRows> rows_of(const std::string& tensor, const std::vector<PartRows>& rows);
 
-/// Throws UsageError where `out` holds anything or lies in one of the checkpoints, and for an alpha
-/// that is none.
+/// Throws UsageError if `out` is not empty or is inside one of the checkpoints or adapters, and for
+/// an alpha outside [0, 1].
 void require_restorable(const CheckpointPath& pre, const CheckpointPath& post,
                         const std::filesystem::path& out, const RestoreOptions& options);
 
-/// Everything below `from` by its path from there, sub-folders and dot files included; the folders
-/// are made in `to`, and the files in their full length, without their bytes.
+/// Recreates the folder tree of `from` in `to`, dot files included, kRestoreManifest left out.
+/// Files get their full length but no content. Returns their paths relative to `from`.
 std::vector<std::string> prepare_copies(const std::filesystem::path& from,
                                         const std::filesystem::path& to);
 
-/// Writes the manifest into `folder`, and counts the bytes of all files there.
+/// Writes the manifest into `folder` and adds the size of all files there to summary.bytes.
 void write_manifest(const std::filesystem::path& folder, const CheckpointPath& pre,
                     const CheckpointPath& post, const RestoreCheckpointOptions& options,
                     RestoreSummary& summary);

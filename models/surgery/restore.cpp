@@ -35,7 +35,7 @@ const at::Tensor& find(const WeightMap& weights, const std::string& name) {
   return found->second;
 }
 
-/// `now` with rows of `old`: `old` itself where that is all of it.
+/// `now` with `rows` taken from `old`; `old` itself if these are all rows.
 at::Tensor with_rows(const at::Tensor& now, const at::Tensor& old, const TensorRows& rows) {
   if (rows.count() == now.size(0)) return old;
   at::Tensor mixed = now.clone();
@@ -61,18 +61,17 @@ at::Tensor gram(const at::Tensor& a, const at::Tensor& b) {
   return at::matmul(a, b.transpose(-2, -1));
 }
 
-/// Distance of a transformed projection from the fine-tune's, from Gram matrices alone:
-/// |T W - W'|_F with squares = W W^T, cross = W W'^T and |W'|^2 = target.
+/// |T W - W'|_F, the distance of a transformed projection from that of the fine-tune, computed from
+/// squares = W W^T, cross = W W'^T and target = |W'|^2.
 at::Tensor distance(const at::Tensor& transform, const at::Tensor& squares, const at::Tensor& cross,
                     const at::Tensor& target) {
   const at::Tensor moved = (at::matmul(transform, squares) * transform).sum({-2, -1});
   const at::Tensor shared = (transform * cross.transpose(-2, -1)).sum({-2, -1});
-  // Rounding may leave a little less than nothing of a distance of zero, and the root of zero has
-  // no slope.
+  // Clamped, because rounding may make the square negative and sqrt has no gradient at zero.
   return (moved - 2 * shared + target).clamp_min(1e-24 * target.max().item<double>()).sqrt().sum();
 }
 
-/// A of one key head, K [D, d] with the query heads Q [h, D, d] that use it.
+/// The A of procrustes_exact for one key head [D, d] and the query heads [h, D, d] that share it.
 at::Tensor nearest_basis(const at::Tensor& query_pre, const at::Tensor& query_post,
                          const at::Tensor& key_pre, const at::Tensor& key_post) {
   const at::Tensor q_squares = gram(query_pre, query_pre), q_cross = gram(query_pre, query_post);
@@ -104,7 +103,7 @@ at::Tensor nearest_basis(const at::Tensor& query_pre, const at::Tensor& query_po
 
 namespace {
 
-/// The weights of W_Q or W_K, which are one tensor's rows where a layer has a plain routing.
+/// The rows of W_Q or W_K, which belong to a single tensor in mixers with has_plain_routing.
 PartRows weight_of(const MixerInfo& mixer, Part part) { return mixer.of(part).front(); }
 
 at::Tensor heads_of(const WeightMap& weights, const MixerInfo& mixer, Part part,
@@ -114,7 +113,7 @@ at::Tensor heads_of(const WeightMap& weights, const MixerInfo& mixer, Part part,
   return view_rows(tensor, rows.rows).view({heads, mixer.head_dim, tensor.size(1)});
 }
 
-/// Heads [h, D, d] of [H, D, d] in fp64: a few at a time, since this is large.
+/// `count` heads of [H, D, d] in fp64; all at once would need too much memory.
 at::Tensor wide(const at::Tensor& heads, std::int64_t first, std::int64_t count) {
   return heads.narrow(0, first, count).to(at::kDouble);
 }
@@ -139,12 +138,12 @@ at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query
     const at::Tensor key = wide(key_pre, head, 1)[0];  // [D, d]
     const at::Tensor squares = gram(key, key);         // [D, D]
     const at::Tensor ridge = squares + lambda * at::eye(key.size(0), squares.options());
-    // G and (G + lambda I)^-1 commute, so the solve can come first.
+    // G and (G + lambda I)^-1 commute, so a single solve gives their product.
     const auto [filter, problem] = at::linalg_solve_ex(ridge, squares);
     if (problem.item<int>() != 0)
       throw UsageError(fmt::format(
-          "restoring: qk-pro with lambda {} has no answer where W_K of a head lacks full rank, as "
-          "here in key head {}; give a larger lambda",
+          "restoring: qk-pro with lambda {} has no solution if W_K of a head does not have full "
+          "rank, as here in key head {}; give a larger lambda",
           lambda, head));
     result.narrow(0, head * share, share).copy_(post + at::matmul(filter, change));
   }
@@ -176,7 +175,7 @@ bool has_projections(const MixerInfo& mixer) {
          !mixer.of(Part::kValue).empty();
 }
 
-/// "0, 1, 2 and 61 others": a range may name any number of them.
+/// "0, 1, 2 and 61 others", because a range may name very many layers.
 std::string first_of(const std::set<std::int64_t>& layers) {
   constexpr std::size_t kShown = 10;
   std::vector<std::int64_t> shown;
@@ -196,8 +195,8 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
                                         bool linear) {
   if (linear && keeps_routing(options.method))
     throw UsageError(
-        "restoring: qk-pro is about softmax(Q K^T); linear layers can only be copied (qk, q, k, "
-        "v)");
+        "restoring: qk-pro applies to softmax(Q K^T) only; linear layers can only be copied (qk, "
+        "q, k, v)");
   std::set<std::int64_t> wanted;
   if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
   std::vector<std::int64_t> chosen, known;
@@ -209,9 +208,11 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
     const bool by_default = mixer.cost.window == 0 || options.windows;
     if (options.layers ? wanted.erase(index) > 0 : by_default) chosen.push_back(index);
   }
-  if (!wanted.empty())
-    throw UsageError(fmt::format("restoring: layer {} cannot be restored; this model's {} can",
-                                 first_of(wanted), fmt::join(known, ", ")));
+  if (!wanted.empty() && !known.empty())
+    throw UsageError(fmt::format(
+        "restoring: {} {} cannot be restored; of this model's layers 0 to {} these can: {}",
+        wanted.size() == 1 ? "layer" : "layers", first_of(wanted), info.mixers.size() - 1,
+        fmt::join(known, ", ")));
   if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
   for (const std::int64_t index : chosen)
     if (keeps_routing(options.method) &&
@@ -224,7 +225,7 @@ std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOpti
 }
 
 at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha) {
-  if (alpha == 0) return after;  // after + 0 * ... would make 0 of -0, and NaN of infinities
+  if (alpha == 0) return after;  // after + 0 * (...) would turn -0 into 0, and infinities into NaN
   if (alpha == 1) return restored;
   const bool wide = after.scalar_type() == at::kDouble || restored.scalar_type() == at::kDouble;
   const at::ScalarType type = wide ? at::kDouble : at::kFloat;
@@ -274,7 +275,7 @@ WeightMap renamed(const WeightMap& weights, const ModelInfo& model, const ModelI
 
 namespace {
 
-/// Puts these heads in the place of the mixer's own.
+/// Replaces the mixer's W_Q or W_K by `heads`.
 void put_heads(WeightMap& weights, const MixerInfo& mixer, Part part, const at::Tensor& heads) {
   const TensorRows rows = weight_of(mixer, part).rows;
   const at::Tensor& now = find(weights, rows.tensor);

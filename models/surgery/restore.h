@@ -1,4 +1,5 @@
-// QK-Restore: putting W_Q and W_K of the softmax layers back (arXiv 2606.11052).
+// QK-Restore: putting W_Q and W_K of the softmax layers back to their values before a fine-tune
+// (arXiv 2606.11052).
 #pragma once
 
 #include <cstdint>
@@ -12,56 +13,59 @@
 
 namespace niah::models {
 
-/// The indices of the layers that the options ask for, bottom up: softmax layers, with `linear` the
-/// others that have a query, a key or a value as well. Throws UsageError for an index that is none
-/// of them, when none is left, and for a method that a layer cannot have.
+/// The indices of the layers to restore, in ascending order: softmax layers and, with `linear`, all
+/// others that have a query, key or value projection. Throws UsageError if an index in the options
+/// is not such a layer, if no layer is left, and if the method does not apply to a layer.
 std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOptions& options,
                                         bool linear = false);
 
-/// The weights of `post` with the projections of the chosen softmax layers restored from `pre`;
-/// everything else is shared with `post`, whole tensors with `pre`. Throws DataError when a tensor
-/// is missing or has another shape in `pre`, and what choose_layers throws.
+/// The weights of `post` with the projections of the chosen softmax layers restored from `pre`.
+/// Nothing is copied that can be shared: unchanged tensors are those of `post`, entirely restored
+/// ones those of `pre`. Throws DataError if a tensor is missing or has another shape in `pre`, and
+/// what choose_layers throws.
 WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& info,
                   const RestoreOptions& options);
 
-/// `weights` of `model` under the names that `other`, the same model in maybe another layout, has
-/// for them; what has no counterpart keeps its name.
+/// The `weights` of `model` under the tensor names of `other`, which is the same model, possibly in
+/// another tensor layout; tensors without a counterpart keep their names.
 WeightMap renamed(const WeightMap& weights, const ModelInfo& model, const ModelInfo& other);
 
 /// The rows of a mixer that a method writes.
 std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method);
 
-/// Puts `rows` of each tensor back, or what the method makes of them, in place: `into` holds the
-/// weights after the fine-tune.
+/// Restores `rows` in `into`, which holds the weights after the fine-tune: copies them from `pre`,
+/// or computes them as the method requires.
 void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
                   const std::vector<PartRows>& rows, const RestoreOptions& options);
 
-/// Rows of a tensor as a view [repetitions, rows, ...].
+/// A view [repetitions, rows, ...] of rows of a tensor.
 at::Tensor view_rows(const at::Tensor& tensor, const TensorRows& rows);
 
-/// A mixer's query [H, D, d] or key [H_kv, D, d] weights as a view of their tensor in `weights`.
+/// W_Q [H, D, d] or W_K [H_kv, D, d] of a mixer, as a view of the tensor in `weights`.
 at::Tensor query_heads(const WeightMap& weights, const MixerInfo& mixer);
 at::Tensor key_heads(const WeightMap& weights, const MixerInfo& mixer);
 
-/// `after` moved towards `restored` by alpha, in `after`'s element type.
+/// after + alpha (restored - after), in the element type of `after`.
 at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha);
 
-/// The Procrustes step for one layer, linearised: per head, with W as [d_head, d_model] and
+/// QK-Pro, the linearised Procrustes step, for one layer. Per head, with W as [d_head, d_model] and
 /// G = W_K W_K^T of its key head (from `pre`),
 ///   W_Q = W_Q_post + G (G + lambda I)^-1 (W_Q_pre - W_Q_post).
 /// This is the paper's W_Q_post + (R_pre - W_Q_post W_K^T)(W_K W_K^T + lambda I)^-1 W_K with the
-/// inverse pushed through to the d_head x d_head Gram matrix. In fp64, one key head at a time; W_Q
-/// [H, D, d], W_K [H_kv, D, d]. Throws UsageError where G + lambda I is singular.
+/// inverse rewritten for the d_head x d_head Gram matrix. Takes and returns W_Q [H, D, d], W_K is
+/// [H_kv, D, d]; computes in fp64, one key head at a time. Throws UsageError if G + lambda I is
+/// singular.
 at::Tensor procrustes_query(const at::Tensor& query_pre, const at::Tensor& query_post,
                             const at::Tensor& key_pre, double lambda);
 
-/// The Procrustes problem for one layer without linearising it: W_Q and W_K that minimise
-/// sum |W_Q - W_Q_post|_F + |W_K - W_K_post|_F subject to W_Q^T W_K = W_Q_pre^T W_K_pre. All that
-/// fulfil the constraint are W_Q_pre A and W_K_pre A^-T (here W [d_model, d_head]) with an
-/// invertible A [d_head, d_head], one a key head and its query heads; A is found from A = I by
-/// L-BFGS in fp64 on Gram matrices, so the result is never further from the fine-tune than
-/// QK-Restore's. Where a norm or a rotary embedding follows the projections, the model sees more of
-/// them than W_Q^T W_K, and A changes that. Takes and returns W_Q [H, D, d] and W_K [H_kv, D, d].
+/// The exact Procrustes problem for one layer: W_Q and W_K that minimise
+/// sum |W_Q - W_Q_post|_F + |W_K - W_K_post|_F subject to W_Q^T W_K = W_Q_pre^T W_K_pre. The
+/// solutions of the constraint are W_Q_pre A and W_K_pre A^-T (here W is [d_model, d_head]) with an
+/// invertible A [d_head, d_head], one per key head and the query heads that share it. A is found by
+/// L-BFGS, starting from A = I, in fp64 on Gram matrices, so the result is never further from the
+/// fine-tune than that of QK-Restore. If a norm or a rotary embedding follows the projections, the
+/// attention logits depend on more than W_Q^T W_K, and A changes them. Takes and returns W_Q
+/// [H, D, d] and W_K [H_kv, D, d].
 std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
                                                    const at::Tensor& query_post,
                                                    const at::Tensor& key_pre,

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMerge = "give --merge to write a merged checkpoint";
 
-/// Takes the change of the layers' rows out of an adapter.
+/// Removes an adapter's changes to the rows that are restored.
 class AdapterRestoration {
  public:
   AdapterRestoration(const CheckpointPair& pair, const RestoreCheckpointOptions& options)
@@ -52,7 +52,7 @@ class AdapterRestoration {
     return std::move(summary_);
   }
 
-  /// The adapter's file without what was taken out.
+  /// Writes the adapter's file without the removed changes.
   void write(const fs::path& path) const {
     std::vector<TensorBytes> tensors;
     for (const TensorInfo& tensor : adapter_.file().tensors()) {
@@ -90,7 +90,7 @@ class AdapterRestoration {
     note(name, old, base, rows);
   }
 
-  /// Some rows of a tensor go back, and the others stay changed.
+  /// Restores some rows of a tensor whose other rows stay changed.
   void restore_rows_of(const std::string& name, const TensorChange& change, const at::Tensor& base,
                        const std::vector<PartRows>& rows) {
     if (change.magnitude != nullptr)

@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A file that exists, to change in places.
+/// An existing file in which byte ranges are overwritten.
 class Patch {
  public:
   explicit Patch(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_WRONLY)) {
@@ -57,8 +57,8 @@ class Patch {
 
 bool all_finite(const at::Tensor& values) { return at::isfinite(values).all().item<bool>(); }
 
-/// Squares of |R - R_before| and |R_before| over a layer's heads, R = W_Q^T W_K, through d_head x
-/// d_head Gram matrices: <A^T B, C^T D> = <A C^T, B D^T>.
+/// |R - R_before|^2 and |R_before|^2 with R = W_Q^T W_K, summed over a layer's heads. Only needs
+/// d_head x d_head matrices, because <A^T B, C^T D> = <A C^T, B D^T>.
 std::pair<double, double> routing_change(const WeightMap& restored, const WeightMap& before,
                                          const MixerInfo& mixer) {
   const std::int64_t share = mixer.heads / mixer.kv_heads;
@@ -72,12 +72,12 @@ std::pair<double, double> routing_change(const WeightMap& restored, const Weight
     return heads.narrow(0, first, count).to(at::kDouble);
   };
   double change = 0, size = 0;
-  for (std::int64_t head = 0; head < mixer.kv_heads; ++head) {  // one at a time: fp64 is large
+  for (std::int64_t head = 0; head < mixer.kv_heads; ++head) {  // one at a time to save memory
     const at::Tensor query = few(query_heads(restored, mixer), head * share, share);
     const at::Tensor old_query = few(query_heads(before, mixer), head * share, share);
     const at::Tensor key = few(key_heads(restored, mixer), head, 1);
     const at::Tensor old_key = few(key_heads(before, mixer), head, 1);
-    // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old): no small difference of large numbers.
+    // R - R_before = (W_Q - old)^T W_K + old^T (W_K - old) avoids cancellation.
     const at::Tensor dq = query - old_query, dk = key - old_key;
     change += inner(dq, key, dq, key) + 2 * inner(dq, key, old_query, dk) +
               inner(old_query, dk, old_query, dk);
@@ -86,11 +86,11 @@ std::pair<double, double> routing_change(const WeightMap& restored, const Weight
   return {std::max(0.0, change), size};
 }
 
-/// Copies a checkpoint's files but for the bytes that will be written anew, beside the caller.
+/// Copies a checkpoint's files on a thread, except the bytes that the caller writes.
 class Copying {
  public:
-  /// `written`: for each file name, the ranges to leave out. The files are there, in full length,
-  /// when this returns.
+  /// `written`: for each file name, the ranges to leave out. When this returns, all files exist in
+  /// their full length.
   Copying(const fs::path& from, const fs::path& to,
           std::map<std::string, std::vector<ByteRange>> written) {
     const std::vector<std::string> names = prepare_copies(from, to);
@@ -110,11 +110,11 @@ class Copying {
       }
     });
   }
-  ~Copying() { stop_ = true; }  // the caller failed: no need to go on
+  ~Copying() { stop_ = true; }  // if finish() was not called, the caller has failed
   Copying(const Copying&) = delete;
   Copying& operator=(const Copying&) = delete;
 
-  /// Waits for the end; throws what went wrong.
+  /// Waits until everything is copied; rethrows an exception of the thread.
   void finish() {
     thread_.join();
     if (error_) std::rethrow_exception(error_);
@@ -126,7 +126,7 @@ class Copying {
   std::jthread thread_;
 };
 
-/// Restores the layers in the copy at `folder`.
+/// Writes restored layers into the copy of the checkpoint at `folder`.
 class Restoration {
  public:
   Restoration(const CheckpointPair& pair, const fs::path& folder,
@@ -139,12 +139,12 @@ class Restoration {
     if (makes_new_weights(options_.restore.method))
       restore(mixer, rows);
     else
-      for (const std::string& name : tensors_of(rows))  // one at a time: less memory
+      for (const std::string& name : tensors_of(rows))  // one at a time to save memory
         restore(mixer, rows_of(name, rows));
     summary_.layers.push_back(index);
   }
 
-  /// Writes what the adapter makes of all tensors that no layer wrote.
+  /// Writes all tensors that the adapter changes and layer() did not write.
   void merge_adapter() {
     const Adapter* adapter = post_.checkpoint->adapter();
     if (adapter == nullptr) return;
@@ -166,7 +166,7 @@ class Restoration {
   }
 
  private:
-  /// Writes the tensors of `rows`, those rows restored.
+  /// Writes the tensors that `rows` belong to, with those rows restored.
   void restore(const MixerInfo& mixer, const std::vector<PartRows>& rows) {
     std::map<std::string, std::pair<StoredTensor, StoredTensor>> stored;  // before and after
     WeightMap before, after;
@@ -209,7 +209,7 @@ class Restoration {
         {name, file, size > 0 ? change / size : change, old.sha256, now.sha256});
   }
 
-  /// An adapter may hold what is no number, or lead to numbers beyond the base's type.
+  /// An adapter may contain NaN, or lead to values too large for the base's element type.
   void require_finite(const std::string& name, const at::Tensor& stored) const {
     if (!post_.checkpoint->is_adapted(name) || all_finite(stored)) return;
     throw DataError(fmt::format(
@@ -219,7 +219,7 @@ class Restoration {
         dtype_name(post_.checkpoint->find(name)->dtype)));
   }
 
-  /// Writes a tensor into its place; returns the name of its file.
+  /// Writes a tensor to its place in the copy; returns the name of its file.
   std::string put(const std::string& name, const at::Tensor& stored) {
     const std::string file = post_.checkpoint->file_of(name).filename().string();
     patches_.try_emplace(file, folder_ / file)
@@ -238,8 +238,8 @@ class Restoration {
   double routing_change_ = 0, routing_size_ = 0;
 };
 
-/// A merged checkpoint keeps its base's files in their layout: there is no place in them for a
-/// head that the base does not have.
+/// A merged checkpoint keeps the file layout of its base, which has no place for a head that the
+/// base does not store.
 void require_place_for_head(const OpenCheckpoint& post) {
   const Adapter* adapter = post.checkpoint->adapter();
   if (adapter == nullptr) return;
@@ -252,7 +252,7 @@ void require_place_for_head(const OpenCheckpoint& post) {
       adapter->folder().string(), base.folder().string()));
 }
 
-/// For each file of `post`, the bytes that are written anew.
+/// The byte ranges of each file of `post` that are overwritten.
 std::map<std::string, std::vector<ByteRange>> written_bytes(
     const OpenCheckpoint& post, const std::vector<std::int64_t>& layers,
     const RestoreCheckpointOptions& options) {
@@ -282,7 +282,7 @@ RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPat
   require_place_for_head(pair.post);
   std::vector<std::int64_t> layers =
       choose_layers(pair.post.meta->info(), options.restore, options.linear);
-  if (options.restore.alpha == 0) layers.clear();  // as after the fine-tune, to the byte
+  if (options.restore.alpha == 0) layers.clear();  // bit for bit the fine-tune
 
   PendingFolder pending(out);
   Copying copying(post.folder, pending.path(), written_bytes(pair.post, layers, options));

@@ -1,4 +1,4 @@
-// QK-Restore on disk: a checkpoint that any engine loads, at the cost of a copy.
+// QK-Restore on disk: writes a restored checkpoint that any inference engine can load.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@
 
 namespace niah::models {
 
-/// What is restored, and how far.
+/// What is restored in addition to the projections of the softmax layers.
 struct RestoreCheckpointOptions {
   RestoreOptions restore;
-  bool linear = false;  ///< the linear layers' projections, too (not with qk-pro)
-  bool biases = true;   ///< the projections' biases, too
-  bool norms = false;   ///< q_norm and k_norm, too, where the model has them (not with v)
-  bool gates = false;   ///< the output gates, too, where the model has them
+  bool linear = false;  ///< the projections of linear layers (not with qk-pro)
+  bool biases = true;   ///< the biases of the projections
+  bool norms = false;   ///< q_norm and k_norm, if the model has them (not with v)
+  bool gates = false;   ///< the output gates, if the model has them
 };
 
 /// One tensor that was changed.
 struct RestoredTensor {
   std::string name, file;
-  double relative_change = 0;           ///< |new - post| / |post|, Frobenius
-  std::string pre_sha256, post_sha256;  ///< of its bytes in either checkpoint
+  double relative_change = 0;           ///< |new - post|_F / |post|_F
+  std::string pre_sha256, post_sha256;  ///< of its bytes in each checkpoint
 };
 
 /// What was written.
@@ -33,24 +33,23 @@ struct RestoreSummary {
   std::vector<std::int64_t> layers;
   std::vector<RestoredTensor> tensors;
   std::int64_t bytes = 0;  ///< of all files of the new checkpoint
-  /// qk-pro and qk-pro-exact: |W_Q^T W_K - before| / |before| over the restored layers, before: as
-  /// it was before the fine-tune.
+  /// qk-pro and qk-pro-exact: |R - R_pre|_F / |R_pre|_F over the restored layers, R = W_Q^T W_K.
   std::optional<double> residual;
-  bool is_merged = false;  ///< an adapter of the checkpoint after, into its base
-  /// init_lora_weights of the written adapter was set to true: see with_no_change_where_lacking.
+  bool is_merged = false;  ///< whether the adapter of `post` was merged into its base
+  /// Whether init_lora_weights of the written adapter was set to true; see
+  /// with_no_change_where_lacking.
   bool has_new_initialisation = false;
 };
 
-/// Writes `out`: the checkpoint `post`, with what an adapter on top makes of it merged into it, and
-/// projections of its softmax layers taken from `pre`, whose tensors may have other names. Bytes
-/// are copied as they are, but for the changed tensors, which are written into their places in
-/// `post`'s element types: everything else is the same to the byte, sub-folders and dot files too.
-/// With an alpha of 0 no tensor is changed, and none is in the summary.
-/// Memory: one layer's projections. The folder is made under another name and renamed at the end;
-/// whatever happens before leaves nothing under `out`. restore.json says what came from where.
-/// Throws UsageError when `out` holds anything or lies in one of the two, a layer cannot be
-/// restored, or an adapter's output head has no place, DataError for checkpoints that are not of
-/// one model (with the differences) and for files.
+/// Writes `out`: the checkpoint `post`, its adapter merged if it has one, with the projections of
+/// the chosen layers restored from `pre`, whose tensors may have other names. Changed tensors are
+/// written in the element types of `post`; everything else is the same to the byte, including
+/// sub-folders and dot files. With alpha 0 no tensor is restored, and the summary lists none.
+/// Needs memory for one layer's projections. The folder is written under another name and renamed
+/// at the end, so a failure leaves nothing at `out`. restore.json records what was restored.
+/// Throws UsageError if `out` is not empty or is inside one of the checkpoints, if a layer cannot
+/// be restored, or if the base has no place for the adapter's output head; DataError, listing the
+/// differences, for checkpoints of different models, and for files that cannot be read or written.
 RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPath& post,
                                   const std::filesystem::path& out,
                                   const RestoreCheckpointOptions& options);

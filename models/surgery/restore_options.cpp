@@ -49,7 +49,7 @@ std::string restore_method_name(RestoreMethod method) {
 }
 
 std::vector<std::int64_t> parse_layers(const std::string& text) {
-  constexpr std::int64_t kLast = 9999;  // no model has as many: nothing is allocated by them
+  constexpr std::int64_t kLast = 9999;  // more layers than any model has, few enough for a set
   const auto number = [&](std::string_view part) {
     const auto value = parse_integer(part, {0, kLast});
     if (!value)

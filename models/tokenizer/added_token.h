@@ -1,4 +1,4 @@
-// A token that is looked for in the text itself, before any splitting.
+// Added tokens, which are searched for in the text before it is split into words.
 #pragma once
 
 #include <string>
@@ -8,18 +8,18 @@
 
 namespace niah::models {
 
-/// The flags mean what they mean in Hugging Face tokenizers' AddedToken.
+/// An added token; the flags have the meaning of AddedToken in Hugging Face tokenizers.
 struct AddedToken {
   TokenId id = 0;
   std::string content;
-  bool single_word = false;  ///< matches only between characters that are not word characters
-  bool lstrip = false;       ///< takes the white space before it along
-  bool rstrip = false;       ///< takes the white space after it along
-  bool normalized = false;   ///< is looked for after normalisation instead of before
+  bool single_word = false;  ///< matches only if not adjacent to a word character
+  bool lstrip = false;       ///< includes the white space before it
+  bool rstrip = false;       ///< includes the white space after it
+  bool normalized = false;   ///< searched for after normalisation, not before
   bool special = false;
 };
 
-/// Reads the fields other than the id. `normalized` defaults to "not special", as in the reference.
+/// Reads all fields except the id. As in the reference, `normalized` defaults to `!special`.
 AddedToken read_added_token(const JsonView& json);
 
 }  // namespace niah::models

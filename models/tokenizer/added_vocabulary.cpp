@@ -105,7 +105,7 @@ bool AddedTokenMatcher::may_match_across(std::string_view left, std::string_view
     const std::string_view content = token.content;
     for (std::size_t cut = 1; cut < content.size(); ++cut) {
       const std::string_view head = content.substr(0, cut), tail = content.substr(cut);
-      // Where a side is shorter than its half of the token, it must be the end of that half.
+      // A side shorter than its half of the token must match the part of it next to the cut.
       const std::size_t before = std::min(head.size(), left.size());
       const std::size_t after = std::min(tail.size(), right.size());
       if (left.substr(left.size() - before) == head.substr(head.size() - before) &&

@@ -1,4 +1,4 @@
-// Finding added tokens (special ones and others) in texts.
+// Finding added tokens, special or not, in texts.
 #pragma once
 
 #include <bitset>
@@ -11,28 +11,28 @@
 
 namespace niah::models {
 
-/// A set of added tokens to look for: the leftmost first, the longest of those.
+/// Searches texts for a set of added tokens; the leftmost match wins, then the longest.
 class AddedTokenMatcher {
  public:
-  /// A part of a text: an added token, or what lies between two of them.
+  /// A part of a text: an added token, or the text between two of them (`token` is null).
   struct Part {
     std::string_view text;
     const AddedToken* token = nullptr;
   };
 
   AddedTokenMatcher() = default;
-  /// With `splits_special`, special tokens stay text, as with the reference's
-  /// encode_special_tokens: what they cover is not searched for others.
+  /// With `splits_special`, special tokens are left as text, as with encode_special_tokens in the
+  /// reference; the text that they cover is not searched for other tokens.
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens, bool splits_special = false);
   AddedTokenMatcher(AddedTokenMatcher&&) = default;
   AddedTokenMatcher& operator=(AddedTokenMatcher&&) = default;
 
-  /// Cuts the text into added tokens and the rest; parts without text are left out. Follows the
-  /// reference where single_word, lstrip and rstrip are set.
+  /// Splits the text into added tokens and the text between them; empty parts are left out.
+  /// Interprets single_word, lstrip and rstrip as the reference does.
   std::vector<Part> split(std::string_view text) const;
 
-  /// Whether a token could be found, or a found one could change, because `left` and `right` (not
-  /// empty) stand side by side. May say yes where it is not so.
+  /// Whether concatenating `left` and `right` (not empty) could create a match or change one. Never
+  /// a false negative, but possibly a false positive.
   bool may_match_across(std::string_view left, std::string_view right) const;
 
  private:
@@ -47,7 +47,7 @@ class AddedTokenMatcher {
   std::vector<AddedToken> tokens_;  ///< by descending length
   std::unordered_map<char, std::vector<std::uint32_t>> by_first_byte_;
   std::bitset<256> first_bytes_;
-  std::bitset<65536> inner_pairs_;  ///< neighbouring bytes inside tokens, left one first
+  std::bitset<65536> inner_pairs_;  ///< pairs of adjacent bytes inside tokens, see pair_index
   bool splits_special_ = false;
   bool looks_around_ = false;  ///< some token has single_word, lstrip or rstrip
 };

@@ -13,7 +13,7 @@ namespace {
 
 using Merge = std::pair<std::string, std::string>;
 
-/// The two halves of "left right"; nullopt when it is anything else.
+/// The two tokens of "left right"; nullopt for anything else.
 std::optional<Merge> split_merge(std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {

@@ -13,7 +13,7 @@
 namespace niah::models {
 namespace {
 
-/// Up to this many symbols a scan for the best pair is faster than a heap.
+/// Up to this many symbols, scanning for the best pair is faster than a heap.
 constexpr std::size_t kShortWord = 48;
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& problem) {
@@ -137,8 +137,8 @@ void BpeModel::merge_short(std::vector<TokenId>& symbols) const {
 }
 
 void BpeModel::merge_long(std::vector<TokenId>& symbols) const {
-  // Symbols form a linked list by index; merged ones are marked dead and skipped when their
-  // candidates come up.
+  // Symbols form a linked list by index. The right symbol of a merge is marked dead; candidates
+  // whose symbols have changed since are skipped.
   constexpr TokenId kDead = -1;
   struct Candidate {
     PairTable::Merge merge;

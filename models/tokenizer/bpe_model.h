@@ -1,4 +1,4 @@
-// Byte pair encoding of single words over bytes.
+// Byte-level BPE of single words.
 #pragma once
 
 #include <array>
@@ -16,37 +16,37 @@
 
 namespace niah::models {
 
-/// What a file says about a byte-level BPE model; tokens are written in the byte alphabet.
+/// A byte-level BPE model as a file defines it; tokens are written in the byte alphabet.
 struct BpeDefinition {
   std::unordered_map<std::string, TokenId> vocab;
-  std::vector<std::pair<std::string, std::string>> merges;  ///< best first
-  bool ignore_merges = false;  ///< a word that is a token is that token, whatever the merges say
-  std::optional<std::string> unk_token;  ///< stands for bytes that are not in the vocabulary
-  bool fuse_unk = false;                 ///< one unk_token for neighbouring unknown bytes
+  std::vector<std::pair<std::string, std::string>> merges;  ///< highest priority first
+  bool ignore_merges = false;  ///< a word that is a token becomes that token without merging
+  std::optional<std::string> unk_token;  ///< replaces bytes that are not in the vocabulary
+  bool fuse_unk = false;                 ///< a run of unknown bytes becomes a single unk_token
 };
 
-/// A BPE model. Immutable: encode() may be called from several threads.
+/// A BPE model. Immutable: encode() may be called from several threads at once.
 class BpeModel {
  public:
-  /// Throws DataError naming `file` when an id is out of range or used twice, or when a merge or
-  /// the unk_token is not in the vocabulary.
+  /// Throws DataError naming `file` if an id is out of range or used twice, or if the unk_token or
+  /// a token of a merge is not in the vocabulary.
   BpeModel(const BpeDefinition& definition, const std::filesystem::path& file);
 
   BpeModel(BpeModel&&) = default;
   BpeModel(const BpeModel&) = delete;  // whole_words_ views token_bytes_
 
-  /// Appends the ids of one word (the bytes of one pre-token). Throws DataError when a byte has no
-  /// token and there is no unk_token: the reference would drop it without a word.
+  /// Appends the ids of one word (the bytes of one pre-token). Throws DataError if a byte has no
+  /// token and there is no unk_token; the reference would silently drop such a byte.
   void encode(std::string_view word, std::vector<TokenId>& ids) const;
 
-  /// SHA-256 over what decides besides the tokens: merges in their order, unknown bytes, whole
-  /// words.
+  /// SHA-256, in hex, of everything but the tokens that affects the ids: the merges in their order,
+  /// and how unknown bytes and whole words are treated.
   const std::string& rules_sha256() const { return rules_sha256_; }
 
-  /// The bytes that every id stands for, by id; nullopt for ids that are not in use.
+  /// The bytes of every token, indexed by id; nullopt for unused ids.
   const std::vector<std::optional<std::string>>& token_bytes() const { return token_bytes_; }
 
-  /// Largest id that a vocabulary may use; keeps a hostile file from asking for a huge table.
+  /// The largest id that a vocabulary may use, so that a hostile file cannot cause a huge table.
   static constexpr TokenId kMaxId = (1 << 22) - 1;
 
  private:

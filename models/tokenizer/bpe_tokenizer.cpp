@@ -130,7 +130,7 @@ class BpeTokenizer final : public Tokenizer {
 
   void build_matchers() {
     std::vector<AddedToken> raw, normalized;
-    // Special tokens come before others: where two are equal after normalisation the first counts.
+    // Special tokens first: of two that are equal after normalisation, the first one is found.
     std::stable_sort(parts_.added_tokens.begin(), parts_.added_tokens.end(),
                      [](const auto& a, const auto& b) { return a.special > b.special; });
     for (AddedToken token : parts_.added_tokens) {
@@ -197,7 +197,7 @@ class BpeTokenizer final : public Tokenizer {
   std::int64_t vocab_size_ = 0;
   TokenId largest_text_id_ = 0;
   std::string tables_sha256_;
-  AddedTokenMatcher raw_, normalized_;  ///< looked for before and after normalisation
+  AddedTokenMatcher raw_, normalized_;  ///< for texts before and after normalisation
   mutable WordCache cache_;
 };
 

@@ -14,20 +14,20 @@
 
 namespace niah::models {
 
-/// What a byte-level BPE tokenizer is made of.
+/// The parts of a byte-level BPE tokenizer.
 struct BpeParts {
-  std::filesystem::path file;  ///< for messages
+  std::filesystem::path file;  ///< for error messages
   BpeModel model;
   PreTokenizer pre_tokenizer;
   Normalization normalization = Normalization::kNone;
   std::vector<AddedToken> added_tokens;  ///< with their ids
-  bool split_special_tokens = false;     ///< special ones are not looked for in texts
+  bool split_special_tokens = false;     ///< special tokens in a text are encoded as plain text
   std::vector<TokenId> prefix_ids, suffix_ids;
   std::optional<TokenId> eos_id;
   std::string sha256;
 };
 
-/// Puts a tokenizer together. Throws DataError naming the file when two tokens share an id or a
+/// Makes a tokenizer of its parts. Throws DataError naming the file if two tokens share an id, or a
 /// prefix or suffix id is not in the vocabulary.
 std::shared_ptr<const Tokenizer> make_bpe_tokenizer(BpeParts parts);
 

@@ -8,7 +8,7 @@ namespace niah::models {
 namespace {
 
 constexpr char32_t kFirstStandIn = 0x100;
-constexpr std::size_t kAlphabetEnd = 0x144;  ///< one past the last stand-in
+constexpr std::size_t kAlphabetEnd = 0x144;  ///< one past the last code point in use
 
 constexpr bool prints(unsigned byte) {
   return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
@@ -16,7 +16,7 @@ constexpr bool prints(unsigned byte) {
 
 struct Alphabet {
   std::array<char32_t, 256> symbols{};
-  std::array<int, kAlphabetEnd> bytes{};  ///< by code point; -1 where it stands for no byte
+  std::array<int, kAlphabetEnd> bytes{};  ///< by code point; -1: represents no byte
 };
 
 constexpr Alphabet make_alphabet() {

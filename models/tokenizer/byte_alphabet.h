@@ -1,4 +1,4 @@
-// The alphabet of GPT-2's byte-level BPE: every byte as one printable character.
+// The alphabet of GPT-2's byte-level BPE, in which every byte is one printable character.
 #pragma once
 
 #include <optional>
@@ -7,11 +7,11 @@
 
 namespace niah::models {
 
-/// The character that stands for a byte, in UTF-8: bytes that print in Latin-1 stand for
-/// themselves, the other 68 are U+0100 and up in ascending order (bytes_to_unicode of GPT-2).
+/// The character that represents a byte, in UTF-8: bytes that are printable in Latin-1 represent
+/// themselves, the other 68 become U+0100, U+0101, ... in order (bytes_to_unicode of GPT-2).
 std::string byte_symbol(unsigned char byte);
 
-/// The bytes that a token's characters stand for; nullopt when one of them stands for none.
+/// The bytes that the characters of a token represent; nullopt if one is not in the alphabet.
 std::optional<std::string> bytes_of_symbols(std::string_view token);
 
 }  // namespace niah::models

@@ -11,11 +11,11 @@
 namespace niah::models {
 namespace {
 
-/// Enclosed letters: symbols by category, alphabetic by property (Other_Alphabetic).
+/// Enclosed letters: category "symbol", but with the property Other_Alphabetic.
 constexpr CodePointRange kAlphabeticSymbols[] = {
     {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
 
-/// General category as two letters, the reference's where it knows more than utf8proc.
+/// Two-letter general category; for code points newer than utf8proc, that of the reference.
 std::string_view category(char32_t code_point) {
   const auto newer = newer_categories();
   const auto at = std::partition_point(newer.begin(), newer.end(), [&](const CategoryRange& range) {

@@ -1,4 +1,4 @@
-// The four kinds of characters that byte-level BPE pre-tokenizers tell apart.
+// The four classes of characters that byte-level BPE pre-tokenizers distinguish.
 #pragma once
 
 #include "models/tokenizer/unicode_tables.h"
@@ -12,11 +12,11 @@ enum class CharClass : unsigned char {
   kOther,
 };
 
-/// The class of a code point, by the Unicode version of the reference tokenizer.
+/// The class of a code point in the Unicode version of the reference (Hugging Face tokenizers).
 CharClass char_class(char32_t code_point);
 
-/// \w of Rust's regular expressions: letters, marks, decimal and letter numbers, connectors,
-/// joiners.
+/// \w in Rust's regular expressions: letters, marks, decimal and letter numbers, connector
+/// punctuation, joiners.
 bool is_word_char(char32_t code_point);
 
 }  // namespace niah::models

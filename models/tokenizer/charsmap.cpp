@@ -40,7 +40,7 @@ bool is_sound_charsmap(std::string_view bytes) {
   std::memcpy(units.data(), rest.data(), trie_bytes);
   for (std::size_t at = 0; at < units.size(); ++at) {
     if (units[at].is_value()) continue;
-    // From here a walk goes to children ^ byte, for any byte of a text.
+    // From here a lookup goes to children ^ byte, for any byte of a text.
     const std::size_t children = at ^ units[at].offset();
     if ((children | 0xFF) >= units.size()) return false;
     if (units[at].has_value() && units[children].value() >= replacements.size()) return false;

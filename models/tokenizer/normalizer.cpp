@@ -24,17 +24,17 @@ bool is_inert(char32_t code_point) {
   return at != ranges.end() && at->first <= code_point;
 }
 
-/// Whether the code point can neither change in NFC nor change with its neighbours.
+/// Whether NFC leaves the code point as it is, next to any other code points.
 bool is_stable(char32_t code_point) {
   if (starts_normalization(code_point)) return true;
-  constexpr char32_t kJamoFirst = 0x1100, kJamoLast = 0x11FF;  // compose by rule, not by table
+  constexpr char32_t kJamoFirst = 0x1100, kJamoLast = 0x11FF;  // composed by rule, not by table
   if (code_point >= kJamoFirst && code_point <= kJamoLast) return false;
   const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point));
   return property->combining_class == 0 && property->decomp_seqindex == UINT16_MAX &&
          property->comb_index == UINT16_MAX;
 }
 
-/// Appends NFC(text), by the tables of utf8proc.
+/// Appends NFC(text) according to the tables of utf8proc.
 void append_composed(std::string_view text, std::string& out) {
   if (text.empty()) return;
   utf8proc_uint8_t* composed = nullptr;
@@ -47,7 +47,7 @@ void append_composed(std::string_view text, std::string& out) {
   out.append(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size));
 }
 
-/// Appends NFC(run) as the reference sees it: what is inert there parts the run.
+/// Appends NFC(run) as the reference computes it: code points that are inert there split the run.
 void append_normalized_run(std::string_view run, std::string& out) {
   std::size_t begin = 0;
   for (std::size_t at = 0; at < run.size();) {
@@ -62,8 +62,9 @@ void append_normalized_run(std::string_view run, std::string& out) {
   append_composed(run.substr(begin), out);
 }
 
-/// End of the run of characters that starts at `begin`: one of any kind, then all that are not
-/// ASCII. Normalisation never reaches across an ASCII character from the right.
+/// End of the run that starts at `begin`: one character of any kind, then all that are not ASCII.
+/// Runs can be normalised separately, because an ASCII character never combines with the one before
+/// it.
 std::size_t run_end(std::string_view text, std::size_t begin) {
   std::size_t at = begin + 1;
   while (at < text.size() && !is_ascii(text[at])) ++at;

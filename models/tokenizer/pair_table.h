@@ -1,4 +1,4 @@
-// The merges of a BPE model: pairs of ids to what they become.
+// The merges of a BPE model: a table from pairs of ids to the merged id.
 #pragma once
 
 #include <bit>
@@ -9,7 +9,7 @@
 
 namespace niah::models {
 
-/// A hash map from pairs of ids to merges, made for look-ups: open addressing in one flat array.
+/// A hash map from pairs of ids to merges, made for fast lookups: open addressing in a flat array.
 class PairTable {
  public:
   struct Merge {
@@ -22,13 +22,13 @@ class PairTable {
   /// An empty table with room for `count` merges.
   explicit PairTable(std::size_t count = 0) : slots_(std::bit_ceil(2 * count + 2)) {}
 
-  /// Sets the merge of (left, right), in place of an earlier one.
+  /// Sets the merge of (left, right); replaces an earlier one.
   void set(TokenId left, TokenId right, Merge merge) {
     Slot& slot = slots_[place(key(left, right))];
     slot = {key(left, right), merge};
   }
 
-  /// The merge of (left, right); one that does not exist() when there is none.
+  /// The merge of (left, right); exists() is false if there is none.
   Merge find(TokenId left, TokenId right) const { return slots_[place(key(left, right))].merge; }
 
  private:
@@ -42,7 +42,7 @@ class PairTable {
     return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
   }
 
-  /// The slot that holds the key, or the free one where it would go.
+  /// The slot of the key, or the free slot where it would be inserted.
   std::size_t place(std::uint64_t key) const {
     const std::size_t mask = slots_.size() - 1;
     std::size_t at = (key * 0x9E3779B97F4A7C15u >> 20) & mask;

@@ -1,4 +1,4 @@
-// Cuts a text into the words that a BPE model encodes one by one.
+// Splitting a text into the words (pre-tokens) that a BPE model encodes one by one.
 #pragma once
 
 #include <memory>
@@ -10,36 +10,36 @@
 
 namespace niah::models {
 
-/// One step of cutting.
+/// One step of splitting.
 class SplitStep {
  public:
   virtual ~SplitStep() = default;
-  /// Appends `offset` + the end of every piece of `text`, in order; the last is the end of the
-  /// text.
+  /// Appends `offset` + the end of every piece of `text`, in order, up to the end of the text.
   virtual void append_ends(std::string_view text, std::size_t offset,
                            std::vector<std::size_t>& ends) const = 0;
-  /// Whether a cut between the two characters is certain and the pieces on either side do not
-  /// depend on the other side.
+  /// Whether every text is split between these two adjacent characters, and the pieces on each side
+  /// do not depend on the other side. False if unknown.
   virtual bool parts(char32_t /*before*/, char32_t /*after*/) const { return false; }
 };
 
-/// A tokenizer file's pre_tokenizer: steps that cut finer and finer.
+/// The pre_tokenizer of a tokenizer file: steps, each of which splits the pieces of the previous
+/// one.
 class PreTokenizer {
  public:
-  /// Reads the "pre_tokenizer" of a tokenizer.json: ByteLevel, Split and Digits, or a Sequence of
-  /// them that ends with ByteLevel. Throws DataError naming the JSON path of anything else.
+  /// Reads the "pre_tokenizer" object of a tokenizer.json: ByteLevel, or a Sequence of Split and
+  /// Digits that ends with ByteLevel. Throws DataError naming the JSON path of anything else.
   explicit PreTokenizer(const JsonView& json);
-  /// One known pattern.
+  /// A single step with a known pattern.
   PreTokenizer(const WordPattern& pattern, bool add_prefix_space);
 
-  /// Whether a text that does not begin with a space gets one before it is cut.
+  /// Whether a space must be prepended to a text that does not begin with one.
   bool add_prefix_space() const { return add_prefix_space_; }
 
-  /// The end of every word of `text`, in order, in bytes. The text must be well-formed UTF-8 and
-  /// have its prefix space.
+  /// The end of every word of `text` in bytes, in order. The text must be well-formed UTF-8 and
+  /// already have its prefix space.
   std::vector<std::size_t> word_ends(std::string_view text) const;
 
-  /// Whether a text can certainly be cut between two characters; see SplitStep::parts.
+  /// Like SplitStep::parts, for all steps together.
   bool parts(char32_t before, char32_t after) const;
 
  private:
@@ -51,11 +51,11 @@ class PreTokenizer {
   bool byte_level_ = false;
 };
 
-/// Makes the step that a "Split" or "Digits" pre-tokenizer asks for. Throws DataError naming the
-/// JSON path of what is not supported.
+/// Makes the step that a "Split" or "Digits" object describes. Throws DataError naming the JSON
+/// path of anything not supported.
 std::unique_ptr<const SplitStep> make_split_step(const JsonView& json);
 
-/// The step of a pattern that is known as code.
+/// Makes a step that splits by a known pattern.
 std::unique_ptr<const SplitStep> make_split_step(const WordPattern& pattern);
 
 }  // namespace niah::models

@@ -8,16 +8,16 @@
 namespace niah::models {
 namespace {
 
-/// How far a tokenizer looks around a seam, generously: is_seam_exact says at most 100 bytes.
+/// Bytes passed to is_seam_exact on each side of a seam; it needs at most 100.
 constexpr std::size_t kSeamContext = 160;
-/// About how many bytes lie between two seams of the kept text.
+/// Minimum number of bytes between two seams of the kept text.
 constexpr std::size_t kSeamDistance = 512;
-/// Shorter stretches are not worth looking for.
+/// Shorter common stretches of text are not searched for.
 constexpr std::size_t kWindow = 64;
-/// How far after a difference the texts may go on alike.
+/// Number of bytes after a difference in which the next common stretch is searched for.
 constexpr std::size_t kReach = 4096;
 
-/// Length of the common beginning.
+/// Length of the common prefix in bytes.
 std::size_t common_prefix(std::string_view a, std::string_view b) {
   const std::size_t size = std::min(a.size(), b.size());
   std::size_t at = 0;
@@ -27,7 +27,7 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
   return at;
 }
 
-/// Whether the text may be cut at `at` (0 < at < size), as far as the tokenizer vouches for it.
+/// Whether the tokenizer guarantees that the text can be split at `at` (0 < at < size).
 bool is_seam(const Tokenizer& tokenizer, std::string_view text, std::size_t at) {
   if (!begins_code_point(text[at])) return false;
   std::size_t begin = at > kSeamContext ? at - kSeamContext : 0;
@@ -37,7 +37,7 @@ bool is_seam(const Tokenizer& tokenizer, std::string_view text, std::size_t at) 
   return tokenizer.is_seam_exact(text.substr(begin, at - begin), text.substr(at, end - at));
 }
 
-/// The next place after `at` where a word seems to begin.
+/// The next white space from `at` on, where a word probably begins; the text's size if none.
 std::size_t next_word(std::string_view text, std::size_t at) {
   const std::size_t space = text.find_first_of(" \n", at);
   return space == std::string_view::npos ? text.size() : space;
@@ -64,8 +64,8 @@ void PromptEncoder::keep(std::string_view text) {
   }
 }
 
-/// Where the texts go on alike after a difference at text_at and kept_at: what is between was put
-/// into one of them, or differs in both.
+/// The next common stretch after a difference at text_at and kept_at: some text was inserted into
+/// one of the texts, or the two differ for a while.
 PromptEncoder::Stretch PromptEncoder::next_stretch(std::string_view text, std::size_t text_at,
                                                    std::size_t kept_at) const {
   const std::string_view kept = kept_;
@@ -89,13 +89,13 @@ std::vector<TokenId> PromptEncoder::encode_prompt(std::string_view text) {
   if (kept_.empty()) keep(text);
   std::vector<TokenId> ids = tokenizer_->prefix_ids();
   ids.reserve(kept_ids_.size() + kept_ids_.size() / 8 + 64);
-  std::size_t done = 0;  // bytes of `text` whose ids stand
+  std::size_t done = 0;  // bytes of `text` whose ids have been appended
   Stretch stretch{0, 0, common_prefix(text, kept_)};
   while (stretch.size > 0) {
     const auto by_offset = [](const Seam& seam, std::size_t offset) {
       return seam.offset < offset;
     };
-    // Both ends of what is taken over must be seams in the new text, too.
+    // Both ends of a reused stretch must be seams in the new text as well.
     const std::size_t kept_end = stretch.kept_at + stretch.size;
     const auto in_text = [&](const Seam& seam) {
       return stretch.text_at + (seam.offset - stretch.kept_at);

@@ -1,4 +1,4 @@
-// Ids of many long prompts that have most of their text in common.
+// Encoding many long prompts that share most of their text.
 #pragma once
 
 #include <cstddef>
@@ -10,28 +10,29 @@
 
 namespace niah::models {
 
-/// Encodes prompts one after the other. The first is encoded piece by piece and kept; later ones
-/// take over the ids of every stretch of text that they share with it, wherever it stands, and only
-/// what is new (needle, question, the joints) goes through the tokenizer. The result is always
-/// encode_prompt(prompt): a stretch is cut only at seams that Tokenizer::is_seam_exact vouches for.
-/// Not for use from several threads at once.
+/// Encodes prompts one after the other. The first prompt is encoded piece by piece and kept. Later
+/// prompts reuse the ids of every stretch of text that they share with it, even at another
+/// position, so that only new text (needle, question) and the text around it is tokenized. The
+/// result always equals Tokenizer::encode_prompt, because texts are split only at seams where
+/// Tokenizer::is_seam_exact is true. Not thread-safe.
 class PromptEncoder {
  public:
-  /// `tokenizer` outlives this object.
+  /// `tokenizer` must outlive this object.
   explicit PromptEncoder(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
 
+  /// The ids that Tokenizer::encode_prompt(text) returns.
   std::vector<TokenId> encode_prompt(std::string_view text);
 
-  /// Bytes that went through the tokenizer so far.
+  /// Number of bytes that have been tokenized so far.
   std::size_t encoded_bytes() const { return encoded_bytes_; }
 
  private:
-  /// A place where the kept text may be cut, and how many ids stand before it.
+  /// A position at which the kept text can be split, and the number of ids before it.
   struct Seam {
     std::size_t offset = 0;
     std::size_t ids = 0;
   };
-  /// Equal text: `size` bytes at `text_at` of the new prompt and at `kept_at` of the kept one.
+  /// Common text: `size` bytes at `text_at` of the new prompt and at `kept_at` of the kept one.
   struct Stretch {
     std::size_t text_at = 0, kept_at = 0, size = 0;
   };

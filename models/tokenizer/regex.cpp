@@ -30,7 +30,7 @@ struct Regex::Code {
     pcre2_code_free(code);
   }
 
-  /// Runs the fast matcher, and the interpreter when the fast one's stack is too small.
+  /// Runs the JIT-compiled matcher, or the interpreter if the JIT stack is too small.
   int match(std::string_view text, std::size_t from, pcre2_match_data* data) const {
     const auto* bytes = reinterpret_cast<PCRE2_SPTR>(text.data());
     const int found = pcre2_match(code, bytes, text.size(), from, PCRE2_NO_UTF_CHECK, data, limits);
@@ -53,7 +53,7 @@ Regex::Regex(std::string_view pattern, std::uint32_t most_steps) : code_(std::ma
   code_->limits = pcre2_match_context_create(nullptr);
   check(code_->limits != nullptr, "memory for a regular expression");
   pcre2_set_match_limit(code_->limits, most_steps);
-  // Where the processor has no JIT support this fails, and matching uses the interpreter.
+  // If this fails because the processor has no JIT support, matching uses the interpreter.
   pcre2_jit_compile(code_->code, PCRE2_JIT_COMPLETE);
 }
 

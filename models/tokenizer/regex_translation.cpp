@@ -18,7 +18,8 @@ constexpr std::array<std::string_view, 30> kCategories = {
     "L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc", "Me", "N",  "Nd", "Nl", "No", "P",
     "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S",  "Sm", "Sc", "Sk", "So", "Z",  "Zs", "Zl"};
 
-/// Sequences that fold to one character (ß, ﬁ, ﬆ ...), which Oniguruma matches and PCRE2 does not.
+/// Sequences that equal one character if case is ignored (ß, ﬁ, ﬆ, ...): Oniguruma matches that
+/// character, PCRE2 does not.
 constexpr std::array<std::string_view, 5> kFoldingPairs = {"ss", "ff", "fi", "fl", "st"};
 
 constexpr std::string_view kSimpleEscapes = "rnt";
@@ -75,7 +76,7 @@ class Translator {
 
   void translate_literal() {
     if (ignores_case()) require_simple_folding();
-    // Inside a run of spaces or after '#' nothing changes: extended mode is never on.
+    // Spaces and '#' are literals as well, because extended mode is never on.
     copy(1);
   }
 
@@ -109,7 +110,7 @@ class Translator {
     copy(1);
   }
 
-  /// {n}, {n,} or {n,m}; what follows it must not be ? or +, which the libraries read differently.
+  /// {n}, {n,} or {n,m}, not followed by ? or +, which the two libraries interpret differently.
   void translate_bounds() {
     const std::size_t close = pattern_.find('}', at_);
     const std::string_view inside = pattern_.substr(at_ + 1, close - at_ - 1);
@@ -172,7 +173,7 @@ class Translator {
     put_class(negated, category(name), close + 1 - at_, in_class);
   }
 
-  /// Writes `content` as a class of its own, or into the class that is open, and moves on by
+  /// Writes `content` as a separate class, or into the currently open class, and advances by
   /// `size`.
   void put_class(bool negated, const std::string& content, std::size_t size, bool in_class) {
     if (in_class && negated) refuse("a negated class inside a class");
@@ -202,7 +203,7 @@ class Translator {
   std::string_view pattern_;
   std::size_t at_ = 0;
   std::string out_;
-  std::vector<bool> any_case_;  ///< for every open group: whether it ignores case
+  std::vector<bool> any_case_;  ///< for every open group, whether it ignores case
 };
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace niah::models {
 namespace {
 
-constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, which stands for a space in pieces
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, which represents a space in pieces
 
 /// Field numbers of sentencepiece_model.proto.
 namespace field {
@@ -22,7 +22,7 @@ constexpr std::uint64_t kCharsmap = 2, kAddDummyPrefix = 3, kRemoveExtraWhitespa
                         kEscapeWhitespaces = 5;
 }  // namespace field
 
-/// Walks the fields of one protocol buffer message.
+/// Iterates over the fields of one protocol buffer message.
 class WireReader {
  public:
   struct Field {
@@ -107,7 +107,7 @@ void read_trainer(SentencePieceModel& model, std::string_view bytes,
   }
 }
 
-/// Throws when a normalizer_spec holds a table that the library could not walk safely.
+/// Throws DataError if a normalizer_spec contains a table that is unsafe for the library.
 void check_charsmap(std::string_view bytes, const std::filesystem::path& file) {
   for (WireReader reader(bytes, file); !reader.at_end();) {
     const auto entry = reader.next();
@@ -143,7 +143,7 @@ void read_normalizer(SentencePieceModel& model, std::string_view bytes,
   }
 }
 
-/// Whether a space stands after another character in the piece.
+/// Whether the piece has a space after another character.
 bool has_inner_space(std::string_view piece) {
   while (piece.starts_with(kSpace)) piece.remove_prefix(kSpace.size());
   return piece.find(kSpace) != std::string_view::npos || piece.find(' ') != std::string_view::npos;
@@ -191,8 +191,8 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes,
 }
 
 std::string without_dummy_prefix(std::string_view model_bytes) {
-  // Messages put one after the other are merged by protocol buffer parsers, the last value of a
-  // field wins: a second normalizer_spec that holds nothing but add_dummy_prefix = false.
+  // Protocol buffer parsers merge concatenated messages, and the last value of a field wins: so
+  // append a normalizer_spec that only has add_dummy_prefix = false.
   constexpr char kOverride[] = {field::kNormalizerSpec << 3 | 2, 2, field::kAddDummyPrefix << 3, 0};
   return std::string(model_bytes) + std::string(kOverride, sizeof kOverride);
 }

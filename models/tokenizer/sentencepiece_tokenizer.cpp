@@ -16,7 +16,7 @@
 namespace niah::models {
 namespace {
 
-constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581: a space inside SentencePiece
+constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581: SentencePiece's space
 
 bool ends_with_space(std::string_view text) {
   return text.ends_with(' ') || text.ends_with(kSpaceSymbol);
@@ -154,9 +154,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   void refuse_added_tokens() const {
     const auto refuse = [&](const AddedToken& token, const std::string& id) {
       throw DataError(fmt::format(
-          "reading {}: by tokenizer_config.json there is the token \"{}\"{} beside the model's {} "
-          "pieces, which SentencePiece cannot encode; put the checkpoint's tokenizer.json beside "
-          "it",
+          "reading {}: tokenizer_config.json adds the token \"{}\"{} to the model's {} pieces, "
+          "which SentencePiece cannot encode; put the checkpoint's tokenizer.json beside it",
           file_.string(), message_line(token.content), id, text_processor_->GetPieceSize()));
     };
     for (const AddedToken& token : config_.added_tokens) {
@@ -171,7 +170,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     }
   }
 
-  /// The id of a token that the config names, or else the model's own id; nullopt for neither.
+  /// The id of the token that the config names, else the model's `own` id; nullopt if neither
+  /// exists.
   std::optional<TokenId> named_id(const std::optional<std::string>& name, TokenId own) const {
     if (!name) return own < 0 ? std::nullopt : std::optional(own);
     const TokenId id = text_processor_->PieceToId(*name);

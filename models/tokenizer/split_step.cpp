@@ -12,8 +12,8 @@
 namespace niah::models {
 namespace {
 
-/// What becomes of the pieces that match and those between them (SplitDelimiterBehavior of Hugging
-/// Face tokenizers; "Removed" would lose text and is not supported).
+/// Whether matches are joined with the text between them (SplitDelimiterBehavior of Hugging Face
+/// tokenizers; "Removed" would lose text and is not supported).
 enum class Behavior { kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 
 struct Piece {
@@ -21,10 +21,10 @@ struct Piece {
   bool matched = false;
 };
 
-/// Joins neighbouring pieces by `behavior` and appends the ends of what is left.
+/// Joins adjacent pieces according to `behavior` and appends the ends of the resulting pieces.
 void append_joined(const std::vector<Piece>& pieces, Behavior behavior, std::size_t offset,
                    std::vector<std::size_t>& ends) {
-  // Whether the cut between pieces[i] and pieces[i + 1] goes away.
+  // Whether pieces[i] and pieces[i + 1] are joined.
   const auto joins = [&](std::size_t i) {
     const bool left = pieces[i].matched, right = pieces[i + 1].matched;
     switch (behavior) {
@@ -58,7 +58,7 @@ class KnownPatternStep final : public SplitStep {
   WordPattern pattern_;
 };
 
-/// Cuts around what `Finder` matches: for_each_match(text, visit(begin, end)).
+/// Splits around the matches of `Finder`, which has for_each_match(text, visit(begin, end)).
 template <typename Finder>
 class MatchStep final : public SplitStep {
  public:

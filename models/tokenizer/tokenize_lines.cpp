@@ -23,7 +23,7 @@ std::string parse_text(const std::string& line) {
   }
 }
 
-/// The next line, without its end, or of a longer one the first `most` + 1 bytes.
+/// Reads the next line without its end, at most its first `most` + 1 bytes; false at the end.
 bool read_line(std::istream& in, std::string& line, std::size_t most) {
   line.clear();
   std::streambuf& bytes = *in.rdbuf();
@@ -40,7 +40,7 @@ bool read_line(std::istream& in, std::string& line, std::size_t most) {
 }
 
 std::string tokenize_line(const std::string& line, const Tokenizer& tokenizer) {
-  // ASCII only: U+2028 and the like in the text must not look like line ends to a reader.
+  // ASCII only, because some readers take U+2028 and the like for line ends.
   constexpr bool kAscii = true;
   const std::vector<TokenId> ids = tokenizer.encode(parse_text(line));
   return fmt::format("{{\"ids\":{},\"text\":{}}}\n", nlohmann::json(ids).dump(),

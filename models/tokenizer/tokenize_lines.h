@@ -1,4 +1,5 @@
-// The work of `niah tokenize`: texts in, ids and decoded texts out, one JSON value a line.
+// The implementation of `niah tokenize`: texts in, ids and decoded texts out, one JSON value per
+// line.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +11,13 @@
 
 namespace niah::models {
 
-/// The most bytes of one line: what has no line ends would else fill the memory.
+/// Maximum length of a line in bytes, so that input without line ends cannot fill the memory.
 inline constexpr std::size_t kMostLineBytes = std::size_t{256} << 20;
 
-/// Reads one JSON string a line from `in` and gives `write` {"ids":[...],"text":"decoded"} a line.
-/// Empty lines are passed over. Throws DataError naming the line that is too long, not a JSON
-/// string, or that the tokenizer refuses, or when the input cannot be read to its end.
+/// Reads one JSON string per line from `in` and calls `write` with one line
+/// {"ids":[...],"text":"decoded"} for each; empty lines are skipped. Throws DataError naming a line
+/// that is too long, not a JSON string, or refused by the tokenizer, or if the input cannot be read
+/// to its end.
 void tokenize_lines(std::istream& in, const std::function<void(std::string_view)>& write,
                     const Tokenizer& tokenizer, std::size_t most_line_bytes = kMostLineBytes);
 

@@ -75,7 +75,7 @@ bool Tokenizer::counts_add_at_spaces() const {
 
 bool make_same_ids(const Tokenizer& a, const Tokenizer& b) {
   // Contractions in both cases, digits, punctuation, runs of white space, line ends, scripts with
-  // and without spaces, letters that are composed, decomposed or have marks, emoji.
+  // and without spaces, composed and decomposed letters, letters with marks, emoji.
   constexpr std::string_view kText =
       "It's HE'LL we\u2019re 1234567 3.14 \u0663\u0664 x86_64 foo(bar)!?...\r\n\r\n  \n \t a   b\n"
       "\u00a0caf\u00e9 cafe\u0301 \u1e9b\u0323 na\u00efve \u0939\u093f\u0928\u094d\u0926\u0940 "

@@ -39,7 +39,7 @@ std::vector<AddedToken> added_tokens(const JsonView& config) {
   return out;
 }
 
-/// What a class takes for a field that the file leaves out; "" for nothing.
+/// The default of a tokenizer class in transformers for a field that the file omits; "" for none.
 std::string_view class_default(std::string_view tokenizer_class, std::string_view key) {
   struct Default {
     std::string_view tokenizer_class, key, token;
@@ -61,7 +61,7 @@ std::string_view class_default(std::string_view tokenizer_class, std::string_vie
   return "";
 }
 
-/// A token given as a string or as an object, as one that is special by its field.
+/// A token given as a string or as an object, marked as special.
 AddedToken special_token(const JsonView& json) {
   AddedToken token;
   if (json.is_object()) {
@@ -86,7 +86,7 @@ std::vector<AddedToken> special_tokens(const JsonView& config, std::string_view 
   for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
                           "cls_token", "mask_token"}) {
     if (const auto token = config.find(key)) {
-      // An empty name stands for none.
+      // An empty string means no token.
       if (token->is_object() || !token->string().empty()) add_once(tokens, special_token(*token));
       continue;
     }
@@ -97,7 +97,7 @@ std::vector<AddedToken> special_tokens(const JsonView& config, std::string_view 
     token.special = true;
     add_once(tokens, std::move(token));
   }
-  // A list, or (of transformers 4) an object from names to tokens.
+  // A list or, from transformers 4, an object that maps names to tokens.
   for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
     const auto more = config.find(key);
     if (!more) continue;

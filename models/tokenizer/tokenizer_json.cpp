@@ -16,11 +16,11 @@
 namespace niah::models {
 namespace {
 
-/// What a post-processor puts around a text.
+/// The ids that a post-processor puts before and after a text.
 struct Ends {
   std::vector<TokenId> prefix, suffix;
 
-  /// Puts `outer` around what is there.
+  /// Adds `outer` outside the present ids.
   void wrap(const Ends& outer) {
     prefix.insert(prefix.begin(), outer.prefix.begin(), outer.prefix.end());
     suffix.insert(suffix.end(), outer.suffix.begin(), outer.suffix.end());
@@ -38,7 +38,7 @@ Normalization read_normalizer(const JsonView& json) {
   if (type != "Sequence") refuse_type(json, "NFC and Sequence");
   auto out = Normalization::kNone;
   for (const JsonView& step : json.at("normalizers").elements()) {
-    // NFC is idempotent: once or several times is the same.
+    // NFC is idempotent, so repeated steps count once.
     if (read_normalizer(step) == Normalization::kNfc) out = Normalization::kNfc;
   }
   return out;
@@ -78,7 +78,8 @@ Ends read_template(const JsonView& processor) {
   return ends;
 }
 
-/// RobertaProcessing and BertProcessing: "cls" in front, "sep" behind, each as [token, id].
+/// RobertaProcessing and BertProcessing: "cls" before the text, "sep" after it, each as [token,
+/// id].
 Ends read_cls_and_sep(const JsonView& processor) {
   const auto id = [&](std::string_view key) {
     const auto pair = processor.at(key).elements();
@@ -122,7 +123,7 @@ bool contains(const std::vector<TokenId>& ids, TokenId id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-/// Which of the two files counts differs between versions of transformers, so they must agree.
+/// Versions of transformers differ in which of the two files they follow, so the files must agree.
 void check_end(std::string_view field, std::optional<bool> wanted, std::optional<TokenId> token,
                const std::vector<TokenId>& ids, const TokenizerConfig& config,
                const std::filesystem::path& file) {
@@ -135,15 +136,17 @@ void check_end(std::string_view field, std::optional<bool> wanted, std::optional
       *wanted ? "true" : "false", field));
 }
 
-/// Truncation and padding say how transformers was last called; it sets them anew for every call.
+/// Checks only the types of truncation and padding: they record how the tokenizer was last called,
+/// and transformers sets them again for every call.
 void check_call_settings(const JsonView& json) {
   for (const char* key : {"truncation", "padding"}) {
     if (const auto value = json.find(key)) value->object();
   }
 }
 
-/// The tokens of both files, and what enters the content hash beside their bytes: rules that the
-/// hash of an earlier version of this program did not have to tell apart.
+/// The added tokens of both files, and what enters the content hash in addition to the files'
+/// bytes. `rules` is empty in ordinary cases, which keeps hashes stable across versions of this
+/// program.
 struct JoinedTokens {
   std::vector<AddedToken> tokens;
   std::string rules;

@@ -1,4 +1,5 @@
-// tokenizer.json, the file of Hugging Face tokenizers, and the older vocab.json + merges.txt.
+// Reading tokenizer.json, the format of Hugging Face tokenizers, and the older vocab.json +
+// merges.txt.
 #pragma once
 
 #include <filesystem>
@@ -11,15 +12,15 @@
 namespace niah::models {
 
 /// Makes the byte-level BPE tokenizer that the text of a tokenizer.json describes; `config` may
-/// name an EOS token and add tokens. Throws DataError naming `file` and the JSON path of whatever
-/// is wrong, or is not supported: nothing is skipped or approximated.
+/// name an EOS token and add tokens. Nothing is skipped or approximated: throws DataError naming
+/// `file` and the JSON path of anything invalid or not supported.
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text,
                                                       const TokenizerConfig& config,
                                                       const std::filesystem::path& file);
 
-/// Makes the tokenizer of `folder`/vocab.json and merges.txt. `config` must name a tokenizer_class
-/// whose splitting and normalisation are known (GPT2Tokenizer, Qwen2Tokenizer), since these files
-/// do not say them. Throws DataError like parse_tokenizer_json.
+/// Makes the tokenizer of `folder`/vocab.json and merges.txt. These files do not say how to split
+/// and normalise texts, so `config` must name a tokenizer_class for which that is known
+/// (GPT2Tokenizer, Qwen2Tokenizer). Throws DataError like parse_tokenizer_json.
 std::shared_ptr<const Tokenizer> read_vocab_and_merges(const std::filesystem::path& folder,
                                                        const TokenizerConfig& config);
 

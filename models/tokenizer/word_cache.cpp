@@ -8,7 +8,7 @@ namespace niah::models {
 namespace {
 
 constexpr std::size_t kProbes = 8;
-constexpr std::size_t kBytesPerWord = 32;  ///< expected room a word takes, sets the slot count
+constexpr std::size_t kBytesPerWord = 32;  ///< expected size of an entry; sets the slot count
 constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15u;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t bits) {

@@ -1,4 +1,4 @@
-// Ids of words that were encoded before: text repeats its words, so most of the work is a look-up.
+// A cache of the ids of words: texts repeat their words, so most of the work becomes a lookup.
 #pragma once
 
 #include <atomic>
@@ -14,28 +14,28 @@
 
 namespace niah::models {
 
-/// A bounded map from words to their ids. Entries are never changed or removed, so a reader needs
-/// no lock and its span stays good as long as the cache; when the space is used up new words are
-/// simply not kept. Safe from any number of threads.
+/// A bounded map from words to their ids. Entries are never changed or removed, so readers need no
+/// lock and spans remain valid as long as the cache. When it is full, new words are not stored.
+/// Thread-safe.
 class WordCache {
  public:
-  /// Room for `capacity` bytes of words and ids. The memory is touched only as it fills.
+  /// `capacity`: bytes for words and ids. Memory is touched only as the cache fills.
   explicit WordCache(std::size_t capacity = std::size_t{16} << 20);
 
-  /// A word with its hash, computed once for find and insert.
+  /// A word with its hash, which is computed once for find and insert.
   struct Key {
     std::string_view word;
     std::uint64_t hash;
   };
   static Key key(std::string_view word);
 
-  /// The word's ids, or nullopt when it is not known.
+  /// The word's ids, or nullopt if it is not in the cache.
   std::optional<std::span<const TokenId>> find(const Key& key) const;
 
-  /// Keeps the word's ids if there is room and the word is not longer than kMaxWordBytes.
+  /// Stores the word's ids if there is room and the word is not longer than kMaxWordBytes.
   void insert(const Key& key, std::span<const TokenId> ids);
 
-  /// Longer words are rare and do not come back: they would only use up the room.
+  /// Longer words are rare and hardly recur, so they would only waste space.
   static constexpr std::size_t kMaxWordBytes = 256;
 
  private:
@@ -46,8 +46,8 @@ class WordCache {
   const Header* entry(std::uint64_t slot) const;
   std::size_t first_slot(const Key& key) const;
 
-  // A slot is 0 when free, else the upper half of the hash and the entry's place in the arena,
-  // counted from one in units of kUnit bytes.
+  // A slot is 0 if it is free. Otherwise its upper half is that of the hash, and its lower half the
+  // position of the entry in the arena, in units of kUnit bytes and counted from one.
   static constexpr std::size_t kUnit = 8;
   std::size_t slot_count_;
   std::unique_ptr<std::atomic<std::uint64_t>[]> slots_;

@@ -40,7 +40,7 @@ constexpr std::array<CharClass, 128> make_ascii_classes() {
 
 constexpr std::array<CharClass, 128> kAsciiClasses = make_ascii_classes();
 
-/// One character as the matchers see it; `size` is 0 past the end of the text.
+/// Class and size in bytes of one character; the size is 0 past the end of the text.
 struct Char {
   CharClass kind = CharClass::kOther;
   std::size_t size = 0;
@@ -50,7 +50,7 @@ class Matcher {
  public:
   Matcher(const WordPattern& pattern, std::string_view text) : pattern_(pattern), text_(text) {}
 
-  /// End of the match that starts at `begin`, which must be inside the text.
+  /// End of the match that starts at `begin`, a position within the text.
   std::size_t match(std::size_t begin) const {
     return pattern_.family == WordPattern::Family::kGpt2 ? match_gpt2(begin) : match_cl100k(begin);
   }
@@ -67,7 +67,7 @@ class Matcher {
   char byte(std::size_t at) const { return at < text_.size() ? text_[at] : '\0'; }
   bool is_newline(std::size_t at) const { return byte(at) == '\r' || byte(at) == '\n'; }
 
-  /// End of the run of `kind` from `at` on, of at most `limit` characters.
+  /// End of the run of at most `limit` characters of class `kind` that starts at `at`.
   std::size_t run(CharClass kind, std::size_t at, std::size_t limit = SIZE_MAX) const {
     for (; limit > 0; --limit) {
       const Char next = look(at);
@@ -77,7 +77,7 @@ class Matcher {
     return at;
   }
 
-  /// Size of the contraction after the apostrophe at `begin`, apostrophe included; 0 for none.
+  /// Size of the contraction that begins with the apostrophe at `begin`; 0 if it is none.
   std::size_t contraction(std::size_t begin, bool any_case) const {
     constexpr std::string_view kLongS = "\xC5\xBF";  // U+017F folds to s
     const auto lower = [&](std::size_t at) {
@@ -136,7 +136,7 @@ class Matcher {
     return spaces_before_word(begin, end);
   }
 
-  /// \s+(?!\S)|\s+ on the run of spaces [begin, end): the last one is left to the word after it,
+  /// \s+(?!\S)|\s+ on the run of spaces [begin, end): the last space belongs to the next word,
   /// unless it is the only one.
   std::size_t spaces_before_word(std::size_t begin, std::size_t end) const {
     if (end == text_.size()) return end;

@@ -15,13 +15,12 @@
 namespace niah::models {
 namespace {
 
-/// One layer's pairs: logits [B, H, T, T] of which the gradient is asked, and norms of q and k
-/// [B, H, T].
+/// One layer's attention logits [B, H, T, T], and the norms of its queries and keys [B, H, T].
 struct Pairs {
   at::Tensor logits, query_norm, key_norm;
 };
 
-/// Attention with its logits spelled out and kept.
+/// Softmax attention that materialises its logits and appends them to `kept`.
 at::Tensor attend_and_keep(const AttentionInputs& inputs, std::vector<Pairs>& kept) {
   check(inputs.query.size(2) == inputs.key.size(2), "gradient locality is of whole sequences");
   const std::int64_t share = inputs.query.size(1) / inputs.key.size(1);

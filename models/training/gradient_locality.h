@@ -1,5 +1,5 @@
-// How near the pairs of tokens are from which a fine-tune's gradient of W_Q and W_K comes (arXiv
-// 2606.11052: it concentrates on short distances, g(tau) <= C exp(-tau / W)).
+// Gradient locality: from which query-key distances a fine-tune's gradient of W_Q and W_K comes
+// (arXiv 2606.11052: it concentrates on short distances, g(tau) <= C exp(-tau / W)).
 #pragma once
 
 #include <cstdint>
@@ -11,26 +11,26 @@
 
 namespace niah::models {
 
-/// By distance tau = 0, 1, ... between query and key, over the softmax layers' pairs whose query
-/// takes part in the loss.
+/// Indexed by the distance tau = 0, 1, ... between query and key in tokens; over all query-key
+/// pairs of the softmax layers whose query position receives a gradient.
 struct GradientLocality {
-  std::vector<std::int64_t> pairs;
-  /// Mean of |dL/ds| |k| over the pairs: the size of what a pair adds to the gradient of W_Q, per
-  /// unit of the layer's input; s is the attention logit.
+  std::vector<std::int64_t> pairs;  ///< number of pairs
+  /// Mean of |dL/ds| |k| over the pairs, where s is the attention logit: the size of a pair's
+  /// contribution to the gradient of W_Q, per unit of the layer's input.
   std::vector<double> query;
   std::vector<double> key;  ///< |dL/ds| |q|: the same for W_K
 };
 
-/// Adds up batches. The gradient is that of the loss that Trainer::step minimises, taken anew with
-/// the attention weights spelled out; no parameter and no training state changes.
+/// Accumulates gradient locality over batches. It is measured in a forward and backward pass of its
+/// own, on the loss that Trainer::step minimises; parameters and training state do not change.
 class LocalityProbe {
  public:
   void add(CausalLM& model, const Batch& batch);
   std::int64_t batches() const { return batches_; }
   GradientLocality result() const;
-  /// What was added so far, as text that restore() reads again to the last bit.
+  /// The sums so far as text, from which restore() recovers them exactly.
   std::string state() const;
-  /// Goes on from there. Throws DataError for text that state() did not write.
+  /// Replaces the sums by those of state(). Throws DataError for text that state() did not write.
   void restore(const std::string& state);
 
  private:
@@ -38,8 +38,9 @@ class LocalityProbe {
   std::vector<double> pairs_, query_, key_;  ///< sums
 };
 
-/// W of C exp(-tau / W), by least squares on the logarithm of `g` over the distances that have at
-/// least a tenth as many pairs as the most frequent one. nullopt where g does not fall.
+/// Fits g(tau) = C exp(-tau / W) and returns W in tokens: least squares on log g over the distances
+/// with more than a tenth as many pairs as the most frequent one. nullopt if g does not fall or
+/// fewer than three distances qualify.
 std::optional<double> fit_decay(const std::vector<double>& g,
                                 const std::vector<std::int64_t>& pairs);
 

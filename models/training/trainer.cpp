@@ -14,7 +14,7 @@
 namespace niah::models {
 namespace {
 
-/// bf16 autocast for as long as it lives.
+/// Turns bf16 autocast on or off for its lifetime.
 class Autocast {
  public:
   explicit Autocast(bool on) : before_(at::autocast::is_autocast_enabled(at::kCPU)) {

@@ -1,4 +1,4 @@
-// AdamW on a causal language model, resumable at any step.
+// Training of a causal language model with AdamW, resumable after any step.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,19 @@
 
 namespace niah::models {
 
-/// Rows of tokens and how much each counts.
+/// Token sequences and the weight of each token in the loss.
 struct Batch {
   at::Tensor ids;      ///< [B, T+1] int64; position t predicts t+1
-  at::Tensor weights;  ///< [B, T+1] fp32; weight of predicting the token that stands here
+  at::Tensor weights;  ///< [B, T+1] fp32; weight of predicting the token at this position
 };
 
 /// Learning rate by step: linear warm-up, constant, then linear decay to a floor.
 struct LearningRate {
   double peak = 1e-3;
   std::int64_t warmup_steps = 0;
-  double decay_from = 1;  ///< part of all steps after which the rate falls; 1 = never
-  double floor = 0;       ///< part of `peak` at the end
+  double decay_from = 1;  ///< fraction of all steps after which the rate decays; 1: never
+  double floor = 0;       ///< final rate as a fraction of `peak`
+  /// The rate of step `step` (from 0) of `steps`.
   double at(std::int64_t step, std::int64_t steps) const;
 };
 
@@ -33,20 +34,20 @@ struct TrainOptions {
   LearningRate learning_rate;
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
   double weight_decay = 0;  ///< on matrices only
-  double clip = 1;          ///< global gradient norm
+  double clip = 1;          ///< maximum of the global gradient norm
   bool bf16 = true;         ///< bf16 autocast over fp32 weights
 };
 
 struct StepResult {
-  double loss = 0;        ///< weighted mean of the cross entropy, nats
+  double loss = 0;        ///< weighted mean of the cross entropy in nats
   at::Tensor token_loss;  ///< [B, T] fp32, unweighted
 };
 
-/// The loss of next-token logits [B, T, vocab] on a batch, and the unweighted loss of every token
-/// [B, T].
+/// The weighted mean cross entropy of next-token logits [B, T, vocab] on a batch, and the
+/// unweighted cross entropy of every token [B, T].
 std::pair<at::Tensor, at::Tensor> weighted_loss(const at::Tensor& logits, const Batch& batch);
 
-/// What a caller wants to know again when it continues, by name.
+/// The caller's own values to store with a training state, by name.
 using TrainNotes = std::map<std::string, std::string>;
 
 /// Trains all parameters of `model` in place.
@@ -56,15 +57,13 @@ class Trainer {
 
   /// One optimizer step. Throws DataError when the loss is not finite.
   StepResult step(const Batch& batch);
-  /// Steps done.
   std::int64_t steps_done() const { return done_; }
 
-  /// Parameters, moments and step count in one file, written atomically; `notes` of the caller's go
-  /// with them.
+  /// Writes parameters, moments, step count and `notes` to one file, atomically.
   void save(const std::filesystem::path& path, const TrainNotes& notes = {}) const;
-  /// The notes of a file of save(). Throws DataError when it is none.
+  /// The notes in a file written by save(). Throws DataError if it is not such a file.
   static TrainNotes read_notes(const std::filesystem::path& path);
-  /// Continues from save(). Throws DataError when the file belongs to another model.
+  /// Continues from a file written by save(). Throws DataError if it belongs to another model.
   void load(const std::filesystem::path& path);
 
  private:
@@ -83,8 +82,9 @@ class Trainer {
   std::int64_t done_ = 0;
 };
 
-/// Fresh parameters: normal, 0.02 for the embedding, 1/sqrt(fan in) for matrices, divided by
-/// sqrt(2 x layers) for those that write to the residual stream; ones for norms.
+/// Initial parameters. Matrices are normal with standard deviation 1/sqrt(fan-in), 0.02 for the
+/// embedding, divided by sqrt(2 x layers) for those that write to the residual stream. Biases are
+/// zero, norm weights one.
 class RandomSource : public TensorSource {
  public:
   RandomSource(std::uint64_t seed, std::int64_t layers);

@@ -28,6 +28,7 @@ KeptAnswer kept_answer(const Record& record) {
   // Drop the replacement character of a code point that was cut in two.
   if (answer.may_go_on) drop_end(answer.text, kReplacementCharacter);
   answer.same_again = record.same_again;
+  answer.again_failed = record.again_failed;
   answer.answered_by = record.answered_by;
   return answer;
 }

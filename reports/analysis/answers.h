@@ -18,8 +18,9 @@ struct KeptAnswer {
   /// The answer may have been longer than `text`: the record keeps only the beginning, or
   /// generation was stopped as soon as the expected value had been found.
   bool may_go_on = false;
-  std::optional<bool> same_again{};  ///< as in Record
-  std::string answered_by{};         ///< as in Record
+  std::optional<bool> same_again{};  ///< as in its record
+  std::string again_failed{};        ///< likewise
+  std::string answered_by{};         ///< as in its record
   bool operator==(const KeptAnswer&) const = default;
 };
 

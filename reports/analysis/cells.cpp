@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 #include "harness/base/units.h"
 
@@ -65,6 +67,26 @@ std::string miss_label(std::string_view miss) {
   std::string label(miss);
   std::replace(label.begin(), label.end(), '_', ' ');
   return label;
+}
+
+std::string_view miss_meaning(std::string_view miss) {
+  static constexpr std::pair<std::string_view, std::string_view> kMeanings[] = {
+      {"wrong_value",
+       "another number or UUID than the one that was hidden; of a problem, a wrong "
+       "answer"},
+      {"partial_value",
+       "begins like the value and departs from it, lacks some of its characters, "
+       "or gives some of several values"},
+      {"haystack_echo", "repeats a stretch of the text instead of an answer"},
+      {"refused", "says that the text does not tell, or that it cannot answer"},
+      {"out_of_tokens", "no answer had come at the token limit"},
+      {"still_thinking", "the thought had not ended at the token limit"},
+      {"answer_in_thought", "the value stands in the thought and not in the answer"},
+      {"empty", "nothing was generated"},
+      {"garbage", "none of the other classes"}};
+  const auto* at = std::find_if(std::begin(kMeanings), std::end(kMeanings),
+                                [&](const auto& meaning) { return meaning.first == miss; });
+  return at == std::end(kMeanings) ? std::string_view() : at->second;
 }
 
 std::string outcome_label(std::string_view outcome) {

@@ -83,8 +83,11 @@ bool is_format_miss(std::string_view miss);
 /// A miss class as shown in reports: "wrong_value" → "wrong value".
 std::string miss_label(std::string_view miss);
 
-/// An outcome other than "scored" as shown in reports: "oom" → "out of memory", "cut" → "cut by the
-/// server". Reads well after a count.
+/// What answers of a miss class are, for newcomers; "" for a class of another name.
+std::string_view miss_meaning(std::string_view miss);
+
+/// An outcome that is not "scored" as people read it: "oom" → "out of memory", "cut" → "cut by the
+/// server". A number may stand before it.
 std::string outcome_label(std::string_view outcome);
 
 /// "10 out of memory, 2 cut by the server"; an outcome's entry in `details` follows it in brackets.

@@ -132,16 +132,18 @@ void add_recall_points(const Results& results, const Analysis& analysis, const s
 void add_other_restorations(const Results& results, const Analysis& analysis,
                             const std::string& model, std::vector<std::string>& points) {
   const VariantInfo* first = first_restored(results.run, model);
-  std::string text;
+  std::string text, last_loss;
   for (const VariantInfo& variant : results.run.variants) {
     if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
     const auto recovered = pooled_recovery(analysis, variant);
     if (!recovered) continue;
-    text += fmt::format("{}{} brought back {} ({})", text.empty() ? "" : ", ",
+    const std::string loss = whose_loss(results.run, variant);
+    text += fmt::format("{}{} brought back {}{} ({})", text.empty() ? "" : "; ",
                         label_of(results.run, variant), percent_words(recovered->fraction),
-                        interval_words(*recovered));
+                        loss == last_loss ? "" : " of " + loss, interval_words(*recovered));
+    last_loss = loss;
   }
-  if (!text.empty()) points.push_back("Over all cells together, of the loss: " + text + ".");
+  if (!text.empty()) points.push_back("Over all cells together " + text + ".");
 }
 
 /// Adds the verdicts on a model's servers after the findings on the model itself.

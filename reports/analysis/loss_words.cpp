@@ -47,10 +47,10 @@ std::string no_loss_words(const std::string& name, const Losses& losses) {
     return fmt::format("{}: n is too small to tell (n = {} in one of {} cannot show any loss).",
                        name, losses.smallest_n, counted(losses.cells, "cell"));
   return fmt::format(
-      "{}: no measurable loss in {} (n from {}: a drop of {} points in one cell "
-      "would show four times in five).",
-      name, counted(losses.cells, "cell"), losses.smallest_n,
-      detectable_points(*losses.detectable));
+      "{}: no measurable loss in {} (n from {}: a drop of {} points in {} would show four times "
+      "in five).",
+      name, counted(losses.cells, "cell"), losses.smallest_n, detectable_points(*losses.detectable),
+      among_tests(losses.cells));
 }
 
 /// "from 100 % to 12 % (n = 8)".

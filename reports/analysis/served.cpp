@@ -61,10 +61,10 @@ AnswerPair find_answers(const Results& results, const Cell& local, const Cell& s
   return {find(local), find(served)};
 }
 
-/// Pairs cells and accumulates the figures over all of them.
-class Pairing {
+/// Puts cells side by side and gathers what is said over all of them.
+class CellPairing {
  public:
-  Pairing(const Results& results, ServedComparison& out)
+  CellPairing(const Results& results, ServedComparison& out)
       : results_(results), out_(out), bands_(kBands), band_texts_(kBands) {}
 
   void add(const Cell& local, const Cell& served) {
@@ -184,6 +184,8 @@ void count_outcomes(const Results& results, ServedComparison& comparison) {
       if (!answer.answered_by.empty()) ++comparison.answered_by[answer.answered_by];
       comparison.asked_twice += answer.same_again ? 1 : 0;
       comparison.answered_otherwise += answer.same_again == false ? 1 : 0;
+      if (answer.again_failed.empty()) continue;
+      if (comparison.failed_again++ == 0) comparison.failed_again_detail = answer.again_failed;
     }
   }
 }
@@ -207,7 +209,7 @@ ServedComparison compare(const Results& results, const VariantInfo& variant) {
     return out;
   }
   out.local = local->fingerprint;
-  Pairing pairing(results, out);
+  CellPairing pairing(results, out);
   for (const Cell& cell : results.cells) {
     if (cell.kind != "recall" || cell.variant != variant.fingerprint) continue;
     const Cell* same = results.recall_cell(local->fingerprint, cell.task, cell.length);

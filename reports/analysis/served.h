@@ -84,12 +84,14 @@ struct ServedComparison {
   /// A few samples with different texts: losses of the server first, then its gains, then the
   /// others.
   std::vector<DifferingSample> differing;
-  std::int64_t asked = 0;                                 ///< samples with any outcome
-  std::map<std::string, std::int64_t> unmeasured;         ///< those not scored, by outcome
-  std::map<std::string, std::string> unmeasured_details;  ///< as in Cell
-  std::map<std::string, std::int64_t> answered_by;        ///< answers by the model name they carry
-  std::int64_t asked_twice = 0;                           ///< samples that were asked again at once
-  std::int64_t answered_otherwise = 0;  ///< those answered differently the second time
+  std::int64_t asked = 0;                          ///< samples with an outcome, of every kind
+  std::map<std::string, std::int64_t> unmeasured;  ///< of those, by outcome
+  std::map<std::string, std::string> unmeasured_details;  ///< as Cell has them
+  std::map<std::string, std::int64_t> answered_by;  ///< answers by the name of the model in them
+  std::int64_t asked_twice = 0;
+  std::int64_t answered_otherwise = 0;  ///< of those, the second time
+  std::int64_t failed_again = 0;    ///< asked a second time and not answered; not in asked_twice
+  std::string failed_again_detail;  ///< why, of the first of them
 
   /// The cell with the server's largest significant loss, or nullptr.
   const ServedCell* worst_cell() const;

@@ -174,9 +174,9 @@ std::vector<std::string> served_remarks(const Results& results,
   };
   if (const std::int64_t cut = count_of("cut"))
     add(fmt::format(
-        "The server cut {} of {}: it read fewer tokens than they have{}. They count "
-        "neither as hits nor as misses.",
-        format_count(cut), counted(comparison.asked, "prompt"), detail_words(comparison, "cut")));
+        "The server cut {} of {} short: it read less of the prompt than it was sent, or had no "
+        "room for the answer{}. These count neither as hits nor as misses.",
+        format_count(cut), counted(comparison.asked, "sample"), detail_words(comparison, "cut")));
   if (const std::int64_t refused = count_of("refused"))
     add(fmt::format("The server refused {} of {}{}.", format_count(refused),
                     counted(comparison.asked, "prompt"), detail_words(comparison, "refused")));
@@ -185,6 +185,11 @@ std::vector<std::string> served_remarks(const Results& results,
                     counted(comparison.asked, "prompt"), detail_words(comparison, "failed")));
   if (comparison.answered_by.size() > 1) add(models_words(comparison));
   if (comparison.asked_twice > 0) add(again_words(comparison));
+  if (comparison.failed_again > 0)
+    add(
+        fmt::format("{} of the samples that the server had answered got no answer when asked a "
+                    "second time ({}).",
+                    format_count(comparison.failed_again), comparison.failed_again_detail));
   return remarks;
 }
 

@@ -229,7 +229,7 @@ std::optional<Trend> cochran_armitage(const std::vector<Dose>& doses) {
 }
 
 std::optional<std::int64_t> effective_length(const std::vector<RecallAt>& recalls, double keep) {
-  if (recalls.empty() || recalls.front().recall <= 0) return std::nullopt;
+  if (recalls.empty() || recalls.front().recall < keep) return std::nullopt;
   const double threshold = keep * recalls.front().recall;
   std::int64_t longest = recalls.front().length;
   for (const RecallAt& at : recalls) {

@@ -128,11 +128,15 @@ struct RecallAt {
   double recall = 0;
 };
 
+/// The recall that a context length has to keep to count as an effective one: of all needles at the
+/// shortest length, and of the recall there at longer ones.
+inline constexpr double kEffectiveRecall = 0.85;
+
 /// The longest length up to which recall stays at or above `keep` times its value at the shortest
-/// length. `recalls` is sorted by ascending length. nullopt if it is empty or starts at zero
-/// recall.
+/// length. `recalls` is ascending in length. nullopt when it is empty or starts below `keep`: what
+/// hardly finds anything has nothing to keep.
 std::optional<std::int64_t> effective_length(const std::vector<RecallAt>& recalls,
-                                             double keep = 0.85);
+                                             double keep = kEffectiveRecall);
 
 /// The mean of paired differences with Student's t interval around it.
 struct MeanChange {

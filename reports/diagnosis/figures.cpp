@@ -13,6 +13,7 @@
 #include "reports/draw/html.h"
 #include "reports/draw/line_chart.h"
 #include "reports/draw/palette.h"
+#include "reports/draw/ticks.h"
 #include "reports/format.h"
 
 namespace niah::reports {
@@ -44,11 +45,13 @@ Grid empty_grid(std::string title, const std::vector<const HeadLook*>& heads) {
 }
 
 std::string grid_svg(const Grid& grid) {
-  constexpr int kLeft = 24, kTop = 4, kHeight = 17;
-  const int cell = grid.heads <= 12 ? 27 : 14;
+  constexpr int kLeft = 24, kTop = 4, kHeight = 17, kAxisWords = 136;
+  constexpr std::int64_t kFew = 12;  // so many heads have room for figures
+  const int cell = grid.heads <= kFew ? 27 : 14;
+  const std::int64_t every = grid.heads <= kFew ? 1 : 4;
   const auto rows = static_cast<int>(grid.layers.size());
-  const int width = kLeft + cell * static_cast<int>(grid.heads) + 8;
-  const int height = kTop + kHeight * rows + 18;
+  const int width = std::max(kLeft + cell * static_cast<int>(grid.heads) + 8, kAxisWords);
+  const int height = kTop + kHeight * rows + 30;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"map\" role=\"img\" aria-label=\"{0}. "
       "Rows: "
@@ -71,7 +74,11 @@ std::string grid_svg(const Grid& grid) {
   for (int row = 0; row < rows; ++row)
     out += fmt::format("<text class=\"tick end\" x=\"{}\" y=\"{}\">{}</text>\n", kLeft - 5,
                        kTop + kHeight * row + 12, grid.layers[static_cast<std::size_t>(row)]);
-  out += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{}\">heads</text>", kLeft, height - 4);
+  for (std::int64_t head = 0; head < grid.heads; head += every)
+    out += fmt::format("<text class=\"tick mid\" x=\"{}\" y=\"{}\">{}</text>\n",
+                       kLeft + cell * static_cast<int>(head) + (cell - 1) / 2.0, height - 18, head);
+  out += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{}\">down: layer, across: head</text>\n", 4,
+                     height - 4);
   return out + "</svg>\n";
 }
 
@@ -121,28 +128,32 @@ std::string distance_grids(const Diagnosis& diagnosis) {
 }
 
 std::string drift_chart(const Diagnosis& diagnosis) {
-  constexpr double kWidth = 760, kHeight = 220, kLeft = 44, kRight = 10, kTop = 10, kBottom = 24;
+  constexpr double kWidth = 760, kHeight = 234, kLeft = 50, kRight = 10, kTop = 10, kBottom = 38;
+  constexpr int kSteps = 4;
   const auto layers = layers_of(diagnosis);
   double most = 0;
   for (const auto& [layer, mixer] : layers)
     for (const char* part : kParts)
       most = std::max(most, drift_at(diagnosis, layer, part).value_or(0));
   if (layers.empty() || most <= 0) return "";
+  const std::vector<double> percents = round_ticks(100 * most, kSteps);
   const double step = (kWidth - kLeft - kRight) / static_cast<double>(layers.size());
   const auto y_of = [&](double value) {
-    return kTop + (1 - value / most) * (kHeight - kTop - kBottom);
+    return kTop + (1 - 100 * value / percents.back()) * (kHeight - kTop - kBottom);
   };
   std::string out = fmt::format(
       "<svg class=\"chart\" role=\"img\" aria-label=\"Change of the weights by layer, in percent "
       "of "
       "their norm; the numbers stand in the table below\" viewBox=\"0 0 {} {}\">\n",
       kWidth, kHeight);
-  for (const double share : {0.0, 0.5, 1.0})
+  for (const double tick : percents)
     out += fmt::format(
         "<path class=\"rule\" d=\"M{0} {1:.1f}H{2}\"/><text class=\"tick end\" x=\"{3}\" "
         "y=\"{4:.1f}\">{5}</text>\n",
-        kLeft, y_of(share * most), kWidth - kRight, kLeft - 6, y_of(share * most) + 3.5,
-        percent(share * most));
+        kLeft, y_of(tick / 100), kWidth - kRight, kLeft - 6, y_of(tick / 100) + 3.5,
+        html_text(fmt::format("{:g} %", tick)));
+  out += fmt::format("<text class=\"tick mid\" x=\"{}\" y=\"{}\">layer</text>\n",
+                     (kLeft + kWidth - kRight) / 2, kHeight - 4);
   double x = kLeft + step / 2;
   const auto every = static_cast<std::size_t>(std::ceil(24 / step));
   std::size_t place = 0;
@@ -154,7 +165,7 @@ std::string drift_chart(const Diagnosis& diagnosis) {
           x - step / 2, kTop, step, kHeight - kTop - kBottom);
     if (place++ % every == 0)
       out += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{}</text>\n", x,
-                         kHeight - 6, layer);
+                         kHeight - 20, layer);
     for (std::size_t i = 0; i < kParts.size(); ++i) {
       const auto drift = drift_at(diagnosis, layer, kParts[i]);
       if (!drift) continue;

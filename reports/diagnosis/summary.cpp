@@ -86,10 +86,12 @@ std::string retrieval_in_words(const Diagnosis& diagnosis) {
 std::string distance_in_words(const Diagnosis& diagnosis) {
   std::string list;
   for (const std::string& variant : diagnosis.variants)
-    list += fmt::format("{} {:.0f} in {}", list.empty() ? "" : ",",
-                        mean_distance(heads_of(diagnosis, variant)), variant);
-  return fmt::format("Mean attention distance over all softmax heads, in tokens of {:.0f}:{}.",
-                     diagnosis.length, list);
+    list += fmt::format("{} {:.0f}{} in {}", list.empty() ? "" : ",",
+                        mean_distance(heads_of(diagnosis, variant)), list.empty() ? " tokens" : "",
+                        variant);
+  return fmt::format(
+      "Mean attention distance over all softmax heads, in prompts of {:.0f} tokens:{}.",
+      diagnosis.length, list);
 }
 
 }  // namespace

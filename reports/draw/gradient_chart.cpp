@@ -7,6 +7,7 @@
 
 #include "harness/base/text.h"
 #include "reports/draw/line_chart.h"
+#include "reports/draw/ticks.h"
 #include "reports/format.h"
 
 namespace niah::reports {
@@ -81,6 +82,8 @@ std::string gradient_chart_svg(const std::vector<GradientCurve>& curves) {
       highest = std::max(highest, point.value);
       lowest = std::min(lowest, point.value);
     }
+  const std::vector<double> distances = round_ticks(farthest, 5);
+  farthest = distances.back();
   const double top = std::ceil(std::log10(highest)), bottom = std::floor(std::log10(lowest));
   const double decades = std::max(1.0, top - bottom);
   const auto x_of = [&](double distance) {
@@ -99,9 +102,9 @@ std::string gradient_chart_svg(const std::vector<GradientCurve>& curves) {
         "y=\"{4:.1f}\">{5:g}</text>\n",
         kLeft, y_of(std::pow(10, decade)), kWidth - kRight, kLeft - 6,
         y_of(std::pow(10, decade)) + 3.5, std::pow(10, decade));
-  for (const double share : {0.0, 0.25, 0.5, 0.75, 1.0})
-    out += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{:.0f}</text>\n",
-                       x_of(share * farthest), kHeight - 20, share * farthest);
+  for (const double distance : distances)
+    out += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{}\">{:g}</text>\n",
+                       x_of(distance), kHeight - 20, distance);
   out += fmt::format(
       "<text class=\"tick mid\" x=\"{}\" y=\"{}\">distance between query and key, tokens</text>\n",
       (kLeft + kWidth - kRight) / 2, kHeight - 4);

@@ -153,6 +153,7 @@ json to_json_served(const ServedComparison& comparison) {
   out["answered_by"] = comparison.answered_by;
   out["asked_twice"] = comparison.asked_twice;
   out["answered_otherwise"] = comparison.answered_otherwise;
+  out["failed_again"] = comparison.failed_again;
   out["cells"] = json::array();
   for (const ServedCell& cell : comparison.cells) {
     json one = to_json_pairs(cell.pairs, cell.texts);

@@ -136,8 +136,17 @@ bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& 
          rule_of(options, 1).is_large(pairs.only_first, pairs.only_second, pairs.n());
 }
 
-/// Decides the cell's outcome and, unless it passes, the reason.
-void judge(GateCell& cell, const GateOptions& options) {
+/// How small a drop a cell of `n` pairs would have shown among so many tests, where that is too
+/// large.
+std::string coarse_words(const GateCell& cell, std::int64_t tests) {
+  if (!cell.detectable)
+    return fmt::format("n = {} would not show any drop in {}", cell.pairs.n(), among_tests(tests));
+  return fmt::format("n = {} would only show a drop of {} points or more in {}", cell.pairs.n(),
+                     detectable_points(*cell.detectable), among_tests(tests));
+}
+
+/// Whether what was measured is enough to pass, and if not, why.
+void judge(GateCell& cell, std::int64_t tests, const GateOptions& options) {
   if (is_regression(cell.pairs, cell.adjusted, options)) {
     cell.outcome = GateOutcome::kRegression;
     cell.reason = fmt::format("recall fell {} ({} after Holm)", change_words(cell.pairs),
@@ -150,10 +159,7 @@ void judge(GateCell& cell, const GateOptions& options) {
     cell.reason = fmt::format("recall fell {}, but n = {} cannot tell this from chance ({})",
                               change_words(cell.pairs), cell.pairs.n(), p_words(cell.adjusted));
   } else if (!cell.detectable || *cell.detectable > options.detectable) {
-    cell.reason = cell.detectable
-                      ? fmt::format("n = {} would only show a drop of {} points or more",
-                                    cell.pairs.n(), detectable_points(*cell.detectable))
-                      : fmt::format("n = {} would not show any drop", cell.pairs.n());
+    cell.reason = coarse_words(cell, tests);
   } else {
     cell.outcome = GateOutcome::kPass;
   }
@@ -197,11 +203,11 @@ void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
                       1 - verdict.options.alpha / cells);
 }
 
-void fill_detectable(std::vector<GateCell>& cells, const GateOptions& options) {
-  const auto measured = std::count_if(cells.begin(), cells.end(),
-                                      [](const GateCell& cell) { return cell.pairs.n() > 0; });
-  DetectableDrops drops(rule_of(options, measured), options.power);
-  for (GateCell& cell : cells)
+void fill_detectable(Verdict& verdict) {
+  verdict.cell_tests = std::count_if(verdict.cells.begin(), verdict.cells.end(),
+                                     [](const GateCell& cell) { return cell.pairs.n() > 0; });
+  DetectableDrops drops(rule_of(verdict.options, verdict.cell_tests), verdict.options.power);
+  for (GateCell& cell : verdict.cells)
     if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n(), cell.pairs.noise());
 }
 
@@ -334,9 +340,9 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   std::vector<Matched> matched = match_cells(baseline, current, variants);
   for (Matched& match : matched) verdict.cells.push_back(test_of(match, current.run, options));
   adjust(verdict.cells);
-  fill_detectable(verdict.cells, options);
+  fill_detectable(verdict);
   fill_log_prob(verdict, matched);
-  for (GateCell& cell : verdict.cells) judge(cell, options);
+  for (GateCell& cell : verdict.cells) judge(cell, verdict.cell_tests, options);
 
   verdict.bands = band_tests(matched);
   adjust(verdict.bands);

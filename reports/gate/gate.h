@@ -68,6 +68,7 @@ struct GateBand {
 struct Verdict {
   GateOptions options;
   std::vector<GateCell> cells;  ///< in the baseline's order
+  std::int64_t cell_tests = 0;  ///< cells that have pairs: over so many Holm adjusts
   std::vector<GateBand> bands;
   std::vector<std::string> notes;  ///< what was not compared or not computed alike, and why
   bool is_mixed = false;           ///< some pair compares a local with a served variant
@@ -89,7 +90,8 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
 /// The verdict as Markdown, for a CI job's summary page.
 std::string gate_markdown(const Verdict& verdict);
 
-/// The verdict as text: one line per cell and regressed band, worst first, for a terminal or a log.
+/// One line a cell and a regressed band, worst first, for a terminal or a log; many inconclusive
+/// cells share one.
 std::string gate_lines(const Verdict& verdict);
 
 }  // namespace niah::reports

@@ -15,11 +15,10 @@ namespace {
 constexpr std::array kOrder = {GateOutcome::kRegression, GateOutcome::kNotMeasured,
                                GateOutcome::kInconclusive, GateOutcome::kPass};
 
-std::vector<const GateCell*> worst_first(const Verdict& verdict) {
+std::vector<const GateCell*> cells_of(const Verdict& verdict, GateOutcome outcome) {
   std::vector<const GateCell*> cells;
-  for (const GateOutcome outcome : kOrder)
-    for (const GateCell& cell : verdict.cells)
-      if (cell.outcome == outcome) cells.push_back(&cell);
+  for (const GateCell& cell : verdict.cells)
+    if (cell.outcome == outcome) cells.push_back(&cell);
   return cells;
 }
 
@@ -47,10 +46,11 @@ std::string log_prob_words(const GateCell& cell) {
                      nats_range(cell.log_prob->interval));
 }
 
-/// The smallest drop that a cell without a reason would have detected.
-std::string shown_drop(const GateCell& cell) {
+/// How small a drop a cell without further words would have shown.
+std::string shown_drop(const GateCell& cell, std::int64_t tests) {
   if (!cell.detectable || !cell.reason.empty()) return "";
-  return fmt::format(", shows a drop of {} points", detectable_points(*cell.detectable));
+  return fmt::format(", shows a drop of {} points in {}", detectable_points(*cell.detectable),
+                     among_tests(tests));
 }
 
 /// Added to the line of a passing cell whose expected value became less likely, since recall may
@@ -103,15 +103,51 @@ std::string rules(const Verdict& verdict) {
   if (finest) {
     const std::string least = detectable_points(*finest), most = detectable_points(*coarsest);
     text += fmt::format(
-        " With these n it finds a drop in one cell of {} with probability {} (as many samples lost "
-        "and gained by chance as were seen).",
+        " With these n it finds a drop of {} in {} of cells with probability {} (as many samples "
+        "lost and gained by chance as were seen).",
         least == most ? least + " points" : fmt::format("{} to {} points, by cell,", least, most),
-        options.power);
+        among_tests(verdict.cell_tests), options.power);
   }
   if (blind > 0)
     text += fmt::format(" In {} of {} n is too small to show any drop.", blind,
                         counted(static_cast<std::int64_t>(verdict.cells.size()), "cell"));
   return text;
+}
+
+std::string cell_name(const GateCell& cell) {
+  return variant_name(cell.model, cell.variant) + " " + cell_label(cell.task, cell.length);
+}
+
+/// A cell's line, without its outcome.
+std::string cell_words(const GateCell& cell, std::int64_t tests) {
+  return fmt::format("{}: {} (n = {}{}){}{}", cell_name(cell), change(cell.pairs), cell.pairs.n(),
+                     shown_drop(cell, tests), cell.reason.empty() ? "" : ": " + cell.reason,
+                     drift_warning(cell));
+}
+
+/// Many inconclusive cells in one line: the first names, and what the others would say together.
+std::string inconclusive_words(const Verdict& verdict, const std::vector<const GateCell*>& cells,
+                               std::size_t named) {
+  std::vector<std::string> names;
+  std::int64_t smallest = cells.front()->pairs.n(), largest = smallest, fell = 0;
+  for (const GateCell* cell : cells) {
+    if (names.size() < named) names.push_back(cell_name(*cell));
+    smallest = std::min(smallest, cell->pairs.n());
+    largest = std::max(largest, cell->pairs.n());
+    const PairCounts& pairs = cell->pairs;
+    const DropRule rule{.max_drop = verdict.options.max_drop};
+    fell += rule.is_large(pairs.only_first, pairs.only_second, pairs.n()) ? 1 : 0;
+  }
+  const std::string n = smallest == largest ? fmt::format("{}", smallest)
+                                            : fmt::format("{} to {}", smallest, largest);
+  return fmt::format(
+      "{} cells: {} and {} more (n = {}): too few samples for {}{}; --summary or --junit lists "
+      "them",
+      cells.size(), fmt::join(names, ", "), cells.size() - names.size(), n,
+      counted(verdict.cell_tests, "test"),
+      fell > 0 ? fmt::format("; in {} recall fell by more than {} points, which may be chance",
+                             fell, percent(verdict.options.max_drop, 0))
+               : "");
 }
 
 }  // namespace
@@ -136,17 +172,19 @@ std::string gate_markdown(const Verdict& verdict) {
                      variant_name(band.model, band.variant), band_name(band),
                      std::to_string(band.pairs.n()), change(band.pairs), p_value(band.adjusted),
                      std::string(kGap), std::string(kGap), "recall fell in this depth band"});
-  for (const GateCell* cell : worst_first(verdict))
-    table.add_row({gate_outcome_name(cell->outcome), variant_name(cell->model, cell->variant),
-                   cell_label(cell->task, cell->length), std::to_string(cell->pairs.n()),
-                   change(cell->pairs), p_value(cell->adjusted), detectable_words(*cell),
-                   log_prob_words(*cell), cell->reason});
+  for (const GateOutcome outcome : kOrder)
+    for (const GateCell* cell : cells_of(verdict, outcome))
+      table.add_row({gate_outcome_name(outcome), variant_name(cell->model, cell->variant),
+                     cell_label(cell->task, cell->length), std::to_string(cell->pairs.n()),
+                     change(cell->pairs), p_value(cell->adjusted), detectable_words(*cell),
+                     log_prob_words(*cell), cell->reason});
   out += markdown(table) + "\n" + rules(verdict) + "\n";
   for (const std::string& note : verdict.notes) out += "\n" + note + "\n";
   return out;
 }
 
 std::string gate_lines(const Verdict& verdict) {
+  constexpr std::size_t kMostInconclusive = 3;  // more are one line
   std::string out;
   const auto add = [&](const std::string& line) { out += one_line(valid_utf8(line)) + "\n"; };
   for (const GateBand& band : verdict.bands)
@@ -154,11 +192,15 @@ std::string gate_lines(const Verdict& verdict) {
       add(fmt::format("{:<13} {} {}: {} (n = {}, {})", gate_outcome_name(GateOutcome::kRegression),
                       variant_name(band.model, band.variant), band_name(band), change(band.pairs),
                       band.pairs.n(), p_words(band.adjusted)));
-  for (const GateCell* cell : worst_first(verdict))
-    add(fmt::format("{:<13} {} {}: {} (n = {}{}){}{}", gate_outcome_name(cell->outcome),
-                    variant_name(cell->model, cell->variant), cell_label(cell->task, cell->length),
-                    change(cell->pairs), cell->pairs.n(), shown_drop(*cell),
-                    cell->reason.empty() ? "" : ": " + cell->reason, drift_warning(*cell)));
+  for (const GateOutcome outcome : kOrder) {
+    const std::vector<const GateCell*> cells = cells_of(verdict, outcome);
+    const std::string begin = fmt::format("{:<13} ", gate_outcome_name(outcome));
+    if (outcome == GateOutcome::kInconclusive && cells.size() > kMostInconclusive) {
+      add(begin + inconclusive_words(verdict, cells, kMostInconclusive));
+      continue;
+    }
+    for (const GateCell* cell : cells) add(begin + cell_words(*cell, verdict.cell_tests));
+  }
   for (const std::string& note : verdict.notes) add("note: " + note);
   add(headline(verdict) + ". " + tally(verdict) + ".");
   return out;

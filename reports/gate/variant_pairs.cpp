@@ -41,10 +41,10 @@ void refuse_unknown(const RunInfo& baseline, const RunInfo& current, const std::
         single_line(served_as), single_line(fmt::format("{}", fmt::join(names, ", ")))));
 }
 
-/// Pairs the baseline's variants with the run's.
-class Pairing {
+/// Decides for each served variant of the run what it stands for.
+class VariantPairing {
  public:
-  Pairing(const RunInfo& baseline, const RunInfo& current, const std::string& served_as)
+  VariantPairing(const RunInfo& baseline, const RunInfo& current, const std::string& served_as)
       : baseline_(baseline),
         current_(current),
         served_as_(served_as),
@@ -157,7 +157,7 @@ std::string VariantPair::name() const {
 VariantPairs pair_variants(const RunInfo& baseline, const RunInfo& current,
                            const std::string& served_as) {
   refuse_unknown(baseline, current, served_as);
-  return Pairing(baseline, current, served_as).finish();
+  return VariantPairing(baseline, current, served_as).finish();
 }
 
 }  // namespace niah::reports

@@ -5,17 +5,17 @@
 
 namespace niah::tasks::data {
 
-/// wonderwords 3.0.1: one word a line, in the package's order.
+/// The words of wonderwords 3.0.1, one per line, in the package's order.
 std::string_view adjectives();
 std::string_view nouns();
 
-/// NLTK's English Punkt parameters: abbreviations, one a line.
+/// NLTK's English Punkt parameters: abbreviations, one per line.
 std::string_view punkt_abbreviations();
-/// ... word pairs, TAB between.
+/// ... word pairs, separated by a TAB.
 std::string_view punkt_collocations();
-/// ... words and their orthographic context flags, TAB between.
+/// ... words and their orthographic context flags, separated by a TAB.
 std::string_view punkt_orthographic_context();
-/// ... frequent sentence starters, one a line.
+/// ... frequent sentence starters, one per line.
 std::string_view punkt_sentence_starters();
 
 }  // namespace niah::tasks::data

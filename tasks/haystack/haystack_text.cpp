@@ -34,8 +34,8 @@ void HaystackText::append(std::string_view unit) {
   cuts_.push_back(cut);
 }
 
-/// Where counts add: before a space that follows a visible ASCII character and precedes an ASCII
-/// letter. Byte-level BPE with a GPT-style pre-tokenizer always starts a word there.
+/// A place where counts add: before a space that follows a visible ASCII character and precedes an
+/// ASCII letter. Byte-level BPE with a GPT-style pre-tokenizer always starts a word there.
 std::size_t HaystackText::find_cut(std::size_t unit_begin) const {
   std::size_t at = text_.find(' ', unit_begin + 1);
   while (at != std::string::npos && at + 1 < text_.size()) {

@@ -1,4 +1,4 @@
-// The text that fills haystacks, with the tokens of every part of it known from one pass.
+// The text that fills haystacks. It is tokenized once, after which the count of any part is known.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,15 @@
 
 namespace niah::tasks {
 
-/// Units (sentences or lines) joined by a separator. Grows by append(); once it is shared between
-/// cells it is only read, so any number of threads may use it.
+/// Units (sentences or lines) joined by a separator. Grows by append(); once cells share it, it is
+/// only read, so any number of threads may use it.
 class HaystackText {
  public:
-  /// A place in a unit where the text may be cut, and the tokens from the first such place to it.
+  /// A place in a unit where the text may be cut.
   struct SplitPoint {
     std::int64_t unit = 0;
     std::size_t offset = 0;
-    std::int64_t tokens = 0;
+    std::int64_t tokens = 0;  ///< from the first such place to this one
   };
 
   HaystackText(char separator, TokenCounter counter);
@@ -36,8 +36,8 @@ class HaystackText {
   std::string_view text_before(std::int64_t begin, const SplitPoint& cut) const;
   std::string_view text_after(const SplitPoint& cut, std::int64_t end) const;
 
-  /// First and last cut in units begin .. end-1; null when there is none. Tokens between two cuts
-  /// are exact when the counter's counts add.
+  /// First and last cut in units begin .. end-1; null when there is none. The tokens between two
+  /// cuts are exact when the counter's counts add.
   const SplitPoint* first_cut(std::int64_t begin, std::int64_t end) const;
   const SplitPoint* last_cut(std::int64_t begin, std::int64_t end) const;
 
@@ -55,7 +55,7 @@ class HaystackText {
   TokenCounter counter_;
   std::string text_;
   std::vector<std::size_t> ends_;  ///< end of each unit in text_
-  std::vector<SplitPoint> cuts_;   ///< at most one a unit
+  std::vector<SplitPoint> cuts_;   ///< at most one per unit
 };
 
 }  // namespace niah::tasks

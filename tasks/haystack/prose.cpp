@@ -64,8 +64,8 @@ constexpr Words kSimiles[] = {"a river in flood",        "a song half remembered
                               "a door left open",        "the first frost",
                               "a promise kept too late", "a lamp in an empty house"};
 
-/// The parts with a space between. Parts are drawn inside the braces at the call, which C++
-/// evaluates from left to right: so the sentence does not depend on the compiler.
+/// The parts, joined by spaces. Callers draw them inside the braces, which C++ evaluates from left
+/// to right, so that the sentence does not depend on the compiler.
 std::string words(std::initializer_list<std::string> parts) {
   return fmt::format("{}", fmt::join(parts, " "));
 }
@@ -88,7 +88,7 @@ class Writer {
   }
   bool one_in(std::uint64_t n) { return random_.below(n) == 0; }
 
-  /// A noun with "the" or "a", and perhaps an adjective between.
+  /// A noun with "the" or "a", and sometimes an adjective in between.
   template <std::size_t N>
   std::string phrase(const Words (&nouns)[N]) {
     std::string text = one_in(3) ? words({one_of(kAdjectives), one_of(nouns)}) : one_of(nouns);

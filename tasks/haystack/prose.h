@@ -1,4 +1,4 @@
-// Prose without a source: English-like sentences from a small grammar, as many as are asked for.
+// Generated prose: English-like sentences from a small grammar, as many as are asked for.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace niah::tasks {
 
-/// Names the grammar, its words and its random numbers; changes when any sentence changes.
+/// The version of the grammar, its words and its random numbers; changes when any sentence changes.
 inline constexpr const char* kProseVersion = "prose-1";
 
 /// Sentence `index` (>= 0) of the endless text: a function of the index and kProseVersion alone.

@@ -14,7 +14,7 @@
 namespace niah::tasks {
 namespace {
 
-/// A range of bytes; begin > end is possible in between and means "empty".
+/// A range of bytes. While slices are being made begin > end can happen; it means "empty".
 struct Slice {
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -22,7 +22,7 @@ struct Slice {
 
 /// A . ? or ! that may end a sentence.
 struct Candidate {
-  std::size_t at = 0;         ///< where the character stands
+  std::size_t at = 0;         ///< position of the character
   std::size_t after_end = 0;  ///< end of what follows: one punctuation mark, or space and a word
   std::size_t next = 0;       ///< where the next sentence would start
   std::size_t word = 0;       ///< where the word before it starts
@@ -55,7 +55,7 @@ std::size_t find_sentence_end(std::string_view text, std::size_t at) {
 }
 
 /// Start of the word before `candidate`: after the last ASCII white space since the previous
-/// candidate, else where the previous candidate's word starts.
+/// candidate, or else where the previous candidate's word starts.
 std::size_t word_start(std::string_view text, const Candidate& candidate,
                        const Candidate& previous) {
   for (std::size_t i = candidate.at; i > previous.at + 1; --i) {
@@ -64,7 +64,7 @@ std::size_t word_start(std::string_view text, const Candidate& candidate,
   return previous.word;
 }
 
-/// Whether the orthography says that `token` starts a sentence: yes, no, or no answer.
+/// Whether upper or lower case says that `token` starts a sentence; nullopt when it does not tell.
 std::optional<bool> starts_sentence(const PunktToken& token) {
   constexpr std::string_view kPunctuation = ";:,.!?";
   if (token.text.size() == 1 && kPunctuation.find(token.text[0]) != kPunctuation.npos) return false;
@@ -75,7 +75,7 @@ std::optional<bool> starts_sentence(const PunktToken& token) {
   return std::nullopt;
 }
 
-/// The first pass: what a token's own form says.
+/// The first pass: what follows from a token's own form.
 void annotate_alone(PunktToken& token) {
   const std::string_view text = token.text;
   if (text == "." || text == "?" || text == "!") {
@@ -96,7 +96,7 @@ void annotate_alone(PunktToken& token) {
   token.ends_sentence = !token.is_abbreviation;
 }
 
-/// The second pass: what the next token says about a token that ends in a period.
+/// The second pass: what follows from the next token for a token that ends in a period.
 void annotate_in_context(PunktToken& token, const PunktToken& next) {
   if (!token.ends_in_period()) return;
   const auto& parameters = PunktParameters::english();
@@ -148,7 +148,7 @@ class Slicer {
       auto candidate = candidate_at(text_, at);
       if (!candidate) continue;
       candidate->word = word_start(text_, *candidate, previous);
-      // A candidate inside the word of the next one is dropped: of "acting!!!" the last ! counts.
+      // A candidate inside the word of the next one is dropped: in "acting!!!" the last ! counts.
       if (has_previous && previous.at <= candidate->word) decide(previous);
       previous = *candidate;
       has_previous = true;
@@ -184,13 +184,13 @@ class Slicer {
   std::size_t last_break_ = 0;
 };
 
-/// What stands at the head of a slice and belongs to the sentence before it.
+/// The start of a slice that belongs to the sentence before it.
 struct ClosingRun {
   std::size_t length = 0;      ///< bytes of closing characters
   std::size_t with_space = 0;  ///< ... and the white space after them
 };
 
-/// The closing quotes and brackets that lead `text`, when white space, "--" or the end follows.
+/// The closing quotes and brackets at the start of `text`, if white space, "--" or the end follows.
 std::optional<ClosingRun> closing_run(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {

@@ -23,7 +23,7 @@ class PunktParameters {
 
   bool is_abbreviation(std::string_view word) const { return abbreviations_.contains(word); }
   bool is_sentence_starter(std::string_view word) const { return starters_.contains(word); }
-  /// Whether the two words stand together often enough that a period between them ends no sentence.
+  /// Whether the two words occur together so often that a period between them ends no sentence.
   bool is_collocation(std::string_view first, std::string_view second) const;
   /// OrthographicFlags of the word, 0 when it was not seen.
   int orthographic_context(std::string_view word) const;

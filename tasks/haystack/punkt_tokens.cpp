@@ -77,7 +77,7 @@ bool ends_word(std::string_view line, std::size_t at) {
   return line[at] == ',' && ends_word_without_comma(line, at + 1);
 }
 
-/// Length of the token that starts at `at`, where no white space stands.
+/// Length of the token that starts at `at`, which is not white space.
 std::size_t token_length(std::string_view line, std::size_t at) {
   if (const std::size_t length = multi_character_length(line, at)) return length;
   const PunktChar first = punkt_char(line, at);

@@ -1,4 +1,4 @@
-// Punkt's words: how a line is cut into tokens, and what one token looks like to the decisions.
+// Punkt's tokens: how a line is cut into them, and their properties.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace niah::tasks {
 
-/// What Punkt asks of a character. `flags` is a set of CharFlag; `length` is in bytes.
+/// A character's properties. `flags` is a set of CharFlag; `length` is in bytes.
 struct PunktChar {
   std::uint8_t flags = 0;
   std::uint8_t length = 1;
@@ -16,7 +16,7 @@ struct PunktChar {
 
 enum CharFlag : std::uint8_t {
   kSpace = 1,         ///< Unicode white space
-  kNonWord = 2,       ///< cannot stand within a word
+  kNonWord = 2,       ///< cannot be inside a word
   kNoStart = 4,       ///< cannot start a word
   kClosing = 8,       ///< quotes and brackets that belong to the sentence that they follow
   kSentenceEnd = 16,  ///< . ? !
@@ -25,7 +25,7 @@ enum CharFlag : std::uint8_t {
 /// The character that starts at byte `at` (at < text.size()).
 PunktChar punkt_char(std::string_view text, std::size_t at);
 
-/// One word or punctuation mark with the marks of the first and the second pass.
+/// One word or punctuation mark, with the results of the first and the second pass.
 struct PunktToken {
   explicit PunktToken(std::string_view text);
 

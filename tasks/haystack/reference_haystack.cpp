@@ -12,7 +12,7 @@
 namespace niah::tasks {
 namespace {
 
-/// The corpus `times` times, one space between.
+/// The corpus `times` times, joined by spaces.
 std::string repeat(const std::string& corpus, std::int64_t times) {
   std::string text = corpus;
   for (std::int64_t i = 1; i < times; ++i) text.append(" ").append(corpus);
@@ -42,7 +42,7 @@ void ReferenceHaystack::prepare_text(const Task& task, std::int64_t words) {
   const auto& haystack = require_haystack(spec_, task.name);
   if (haystack.documents().empty()) {
     throw UsageError(fmt::format(
-        "task {}: protocol {} counts the words of a text, and haystack {} is written as it goes. "
+        "task {}: protocol {} counts the words of a text, but haystack {} is made as it is read. "
         "Use kind essays, text or kjv, or protocol niah.",
         task.name, spec_.protocol, haystack.name()));
   }

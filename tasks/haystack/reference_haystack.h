@@ -12,14 +12,14 @@
 
 namespace niah::tasks {
 
-/// What a program does with its corpus.
+/// How a reference program uses its corpus.
 struct CorpusRules {
   std::string joint;     ///< between two files
-  bool repeats = false;  ///< starts the corpus again when it ends; otherwise there is just no more
+  bool repeats = false;  ///< starts the corpus again at its end; otherwise the text just ends
 };
 
-/// Text and lines for all cells of a reference protocol. Sizes are prepared while cells are
-/// planned, by one thread; after that it is only read, by any number.
+/// Text and lines for all cells of a reference protocol. Prepared by one thread while cells are
+/// planned; after that it is only read, by any number of threads.
 class ReferenceHaystack {
  public:
   ReferenceHaystack(const ProtocolSpec& spec, const TokenCounter& counter, CorpusRules rules);
@@ -28,9 +28,9 @@ class ReferenceHaystack {
   /// text and there is none.
   void prepare(const Task& task, std::int64_t units);
 
-  /// The text; prepare() for a text task comes first.
+  /// The text; call prepare() for a text task before.
   const ReferenceText& text() const { return *text_; }
-  /// Words of the corpus itself, without repetition; prepare() comes first.
+  /// Words of the corpus itself, without repetition; call prepare() before.
   std::int64_t corpus_words() const { return corpus_words_; }
   /// Lines of the repeated haystack.
   const HaystackText& lines() const { return lines_; }

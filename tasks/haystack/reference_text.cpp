@@ -28,7 +28,7 @@ std::shared_ptr<const LeadingSentences> ReferenceText::lead(std::int64_t words) 
   if (lead) return lead;
   const std::size_t end = words == 0 ? 0 : word_ends_[static_cast<std::size_t>(words - 1)];
   const auto sentences = split_sentences(strip(std::string_view(text_).substr(0, end)));
-  // Views are compared by content, which is quick as nearly all of it is equal to the end.
+  // Compares the sentences' content, nearly all of which is equal up to the end.
   const auto differs =
       std::mismatch(sentences.begin(), sentences.end(), sentences_.begin(), sentences_.end()).first;
   LeadingSentences made;

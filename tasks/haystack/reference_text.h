@@ -1,4 +1,5 @@
-// A corpus as the reference programs use it: cut after so many words, then split into sentences.
+// A corpus as the reference programs use it: cut after a number of words, then split into
+// sentences.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,8 @@
 
 namespace niah::tasks {
 
-/// The sentences of a text's first words. All but the last few are the leading units of the text's
-/// haystack text; the cut makes the others.
+/// The sentences of a text's first words. All but the last few are units of the haystack text; the
+/// last ones differ because of the cut.
 struct LeadingSentences {
   std::int64_t shared = 0;             ///< leading units of the haystack text
   std::vector<std::string_view> rest;  ///< sentences after them
@@ -24,7 +25,8 @@ struct LeadingSentences {
   std::int64_t size() const { return shared + static_cast<std::int64_t>(rest.size()); }
 };
 
-/// A text with single spaces between its words. Immutable to its users, who may be several threads.
+/// A text with single spaces between its words. Looks immutable to its users, which may be several
+/// threads.
 class ReferenceText {
  public:
   ReferenceText(std::string text, const TokenCounter& counter);
@@ -43,7 +45,7 @@ class ReferenceText {
   std::vector<std::string_view> sentences_;  ///< of the whole text; the haystack text's units
   HaystackText haystack_text_;
   mutable std::mutex mutex_;
-  /// What lead() found, as samples of one cell ask for the same few sizes.
+  /// A cache of lead(): the samples of a cell ask for the same few sizes.
   mutable std::map<std::int64_t, std::shared_ptr<const LeadingSentences>> leads_;
 };
 

@@ -28,7 +28,7 @@ constexpr std::pair<HaystackKind, const char*> kNames[] = {{HaystackKind::kKjv, 
                                                            {HaystackKind::kEssays, "essays"},
                                                            {HaystackKind::kText, "text"}};
 
-/// Of the 31,102 verses of Debian's bible-kjv-text, one a line.
+/// The hash of the 31,102 verses of Debian's bible-kjv-text, one per line.
 constexpr std::string_view kKjvSha256 =
     "b5c4940bcfeee072c0935b5200d0f9d88a00a0199cb0961d16133458fcdfae5d";
 
@@ -75,7 +75,7 @@ class TextHaystack final : public Haystack {
   std::vector<std::string_view> sentences_;  ///< into text_
 };
 
-/// The endless prose, written as far as it has been asked for.
+/// The endless prose, generated as far as it has been asked for.
 class ProseHaystack final : public Haystack {
  public:
   std::string_view sentence(std::int64_t index) const override {
@@ -95,7 +95,7 @@ class ProseHaystack final : public Haystack {
 
  private:
   mutable std::mutex mutex_;
-  mutable std::deque<std::string> sentences_;  // a deque: what was handed out stays in place
+  mutable std::deque<std::string> sentences_;  // a deque: views of its strings stay valid
   std::vector<std::string> documents_;
 };
 
@@ -138,7 +138,7 @@ std::vector<std::string> read_essays(const fs::path& folder) {
 
 std::vector<fs::path> kjv_candidates(const fs::path& given) {
   if (!given.empty()) return {given};
-  // Who names a folder means it: falling back to another text would hide a mistake.
+  // A user who names a folder means it: falling back to another text would hide a mistake.
   if (const char* folder = std::getenv("NIAH_DATA_DIR")) return {fs::path(folder) / "kjv.txt"};
   std::vector<fs::path> candidates;
 #ifdef NIAH_KJV_FILE
@@ -192,8 +192,7 @@ HaystackSpec find_haystack(const std::string& name) {
 void require_path(const HaystackSpec& spec) {
   const bool is_read = spec.kind == HaystackKind::kEssays || spec.kind == HaystackKind::kText;
   if (!is_read || !spec.path.empty()) return;
-  throw UsageError(fmt::format("haystack {}: `path` is missing: which {}?",
-                               haystack_kind_name(spec.kind),
+  throw UsageError(fmt::format("{} needs `path`: which {}?", haystack_kind_name(spec.kind),
                                spec.kind == HaystackKind::kEssays ? "folder" : "file"));
 }
 
@@ -203,7 +202,7 @@ HaystackKind parse_haystack_kind(const std::string& name) {
     if (name == known) return kind;
     names.emplace_back(known);
   }
-  throw UsageError(fmt::format("haystack: there is no kind '{}'{} (kinds: {})", name,
+  throw UsageError(fmt::format("there is no kind of haystack '{}'{} (kinds: {})", name,
                                did_you_mean(name, names), fmt::join(names, ", ")));
 }
 

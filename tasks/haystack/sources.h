@@ -20,19 +20,19 @@ enum class HaystackKind {
 
 /// How to get a haystack. `path` is the folder or file of kEssays and kText. For kKjv it may name
 /// the file; when it is empty the file is looked for in the folder that the environment variable
-/// NIAH_DATA_DIR names, then where the build exported it to, then in ../share/niah beside the
-/// program.
+/// NIAH_DATA_DIR names, then where the build exported it to, then in ../share/niah next to the
+/// program's folder.
 struct HaystackSpec {
   HaystackKind kind = HaystackKind::kKjv;
   std::filesystem::path path;
   bool repeat = false;  ///< start again when the text ends; otherwise running out is an error
 };
 
-/// What a person calls a haystack: "kjv", "prose", a folder of .txt files, or a text file. Throws
+/// The haystack of that name: "kjv", "prose", a folder of .txt files, or a text file. Throws
 /// UsageError when it is none of them.
 HaystackSpec find_haystack(const std::string& name);
 
-/// Throws UsageError where essays or text are to be read and no path says which.
+/// Throws UsageError for essays or text without a path.
 void require_path(const HaystackSpec& spec);
 
 /// "kjv", "prose", "essays", "text". Throws UsageError for another name, with the nearest one.
@@ -58,8 +58,8 @@ class Haystack {
   virtual const std::vector<std::string>& documents() const = 0;
 };
 
-/// Reads or prepares the haystack. Throws DataError when the text is not there: names the path and
-/// the config key.
+/// Reads or prepares the haystack. Throws DataError, naming the path and the config key, when the
+/// text is missing.
 std::shared_ptr<const Haystack> open_haystack(const HaystackSpec& spec);
 
 }  // namespace niah::tasks

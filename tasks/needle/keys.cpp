@@ -19,7 +19,7 @@ std::vector<std::string_view> sorted_words(std::string_view lines) {
   return words;
 }
 
-/// Whether keys of the two adjectives (in sorted order) can mix: the longer one goes on with a
+/// Whether keys of the two adjectives (in sorted order) can mix: the longer one continues with a
 /// character that does not sort after the key's hyphen.
 bool keys_mix(std::string_view adjective, std::string_view longer) {
   return longer.starts_with(adjective) && longer[adjective.size()] <= '-';

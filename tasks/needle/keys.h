@@ -25,9 +25,10 @@ class KeyList {
     std::uint16_t adjective = 0;
     std::uint16_t noun = 0;
   };
-  /// Adjectives whose keys stand together. Only where one adjective starts another do keys of two
-  /// adjectives mix ("wide-eyed", "wide-x", "wide-eyed-x"): then `order` lists them, else it is
-  /// empty and they are the nouns in order.
+  /// Adjectives whose keys are next to each other in the list. Keys of several adjectives mix only
+  /// when one adjective is the start of another ("wide-eyed", "wide-x", "wide-eyed-x"). Then
+  /// `order` lists the keys; else it is empty, and the keys are the adjective with every noun, in
+  /// order.
   struct Block {
     std::int64_t first = 0;  ///< index of its first key
     std::uint16_t adjective = 0;

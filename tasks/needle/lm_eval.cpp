@@ -13,20 +13,20 @@
 namespace niah::tasks {
 namespace {
 
-/// The harness makes so many samples of each cell, however few are asked for.
+/// The harness makes this many samples of each cell, however few are asked for.
 constexpr std::int64_t kSamplesPerCell = 500;
-/// Orders the needles of a sample, whatever the run's seed is.
+/// Seeds the order of the needles in a sample, whatever the run's seed is.
 constexpr std::uint64_t kShuffleSeed = 42;
 
-/// Tokens of the question and its answers, as the harness sizes a cell by: the answers follow the
-/// question without a space.
+/// Tokens of the question and its answers, by which the harness sizes a cell: the answers follow
+/// the question without a space.
 std::int64_t sizing_tokens(const ReferenceDraft& draft) {
   PromptParts text = draft.input;
   return text.add(fmt::format("{}", fmt::join(draft.outputs, " "))).count_tokens();
 }
 
-/// The size that the harness settles on: a step less than the first that is too long, but never
-/// fewer units than needles.
+/// The size that the harness settles on: one step below the first that is too long, but never fewer
+/// units than needles.
 std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, const Task& task,
                        CPythonRandom& random) {
   const bool is_text = task.haystack == HaystackType::kText;
@@ -55,9 +55,9 @@ std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, cons
   return std::max(units, least);
 }
 
-/// The harness' loop for one sample: makes one of `units`, and while it is longer than the cell
-/// another one, smaller by a step, until nothing is left. Nullopt then: the harness leaves the
-/// sample out, and its number is skipped.
+/// The harness's loop for one sample: makes a sample of `units`, and as long as that is longer than
+/// the cell, another one, a step smaller. Nullopt when nothing is left: the harness then leaves the
+/// sample out and skips its number.
 std::optional<SamplePlan> plan_sample(const ReferenceRun& run, const CellRequest& request,
                                       const Task& task, std::int64_t index, std::int64_t units,
                                       CPythonRandom& random) {
@@ -68,7 +68,7 @@ std::optional<SamplePlan> plan_sample(const ReferenceRun& run, const CellRequest
   return std::nullopt;
 }
 
-/// The error where samples were left out and those that fit are fewer than asked for.
+/// The error when samples were left out and fewer fit than were asked for.
 UsageError too_few(const ReferenceRun& run, const CellRequest& request, const Task& task,
                    std::size_t fitting) {
   if (fitting == 0) {
@@ -83,8 +83,9 @@ UsageError too_few(const ReferenceRun& run, const CellRequest& request, const Ta
       request.task, request.length, request.samples, kSamplesPerCell, fitting, fitting));
 }
 
-/// The first samples of a cell, of those that the harness keeps. It makes all of its samples, which
-/// moves the stream for the cells after this one; the last cell can do without.
+/// The first samples of a cell that the harness keeps. The harness makes all samples of every cell,
+/// which moves the random stream on for the cells that follow, so only the last cell can stop
+/// early.
 std::unique_ptr<Cell> make_cell(const ReferenceRun& run, const CellRequest& request, bool is_last,
                                 CPythonRandom& random) {
   const Task& task = find_task(run.spec.protocol, request.task);

@@ -18,17 +18,17 @@
 namespace niah::tasks {
 namespace {
 
-/// Coprime to the number of depths and far from its divisors: consecutive samples lie far apart,
-/// and each 40 in a row cover all depths once.
+/// Coprime to the number of depths, so that any 40 samples in a row cover all depths once, and far
+/// from its divisors, so that consecutive samples are far apart.
 constexpr std::int64_t kDepthStep = 11;
 
-/// A needle and how deep it goes.
+/// A needle and its depth in percent.
 struct Needle {
   std::string sentence;
   int depth = 0;
 };
 
-/// What one sample asks, before there is any haystack.
+/// What one sample asks, without its haystack.
 struct Question {
   std::string head;
   std::string tail;
@@ -36,11 +36,11 @@ struct Question {
   std::string key;
   std::vector<std::string> outputs;
   std::vector<Needle> needles;  ///< by depth
-  Needle asked;                 ///< the one that the sample's span and depth speak of
+  Needle asked;                 ///< the one that the sample's span and depth are of
 };
 
-/// Keys of needles and of distractor lines come from the even and the odd places of the key list,
-/// so no distractor has a key that is asked for.
+/// Needles take keys from the even places of the key list and distractor lines from the odd ones,
+/// so that no distractor has a key that is asked for.
 enum class KeyShare { kNeedles = 0, kDistractors = 1 };
 
 std::string draw_token(CounterRng& random, ValueType kind, KeyShare share) {
@@ -76,7 +76,7 @@ std::string distractor_line(const Task& task, std::uint64_t seed, std::int64_t i
   return needle_sentence(task.value, key, draw_token(random, task.value, KeyShare::kDistractors));
 }
 
-/// Unit `index` of what the task's needles stand in.
+/// Unit `index` of the haystack that the task's needles are hidden in.
 std::string filler_unit(const ProtocolSpec& spec, const Task& task, std::int64_t index) {
   switch (task.haystack) {
     case HaystackType::kLines:
@@ -95,7 +95,8 @@ std::shared_ptr<const HaystackText> make_filler(const ProtocolSpec& spec, const 
   const char separator = task.haystack == HaystackType::kText ? ' ' : '\n';
   auto haystack_text = std::make_shared<HaystackText>(separator, counter);
   do {
-    // The estimate may be low or high where counts do not add, so the whole has the last word.
+    // Where counts do not add, the estimate may be low or high, so the whole text is counted as
+    // well.
     const std::int64_t goal = std::max(haystack_text->size() + 1, haystack_text->size() * 21 / 20);
     while (haystack_text->size() < goal ||
            haystack_text->estimate_tokens(haystack_text->size()) <= tokens) {
@@ -186,7 +187,7 @@ class NiahCell final : public Cell {
     return question;
   }
 
-  /// Head, haystack of `units` units with the needles between them, question.
+  /// The head, `units` units of haystack with the needles in between, and the question.
   PromptParts input(const Question& question, std::int64_t units) const {
     const std::string separator(1, haystack_text_->separator());
     PromptParts parts(*haystack_text_);
@@ -216,7 +217,7 @@ class NiahCell final : public Cell {
     return input(question, units).add(" ").add(question.prefix).count_tokens();
   }
 
-  /// The number of units that fit while one more does not.
+  /// The largest number of units that fits.
   Fit fit(const Question& question) const {
     const std::int64_t room = request_.length - kGenerationTokens;
     Fit fit = estimate_fit(question, room);
@@ -242,7 +243,7 @@ class NiahCell final : public Cell {
     fit.tokens = tokens(question, fit.units);
     constexpr int kMostJumps = 8;
     for (int jump = 0; jump < kMostJumps; ++jump) {
-      // Where counts do not add the estimate drifts: correct it by the mean size of a unit.
+      // Where counts do not add, the estimate is off: correct it by the mean size of a unit.
       const double mean = static_cast<double>(fit.tokens - frame) / static_cast<double>(fit.units);
       const auto missing = static_cast<std::int64_t>(static_cast<double>(room - fit.tokens) / mean);
       const std::int64_t next = clamp(fit.units + missing);
@@ -252,7 +253,7 @@ class NiahCell final : public Cell {
     return fit;
   }
 
-  /// Tokens that every sample of a cell of this length needs at least, with one unit of haystack.
+  /// The most tokens that a sample of a cell of this length needs with one unit of haystack.
   std::int64_t least_tokens(std::int64_t length) const {
     std::int64_t least = 0;
     for (std::int64_t index = 0; index < request_.samples; ++index) {
@@ -262,11 +263,11 @@ class NiahCell final : public Cell {
     return least;
   }
 
-  /// Every sample must hold at least one unit of haystack.
+  /// Throws UsageError unless every sample has room for at least one unit of haystack.
   void require_length() const {
     const std::int64_t least = least_tokens(request_.length);
     if (least <= request_.length) return;
-    // Cells of other lengths have other keys, so the length that fits is found by trying.
+    // Cells of other lengths have other keys, so the smallest length that fits is found by trying.
     std::int64_t fitting = least;
     for (std::int64_t needs = 0; (needs = least_tokens(fitting)) > fitting;) fitting = needs;
     throw UsageError(fmt::format(

@@ -1,5 +1,5 @@
-// A prompt as a list of parts: most of it a range of a haystack text, whose tokens are known
-// already.
+// A prompt as a list of parts. Most of it is ranges of a haystack text, whose token counts are
+// known.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace niah::tasks {
 /// Literal texts and ranges of one haystack text, in order.
 class PromptParts {
  public:
-  /// `haystack text` outlives this object.
+  /// `haystack_text` must outlive this object.
   explicit PromptParts(const HaystackText& haystack_text) : haystack_text_(&haystack_text) {}
 
   PromptParts& add(std::string_view literal);
@@ -23,8 +23,8 @@ class PromptParts {
 
   std::string render() const;
 
-  /// Tokens of render(), special tokens included. Counts only the joints when the counter's counts
-  /// add, else the whole text; the result is the same.
+  /// Tokens of render(), special tokens included. Counts only the text around the seams when the
+  /// counter's counts add, else all of it; the result is the same.
   std::int64_t count_tokens() const;
 
  private:

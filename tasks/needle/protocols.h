@@ -1,4 +1,4 @@
-// How the three protocols hang together; used by protocol.cpp only.
+// What the three protocols share, and the maker of cells that each has.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@ namespace niah::tasks {
 
 using Cells = std::vector<std::unique_ptr<Cell>>;
 
-/// make_cells() of one protocol each; see there.
+/// make_cells() of each protocol; see protocol.h.
 Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests);
 Cells make_lm_eval_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests);
 Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests);
 
-/// Where the context lies in a sample's input, in bytes.
+/// Where the context is in a sample's input, in bytes.
 struct ContextFrame {
   std::size_t head = 0;  ///< bytes before it
   std::size_t tail = 0;  ///< bytes after it

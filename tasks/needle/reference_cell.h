@@ -1,4 +1,5 @@
-// Cells of the reference protocols: planned in the order of the random stream, made in any.
+// Cells of the reference protocols: samples are planned in the order of the random stream, and can
+// then be made in any order.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +13,9 @@
 
 namespace niah::tasks {
 
-/// How to make a sample of a cell again: the stream as it stood before it, and its size.
+/// How to make a sample again: the state of the random stream before it, and its size.
 struct SamplePlan {
-  std::int64_t index = 0;  ///< the program's number of it, from 0
+  std::int64_t index = 0;  ///< its number in the program, from 0
   CPythonRandom random;
   std::int64_t units = 0;
   std::int64_t length = 0;  ///< as the program reports it
@@ -32,10 +33,10 @@ struct ReferenceRun {
   ReferenceDraft make(const Task& task, std::int64_t units, CPythonRandom& random) const;
 };
 
-/// Words or lines that the reference programs add or take away at a time.
+/// How many words or lines the reference programs add or remove at a time.
 std::int64_t size_step(const Task& task, std::int64_t length);
 
-/// A draft of `units`, made with the stream as it stands.
+/// The plan of a sample of `units`, made by drawing it, which moves `random` on.
 SamplePlan plan_draft(const ReferenceRun& run, const Task& task, std::int64_t index,
                       std::int64_t units, CPythonRandom& random);
 
@@ -43,7 +44,8 @@ SamplePlan plan_draft(const ReferenceRun& run, const Task& task, std::int64_t in
 std::unique_ptr<Cell> make_reference_cell(const ReferenceRun& run, const CellRequest& request,
                                           std::vector<SamplePlan> plans);
 
-/// The error for a length that the program cannot fill: `shortest` is what it made at its least.
+/// The error for a length that is too small for the program: its shortest sample has `shortest`
+/// tokens.
 UsageError too_short(const ReferenceRun& run, const CellRequest& request, std::int64_t shortest);
 
 }  // namespace niah::tasks

@@ -11,7 +11,7 @@ namespace niah::tasks {
 namespace {
 
 /// A needle and where the program put it.
-struct Needle {
+struct ReferenceNeedle {
   std::string sentence;
   double depth = 0;  ///< percent
 };
@@ -33,7 +33,7 @@ std::string draw_token(CPythonRandom& random, ValueType kind) {
 
 /// Places the needles between sentences and adds the context; records the needles' depths.
 void add_text(PromptParts& parts, const ReferenceText& text, std::int64_t words,
-              std::vector<Needle>& needles, CPythonRandom& random) {
+              std::vector<ReferenceNeedle>& needles, CPythonRandom& random) {
   const auto lead = text.lead(words);
   auto picks = random.sample(depths().size(), needles.size());
   std::sort(picks.begin(), picks.end());
@@ -43,7 +43,7 @@ void add_text(PromptParts& parts, const ReferenceText& text, std::int64_t words,
     const std::int64_t place = depth_position(lead->size(), depth);
     needles[i].depth = depth;
     add_sentences(parts, *lead, done, place);
-    // The spaces stay where a side is empty: the programs join empty strings, too.
+    // The spaces stay even if a side is empty: the programs join empty strings, too.
     parts.add(" ").add(needles[i].sentence).add(" ");
     done = place;
   }
@@ -63,7 +63,7 @@ std::vector<std::string> draw_lines(const Task& task, std::int64_t count, CPytho
 
 /// Places the needles before lines and adds the context; records the needles' depths.
 void add_lines(PromptParts& parts, const Task& task, std::int64_t count,
-               std::vector<Needle>& needles, CPythonRandom& random) {
+               std::vector<ReferenceNeedle>& needles, CPythonRandom& random) {
   const bool drawn = task.haystack == HaystackType::kDistractors;
   const auto lines = drawn ? draw_lines(task, count, random) : std::vector<std::string>();
   const auto total = static_cast<std::size_t>(count);
@@ -86,7 +86,7 @@ void add_lines(PromptParts& parts, const Task& task, std::int64_t count,
   };
   for (std::size_t i = 0; i < places.size(); ++i) {
     // The programs insert from the back: the first needle takes the last place.
-    Needle& needle = needles[needles.size() - 1 - i];
+    ReferenceNeedle& needle = needles[needles.size() - 1 - i];
     needle.depth = 100.0 * static_cast<double>(places[i]) / static_cast<double>(count);
     add_until(static_cast<std::int64_t>(places[i]));
     add_line(needle.sentence);
@@ -100,7 +100,7 @@ ReferenceDraft make_draft(const Task& task, const ReferenceHaystack& haystack, s
                           std::uint64_t shuffle_seed, CPythonRandom& random) {
   std::vector<std::string> keys;
   std::vector<std::vector<std::string>> values;
-  std::vector<Needle> needles;
+  std::vector<ReferenceNeedle> needles;
   for (int k = 0; k < task.keys; ++k) {
     keys.push_back(draw_token(random, task.key));
     auto& own = values.emplace_back();
@@ -132,9 +132,9 @@ ReferenceDraft make_draft(const Task& task, const ReferenceHaystack& haystack, s
   draft.input.add(tail);
   draft.frame = {head.size(), tail.size()};
   draft.needle = needle_sentence(task.value, queries.front(), draft.outputs.front());
-  const auto asked = std::find_if(needles.begin(), needles.end(), [&](const Needle& needle) {
-    return needle.sentence == draft.needle;
-  });
+  const auto asked =
+      std::find_if(needles.begin(), needles.end(),
+                   [&](const ReferenceNeedle& needle) { return needle.sentence == draft.needle; });
   check(asked != needles.end(), "the needle asked for is one of the needles");
   draft.depth = asked->depth;
   return draft;

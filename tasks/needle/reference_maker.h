@@ -24,8 +24,8 @@ struct ReferenceDraft {
   ContextFrame frame = {};
 };
 
-/// Makes a sample of `units` words or lines. Needles are put in order by a generator of their own,
-/// seeded with `shuffle_seed`. `haystack` was prepared for so many units.
+/// Makes a sample of `units` words or lines. The needles are shuffled by a generator of their own,
+/// seeded with `shuffle_seed`. `haystack` must have been prepared for as many units.
 ReferenceDraft make_draft(const Task& task, const ReferenceHaystack& haystack, std::int64_t units,
                           std::uint64_t shuffle_seed, CPythonRandom& random);
 

@@ -42,12 +42,12 @@ std::int64_t find_size(const ReferenceRun& run, const CellRequest& request, cons
   return best;
 }
 
-/// RULER's loop for one sample: makes one of `units`, and while it is longer than the cell another
-/// one, smaller by a step as long as it is larger than that.
+/// RULER's loop for one sample: makes a sample of `units`, and as long as that is longer than the
+/// cell, another one: a step smaller, until it has only one step left.
 SamplePlan plan_sample(const ReferenceRun& run, const CellRequest& request, const Task& task,
                        std::int64_t index, std::int64_t units, CPythonRandom& random) {
-  // At its least size RULER goes on trying with other keys and values, for ever if need be; what
-  // does not fit after so many tries never will.
+  // At the smallest size RULER keeps trying with other keys and values, for ever if need be; what
+  // has not fitted after so many tries never will.
   constexpr int kMostTriesAtLeastSize = 100;
   const std::int64_t step = size_step(task, request.length);
   std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
@@ -76,7 +76,7 @@ Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>&
     const ReferenceRun run{spec, haystack, spec.seed, [&](const ReferenceDraft& draft) {
                              return template_tokens(task, counter, draft) + kGenerationTokens;
                            }};
-    // One process makes one cell, so each starts its stream anew.
+    // RULER makes each cell in a process of its own, so the stream starts anew.
     CPythonRandom random(spec.seed);
     const std::int64_t units = find_size(run, request, task, random);
     std::vector<SamplePlan> plans;

@@ -24,11 +24,11 @@ inline constexpr std::string_view kRepeatedLine =
 /// "One of the special magic numbers for KEY is: VALUE."
 std::string needle_sentence(ValueType value_kind, std::string_view key, std::string_view value);
 
-/// What stands before the context, its newline included.
+/// The text before the context, its newline included.
 std::string question_head(const Task& task);
-/// What stands after the context, its leading newline included; `query` names the asked keys.
+/// The text after the context, its leading newline included; `query` names the keys asked for.
 std::string question_tail(const Task& task, std::string_view query);
-/// How the answer begins.
+/// The start of the answer.
 std::string answer_prefix(const Task& task, std::string_view query);
 
 /// "a", or "a, b, and c".

@@ -1,5 +1,5 @@
-// The random numbers of the `niah` protocol: each is a function of what it is for, never of what
-// was drawn before for another sample.
+// The random numbers of the `niah` protocol: each depends only on what it is for, never on what was
+// drawn before for another sample.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace niah::tasks {
 
 /// A stream of random numbers named by a text. Block b = 0, 1, ... of the stream is the SHA-256
 /// digest of "name/b" (b in decimal), read as four big-endian 64-bit words. So any stream can be
-/// computed again anywhere, from its name alone.
+/// computed again from its name alone.
 class CounterRng {
  public:
   explicit CounterRng(std::string name) : name_(std::move(name)) {}
@@ -20,7 +20,7 @@ class CounterRng {
   /// The stream of one sample: "niah-1/seed/task/length/index".
   static CounterRng for_sample(std::uint64_t seed, std::string_view task, std::int64_t length,
                                std::int64_t index);
-  /// The stream of what a cell's samples share: "niah-1/seed/task/length/cell".
+  /// The stream for what a cell's samples share: "niah-1/seed/task/length/cell".
   static CounterRng for_cell(std::uint64_t seed, std::string_view task, std::int64_t length);
 
   /// The next 64 bits.

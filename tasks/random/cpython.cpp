@@ -16,8 +16,8 @@ constexpr std::uint32_t kUpperMask = 0x80000000;
 constexpr std::uint32_t kLowerMask = 0x7FFFFFFF;
 constexpr std::uint32_t kArraySeed = 19650218;
 
-/// Population sizes up to this are sampled from a pool, larger ones by drawing again what was
-/// already chosen (random.sample's own rule).
+/// Populations up to this size are sampled from a pool; for larger ones, positions that were
+/// already chosen are drawn again (random.sample's own rule).
 std::size_t pool_limit(std::size_t count) {
   std::size_t limit = 21;
   if (count <= 5) return limit;

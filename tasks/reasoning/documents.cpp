@@ -106,7 +106,7 @@ Document DocumentMaker::needle(std::int64_t room, CounterRng& rng) const {
   }
   const std::string head = question_head(task);
   std::vector<std::string> stems;
-  // The newline at its end counts with what follows.
+  // The newline at its end is counted with what follows.
   std::int64_t used = count_(std::string_view(head).substr(0, head.size() - 1)) + 20;
   for (std::int64_t i = 0; i < total; ++i) {
     const auto at = static_cast<std::size_t>(i);

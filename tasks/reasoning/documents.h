@@ -1,4 +1,4 @@
-// Documents that the zoo's base model is trained on: text to read, things to find again, sums.
+// Documents that the zoo's base model is trained on: running text, things to find again, sums.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace niah::tasks {
 
-/// A stretch of text and the weight of its tokens in the loss. Stretches begin with a space, a
-/// newline, or the document, so they can be tokenized apart.
+/// A stretch of text and the weight of its tokens in the loss. A segment begins with a space or a
+/// newline, or begins the document, so each can be tokenized by itself.
 struct Segment {
   std::string text;
   double weight = 1;

@@ -75,7 +75,7 @@ bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
-/// a/b → \frac{a}{b} for integers; nullopt where either side is none.
+/// a/b → \frac{a}{b} for integers; nullopt if either side is not one.
 std::optional<std::string> slash_to_fraction(const std::string& text) {
   const std::vector<std::string> parts = split(text, "/");
   if (parts.size() != 2) return text;
@@ -128,7 +128,7 @@ std::string clean_number(std::string number) {
 
 bool has_digit(std::string_view text) { return std::any_of(text.begin(), text.end(), is_digit); }
 
-/// The number that a text begins with, after marks of money and emphasis.
+/// The number that a text begins with, after dollar signs and asterisks.
 std::optional<std::string> leading_number(std::string_view text) {
   std::size_t at = std::min(text.find_first_not_of(" *$"), text.size());
   const std::string sign = text.substr(at).starts_with('-') ? "-" : "";
@@ -155,7 +155,7 @@ std::optional<std::string> last_number(std::string_view text) {
   return std::nullopt;
 }
 
-/// Takes the commas out of "1,234,567.5"; other commas separate things, and stay.
+/// Removes the commas of "1,234,567.5"; other commas separate things, and stay.
 std::string without_group_commas(std::string_view number) {
   const std::string_view whole = number.substr(0, number.find('.'));
   const std::size_t first = whole.find_first_of("0123456789");
@@ -168,8 +168,7 @@ std::string without_group_commas(std::string_view number) {
   return plain;
 }
 
-/// The one spelling of a decimal number's value: no plus, no needless zeros; nullopt for what is no
-/// number.
+/// A decimal number in normal form: no plus, no needless zeros; nullopt if it is not a number.
 std::optional<std::string> decimal(std::string_view text) {
   std::string number = with_plain_numbers(strip(text));
   std::erase(number, '$');

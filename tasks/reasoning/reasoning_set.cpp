@@ -23,7 +23,7 @@ constexpr const char* kWordProblems = "word-problems";
 constexpr const char* kGsm8k = "gsm8k";
 constexpr const char* kMath500 = "math500";
 
-/// Whether a line begins a problem: "Question:", "**Problem 2:**".
+/// Whether a line is the start of a problem: "Question:", "**Problem 2:**".
 bool begins_problem(std::string_view line) {
   line.remove_prefix(std::min(line.find_first_not_of(" \t#*"), line.size()));
   for (const std::string_view word : {"Question", "Problem"}) {
@@ -146,9 +146,8 @@ class Gsm8k : public FileSet {
   }
 };
 
-/// Whether two answers are the same number where MATH's own rules, which compare spellings, see
-/// two:
-/// "$29.00" and "29".
+/// Whether two answers are the same number, written in two ways: "$29.00" and "29". MATH's own
+/// rules compare spellings, and would tell them apart.
 bool same_value(std::string_view a, std::string_view b) {
   const auto plain = [](std::string_view answer) {
     return normalise_math(answer).value_or(std::string(answer));

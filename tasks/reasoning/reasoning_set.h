@@ -1,4 +1,5 @@
-// Sets of reasoning problems, asked beside recall: the built-in word problems, GSM8K, MATH500.
+// Sets of reasoning problems, asked in addition to recall: the built-in word problems, GSM8K,
+// MATH500.
 #pragma once
 
 #include <cstdint>
@@ -14,27 +15,28 @@ namespace niah::tasks {
 /// One problem.
 struct ReasoningProblem {
   std::string question;  ///< as a person would ask it
-  std::string prompt;    ///< as a base model is asked: question and "Answer:"
-  std::string solution;  ///< the worked solution where the set has one, as it continues the prompt
-  std::string answer;    ///< what is right
+  std::string prompt;    ///< for a base model: the question, then "Answer:"
+  std::string solution;  ///< the worked solution, if any, as it continues the prompt
+  std::string answer;    ///< the right answer
 };
 
-/// A set of problems and how their answers are read. Const members are safe from several threads.
+/// A set of problems, and how their answers are extracted and judged. Const members are safe from
+/// several threads.
 class ReasoningSet {
  public:
   virtual ~ReasoningSet() = default;
   /// "word-problems", "gsm8k", "math500": the task's name in records.
   virtual std::string name() const = 0;
-  /// How many problems there are; nullopt when they never end.
+  /// The number of problems; nullopt when they never end.
   virtual std::optional<std::int64_t> size() const = 0;
   virtual ReasoningProblem problem(std::int64_t index) const = 0;
-  /// What a chat model is told of the form of its answer.
+  /// What a chat model is told about the form of its answer.
   virtual std::string instruction() const = 0;
   /// The final answer in an output; nullopt when it gives none. What follows the first answered
   /// problem does not count: a base model goes on with problems of its own.
   virtual std::optional<std::string> extract(std::string_view output) const = 0;
-  /// Whether it is right: numbers by their value ("$29.00" for 29), other answers of math500 by
-  /// the spelling rules of MATH (same_math).
+  /// Whether an extracted answer is right: numbers by their value ("$29.00" for 29), other answers
+  /// of math500 by the spelling rules of MATH (same_math).
   virtual bool is_right(std::string_view extracted, const ReasoningProblem& problem) const = 0;
   /// Name and content hash, for the run's description.
   virtual std::string identity() const = 0;

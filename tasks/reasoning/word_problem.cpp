@@ -68,7 +68,7 @@ std::optional<std::string> final_answer(std::string_view output) {
   const std::size_t at = rfind_any_case(output, kMarker);
   if (at == output.npos) return std::nullopt;
   std::string_view rest = output.substr(at + kMarker.size());
-  // Some put it on a line of its own: "The answer is:\n\n\[\n\boxed{5}\n\]".
+  // Some models put it on a line of its own: "The answer is:\n\n\[\n\boxed{5}\n\]".
   rest.remove_prefix(std::min(rest.find_first_not_of(" :*$\\[(\r\n"), rest.size()));
   return first_number(rest.substr(0, rest.find('\n')));
 }

@@ -1,5 +1,5 @@
-// Little word problems with a running total: what the zoo's chain-of-thought fine-tune learns and
-// what the reasoning probe asks.
+// Small word problems with a running total, for the zoo's chain-of-thought fine-tune and for the
+// reasoning set word-problems.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +32,10 @@ WordProblem probe_problem(std::uint64_t seed, std::int64_t index);
 /// on the next that holds anything. Nullopt when there is none.
 std::optional<std::string> final_answer(std::string_view output);
 
-/// One line of a running sum, several lines long: "5 + 3 = 8.\n8 - 2 = 6.\n".
+/// A running sum, one step per line: "5 + 3 = 8.\n8 - 2 = 6.\n".
 std::string arithmetic_chain(CounterRng& rng, std::int64_t lines);
 
-/// Unconnected sums: "12 + 7 = 19.\n".
+/// Independent sums, one per line: "12 + 7 = 19.\n".
 std::string arithmetic_facts(CounterRng& rng, std::int64_t lines);
 
 }  // namespace niah::tasks

@@ -78,7 +78,8 @@ RunInfo hostile_info() {
   info.variants[2].same_as = info.variants[1].name;
   info.haystack = info.tokenizer = info.machine = text[2] + text[0];
   info.caveats = {text[0], text[3]};
-  info.published[0].model = info.published[0].source = text[9];
+  info.published[0].model = info.variants[0].model;
+  info.published[0].source = text[9];
   return info;
 }
 

@@ -25,6 +25,7 @@ Record full_record() {
   record.value_rank = 1;
   record.seconds = 1.5;
   record.same_again = false;
+  record.again_failed = "503 busy";
   record.answered_by = "m";
   return record;
 }
@@ -62,6 +63,7 @@ TEST(Record, RefusesWhatIsMissingUnknownOrIllTyped) {
                                                  {"value_rank", 0},
                                                  {"value_log_prob", 0.5},
                                                  {"same_again", "yes"},
+                                                 {"again_failed", false},
                                                  {"answered_by", 7},
                                                  {"text", nullptr}}) {
     bad = good;
@@ -75,6 +77,7 @@ TEST(Record, IsReadWithoutWhatEarlierVersionsDidNotKeep) {
   json old = full_record();
   EXPECT_EQ(old.at("same_again"), false);
   old.erase("same_again");
+  old.erase("again_failed");
   EXPECT_EQ(old.get<Record>().same_again, std::nullopt);
   EXPECT_FALSE(json(old.get<Record>()).contains("same_again"));
 }

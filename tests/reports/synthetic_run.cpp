@@ -177,6 +177,22 @@ Results collect(const RunInfo& info, const std::vector<Record>& records) {
   return std::move(collector).finish();
 }
 
+Results one_cell(std::int64_t n, std::int64_t base, std::int64_t sft, std::int64_t qk) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(3);
+  std::vector<Record> records;
+  const auto add = [&](const char* variant, std::int64_t hits) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Record record = synthetic_record(variant, "s3", 65536, i);
+      records.push_back(i < hits ? record : missed(record));
+    }
+  };
+  add("f-base", base);
+  add("f-sft", sft);
+  add("f-qk", qk);
+  return collect(info, records);
+}
+
 RunInfo served_info() {
   RunInfo info = nightly_info();
   info.variants.push_back({"f-vllm", "hypenet", "vllm", "vLLM: the base, served", Role::kControl});

@@ -32,8 +32,10 @@ std::vector<Record> synthetic_records(const RunInfo& info, std::int64_t samples)
 /// The results that these records give.
 Results collect(const RunInfo& info, const std::vector<Record>& records);
 
-/// A run of a checkpoint ("f-base") and a server of it ("f-vllm", labelled vLLM): one task, two
-/// lengths.
+/// base, sft and qk on one cell of `n` samples, with this many hits (the first samples).
+Results one_cell(std::int64_t n, std::int64_t base, std::int64_t sft, std::int64_t qk);
+
+/// A checkpoint ("f-base") and a server that has it ("f-vllm", called vLLM): one task, two lengths.
 RunInfo served_info();
 
 /// Records of such a run: `samples` per cell, all hits with the same text, except where `change`

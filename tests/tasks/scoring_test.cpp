@@ -51,6 +51,19 @@ TEST(Classify, TellsWhyItMissed) {
             MissClass::kOutOfTokens);
 }
 
+TEST(Classify, AUuidThatLacksAFewCharactersIsAPartOfTheValueWhereverTheyAreMissing) {
+  for (const char* output :
+       {" 6d883d4-68a9-4e46-8db5-b6ed8fa2c5e0.", " 0d883d4-68a9-4e46-8db5-b6ed8fa2c5e0",
+        " d883d4-68a9-4e46-8db5-b6ed8fa2c5", " 06d883d4-68a9-4e46-8db5-b6ed8fa2c5e",
+        " --6d883d4-68a9-4e46-8db5-b6ed8fa2c5e0",
+        "In sample 7 it is 6D883D4-68A9-4E46-8DB5-B6ED8FA2C5E0"})
+    EXPECT_EQ(class_of(output, kUuid), MissClass::kPartialValue) << output;
+  EXPECT_EQ(class_of(" 8d883d4-68a9-4e46-8db5-b6ed8fa2c5e0", kUuid), MissClass::kWrongValue);
+  EXPECT_EQ(class_of(" 8d883d4-68a9-4e46-8db5-b6ed8fa2c5e0", kNumber), MissClass::kGarbage);
+  EXPECT_EQ(class_of(" 883d4-68a9-4e46-8db5-b6ed8fa2c5", kUuid), MissClass::kGarbage);
+  EXPECT_EQ(class_of("added", kUuid), MissClass::kGarbage);
+}
+
 TEST(Classify, KnowsTheHaystackWhenItIsRepeated) {
   const std::string prompt =
       "In the beginning God created the heaven and the earth. And the earth was without form.";

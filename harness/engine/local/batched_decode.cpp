@@ -14,11 +14,12 @@
 namespace niah {
 namespace {
 
-/// Sequences of one variant at once. Beyond that attention to each text is most of a pass.
+/// The most sequences of one variant in a batch. With more, attention to each text is most of a
+/// pass.
 constexpr std::int64_t kTogether = 8;
 static_assert(kTogether <= models::kFewRows, "each must get what it would get alone");
 
-/// A state of so many times the weights takes most of a pass by itself.
+/// Reading a state larger than so many times the weights takes most of a pass by itself.
 constexpr std::int64_t kStateToWeights = 4;
 
 }  // namespace
@@ -37,7 +38,8 @@ BatchedDecode::BatchedDecode(std::vector<std::shared_ptr<models::CausalLM>> mode
     Variant variant{.model = std::move(model)};
     for (const at::Tensor& tensor : variant.model->parameters()) {
       variant.weight_bytes += static_cast<std::int64_t>(tensor.nbytes());
-      // A GPU promises nobody its last bits, and most of a pass for one sequence is waiting.
+      // A GPU's last bits may always differ, and it waits for most of a pass with a single
+      // sequence.
       variant.is_exact = variant.is_exact &&
                          (!tensor.is_cpu() || tensor.dim() != 2 || models::is_row_exact(tensor));
     }
@@ -47,7 +49,7 @@ BatchedDecode::BatchedDecode(std::vector<std::shared_ptr<models::CausalLM>> mode
 
 bool BatchedDecode::pays(const models::PrefixReader& reader, std::size_t variant,
                          const DecodeSession& session) const {
-  constexpr std::int64_t kProbation = 6;  // passes; many answers end before
+  constexpr std::int64_t kProbation = 6;  // passes; many answers end earlier
   const models::Generation& said = session.decoder().generation();
   const bool is_slow =
       said.passes >= kProbation && static_cast<std::int64_t>(said.ids.size()) < 2 * said.passes;
@@ -74,7 +76,7 @@ bool BatchedDecode::add(const models::PrefixReader& reader, std::size_t variant,
   return true;
 }
 
-/// One pass of each by itself, where memory did not suffice for all at once.
+/// Decodes one pass of each sequence by itself, after memory did not suffice for all at once.
 std::vector<bool> BatchedDecode::step_alone(Variant& variant) {
   std::vector<bool> goes_on;
   for (Sequence& one : variant.sequences) {

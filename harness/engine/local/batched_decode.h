@@ -1,4 +1,4 @@
-// Answers that take long, decoded several at a time.
+// Long answers, decoded several at a time.
 #pragma once
 
 #include <cstdint>
@@ -12,33 +12,33 @@
 
 namespace niah {
 
-/// Bytes that one thread's batch takes at most, where a state takes `state_bytes` and a model's
-/// weights `weight_bytes`: none where decoding several at a time does not pay, because reading the
-/// text is what takes time, or does not fit in `budget`.
+/// The most bytes of one thread's batch, given the bytes of one state and of a model's weights. 0
+/// when decoding several at a time does not pay, because reading the state takes most of a pass, or
+/// when two states do not fit in `budget`.
 std::int64_t batch_bytes(std::int64_t state_bytes, std::int64_t weight_bytes, std::int64_t variants,
                          std::int64_t budget);
 
-/// One thread's batch: sequences with a state of their own each, apart from the reader that goes on
-/// to the next prompt. Those of one variant decode together, which reads the weights once a token
-/// for all of them.
+/// One thread's batch of sequences. Each has a state of its own, so that the thread's reader can go
+/// on to the next prompt. Sequences of one variant decode together: each pass reads the weights
+/// once for all of them.
 class BatchedDecode {
  public:
   using Finish = std::function<void(DecodeSession&)>;
 
-  /// `models`: the reader's variants; `tokens`: the longest text, output included; `budget`: bytes
-  /// of all states at most; `finish` is given every session that is through.
+  /// `models`: the reader's variants; `tokens`: the longest text, output included; `budget`: the
+  /// most bytes of all states; `finish` receives every finished session.
   BatchedDecode(std::vector<std::shared_ptr<models::CausalLM>> models, std::int64_t tokens,
                 std::int64_t budget, Finish finish);
 
-  /// Whether decoding this answer apart pays: the answer is long and not guessed, reading the
-  /// weights is a good part of a pass, and there is memory for several.
+  /// Whether it pays to move this answer into the batch: it is long and drafts do not shorten it,
+  /// reading the weights is a good part of a pass, and there is memory for several.
   bool pays(const models::PrefixReader& reader, std::size_t variant,
             const DecodeSession& session) const;
-  /// Takes a session over; `reader` stands where its next pass begins. Decodes others until there
-  /// is room. False: memory does not suffice after all, and the session stays with the caller.
+  /// Takes over a session whose next pass begins at the reader's position. Decodes others until
+  /// there is room. False: memory did not suffice after all, and the caller keeps the session.
   bool add(const models::PrefixReader& reader, std::size_t variant,
            std::unique_ptr<DecodeSession>& session);
-  /// Decodes all to their ends.
+  /// Decodes all sequences to their ends.
   void finish_all();
 
  private:
@@ -50,7 +50,7 @@ class BatchedDecode {
   struct Variant {
     std::shared_ptr<models::CausalLM> model;
     std::int64_t weight_bytes = 0;
-    bool is_exact = true;  ///< else rounding may depend on what is beside a text: not on the CPU
+    bool is_exact = true;  ///< else, on the CPU, a text's rounding depends on the batch
     std::list<Sequence> sequences{};
   };
 

@@ -46,12 +46,12 @@ CellReader::CellReader(OpenList& list, const LocalSettings& settings,
              [&list](const DecodeSession& session) { list.give(session.answer()); }),
       snapshots_(reader_, settings.snapshot_memory) {}
 
-/// Reads the part of a prompt that all variants have in common, from the last snapshot of it on.
+/// Reads the part of a prompt that all variants share, from the latest snapshot of it on.
 CellReader::Shared CellReader::read_shared(const ScheduledPrompt& prompt) {
   const auto begin = std::chrono::steady_clock::now();
   const std::int64_t start = snapshots_.go_back(prompt);
   read_prompt(reader_, list_->prompt(prompt.prompt), start, chunk_, [&](std::int64_t at) {
-    const bool lost = at == prompt.resume && !prompt.last_return;  // to the budget
+    const bool lost = at == prompt.resume && !prompt.last_return;  // dropped for the budget
     if (lost || std::binary_search(prompt.snapshots.begin(), prompt.snapshots.end(), at))
       snapshots_.take();
   });
@@ -68,7 +68,7 @@ void CellReader::ask_all(std::size_t request, Shared shared) {
     auto session =
         std::make_unique<DecodeSession>(AnswerId{request, v}, list_->request(request),
                                         list_->models()[v]->info().eos_ids, prompt, *tokenizer_);
-    // What was read for all variants together is accounted to the first of them.
+    // What was read for all variants together counts for the first of them.
     const Shared once = std::exchange(shared, {});
     session->account(once.tokens, once.seconds);
     bool goes_on = true, stays = true;

@@ -1,5 +1,4 @@
-// One thread's reading of a list: prompts in the order of their schedule, each asked of every
-// variant.
+// How one thread reads a list: prompts in the order of the schedule, each asked of every variant.
 #pragma once
 
 #include <cstddef>
@@ -26,10 +25,10 @@ struct LocalSettings {
   std::int64_t snapshot_memory = 0;  ///< bytes of one thread's snapshots
   std::int64_t answer_memory = 0;    ///< bytes that a thread may spend on long answers
   std::int64_t workers = 1;          ///< threads that read at once, on one core each
-  std::int64_t threads = 1;          ///< that one computes with when it reads alone
+  std::int64_t threads = 1;          ///< that a worker computes with when it reads alone
 };
 
-/// A list while threads read it. Each prompt is at one thread at a time.
+/// A list while threads read it. Each prompt is read by one thread at a time.
 class OpenList {
  public:
   /// `models`: the variants of the list's group; `cost`: of reading for all of them.
@@ -47,9 +46,9 @@ class OpenList {
 
   /// Whether this variant is asked and has not answered yet.
   bool is_open(AnswerId id) const { return is_open_[id.request][id.variant]; }
-  /// Hands an answer over.
+  /// Passes an answer to the sink.
   void give(const Answer& answer);
-  /// Hands over, for all that nobody read, that memory did not suffice.
+  /// Gives an out-of-memory failure for every prompt that no thread read.
   void fail_unread();
 
  private:
@@ -65,17 +64,17 @@ class OpenList {
 /// Reads what the schedule of a list gives one thread.
 class CellReader {
  public:
-  /// All of them outlive it.
+  /// All arguments must outlive it.
   CellReader(OpenList& list, const LocalSettings& settings, const models::Tokenizer& tokenizer);
   CellReader(const CellReader&) = delete;
   CellReader& operator=(const CellReader&) = delete;
 
-  /// From `prompt` on, until nothing is left for `worker`; false when memory did not suffice for
-  /// the prompt that came last. All answers but that one's are given when it returns.
+  /// Reads `prompt`, and then whatever the schedule gives `worker`. False when memory did not
+  /// suffice for the last prompt; all other answers have been given when it returns.
   bool read(std::size_t worker, std::optional<ScheduledPrompt> prompt);
 
  private:
-  /// What reading the common part of a prompt took.
+  /// What it took to read the part of a prompt that all variants share.
   struct Shared {
     std::int64_t tokens = 0;
     double seconds = 0;

@@ -48,7 +48,7 @@ models::DecodeOptions DecodeSession::options(const TokenIds& eos_ids, const Toke
   return options;
 }
 
-/// Thought and answer have room of their own.
+/// Whether the token limit is reached: thought and answer each have their own.
 bool DecodeSession::is_exhausted(const TokenIds& ids) {
   const auto tokens = static_cast<std::int64_t>(ids.size());
   if (request_->is_thinking(read(ids))) {

@@ -27,12 +27,12 @@ struct Source {
   models::CheckpointPath path;
   nlohmann::json config;
   models::ModelInfo info;
-  models::WeightMap weights;  ///< without what is none of the model's
+  models::WeightMap weights;  ///< only those that the model uses
   std::string sha256;
 };
 
 /// Reads the checkpoints of one model. A folder's tensors are held once, however many adapters are
-/// on top of it: those hold what they change and share the rest.
+/// on top of it: each adds only the tensors that it changes.
 class SourceLoader {
  public:
   SourceLoader(const ModelConfig& model, at::ScalarType dtype) : model_(model), dtype_(dtype) {
@@ -74,7 +74,7 @@ class SourceLoader {
     const auto meta = models::check_tensors(
         *checkpoint, models::override_config(checkpoint->config(), model_.override));
     Folder folder{models::load_weights(checkpoint, dtype_, *meta), checkpoint->weights_sha256()};
-    // Others are not kept: what they share with the base is held once as soon as that is known.
+    // Other folders are not kept: share_equal_tensors drops what they have in common with the base.
     if (bases_.contains(path)) folders_.emplace(path, folder);
     return folder;
   }
@@ -101,7 +101,7 @@ class SourceLoader {
   std::map<std::filesystem::path, Folder> folders_;  ///< those that were read
 };
 
-/// Tensors that the fine-tune left as they were are held once.
+/// Makes `other` use the base's tensors wherever its own are equal, so that they are held once.
 void share_equal_tensors(const Source& base, Source& other) {
   const models::WeightMap named = models::renamed(base.weights, base.info, other.info);
   for (auto& [name, tensor] : other.weights) {
@@ -112,7 +112,7 @@ void share_equal_tensors(const Source& base, Source& other) {
   }
 }
 
-/// Variants are views on each other's tensors: that needs one architecture.
+/// Variants share tensors, so they must have the same architecture.
 void require_same_architecture(const Source& first, const Source& other) {
   models::require_same_model(first.path.text(), first.info, other.path.text(), other.info);
 }
@@ -175,7 +175,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
             surgery_of(variant.restore, base.sha256));
         break;
       case VariantKind::kServed:
-        break;  // no weights of ours
+        break;  // its weights are on the server
     }
   }
   return loaded;
@@ -183,7 +183,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
 
 namespace {
 
-/// Whether two variants of one model hold the same numbers, whatever made them.
+/// Whether two variants of one model have equal weights, however these were made.
 bool are_same_weights(const LoadedVariant& a, const LoadedVariant& b) {
   if (a.model == nullptr || b.model == nullptr) return false;
   const auto mine = a.model->named_parameters(), others = b.model->named_parameters();

@@ -24,7 +24,7 @@ std::set<models::CheckpointPath> checkpoints_of(const ModelConfig& model) {
   return paths;
 }
 
-/// What is put around every prompt has an embedding, and so has what its text may become.
+/// Checks that the embeddings have a row for every token of the prompt's frame and of any text.
 void require_vocabularies(const WorkList& work) {
   const models::Tokenizer& tokenizer = work.tokenizer();
   const std::string name = work.sweep().tokenizer.string();
@@ -71,7 +71,7 @@ std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& varian
   std::vector<std::string> warnings;
   const auto add = [&](const std::string& model, const std::string& warning) {
     if (warning.empty()) return;
-    // Variants of one model share their config, and what is to be said of it.
+    // Variants of one model share their config, and so its warnings.
     std::string line = fmt::format("{}: {}", model, warning);
     if (std::find(warnings.begin(), warnings.end(), line) == warnings.end())
       warnings.push_back(std::move(line));

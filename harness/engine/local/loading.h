@@ -11,18 +11,18 @@
 
 namespace niah {
 
-/// Loads every variant of the sweep that is no server's, in its order. Fingerprints name the
-/// tokenizer's files by their hash: by `tokenizer_sha256` where a run was begun with the same
-/// tokenizer in other bytes. Throws what load_variants throws, and before anything is loaded what
-/// require_vocabulary throws.
+/// Loads every variant of the sweep that is not served, in order. Fingerprints contain a hash of
+/// the tokenizer's files: `tokenizer_sha256` if given, for a run that was begun with the same
+/// tokenizer in files that differ. Throws what load_variants throws, and before anything is loaded
+/// what require_vocabulary throws.
 std::vector<LoadedVariant> load_all(const WorkList& work, const Machine& machine,
                                     const std::string& tokenizer_sha256 = "");
 
-/// How many cells are read at once, by the largest of the models.
+/// The number of workers, decided by the largest model.
 std::int64_t count_workers(const std::vector<VariantGroup>& groups, const Machine& machine);
 
-/// What a user should know of the models before trusting their results: "model: …". Also where
-/// `work` asks for longer texts than a model's config claims.
+/// What a user should know of the models before trusting their results: "model: …". Includes texts
+/// of `work` that are longer than a model's config allows for.
 std::vector<std::string> model_warnings(const std::vector<LoadedVariant>& variants,
                                         const WorkList& work);
 

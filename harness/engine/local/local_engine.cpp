@@ -10,8 +10,8 @@
 namespace niah {
 namespace {
 
-/// Sets how many threads one pass of the calling thread computes with; only where it is another
-/// number, because that empties libtorch's caches.
+/// Sets how many threads the calling thread's passes compute with, but only if the number changes,
+/// because setting it empties libtorch's caches.
 void compute_with(std::int64_t threads) {
   if (at::get_num_threads() != threads) at::set_num_threads(static_cast<int>(threads));
 }
@@ -29,8 +29,8 @@ Capabilities LocalEngine::capabilities() const {
   return {.shares_prefixes = settings_.share_prefixes, .lists_at_once = settings_.workers};
 }
 
-/// One thread's part of a list. A thread for which memory does not suffice beside the others, be it
-/// for a first empty cache, leaves its prompts to them.
+/// One thread's part of a list. A thread that runs out of memory next to the others, even for its
+/// first empty cache, leaves its prompts to them.
 void LocalEngine::read_along(OpenList& list) const {
   const std::size_t worker = list.schedule().join();
   const std::optional<ScheduledPrompt> prompt = list.schedule().next(worker);
@@ -46,7 +46,7 @@ void LocalEngine::read_along(OpenList& list) const {
 void LocalEngine::answer(RequestList list, const AnswerSink& sink) {
   const LocalGroup& group = groups_.at(list.group);
   const std::stop_token stop = list.stop;
-  // Several that work side by side have one core each.
+  // Threads that read in parallel compute on one core each.
   compute_with(list.is_alone || settings_.workers == 1 ? settings_.threads : 1);
   OpenList open(std::move(list), group.models, group.cost, settings_, sink);
   const std::stop_callback cancel(stop, [&] { open.schedule().cancel(); });

@@ -21,11 +21,11 @@ struct LocalGroup {
 };
 
 /// Answers by computing: no common prefix of a list is read twice, threads without a list help
-/// others, long answers are decoded several at a time. Where memory does not suffice for a prompt
-/// beside what other threads read, or at all, its answers are failures that are worth another try.
+/// others, long answers are decoded several at a time. When memory does not suffice for a prompt,
+/// next to what other threads read or at all, its answers are failures that are worth another try.
 class LocalEngine : public Engine {
  public:
-  /// `tokenizer` outlives it.
+  /// `tokenizer` must outlive it.
   LocalEngine(std::vector<LocalGroup> groups, const LocalSettings& settings,
               const models::Tokenizer& tokenizer);
 

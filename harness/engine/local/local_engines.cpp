@@ -23,8 +23,8 @@ struct Tested {
   GroupShape shape;
 };
 
-/// Before a run of which it costs less than a hundredth, asks a model whether it gives one answer
-/// however a text is cut.
+/// Runs the selftest on a model if it costs less than a hundredth of the run: the answer must not
+/// depend on how a text is split into passes.
 void test_model(const Tested& tested, const WorkList& work, std::int64_t chunk, bool quiet) {
   const models::SelftestOptions options{.chunk = chunk};
   double flops = 0;

@@ -80,7 +80,7 @@ std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine) {
 void describe_machine(reports::RunInfo& info, const RuntimeConfig& runtime,
                       const Machine& machine) {
   info.machine = machine.description;
-  // What decides the last bits of results; reports::kArithmeticNames.
+  // What the last bits of results depend on; see reports::kArithmeticNames.
   info.arithmetic = {{"device", device_word(machine)},
                      {"dtype", dtype_word(machine)},
                      {"prefill_chunk", std::to_string(prefill_chunk(runtime, machine))},

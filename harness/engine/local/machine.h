@@ -12,12 +12,12 @@
 
 namespace niah {
 
-/// What the machine gives: resolved from "auto".
+/// Device, element type and threads, with "auto" resolved.
 struct Machine {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   std::int64_t threads = 1;
-  std::string description;  ///< processor, cores, threads, device where it is another, dtype
+  std::string description;  ///< processor, cores, threads, dtype, device if not the CPU
 };
 
 /// Resolves device, dtype and threads, and applies the thread count. bf16 is chosen on a CUDA
@@ -27,15 +27,15 @@ Machine prepare_machine(const RuntimeConfig& runtime);
 /// Tokens of one prefill pass.
 std::int64_t prefill_chunk(const RuntimeConfig& runtime, const Machine& machine);
 
-/// What results are computed in, "fp32" or "bf16", and on what, where that is not the CPU: samples
-/// of both are not mixed.
+/// What results are computed in: "fp32" or "bf16", with the device if that is not the CPU. Samples
+/// computed differently are not mixed.
 std::string arithmetic(const Machine& machine);
 
-/// How many cells are read at once. A small model's layers are too little work to share between
-/// threads: there several threads read different cells instead, each on its own.
+/// The number of workers. The layers of a small model are too little work to split between threads:
+/// several workers then read different texts instead, with one thread each.
 std::int64_t count_workers(std::int64_t hidden_size, const Machine& machine);
 
-/// Adds to a run's description on what it is computed.
+/// Adds to a run's description what it is computed on.
 void describe_machine(reports::RunInfo& info, const RuntimeConfig& runtime, const Machine& machine);
 
 }  // namespace niah

@@ -11,8 +11,9 @@
 namespace niah {
 namespace {
 
-/// What libraries say when an allocation failed: libtorch's CPU allocator; oneDNN, which knows one
-/// way to fail at making a primitive, its scratch memory included; the system, of mapped memory.
+/// What messages contain when an allocation failed: those of libtorch's CPU allocator; of oneDNN,
+/// which reports every failure to make a primitive alike, be it for lack of scratch memory; and of
+/// the system, for mapped memory.
 constexpr std::array<std::string_view, 5> kPhrases = {
     "DefaultCPUAllocator", "could not create a primitive", "could not create a memory",
     "could not execute a primitive", "Cannot allocate memory"};

@@ -1,13 +1,13 @@
-// Running out of memory as something that can happen, not as an error.
+// Treats running out of memory as an outcome, not as an error.
 #pragma once
 
 #include <exception>
 
 namespace niah {
 
-/// Whether an error says that memory ran out. Not every library has a type for it: libtorch's
-/// allocator on the CPU and oneDNN say it in words, and a thread without room for its stack is an
-/// error of the system.
+/// Whether an error means that memory ran out. Not every library has a type for it: libtorch's CPU
+/// allocator and oneDNN only have messages, and a thread that finds no memory for its stack is a
+/// std::system_error.
 bool is_out_of_memory(const std::exception& error);
 
 /// Calls `work`; false when memory did not suffice for it. Other errors pass through.

@@ -25,7 +25,7 @@ std::int64_t common_prefix(const PromptIds& a, const PromptIds& b, std::int64_t 
 using Order = std::vector<std::size_t>;
 
 /// Rearranges [begin, end) of a lexicographic order, whose neighbours share `with_next`: wherever
-/// prompts part, the largest branch goes last.
+/// prompts diverge, the largest branch goes last.
 void put_longest_shared_last(Order& order, const std::vector<std::int64_t>& with_next,
                              std::size_t begin, std::size_t end, Order& arranged) {
   if (end - begin == 1) {

@@ -1,4 +1,4 @@
-// Copies of a reader's state to come back to.
+// Copies of a reader's state to rewind to.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +9,18 @@
 
 namespace niah {
 
-/// The snapshots of one reader, within a budget of bytes. What was dropped is read again, in the
-/// same pieces.
+/// The snapshots of one reader, within a budget of bytes. A prefix whose snapshot was dropped is
+/// read again, in the same pieces.
 class Snapshots {
  public:
-  /// `reader` outlives it, and has read nothing yet.
+  /// `reader` must outlive it and have read nothing yet.
   Snapshots(models::PrefixReader& reader, std::int64_t budget);
 
-  /// Rewinds to where `prompt` goes on, or to the last snapshot before it that is still there; says
-  /// where.
+  /// Rewinds the reader to `prompt.resume`, or to the latest snapshot before that which still
+  /// exists. Returns the position.
   std::int64_t go_back(const ScheduledPrompt& prompt);
-  /// Takes one where the reader stands. Beyond the budget the earliest go first: they are come back
-  /// to last.
+  /// Takes a snapshot at the reader's position. Beyond the budget the earliest are dropped first,
+  /// because they are needed last.
   void take();
 
  private:

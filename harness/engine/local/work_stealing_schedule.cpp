@@ -20,8 +20,8 @@ std::size_t WorkStealingSchedule::join() {
   return ranges_.size() - 1;
 }
 
-/// How much of turn `index`'s prompt a reader knows that took turn `last` of the same schedule. Of
-/// what comes later it keeps no snapshots.
+/// How many tokens of turn `index`'s prompt a reader has whose last turn was `last`. None when that
+/// turn comes later: a reader keeps no snapshots to go back in the schedule.
 std::int64_t WorkStealingSchedule::known(std::optional<std::size_t> last, std::size_t index) const {
   if (!last || *last >= index) return 0;
   std::int64_t shared = schedule_[index].resume;
@@ -29,8 +29,8 @@ std::int64_t WorkStealingSchedule::known(std::optional<std::size_t> last, std::s
   return shared;
 }
 
-/// The cut after which the thread that takes the end of a range and the one that keeps its
-/// beginning are through soonest.
+/// The cut with which two threads, the one that takes the end of a range and the one that keeps its
+/// beginning, finish soonest.
 std::optional<WorkStealingSchedule::Cut> WorkStealingSchedule::find_cut(
     std::optional<std::size_t> last) const {
   constexpr double kWorthwhile = 0.95;
@@ -40,7 +40,7 @@ std::optional<WorkStealingSchedule::Cut> WorkStealingSchedule::find_cut(
     const Range& range = ranges_[of];
     if (range.at == range.end) continue;
     if (!range.reading) return Cut{of, range.at};
-    // Half of what is being read is read already, as far as anybody knows.
+    // Assume that half of the turn in progress has been read.
     const double current = range.last ? costs_[*range.last] / 2 : 0;
     double kept = current;
     for (std::size_t i = range.at; i < range.end; ++i) kept += costs_[i];
@@ -52,7 +52,7 @@ std::optional<WorkStealingSchedule::Cut> WorkStealingSchedule::find_cut(
       const double entry = cost_(known(last, at), sizes_[at]), twice = entry - costs_[at];
       const double through = std::max(kept, taken + entry);
       taken += costs_[at];
-      // Reading twice what an idle thread could leave alone has to bring something.
+      // Reading a prefix a second time must save enough to be worth it.
       if (through >= soonest || all - through < twice / 2) continue;
       soonest = through;
       best = Cut{of, at};

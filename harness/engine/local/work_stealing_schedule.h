@@ -14,38 +14,40 @@ namespace niah {
 /// What it costs to read a text from one position to another, in any unit.
 using ReadCost = std::function<double(std::int64_t begin, std::int64_t end)>;
 
-/// Hands the prompts of a schedule out to threads that read on their own. Each reads a range in the
-/// schedule's order; one that is through takes over the end of the range that has most left,
-/// where that pays although it must read up to there first (work stealing). So nothing need be
-/// known of how long answers take. All members may be called from several threads.
+/// Hands out the prompts of a schedule to threads, each with its own reader. A thread reads a range
+/// in the schedule's order. When it has finished, it takes over the end of the range with the most
+/// left (work stealing), if that pays although it must read the text up to there first. So nothing
+/// needs to be known in advance about how long answers take. All members may be called from several
+/// threads.
 class WorkStealingSchedule {
  public:
   /// `schedule`: the schedule of `prompts`.
   WorkStealingSchedule(const std::vector<PromptIds>& prompts, std::vector<ScheduledPrompt> schedule,
                        ReadCost cost);
 
-  /// A thread that reads along from here on. The first one has everything before it.
+  /// Adds a thread, and returns its number for the calls below. The first one gets the whole
+  /// schedule.
   std::size_t join();
-  /// What thread `worker` reads next; its reader stands where its last prompt left it. Nullopt:
-  /// there is nothing left that is worth its while; the thread may not ask again.
+  /// The next turn of thread `worker`, whose reader is where its last prompt left it. Nullopt:
+  /// nothing is left that is worth taking over; the thread must not ask again.
   std::optional<ScheduledPrompt> next(std::size_t worker);
-  /// `worker` could not read its last prompt for want of memory and stops; others may take over
-  /// that one and all it still had, but no thread joins any more.
+  /// `worker` had no memory for its last prompt and stops. Others may take over that prompt and the
+  /// rest of its range, but no thread joins any more.
   void give_up(std::size_t worker);
-  /// Ends the reading: nothing is handed out any more.
+  /// Ends the reading: no more turns are handed out.
   void cancel();
 
   /// Whether another thread would find work.
   bool has_work() const;
-  /// The prompts that nobody has been given to read, those given up included.
+  /// The prompts that were never handed out, or were given up.
   std::vector<std::size_t> unread() const;
 
  private:
-  /// Turns [at, end) of the schedule are still to be taken by one thread.
+  /// Turns [at, end) of the schedule, which one thread has still to read.
   struct Range {
     std::size_t at = 0, end = 0;
     std::optional<std::size_t> last;  ///< the turn taken last
-    bool reading = true;              ///< false: nobody is at it
+    bool reading = true;              ///< false: its thread has stopped
   };
   /// The end [at, end) of range `of`.
   struct Cut {

@@ -5,7 +5,7 @@
 
 namespace niah {
 
-/// Reads along; `guard` holds the lock before and after.
+/// Calls the shared `read` without the lock; `guard` holds it before and after.
 void WorkerPool::join(Shared& shared, std::unique_lock<std::mutex>& guard) {
   ++reading_;
   ++shared.readers;
@@ -36,8 +36,8 @@ void WorkerPool::share(WorkStealingSchedule& schedule, const std::function<void(
   if (shared.failure) std::rethrow_exception(shared.failure);
 }
 
-/// Something to read along in; null where there is nothing, or where enough read already. Needs the
-/// lock.
+/// A shared schedule with work left; null if there is none, or if enough threads read already. The
+/// lock must be held.
 WorkerPool::Shared* WorkerPool::find_work() const {
   if (reading_ >= workers_) return nullptr;
   const auto found = std::find_if(open_.begin(), open_.end(), [](const Shared* shared) {

@@ -1,4 +1,4 @@
-// The threads that read lists: each has one of its own, and helps others when none is left.
+// The threads that read lists: each has a list of its own, and helps others when it has none left.
 #pragma once
 
 #include <condition_variable>
@@ -13,19 +13,19 @@
 
 namespace niah {
 
-/// Lets threads read along in each other's schedules. The threads are the callers'.
+/// Lets threads help to read each other's schedules. It starts no threads: they are its callers.
 class WorkerPool {
  public:
-  /// At most so many threads read at once; one more waits.
+  /// At most `workers` threads read at once; any more wait.
   explicit WorkerPool(std::int64_t workers) : workers_(workers) {}
 
-  /// Calls `read`, which joins `schedule` and reads until nothing is left for it, here and in any
-  /// thread that helps. Returns when all of them are through. The first error ends the reading of
-  /// all, as soon as they ask for more, and is thrown.
+  /// Calls `read` here, and in every thread that helps; it joins `schedule` and reads until nothing
+  /// is left. Returns when all of them have finished. The first error cancels the schedule and is
+  /// thrown.
   void share(WorkStealingSchedule& schedule, const std::function<void()>& read);
 
-  /// Helps whoever shares a schedule that has work left, until `until` is requested. Throws nothing
-  /// of what it reads.
+  /// Helps to read any shared schedule that has work left, until a stop is requested through
+  /// `until`. Errors of `read` are thrown by share(), not here.
   void help(const std::stop_token& until);
 
  private:

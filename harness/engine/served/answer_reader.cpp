@@ -13,11 +13,12 @@ namespace {
 
 constexpr std::size_t kMostShown = 80, kMostBegin = 4096, kMostWhole = std::size_t{16} << 20;
 
-/// Pieces that so many tokens may come in: a server may cut one in two, and begin with nothing.
+/// The most pieces that `tokens` tokens may arrive in: a server may split one, and begin with an
+/// empty one.
 constexpr std::int64_t most_pieces(std::int64_t tokens) { return 2 * tokens + 16; }
 
-/// Whether an answer with that finish_reason is as the model would have had it, or as long as it
-/// was asked for. Anything else is a filter, an abort, a call of a tool, or not known.
+/// Whether a finish_reason means that the model ended the answer, or that it has the requested
+/// length. Anything else is a filter, an abort, a tool call, or unknown.
 bool is_own_end(std::string_view finish_reason) {
   constexpr std::string_view kReasons[] = {"",    "stop",      "length",   "max_tokens",
                                            "eos", "eos_token", "end_turn", "stop_sequence"};
@@ -119,7 +120,7 @@ void AnswerReader::add_text(const std::string& thought, const std::string& said)
   settle(before);
 }
 
-/// Looks whether the text, of which `before` bytes were looked at, has its end.
+/// Checks whether the text has ended; its first `before` bytes were checked earlier.
 void AnswerReader::settle(std::size_t before) {
   std::size_t end = std::string::npos;
   for (const std::string& stop : enough_.stops) {
@@ -135,7 +136,7 @@ void AnswerReader::settle(std::size_t before) {
 
 bool AnswerReader::goes_on() const {
   if (error_ || !fault_.empty()) return false;
-  // What is left is short then; once it is read, the connection can be used again.
+  // After a regular end, what is left is short, and reading it lets the connection be used again.
   if (!is_settled_ || is_ended()) return true;
   return enough_.waits_for_count && !prompt_tokens_ && pieces_ <= most_pieces(enough_.max_tokens);
 }

@@ -1,4 +1,4 @@
-// One answer of a server, put together while it comes.
+// Assembles one answer of a server while it arrives.
 #pragma once
 
 #include <cstddef>
@@ -15,46 +15,46 @@
 
 namespace niah::served {
 
-/// When there is enough of an answer.
+/// What ends the reading of an answer.
 struct Enough {
   std::int64_t max_tokens = 1;  ///< that were asked for
-  /// Texts that end an answer where the server does not: end tokens that it spells out.
+  /// Texts that end an answer although the server goes on: end tokens that it spells out.
   std::vector<std::string> stops{};
   /// Of the text so far: whether no later token can change the outcome. Empty: never.
   std::function<bool(std::string_view)> is_decided{};
-  /// What has been decided is read on until the server tells how many tokens it read.
+  /// Read on after the outcome is decided, until the server tells how many tokens it read.
   bool waits_for_count = false;
-  Hide hide{};  ///< takes out of what the server says what must not be shown
+  Hide hide{};  ///< removes credentials from what the server says
 };
 
-/// Reads an answer from its bytes, cut anywhere: a stream of events, or one JSON document from a
-/// server that does not stream. A thought that the server tells apart stands in the text between
-/// <think> and </think>. What it holds is bounded.
+/// Parses an answer from its bytes, which may be cut anywhere: a stream of events, or one JSON
+/// document from a server that does not stream. A thought that the server sends separately becomes
+/// part of the text, between <think> and </think>. What it holds is bounded.
 class AnswerReader {
  public:
   explicit AnswerReader(Enough enough) : enough_(std::move(enough)) {}
 
-  /// Takes the next bytes; false: no more are of use.
+  /// Takes the next bytes; false: no more are needed.
   bool take(std::string_view bytes);
-  /// All bytes are there.
+  /// To be called after the last bytes.
   void finish();
 
-  /// Whether the answer has its end, or enough of it is there.
+  /// Whether the answer is complete, or enough of it has arrived.
   bool is_whole() const { return fault_.empty() && !error_ && (is_ended() || is_settled_); }
-  /// Whether nothing that is still to come matters.
+  /// Whether nothing that may still arrive matters.
   bool is_enough() const { return is_whole() && (is_settled_ || is_done_ || prompt_tokens_); }
   /// What the server said instead of an answer.
   const std::optional<ServerError>& error() const { return error_; }
-  /// Why what came is no answer, in one line; empty while nothing is wrong.
+  /// Why what arrived is not an answer, in one line; empty while nothing is wrong.
   const std::string& fault() const { return fault_; }
 
   const std::string& text() const { return text_; }  ///< valid UTF-8
-  /// The text was decided before its end; what came later is not in it.
+  /// Whether the outcome was decided before the end of the text; what arrived later is not in it.
   bool is_decided() const { return is_decided_; }
-  /// The server ended the answer, because there was no more room.
+  /// Whether the server ended the answer because of a token limit.
   bool hit_limit() const;
-  /// It ended it for that with fewer tokens than were asked for: prompt and answer together are
-  /// longer than its context. llama.cpp and vLLM say no more of it than that.
+  /// Whether it did so before the requested number of tokens: prompt and answer together are longer
+  /// than its context. llama.cpp and vLLM give no other sign of that.
   bool ran_out_of_context() const;
   std::optional<std::int64_t> prompt_tokens() const { return prompt_tokens_; }
   std::optional<std::int64_t> completion_tokens() const { return completion_tokens_; }
@@ -71,10 +71,10 @@ class AnswerReader {
   bool is_ended() const;
 
   Enough enough_;
-  std::string whole_;  ///< of a document that is no stream, as far as it is there
+  std::string whole_;  ///< a document that is not a stream, as far as it has arrived
   std::optional<bool> is_stream_{};
   EventStream events_{};
-  std::string begin_;  ///< of the bytes, for people
+  std::string begin_;  ///< the first bytes, for messages
   std::string text_;
   std::string finish_reason_, model_, system_fingerprint_;
   std::optional<std::int64_t> prompt_tokens_, completion_tokens_;

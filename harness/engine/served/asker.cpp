@@ -21,8 +21,8 @@ std::string with_tries(const Outcome& outcome) {
                            : outcome.reason;
 }
 
-/// Of two answers to the same request. What was decided early may be longer in one of them, where
-/// more tokens came at once.
+/// Whether two answers to the same request agree. When they were decided early, one may be longer
+/// because more tokens arrived at once.
 bool are_alike(const AnswerReader& first, const AnswerReader& second) {
   if (first.is_decided() != second.is_decided()) return false;
   const auto& [shorter, longer] = std::minmax(first.text(), second.text(),
@@ -76,8 +76,8 @@ WirePrompt Asker::prompt_of(const Request& request, Form form) const {
   return request.text();
 }
 
-/// The texts of tokens that end an answer. A token that its own text does not become is no special
-/// one: its text may stand in an answer.
+/// The texts of the tokens that end an answer. Left out is a token whose text does not encode to
+/// it: it is not a special token, and an answer may contain that text.
 Asker::Ends Asker::ends_of(const Request& request) const {
   constexpr std::size_t kMostSent = 4;  // OpenAI takes no more
   Ends ends;
@@ -100,7 +100,8 @@ Outcome Asker::judge_answer(const HttpResponse& response, const AnswerReader& re
   if (response.transfer == Transfer::kWhole && reader.is_whole()) return {.status = 200};
   if (reader.is_enough()) return {.status = 200};
   if (const auto& error = reader.error()) {
-    // Inside an answer that had begun well; without a status it may be anything.
+    // An error inside an answer that had begun with 200; without a status of its own it may be
+    // anything.
     const long status = error->status.value_or(200);
     return judge_status(status, error->words, response.retry_after);
   }
@@ -124,7 +125,7 @@ Outcome Asker::try_once(Generated& generated, HttpClient& client, HttpRequest& h
 
 void Asker::generate_as(Generated& generated, const Request& request, const std::stop_token& stop) {
   const Ends ends = ends_of(request);
-  // Thought and answer have room of their own; a server knows one limit alone, which is both.
+  // Thought and answer each have a limit; a server knows only one, for both together.
   AnswerLimits limits{.max_tokens = request.room()};
   if (generated.form != Form::kChat) {
     limits.stops = ends.sent;
@@ -146,7 +147,8 @@ void Asker::generate_as(Generated& generated, const Request& request, const std:
       [&](HttpClient& client) { return try_once(generated, client, http, enough); }, stop);
 }
 
-/// Ids first, where they may be refused; then as text, which is kept to if it is taken.
+/// Sends ids first. If the server refuses them, sends text instead, and keeps to that if it is
+/// accepted.
 Asker::Generated Asker::generate(const Request& request, const std::stop_token& stop) {
   constexpr long kBad = 400, kUnprocessable = 422;
   Generated first{.form = form()};
@@ -161,8 +163,8 @@ Asker::Generated Asker::generate(const Request& request, const std::stop_token& 
   generate_as(second, request, stop);
   if (second.outcome.result != Result::kAnswered) return second;
   wants_text_ = true;
-  warn_once("ids", fmt::format("it refuses prompts as token ids ({}), so they go as text, which it "
-                               "cuts into tokens by itself",
+  warn_once("ids", fmt::format("it refuses prompts as token ids ({}), so they are sent as text, "
+                               "which it tokenizes itself",
                                outcome.reason));
   return second;
 }
@@ -182,7 +184,7 @@ std::optional<Answer> Asker::ask(const Request& request, const std::stop_token& 
   answer.answered_by = said.reader.model();
   answer.hit_limit = said.reader.hit_limit();
   const bool is_probed = is_asked_twice(request.ids, config().cache_probe);
-  if (is_probed) answer.same_again = ask_again(said, request, stop);
+  if (is_probed) ask_again(answer, said, request, stop);
   if (wants_score(request)) {
     if (const auto scored = score(said, request, stop)) {
       answer.log_prob = scored->log_prob;
@@ -191,7 +193,7 @@ std::optional<Answer> Asker::ask(const Request& request, const std::stop_token& 
   } else if (!is_probed) {
     return answer;
   }
-  // Something may be missing only for the stop.
+  // After a stop, parts may be missing for that reason alone.
   return stop.stop_requested() ? std::nullopt : std::optional(std::move(answer));
 }
 
@@ -210,7 +212,7 @@ std::optional<Failure> Asker::failure_of(const Generated& generated, const Reque
   return check_room(generated, request);
 }
 
-/// What an answer tells of its server besides its text.
+/// Remembers what an answer tells about the server besides its text.
 void Asker::learn(const Generated& generated) {
   const AnswerReader& reader = generated.reader;
   watch(model_, reader.model(), "model");
@@ -218,8 +220,8 @@ void Asker::learn(const Generated& generated) {
   if (reader.prompt_tokens() || !generated.is_to_its_end) return;
   tells_count_ = false;
   warn_once("count",
-            "the server does not say how many tokens it read: a prompt that it cut would not be "
-            "seen");
+            "the server does not say how many tokens it read: a prompt that it cut would go "
+            "unnoticed");
 }
 
 void Asker::watch(std::string& known, const std::string& told, const char* what) {
@@ -235,12 +237,12 @@ void Asker::watch(std::string& known, const std::string& told, const char* what)
                               what, before, told));
 }
 
-/// Whether the server read what it was sent, all of it and nothing else.
+/// The failure if the server did not read exactly what it was sent.
 std::optional<Failure> Asker::check_count(const Generated& generated, const Request& request) {
   const auto told = generated.reader.prompt_tokens();
   if (!told) return std::nullopt;
   const std::int64_t ids = std::ssize(request.ids);
-  // A text gets a BOS token from the server or does not; a chat gets a frame of any size.
+  // The server may add a BOS token to a text or not; to a chat it adds a frame of any size.
   std::int64_t least = ids;
   if (generated.form == Form::kText) least = ids - 1;
   if (generated.form == Form::kChat && *told < ids)
@@ -250,8 +252,8 @@ std::optional<Failure> Asker::check_count(const Generated& generated, const Requ
                                       generated.form == Form::kChat ? least : ids)};
   if (generated.form == Form::kIds && *told > ids)
     return Failure{"failed",
-                   fmt::format("the server read {} tokens where {} ids were sent: it puts some of "
-                               "its own to them; `prompts: text` asks by text",
+                   fmt::format("the server read {} tokens where {} ids were sent: it adds some of "
+                               "its own; `prompts: text` sends text instead",
                                *told, ids)};
   if (generated.form == Form::kText && *told > ids + 1)
     warn_once("tokenizer", fmt::format("it reads a prompt of {} tokens as {}: its tokenizer is "
@@ -263,8 +265,8 @@ std::optional<Failure> Asker::check_count(const Generated& generated, const Requ
   return std::nullopt;
 }
 
-/// Whether the answer had the room that it was asked for. Where the server does not count, our own
-/// count must leave no doubt.
+/// The failure if the answer had less room than was asked for. When the server gives no count, our
+/// own must leave no doubt.
 std::optional<Failure> Asker::check_room(const Generated& generated, const Request& request) const {
   const AnswerReader& reader = generated.reader;
   if (!reader.hit_limit()) return std::nullopt;
@@ -278,8 +280,8 @@ std::optional<Failure> Asker::check_room(const Generated& generated, const Reque
                                     said, request.room())};
 }
 
-/// Whether the text can be what was asked for. A server that sends the prompt back, and the needle
-/// in it, would find everything.
+/// The failure if the text cannot be an answer. A server that sends the prompt back, with the
+/// needle in it, would seem to find everything.
 std::optional<Failure> Asker::check_text(const Generated& generated, const Request& request) const {
   const std::string& text = generated.reader.text();
   constexpr std::int64_t kDoubt = 2, kAlways = 64;
@@ -311,21 +313,22 @@ std::int64_t Asker::tokens_of(const Generated& generated, const Request& request
   return reader.prompt_tokens().value_or(std::ssize(request.ids)) + said;
 }
 
-std::optional<bool> Asker::ask_again(const Generated& first, const Request& request,
-                                     const std::stop_token& stop) {
+void Asker::ask_again(Answer& answer, const Generated& first, const Request& request,
+                      const std::stop_token& stop) {
   Generated second{.form = first.form};
   generate_as(second, request, stop);
   if (second.outcome.result == Result::kStopped || second.outcome.result == Result::kHopeless)
-    return std::nullopt;
+    return;
   if (const auto failure = failure_of(second, request)) {
+    answer.again_failed = failure->detail;
     warn_once("probe",
               fmt::format("a prompt that it had answered was asked again (cache_probe) and "
                           "had no answer to compare: {}",
                           failure->detail));
-    return std::nullopt;
+    return;
   }
   tokens_ += tokens_of(second, request);
-  return are_alike(first.reader, second.reader);
+  answer.same_again = are_alike(first.reader, second.reader);
 }
 
 std::optional<ExpectedScore> Asker::score(const Generated& generated, const Request& request,
@@ -355,7 +358,7 @@ std::optional<ExpectedScore> Asker::score(const Generated& generated, const Requ
   if (score) has_scored_ = true;
   if (score || outcome.result == Result::kStopped) return score;
   if (outcome.result != Result::kAnswered) reason = with_tries(outcome);
-  // Asking costs as much as the answer itself.
+  // Asking for scores costs as much as the answer itself.
   constexpr int kPatience = 3;
   if (outcome.result == Result::kRefused || (!has_scored_ && ++unscored_ >= kPatience))
     tells_scores_ = false;

@@ -23,23 +23,24 @@
 
 namespace niah::served {
 
-/// Says something to the user once, as it is found out. Called from several threads.
+/// Receives each warning for the user once, as it arises. Called from several threads.
 using Warn = std::function<void(const std::string&)>;
 
-/// Asks a served model, and knows what it has found out about its server. Its functions may be
+/// Asks a served model, and remembers what it has learned about the server. Its functions may be
 /// called from several threads.
 class Asker {
  public:
-  /// `tokenizer` outlives it.
+  /// `tokenizer` must outlive it.
   Asker(ServedConfig config, std::string key, const models::Tokenizer& tokenizer, Warn warn,
         PaceSettings pace);
 
-  /// Asks, checks how much of the prompt was read, asks again where that is wanted, has the
-  /// expected answer scored. Nullopt: `stop` was requested before all of it was done. Throws
-  /// DataError for what every other request would meet, too. The caller sets the answer's id.
+  /// Asks, checks how much of the prompt the server read, asks again if cache_probe selects the
+  /// prompt, and has the expected answer scored. Nullopt: `stop` was requested before all of that
+  /// was done. Throws DataError for what every other request would meet, too. The caller sets the
+  /// answer's id.
   std::optional<Answer> ask(const Request& request, const std::stop_token& stop);
 
-  /// Whether prompts go as ids, as far as that is known.
+  /// Whether prompts are sent as ids, as far as that is known.
   bool takes_ids() const;
   const ServedConfig& config() const { return server_.config(); }
   /// "12 in flight, 8300 tokens/s".
@@ -48,7 +49,7 @@ class Asker {
  private:
   /// How a prompt is sent.
   enum class Form { kIds, kText, kChat };
-  /// What asking for an answer came to.
+  /// The result of asking for an answer.
   struct Generated {
     Form form = Form::kIds;
     WirePrompt prompt{};
@@ -59,8 +60,8 @@ class Asker {
   };
   /// What ends an answer besides the server's own end.
   struct Ends {
-    std::vector<std::string> all{};   ///< that may be spelled out
-    std::vector<std::string> sent{};  ///< those of them that the server may not know
+    std::vector<std::string> all{};   ///< texts that may be spelled out
+    std::vector<std::string> sent{};  ///< those of them that the server may not know as ends
     TokenIds ids{};                   ///< of the sent ones
   };
 
@@ -78,8 +79,9 @@ class Asker {
   std::optional<Failure> check_room(const Generated& generated, const Request& request) const;
   std::optional<Failure> check_text(const Generated& generated, const Request& request) const;
   std::int64_t tokens_of(const Generated& generated, const Request& request) const;
-  std::optional<bool> ask_again(const Generated& first, const Request& request,
-                                const std::stop_token& stop);
+  /// Sends a request once more and writes into `answer` what became of that.
+  void ask_again(Answer& answer, const Generated& first, const Request& request,
+                 const std::stop_token& stop);
   bool wants_score(const Request& request) const;
   std::optional<ExpectedScore> score(const Generated& generated, const Request& request,
                                      const std::stop_token& stop);
@@ -91,16 +93,17 @@ class Asker {
   Server server_;
   const models::Tokenizer* tokenizer_;
   Warn warn_;
-  std::atomic<bool> takes_ids_ = false;       ///< it took some
-  std::atomic<bool> wants_text_ = false;      ///< it refused ids, and took a text
-  std::atomic<bool> tells_count_ = true;      ///< how many tokens it read, as far as is known
-  std::atomic<bool> tells_scores_ = true;     ///< how likely expected answers are
-  std::atomic<bool> has_scored_ = false;      ///< one of them
-  std::atomic<int> unscored_ = 0;             ///< answers about them without a score, before that
+  std::atomic<bool> takes_ids_ = false;   ///< the server has accepted ids
+  std::atomic<bool> wants_text_ = false;  ///< it refused ids and accepted text
+  std::atomic<bool> tells_count_ =
+      true;  ///< it reports how many tokens it read, as far as is known
+  std::atomic<bool> tells_scores_ = true;     ///< it reports log-probabilities, as far as is known
+  std::atomic<bool> has_scored_ = false;      ///< it has reported some
+  std::atomic<int> unscored_ = 0;             ///< answers without them, before the first with them
   std::atomic<std::int64_t> read_whole_ = 0;  ///< tokens of the longest prompt that it read whole
   std::atomic<std::int64_t> tokens_ = 0;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  std::mutex scoring_;  ///< an answer about a long prompt takes much memory: one at a time is read
+  std::mutex scoring_;  ///< scores of a long prompt take much memory: one answer at a time
   std::mutex lock_;
   std::set<std::string> said_;
   std::string model_, system_fingerprint_;  ///< as the answers name them

@@ -8,19 +8,19 @@
 
 namespace niah::served {
 
-/// Puts a stream's bytes together to events: lines that end in LF, CR LF or CR, an event's `data`
-/// fields joined by LF, an empty line after each event. Comments and all other fields are left out.
-/// The bytes may be cut anywhere. What it holds is bounded by the size of one event.
+/// Assembles the bytes of a stream into events: lines that end in LF, CR LF or CR, an event's
+/// `data` fields joined by LF, an empty line after each event. Comments and all other fields are
+/// ignored. The bytes may be cut anywhere. What it holds is bounded by the size of one event.
 class EventStream {
  public:
-  /// Takes the data of one event; false: enough of them.
+  /// Takes the data of one event; false: no more are wanted.
   using Take = std::function<bool(std::string_view data)>;
 
   /// Whether more bytes are of use.
   enum class State {
     kOpen,
-    kEnough,    ///< `take` had enough
-    kTooLarge,  ///< an event has more bytes than one may have; no later one is given
+    kEnough,    ///< `take` wants no more
+    kTooLarge,  ///< an event is too long; it and all later ones are dropped
   };
 
   /// `most_bytes`: of one event, and of one line.
@@ -29,8 +29,8 @@ class EventStream {
   /// Takes the next bytes, and gives every event that they complete. Once the stream is no longer
   /// open, nothing is read.
   State feed(std::string_view bytes, const Take& take);
-  /// The stream is at its end. Gives the event that no empty line came after: not all servers send
-  /// the last one.
+  /// To be called at the end of the stream. Gives the last event if no empty line came after it,
+  /// which some servers leave out.
   State finish(const Take& take);
 
  private:
@@ -41,10 +41,10 @@ class EventStream {
 
   std::size_t most_bytes_;
   State state_ = State::kOpen;
-  std::string line_;  ///< what is there of a line whose end has not come
-  std::string data_;  ///< of the event that has begun, an LF after each line
+  std::string line_;  ///< the start of a line whose end has not arrived
+  std::string data_;  ///< of an unfinished event, with an LF after each line
   bool is_at_start_ = true;
-  bool is_after_cr_ = false;  ///< an LF would belong to the line's end
+  bool is_after_cr_ = false;  ///< a following LF belongs to the same line end
 };
 
 }  // namespace niah::served

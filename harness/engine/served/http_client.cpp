@@ -24,7 +24,7 @@ constexpr std::size_t kErrorBytes = std::size_t{64} << 10;
 constexpr std::size_t kHeaderBytes = std::size_t{256} << 10;
 constexpr double kConnectSeconds = 30;
 constexpr double kLongestRetryAfter = 24 * 3600;
-/// A stop wakes the wait by itself; this is for a process that had no descriptors left for that.
+/// A stop wakes the wait at once; this is for a process that had no descriptors left for that.
 constexpr long kPollMilliseconds = 100;
 
 struct FreeList {
@@ -43,9 +43,9 @@ HeaderList header_list(const HttpRequest& request) {
   HeaderList list;
   if (!request.body.empty() && !has_header(request, "content-type"))
     append(list, "Content-Type: application/json");
-  // Else a long prompt waits a second for a "100 Continue" that many servers never send.
+  // Otherwise a long prompt waits a second for a "100 Continue" that many servers never send.
   if (!request.body.empty()) append(list, "Expect:");
-  // libcurl takes "Name:" for a header to leave out, and "Name;" for one without a value.
+  // To libcurl, "Name:" is a header to leave out, and "Name;" one without a value.
   for (const auto& [name, value] : request.headers)
     append(list, value.empty() ? name + ";" : name + ": " + value);
   return list;
@@ -57,7 +57,7 @@ long milliseconds(double seconds) {
   return wanted < INT_MAX ? static_cast<long>(wanted) : INT_MAX;
 }
 
-/// Of a Retry-After header: seconds or a date; nullopt for anything else.
+/// The seconds of a Retry-After header, which holds seconds or a date; nullopt for anything else.
 std::optional<double> parse_retry_after(const std::string& value) {
   char* end = nullptr;
   double seconds = std::strtod(value.c_str(), &end);
@@ -74,7 +74,7 @@ class QuietWatch {
  public:
   explicit QuietWatch(double most_seconds) : most_(most_seconds) {}
 
-  /// Seconds that are left when so many bytes have moved in all; 0 or less: none.
+  /// Seconds left, given the bytes moved so far in all; 0 or less: time is up.
   double left(curl_off_t moved) {
     const Clock::time_point now = Clock::now();
     if (moved != moved_) last_ = now;
@@ -88,7 +88,7 @@ class QuietWatch {
   Clock::time_point last_ = Clock::now();
 };
 
-/// One request on its way, with what libcurl's callbacks have to know.
+/// One request in progress, with what libcurl's callbacks need.
 class Exchange {
  public:
   Exchange(CURLM* multi, CURL* easy, const HttpRequest& request)
@@ -158,10 +158,10 @@ class Exchange {
     }
     set(CURLOPT_TIMEOUT_MS, milliseconds(request_.seconds));
     set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(std::min(kConnectSeconds, request_.seconds)));
-    // A long prompt is read without a byte in either direction; routers forget such connections.
+    // While the server reads a long prompt no byte moves, and routers forget such connections.
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_NOSIGNAL, 1L);
-    // A stop does not wait for a name server.
+    // So that a stop does not wait for a name server.
     set(CURLOPT_QUICK_EXIT, 1L);
   }
 
@@ -203,7 +203,7 @@ class Exchange {
   bool take(std::string_view piece) {
     if (request_.stop.stop_requested()) return end(Transfer::kStopped);
     if (info<long>(CURLINFO_RESPONSE_CODE) != 200) {
-      // A little more than is kept, so that no secret is cut where it would not be known.
+      // A little more than is kept, so that no secret is cut in two, and then not recognised.
       response_.body += piece.substr(0, kErrorBytes + kHeaderBytes - response_.body.size());
       return response_.body.size() < kErrorBytes + kHeaderBytes || end(Transfer::kWhole);
     }
@@ -220,7 +220,7 @@ class Exchange {
            static_cast<curl_off_t>(header_bytes_);
   }
 
-  /// What libcurl makes of it; CURLE_OK, too, where it was ended here.
+  /// libcurl's result; also CURLE_OK when the transfer was ended here.
   CURLcode transfer() {
     require(curl_multi_add_handle(multi_, easy_));
     const std::stop_callback wake(request_.stop, [this] { curl_multi_wakeup(multi_); });
@@ -232,7 +232,7 @@ class Exchange {
     return code;
   }
 
-  /// Throws for what neither the request nor the server is to blame for.
+  /// Throws for errors that are neither the request's nor the server's.
   void require(CURLMcode code) const {
     if (code == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
     if (code != CURLM_OK)
@@ -287,7 +287,7 @@ class Exchange {
     if (!was_reached) return Transfer::kNotReached;
     if (ended_) return *ended_;
     if (code == CURLE_OPERATION_TIMEDOUT) return Transfer::kTimedOut;
-    // libcurl takes an end among the headers for the end of an answer without a body.
+    // To libcurl, an end inside the headers is an answer without a body.
     return code == CURLE_OK && has_whole_head_ ? Transfer::kWhole : Transfer::kDropped;
   }
 
@@ -368,7 +368,7 @@ class Exchange {
 }  // namespace
 
 struct HttpClient::Handle {
-  /// Has the connections.
+  /// Owns the connections.
   std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi{curl_multi_init(),
                                                               &curl_multi_cleanup};
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{curl_easy_init(), &curl_easy_cleanup};

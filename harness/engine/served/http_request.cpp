@@ -47,10 +47,11 @@ void check_url(const std::string& text) {
   if (text.find('\0') != std::string::npos) code = CURLUE_MALFORMED_INPUT;
   const bool is_http = is_of_scheme(text, "http") || is_of_scheme(text, "https");
   if (code != CURLUE_OK || !is_http)
-    throw DataError(fmt::format(
-        "asking a server: '{}' is no URL of one ({}); http://HOST:PORT/PATH or https://HOST/PATH "
-        "was expected",
-        shown_url(text), is_http ? curl_url_strerror(code) : "neither http nor https"));
+    throw DataError(
+        fmt::format("asking a server: '{}' is not the URL of one ({}); http://HOST:PORT/PATH or "
+                    "https://HOST/PATH "
+                    "was expected",
+                    shown_url(text), is_http ? curl_url_strerror(code) : "neither http nor https"));
   if (has_part(url.get(), CURLUPART_USER) || has_part(url.get(), CURLUPART_PASSWORD))
     throw DataError(
         fmt::format("asking {}: its URL holds a user name or password, which would be seen "
@@ -71,11 +72,11 @@ bool is_control(char c) {
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-/// `name` and `value` as they would be sent to `url`.
+/// Throws DataError for a header that must not be sent; `url` is for the message.
 void check_header(const std::string& name, const std::string& value, const std::string& url) {
   if (!is_header_name(name))
     throw DataError(fmt::format(
-        "asking {}: '{}' is no name of a header; letters, digits and hyphens were expected",
+        "asking {}: '{}' is not a header's name; letters, digits and hyphens were expected",
         shown_url(url), shown_words(name)));
   const auto found = std::find_if(value.begin(), value.end(), is_control);
   if (found == value.end()) return;
@@ -87,7 +88,7 @@ void check_header(const std::string& name, const std::string& value, const std::
       shown_url(url), name, found - value.begin() + 1, value.size()));
 }
 
-/// What would let someone else in; empty where the header is no such.
+/// The credential in a header's value; empty if the header carries none.
 std::string_view secret_of(const std::string& name, std::string_view value) {
   const std::string plain = lower(name);
   if (plain.ends_with("authorization")) return value.substr(value.find(' ') + 1);

@@ -26,14 +26,14 @@ using nlohmann::json;
 
 constexpr std::size_t kMostName = 100, kMostBytes = std::size_t{8} << 20;
 
-/// Nobody waits for long here: it is the beginning of a run.
+/// With shorter limits: nobody should wait long at the beginning of a run.
 ServedConfig impatient(ServedConfig config, double most_seconds, std::int64_t most_retries) {
   config.timeout = std::min(config.timeout, most_seconds);
   config.retries = std::min(config.retries, most_retries);
   return config;
 }
 
-/// An object that was asked for; null where the answer is none.
+/// The JSON object that a server answered with; null if its answer is not an object.
 struct Told {
   Outcome outcome;
   json object;
@@ -68,7 +68,7 @@ Told get(Server& server, const std::string& url) {
         try {
           told.object = parse_strict_json(response.body);
           hide_in(told.object, server.hiding());
-        } catch (const JsonError&) {  // a page for people: there is no such list
+        } catch (const JsonError&) {  // a page for people: the server has no such list
           told.object = nullptr;
         }
         if (!told.object.is_object()) told.object = nullptr;
@@ -120,9 +120,9 @@ json entry_of(const json& list, const ServedConfig& config) {
                               single_line(config.model), did_you_mean(config.model, names), shown));
 }
 
-/// Where a kind of server tells its version, apart from what OpenAI's interface has.
+/// Where a kind of server tells its version, which OpenAI's interface does not cover.
 struct VersionPage {
-  const char* owner;    ///< what its list of models calls itself
+  const char* owner;    ///< `owned_by` in its list of models
   const char* program;  ///< for people
   const char* path;
   const char* version;  ///< pointers into the answer
@@ -134,7 +134,7 @@ constexpr VersionPage kVersionPages[] = {
     {"sglang", "sglang", "/get_server_info", "/version", "/context_length"},
 };
 
-/// The server's address without the version of OpenAI's interface.
+/// The server's URL without "/v1", the version of OpenAI's interface.
 std::string root_of(const std::string& url) {
   constexpr std::string_view kVersion = "/v1";
   return url.ends_with(kVersion) ? url.substr(0, url.size() - kVersion.size()) : url;
@@ -174,7 +174,7 @@ ServerIdentity identify(const ServedConfig& config, const std::string& key) {
   const json entry = entry_of(list.object, config);
   if (!entry.is_null()) {
     identity.model = config.model;
-    // What the server takes; how long the model was trained to read, where that is all.
+    // The server's own limit, or else the length that the model was trained for.
     identity.longest = count_at(entry, "/max_model_len");
     for (const char* place : {"/meta/n_ctx", "/meta/n_ctx_train"})
       if (identity.longest == 0) identity.longest = count_at(entry, place);

@@ -1,4 +1,4 @@
-// Who a server is.
+// What a server says of itself.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@ namespace niah::served {
 
 /// What a server says of itself, without being asked for an answer.
 struct ServerIdentity {
-  std::string model;    ///< as it is asked for; empty where the server has no list with it
+  std::string model;    ///< the config's name of it; empty if the server does not list it
   std::string version;  ///< what it runs: "vllm 0.32.0", "llama.cpp b4321"; empty where not told
   std::int64_t longest = 0;  ///< tokens that a prompt and its answer may have; 0: not told
   bool operator==(const ServerIdentity&) const = default;
 };
 
-/// Asks a server who it is: its list of models (which must have the one that is asked for, when it
-/// is told), its version. Throws DataError when there is no answer, or the key is refused.
+/// Asks a server for its list of models, which must contain the config's model if there is a list,
+/// and for its version. Throws DataError when there is no answer, or the key is refused.
 ServerIdentity identify(const ServedConfig& config, const std::string& key);
 
 }  // namespace niah::served

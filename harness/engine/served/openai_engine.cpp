@@ -21,7 +21,7 @@
 namespace niah::served {
 namespace {
 
-/// A list while it is asked, by as many threads as requests may be in flight.
+/// Asks a list, with as many threads as requests may be in flight.
 class ListRun {
  public:
   ListRun(RequestList list, Asker& asker, const AnswerSink& sink)
@@ -55,7 +55,7 @@ class ListRun {
         }
         threads.emplace_back([this] { work(); });
       }
-    } catch (const std::system_error& error) {  // no more threads to be had: these do it
+    } catch (const std::system_error& error) {  // no more threads to be had: go on with these
       leave();
       if (threads.empty())
         throw DataError(std::string("asking a server: no thread could be started: ") +
@@ -63,7 +63,8 @@ class ListRun {
     }
   }
 
-  /// Until no thread is at work. A signal does not wake a waiting thread by itself.
+  /// Waits until no thread is at work, and looks for a signal, which does not wake a waiting
+  /// thread.
   void wait() {
     constexpr std::chrono::milliseconds kLook{50};
     std::unique_lock guard(lock_);
@@ -105,7 +106,7 @@ class ListRun {
     }
   }
 
-  /// The answer to what is not asked any more.
+  /// After a refusal, the answer to requests that are no longer sent; nullopt before.
   std::optional<Answer> refusal() {
     const std::lock_guard guard(lock_);
     if (!refused_) return std::nullopt;
@@ -123,7 +124,7 @@ class ListRun {
   const AnswerSink* sink_;
   std::vector<std::size_t> order_;
   std::atomic<std::size_t> next_ = 0;
-  std::stop_source halt_;  ///< what is in flight is abandoned
+  std::stop_source halt_;  ///< abandons what is in flight
   std::mutex lock_;
   std::condition_variable idle_;
   std::size_t working_ = 0;  ///< threads
@@ -141,7 +142,7 @@ OpenAiEngine::OpenAiEngine(ServedConfig config, std::string key, const models::T
 OpenAiEngine::~OpenAiEngine() = default;
 
 Capabilities OpenAiEngine::capabilities() const {
-  // The last answers of a list leave places in flight to the next one.
+  // Two, so that the next list fills the places in flight that a list leaves free towards its end.
   constexpr std::int64_t kLists = 2;
   return {.takes_token_ids = asker_->takes_ids(),
           .gives_log_probs = asker_->config().log_probs != "none",

@@ -18,12 +18,12 @@ namespace niah::served {
 class Asker;
 
 /// Asks one served model. One group of one variant. Answers are streamed, and the stream is closed
-/// once they are decided. Failures that may pass are retried with growing pauses; fewer requests
-/// are kept in flight where the server says that it has too many.
+/// once they are decided. Temporary failures are retried with growing pauses; fewer requests are
+/// kept in flight when the server reports overload.
 class OpenAiEngine : public Engine {
  public:
-  /// `tokenizer` spells stop tokens and counts; it outlives the engine. `key` may be empty. `warn`
-  /// receives, from any thread, what turns out about the server on the way; each thing once.
+  /// `tokenizer` gives the text of stop tokens and counts tokens; it must outlive the engine. `key`
+  /// may be empty. `warn` receives, from any thread, warnings about the server, each once.
   OpenAiEngine(ServedConfig config, std::string key, const models::Tokenizer& tokenizer,
                std::function<void(const std::string&)> warn = print_warning,
                PaceSettings pace = {});

@@ -57,7 +57,7 @@ std::optional<Pace::Slot> Pace::begin(const std::stop_token& stop) {
       ++in_flight_;
       return std::make_optional<Slot>(*this);
     }
-    // Ends before its time only for the stop; what may have changed meanwhile is looked at again.
+    // Only a stop ends this wait early; after it, everything is checked again.
     changed_.wait_until(guard, stop, begin, [] { return false; });
   }
   return std::nullopt;

@@ -1,4 +1,4 @@
-// How much is asked of a server at once, and how long is waited before it is asked again.
+// How many requests a server gets at once, and how long to wait before a retry.
 #pragma once
 
 #include <chrono>
@@ -14,26 +14,27 @@ namespace niah::served {
 /// Times are in seconds. Tests make them short.
 struct PaceSettings {
   double first_pause = 1;            ///< before the second try; twice as long before each later one
-  double longest_pause = 30;         ///< that they grow to
-  double longest_retry_after = 120;  ///< what a server may ask for
-  double between_halvings = 1;  ///< many answers of one moment tell of one and the same overload
+  double longest_pause = 30;         ///< that the pauses grow to
+  double longest_retry_after = 120;  ///< the longest pause that a server may ask for
+  double between_halvings = 1;       ///< answers within this time report one overload
   /// A number from 0 to 1 for each pause; empty: random ones. Called from several threads.
   std::function<double()> jitter{};
 };
 
-/// Seconds to wait before try `next` (from 2): random from 0 to the pause that doubles with every
-/// try, so that many who failed together do not come back together; at least what the server asks.
+/// Seconds to wait before try `next` (from 2): random between 0 and a pause that doubles with every
+/// try, so that requests that failed together are not retried together; at least what the server
+/// asks for.
 double pause_before(std::int64_t next, std::optional<double> retry_after,
                     const PaceSettings& settings);
 
 /// Waits; false when `stop` is requested meanwhile.
 bool wait_seconds(double seconds, const std::stop_token& stop);
 
-/// The requests in flight of one server, for any number of threads: at most so many, fewer where
-/// the server has too much, more again when it answers.
+/// Limits the requests in flight to one server, from any number of threads: fewer when the server
+/// is overloaded, more again when it answers.
 class Pace {
  public:
-  /// A request in flight, until it goes.
+  /// One request in flight, for as long as the object lives.
   class Slot {
    public:
     explicit Slot(Pace& pace) : pace_(&pace) {}
@@ -56,9 +57,9 @@ class Pace {
 
   /// Waits until one more may be in flight; nullopt when `stop` is requested first.
   std::optional<Slot> begin(const std::stop_token& stop);
-  /// A request was answered. After as many as may be in flight, one more may be.
+  /// Reports an answer. After as many answers as the limit, the limit grows by one.
   void answered();
-  /// The server has too much: half as many from now on, and none before `retry_after` seconds.
+  /// Reports an overload: halves the limit, and lets no request begin for `retry_after` seconds.
   void overloaded(std::optional<double> retry_after);
 
   /// How many may be in flight now.

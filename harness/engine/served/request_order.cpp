@@ -8,8 +8,8 @@
 namespace niah::served {
 namespace {
 
-/// FNV-1a over the ids, with its bits mixed once more (splitmix64's end): short prompts that are
-/// alike must not stay neighbours.
+/// FNV-1a over the ids, with the final mixing of splitmix64: short prompts that are nearly equal
+/// must not stay neighbours.
 std::uint64_t content_hash(const PromptIds& ids, std::uint64_t salt) {
   std::uint64_t hash = 0xcbf29ce484222325U ^ salt;
   for (const std::int32_t id : ids) hash = (hash ^ static_cast<std::uint32_t>(id)) * 0x100000001b3U;
@@ -18,7 +18,7 @@ std::uint64_t content_hash(const PromptIds& ids, std::uint64_t salt) {
   return hash ^ hash >> 31U;
 }
 
-// Two, so that the prompts that are asked twice are not the first or the last of a shuffled list.
+// Two salts, so that the prompts that are asked twice are not all at one end of a shuffled list.
 constexpr std::uint64_t kOrderSalt = 0, kTwiceSalt = 0x9e3779b97f4a7c15U;
 
 }  // namespace

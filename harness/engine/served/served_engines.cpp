@@ -39,13 +39,13 @@ std::string read_key(const ServedConfig& config, const std::string& name) {
       std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!is_token || key.size() > kLongestKey)
     throw refuse(
-        "holds what no key does: a blank, the end of a line or too much of anything (it is not "
-        "shown here); set it to the key alone");
+        "holds no valid key: there is a blank, a line break or another character that is not in "
+        "keys, or it is too long (it is not shown here); set it to the key alone");
   return key;
 }
 
-/// A core dump would hold the key. A limit of one byte also keeps the system's own collector of
-/// dumps away, which a limit of 0 does not (core(5)).
+/// A core dump would hold the key. A limit of one byte also keeps away a program that collects
+/// dumps (a pipe in core_pattern), which a limit of 0 does not (core(5)).
 void forbid_core_dumps() {
   const rlimit none{1, 1};
   ::setrlimit(RLIMIT_CORE, &none);
@@ -57,7 +57,7 @@ std::string version_of(const ServerIdentity& identity) {
   return cut_short(single_line(identity.version), kLongest);
 }
 
-/// A server is known by what it says of itself, and where it says that.
+/// Identifies a server by its version, its address and how it is asked.
 std::string fingerprint(const ServedConfig& config, const std::string& version,
                         const std::string& tokenizer_sha256, const std::string& decoding) {
   return sha256_hex(fmt::format("niah {}\nserved\n{}\n{}\n{}\n{}", kVersion, served_text(config),
@@ -77,7 +77,7 @@ void require_length(const ServedConfig& config, const std::string& name, std::in
       name, config.url, format_count(takes), config.model, format_count(longest)));
 }
 
-/// What to know of a server before trusting what it says.
+/// What a user should know of a server before trusting its answers.
 std::vector<std::string> server_warnings(const ServedConfig& config, const std::string& name,
                                          const ServerIdentity& identity, std::int64_t longest) {
   std::vector<std::string> warnings;
@@ -89,7 +89,7 @@ std::vector<std::string> server_warnings(const ServedConfig& config, const std::
         "compared");
   if (identity.longest == 0)
     add("does not tell how many tokens it takes: what is too long for it is found out by asking");
-  // The frame that a server puts around a chat is not in our counts.
+  // Our counts do not include the server's chat template.
   constexpr std::int64_t kTemplate = 256;
   if (config.api == "chat" && identity.longest > 0 && longest + kTemplate > identity.longest)
     add(
@@ -99,8 +99,8 @@ std::vector<std::string> server_warnings(const ServedConfig& config, const std::
   return warnings;
 }
 
-/// What has the server answer greedily, whatever its checkpoint's generation_config.json says: vLLM
-/// and SGLang take a repetition_penalty from there, which changes digits that were said before.
+/// Makes the server decode greedily whatever its checkpoint's generation_config.json says: vLLM and
+/// SGLang take a repetition_penalty from there, which would change digits that occurred before.
 ServedConfig with_plain_decoding(ServedConfig config, const ServerIdentity& identity) {
   const bool takes_penalty =
       identity.version.starts_with("vllm ") || identity.version.starts_with("sglang ");
@@ -112,8 +112,8 @@ ServedConfig with_plain_decoding(ServedConfig config, const ServerIdentity& iden
   return config;
 }
 
-/// A server's speed is not known before it is asked; a token counts as much as one of a local model
-/// of a billion parameters.
+/// A server's speed is not known in advance; a token counts as much as one of a local model with a
+/// billion parameters.
 GroupCost token_cost() {
   constexpr double kToken = 2e9;
   return {.read = [](std::int64_t begin,

@@ -12,13 +12,14 @@ namespace niah::served {
 /// One engine for each served variant of a sweep.
 class ServedEngines : public EngineOpener {
  public:
-  /// Reads the keys that the variants name. Throws UsageError for one that is not set, or that no
-  /// header could hold; no message shows a key.
+  /// Reads the keys that the variants name. Throws UsageError for a key that is not set, or that a
+  /// header cannot hold; no message shows a key.
   explicit ServedEngines(const SweepConfig& sweep);
 
   void describe(reports::RunInfo& info) const override;
-  /// Asks every server who it is. A variant's fingerprint is of what it says, of its address and of
-  /// how it is asked. Throws DataError when one cannot be asked, or a cell is longer than it takes.
+  /// Asks every server for its model and version. A variant's fingerprint covers the version, the
+  /// server's address and how it is asked. Throws DataError when a server cannot be asked, or a
+  /// cell is longer than its context.
   std::vector<OpenedEngine> open(const WorkList& work,
                                  const std::string& tokenizer_sha256) const override;
 

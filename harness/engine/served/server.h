@@ -1,4 +1,4 @@
-// A server that is asked: tried again where that may help, never more at once than it bears.
+// Asks a server: tries again where that may help, and never sends more at once than it can take.
 #pragma once
 
 #include <atomic>
@@ -20,11 +20,11 @@
 
 namespace niah::served {
 
-/// What came of asking.
+/// The result of asking.
 enum class Result {
   kAnswered,
   kStopped,   ///< the caller's stop was requested
-  kLater,     ///< another try may have an answer
+  kLater,     ///< another try may get an answer
   kRefused,   ///< no other try of this request will
   kHopeless,  ///< nor will any other request
 };
@@ -35,21 +35,21 @@ struct Outcome {
   std::string reason{};
   long status = 0;  ///< of HTTP; 0: none
   std::optional<double> retry_after{};
-  bool is_overload = false;  ///< less should be asked at once
-  bool was_reached = true;   ///< there was a connection
+  bool is_overload = false;  ///< fewer requests should be in flight
+  bool was_reached = true;   ///< a connection was made
   std::int64_t tries = 1;
 };
 
-/// What a status other than 200 means; `words`: the server's.
+/// What a status other than 200 means; `words`: the server's message.
 Outcome judge_status(long status, const std::string& words, std::optional<double> retry_after);
 
-/// What a response means, whose body is not looked at where its status is 200.
+/// What a response means. The body is not examined when the status is 200.
 Outcome judge(const HttpResponse& response, const Hide& hide = {});
 
 /// One served model's server. Its functions may be called from several threads.
 class Server {
  public:
-  /// Asks once, on that connection.
+  /// One try, on the connection of `client`.
   using Try = std::function<Outcome(HttpClient& client)>;
 
   Server(ServedConfig config, std::string key, PaceSettings pace);
@@ -60,13 +60,13 @@ class Server {
 
   /// A request to `url` with the key and the headers of the config.
   HttpRequest request(std::string url, std::string body, const std::stop_token& stop) const;
-  /// The text without anything that the server must not be quoted with.
+  /// The text with the credentials of our requests hidden.
   std::string hide(std::string text) const { return hide_(std::move(text)); }
   /// The same as a function.
   const Hide& hiding() const { return hide_; }
 
-  /// Tries until there is an answer, as often as the config allows, with pauses between. Where
-  /// there was no connection all that time, for other requests neither, it is hopeless.
+  /// Tries until there is an answer, as often as the config allows, with pauses in between. The
+  /// result is kHopeless if neither this nor any other request got a connection in all that time.
   Outcome ask(const Try& once, const std::stop_token& stop);
 
   /// The error for an outcome that every other request would have, too.

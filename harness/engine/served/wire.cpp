@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostWords = 300, kMostName = 200;
+constexpr std::size_t kMostWords = 300, kMostModelName = 200;
 
 std::string dump(const json& body) {
   return body.dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
@@ -31,7 +31,8 @@ void put_chat(json& body, const Chat& chat) {
   messages.push_back(turn("user", chat.question));
   if (!chat.answer.empty()) {
     messages.push_back(turn("assistant", chat.answer));
-    // Else a template ends the turn and begins another one, and the start of the answer is lost.
+    // Otherwise the template ends the turn and begins another one, and the start of the answer is
+    // lost.
     body["add_generation_prompt"] = false;
     body["continue_final_message"] = true;
   }
@@ -88,11 +89,11 @@ std::string text_member(const json& object, const char* name) {
 /// A name in an answer; empty where it is missing or not a string.
 std::string name_member(const json& object, const char* name) {
   const json& value = member(object, name);
-  return value.is_string() ? cut_short(single_line(value.get<std::string>()), kMostName) : "";
+  return value.is_string() ? cut_short(single_line(value.get<std::string>()), kMostModelName) : "";
 }
 
-/// A count of tokens that a server tells; nullopt where it is none that could be. 0 is what servers
-/// say that do not count: no prompt is empty.
+/// A token count of a server; nullopt if it is missing or impossible. Servers that do not count say
+/// 0, but no prompt is empty.
 std::optional<std::int64_t> count_member(const json& usage, const char* name, std::int64_t least) {
   const json& value = member(usage, name);
   if (!is_integer_of<std::int64_t>(value)) return std::nullopt;
@@ -195,8 +196,8 @@ std::size_t tokens_read(const json& answer, const WirePrompt& prompt, const Expe
   return read;
 }
 
-/// The last `expected` of the `read` entries that are about the prompt. After them may be one of
-/// the token that was generated.
+/// The last `expected` of the `read` entries for the prompt. One for the generated token may
+/// follow.
 std::vector<const json*> tail_of(const json& entries, std::size_t read, std::size_t expected,
                                  bool may_have_generated) {
   if (!entries.is_array()) throw BadAnswer("it tells no log-probabilities of the prompt");
@@ -216,8 +217,8 @@ double log_prob_of(const json& value) {
   return std::min(0.0, value.get<double>());
 }
 
-/// Throws BadAnswer unless the tokens, as the server spells them, are the expected answer. How a
-/// space at its beginning is spelled is the tokenizer's affair.
+/// Throws BadAnswer unless the tokens, as the server spells them, are the expected answer. A space
+/// at the beginning is ignored, because tokenizers spell it in different ways.
 void require_text(const std::vector<const json*>& tokens, std::string text) {
   std::string spelled;
   for (const json* token : tokens) spelled += token->is_string() ? token->get<std::string>() : "";
@@ -233,7 +234,7 @@ ExpectedScore echoed_score(const json& choice, std::size_t read, const WirePromp
                            const Expected& expected) {
   const json& told = member(choice, "logprobs");
   const std::size_t count = expected.ids.size();
-  // A text may have been cut into other tokens than ours.
+  // The server may have tokenized a text differently.
   if (!std::holds_alternative<PromptIds>(prompt))
     require_text(tail_of(member(told, "tokens"), read, count, true), expected.text);
   ExpectedScore score;
@@ -275,7 +276,7 @@ std::string generation_body(const Addressee& to, const WirePrompt& prompt,
 std::string scoring_body(const Addressee& to, const WirePrompt& prompt, const Expected& expected,
                          const std::string& how) {
   json body = body_of(to, with_answer(prompt, expected));
-  // Not 0: some servers take that for no limit.
+  // Not 0, which means no limit to some servers.
   body["max_tokens"] = 1;
   if (how == "echo") {
     body["echo"] = true;
@@ -328,10 +329,10 @@ ServerError parse_error(std::string_view body, const Hide& hide) {
     const json& message = member(answer, "message");
     if (message.is_string() && !is_blank(message.get<std::string>()))
       return {words_of(message.get<std::string>()), status_member(answer)};
-  } catch (const BadAnswer&) {  // a page or a line for people
+  } catch (const BadAnswer&) {  // not JSON: a page or a line for people
   }
   if (is_blank(body)) return {"(no words)", std::nullopt};
-  // Hidden first: half of a credential is one, too.
+  // Hide before cutting: half of a credential would not be recognised.
   constexpr std::size_t kLookedAt = 64 * kMostWords;
   const std::string_view begin = body.substr(body.find_first_not_of(" \t\r\n"), kLookedAt);
   return {words_of(hidden(begin, hide)), std::nullopt};

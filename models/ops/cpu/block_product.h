@@ -1,4 +1,4 @@
-// Products of small matrices that lie in the caches.
+// Products of small matrices that fit into the caches.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
-/// c [R, V*kWidth] = a [R, depth] b [depth, V*kWidth], plus what c held where `add`. All sums stay
-/// in registers.
+/// c [R, V*kWidth] = a [R, depth] b [depth, V*kWidth], added to c if `add`. All sums are kept in
+/// registers.
 template <int R, int V>
 void tile_product(Scattered a, Block<const float> b, Block<float> c, std::int64_t depth, bool add) {
   Vec sum[R][V];
@@ -39,7 +39,7 @@ void tile_product(Scattered a, Block<const float> b, Block<float> c, std::int64_
     for (int v = 0; v < V; ++v) sum[r][v].store(c.row(r) + v * kWidth);
 }
 
-// As many sums as leave registers for the factors: 24 of 32 with AVX-512, 12 of 16 before.
+// As many sums as leave registers for the factors: 24 of 32 with AVX-512, otherwise 12 of 16.
 inline constexpr int kTileRows = 6;
 inline constexpr int kTileVectors = kWidth >= 16 ? 4 : 2;
 
@@ -53,8 +53,8 @@ void columns_product(Scattered a, Block<const float> b, Block<float> c, std::int
     tile_product<R, 1>(a, {b.data + at, b.stride}, {c.data + at, c.stride}, depth, add);
 }
 
-/// c [rows, columns] = a [rows, depth] b [depth, columns], plus what c held where `add`. `columns`
-/// is a multiple of kWidth.
+/// c [rows, columns] = a [rows, depth] b [depth, columns], added to c if `add`. `columns` must be a
+/// multiple of kWidth.
 inline void block_product(Scattered a, Block<const float> b, Block<float> c, std::int64_t rows,
                           std::int64_t columns, std::int64_t depth, bool add) {
   constexpr decltype(&columns_product<1>) kProducts[kTileRows] = {

@@ -1,5 +1,5 @@
-// The gated delta rule with a decay for each channel of the state's keys (Kimi Delta Attention,
-// arXiv 2510.26692), a stretch of one head at a time.
+// The gated delta rule with one decay per key channel (Kimi Delta Attention, arXiv 2510.26692), one
+// head and kRows tokens (a stretch) at a time.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
-/// What one head needs beside its inputs, for stretches of kRows tokens.
+/// Scratch memory for one head, for stretches of kRows = 16 tokens.
 struct ChannelScratch {
   ChannelScratch(float* at, std::int64_t key_dim, std::int64_t value_dim)
       : keys(at),
@@ -29,17 +29,18 @@ struct ChannelScratch {
         scores(system + kRows * kChunk) {}
   float* keys;         // [key_dim, chunk]: to_end transposed
   float* decays;       // [16, key_dim]: exp(g) of each token
-  float *query, *key;  // [16, key_dim]: decayed from before the stretch to each token
-  float* to_end;       // [16, key_dim]: keys, decayed from each token to the last one
-  float* kept;         // [key_dim]: what the stretch leaves of the state
-  float* walk;         // [key_dim]: one key on its way through the stretch
+  float *query, *key;  // [16, key_dim]: times the decay from before the stretch to each token
+  float* to_end;       // [16, key_dim]: keys times the decay from each token to the last one
+  float* kept;         // [key_dim]: decay over the whole stretch
+  float* walk;         // [key_dim]: one key times the decay up to the current token
   float *u, *output;   // [16, value_dim]
   float* system;       // [16, chunk]: -A below the diagonal
   float* scores;       // [16, chunk]
 };
 
-/// Decays from the start and to the end, as products of what single tokens leave: none is above 1,
-/// and nothing is subtracted, so that weak decays keep their digits beside strong ones.
+/// Computes the decays from the start and to the end as products of the decays of single tokens.
+/// None exceeds 1, and nothing is subtracted, so weak decays keep their precision next to strong
+/// ones.
 inline void decay_stretch(const DeltaRuleHead& in, std::int64_t tokens, ChannelScratch& s) {
   const std::int64_t dim = in.key_dim;
   for (std::int64_t k = 0; k < dim; k += kWidth) {
@@ -59,9 +60,9 @@ inline void decay_stretch(const DeltaRuleHead& in, std::int64_t tokens, ChannelS
   }
 }
 
-/// Products of every key with the queries and keys after it, both with the decay between them,
-/// which stands inside of the product: each key is carried from token to token, and decays on the
-/// way. Fills the system below the diagonal and the scores up to it.
+/// Products of every key j with each query and key i >= j, with the decay from j to i on each
+/// channel: key j is multiplied by the decay of one token after the other. Fills the scores up to
+/// the diagonal and the system below it.
 inline void meet_keys(const DeltaRuleHead& in, std::int64_t tokens, ChannelScratch& s) {
   const std::int64_t dim = in.key_dim;
   for (std::int64_t j = 0; j < tokens; ++j) {
@@ -83,9 +84,9 @@ inline void meet_keys(const DeltaRuleHead& in, std::int64_t tokens, ChannelScrat
   }
 }
 
-/// At most kRows tokens: delta_chunk, whose decays are matrices now: with D_i that from before the
-/// stretch to token i and D_ij that from j to i, (I + A) U = beta (V - (K D) S), where A_ij =
-/// beta_i k_i D_ij k_j for j < i; o_i = (q_i D_i) S + sum_{j<=i} (q_i D_ij k_j) u_j.
+/// At most kRows tokens. Like delta_chunk, but decays are diagonal matrices: with D_i the decay
+/// from before the stretch to token i and D_ij that from j to i, (I + A) U = beta (V - (K D) S),
+/// where A_ij = beta_i k_i D_ij k_j for j < i; o_i = (q_i D_i) S + sum_{j<=i} (q_i D_ij k_j) u_j.
 inline void channel_stretch(const DeltaRuleHead& in, std::int64_t tokens, ChannelScratch& s) {
   const std::int64_t dim = in.value_dim;
   const Block<const float> state{in.state, dim};

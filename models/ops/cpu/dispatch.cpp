@@ -6,7 +6,7 @@
 
 namespace niah::models::cpu {
 
-// One definition each, in kernels.cpp.
+// Defined in kernels.cpp, which is compiled once per instruction set.
 namespace baseline {
 const Kernels& table();
 }
@@ -21,7 +21,7 @@ const Kernels& table();
 
 const Kernels& kernels() {
 #ifdef NIAH_X86_KERNELS
-  // libtorch's own choice, which ATEN_CPU_CAPABILITY overrides.
+  // The choice of libtorch, which can be overridden by ATEN_CPU_CAPABILITY.
   static const std::string capability = at::get_cpu_capability();
   if (capability == "AVX512") return avx512::table();
   if (capability == "AVX2") return avx2::table();

@@ -1,4 +1,4 @@
-// Norms, gates and rotary embedding: one pass over memory each.
+// Norms, gates and rotary embedding, each in one pass over memory.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
-/// f of every number of one or two arrays; the last few go through a vector of zeros.
+/// output[i] = f(a[i], b[i]); the last elements are padded to a whole vector.
 template <typename T, typename F>
 inline void map(const T* a, const T* b, T* output, std::int64_t count, const F& f) {
   std::int64_t i = 0;

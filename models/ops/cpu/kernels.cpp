@@ -1,4 +1,4 @@
-// Compiled once an instruction set, which NIAH_INSTRUCTION_SET names.
+// Compiled once for each instruction set, which NIAH_INSTRUCTION_SET names.
 #include "models/ops/cpu/kernels.h"
 
 #include "models/ops/cpu/channel_delta_rule.h"

@@ -1,4 +1,4 @@
-// Lightning attention and the gated delta rule, a chunk of one head at a time: a causal product
+// Lightning attention and the gated delta rule, one head and one chunk at a time: a causal product
 // within the chunk, the state between chunks.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
-/// Rows in fp32: those given, or a copy in `room`.
+/// Rows in fp32: x itself, or a converted copy in `room`.
 inline Block<const float> widen(const float* x, std::int64_t stride, std::int64_t, std::int64_t,
                                 float*) {
   return {x, stride};
@@ -25,8 +25,7 @@ inline Block<const float> widen(const BFloat16* x, std::int64_t stride, std::int
   return {room, size};
 }
 
-/// to [size, kChunk] = x [rows, size] transposed, zero after its rows up to a whole
-/// vector.
+/// to [size, kChunk] = x [rows, size] transposed, padded with zeros to a whole vector.
 inline void transpose(Block<const float> x, std::int64_t rows, std::int64_t size, float* to) {
   const std::int64_t whole = rows / kWidth * kWidth;
   for (std::int64_t j = 0; j < whole; j += kWidth)
@@ -41,11 +40,11 @@ inline void transpose(Block<const float> x, std::int64_t rows, std::int64_t size
   }
 }
 
-/// Rows of a chunk that attend at a time.
+/// Rows of a chunk that are processed at a time.
 inline constexpr std::int64_t kRows = 16;
 
-/// state [key_dim, value_dim] = kept * state + sum_j to_end_j k_j^T v_j, for `tokens` keys that lie
-/// transposed, [key_dim, chunk], and are used up.
+/// state [key_dim, value_dim] = kept * state + sum_j to_end_j k_j^T v_j for `tokens` keys. `keys`
+/// are transposed, [key_dim, chunk], and are overwritten.
 inline void advance_state(float* state, float kept, float* keys, const float* to_end,
                           Block<const float> value, std::int64_t tokens, std::int64_t key_dim,
                           std::int64_t value_dim) {
@@ -58,7 +57,7 @@ inline void advance_state(float* state, float kept, float* keys, const float* to
 
 // ----------------------------------------------------------------------------- lightning attention
 
-/// What one head needs beside its inputs.
+/// Scratch memory for one head.
 struct LightningScratch {
   LightningScratch(float* at, std::int64_t dim)
       : keys(at),
@@ -69,15 +68,15 @@ struct LightningScratch {
         mask(scores + kRows * kChunk),
         power(mask + kChunk * kChunk) {}
   float* keys;           // [dim, chunk]
-  float *query, *value;  // [chunk, dim], where the inputs are not fp32
+  float *query, *value;  // [chunk, dim], if the inputs are not fp32
   float* output;         // [16, dim]
   float* scores;         // [16, chunk]
   float* mask;           // [chunk, chunk]: scale * decay^(i-j), zero above the diagonal
   float* power;          // [chunk + 1]: decay^n
 };
 
-/// decay^n and the mask. What is below exp(-80) does not reach any sum, and denormal factors are
-/// slow.
+/// Fills decay^n and the mask. Decays below exp(-80) become zero: they do not affect any sum, and
+/// denormal factors are slow.
 inline void fill_decays(float slope, float scale, LightningScratch& s) {
   constexpr float kVanished = 80;
   for (std::int64_t n = 0; n <= kChunk; ++n) {
@@ -113,7 +112,7 @@ inline void lightning_chunk(const LightningHead<T>& in, std::int64_t tokens, Lig
       for (std::int64_t i = 0; i < dim; i += kWidth)
         store(Vec::loadu(output.row(r) + i), in.output + (first + r) * in.output_stride + i);
   }
-  float to_end[kChunk] = {};  // what key j has lost by the chunk's end
+  float to_end[kChunk] = {};  // decay from key j to the end of the chunk
   for (std::int64_t j = 0; j < tokens; ++j) to_end[j] = s.power[tokens - 1 - j];
   advance_state(in.state, s.power[tokens], s.keys, to_end, value, tokens, dim, dim);
 }
@@ -134,12 +133,12 @@ inline void lightning(const LightningHead<T>& whole) {
 
 // -------------------------------------------------------------------------------- gated delta rule
 
-/// exp(x) for x <= 0; zero where it does not reach any sum (denormal factors are slow).
+/// exp(x) for x <= 0; zero where it does not affect any sum (denormal factors are slow).
 inline Vec decay_of(const Vec& x) { return Vec::blendv(x.exp(), Vec(0.0F), x < Vec(-80.0F)); }
 
 inline float decay_of(float x) { return x < -80 ? 0 : std::exp(x); }
 
-/// What one head needs beside its inputs.
+/// Scratch memory for one head.
 struct DeltaScratch {
   DeltaScratch(float* at, std::int64_t key_dim, std::int64_t value_dim)
       : keys(at),
@@ -155,10 +154,10 @@ struct DeltaScratch {
   float* between;       // [chunk, chunk]: exp(c_i - c_j), zero above the diagonal
   float* system;        // [chunk, chunk]: -A below the diagonal
   float* scores;        // [16, chunk]
-  float *sum, *to_end;  // [chunk]: c, the sums of log decays; exp(c_last - c)
+  float *sum, *to_end;  // [chunk]: c, the cumulative log decays; exp(c_last - c)
 };
 
-/// The decays of a chunk; after its tokens the sums stay what they were.
+/// Fills the decays of a chunk; after its last token the cumulative sums stay constant.
 inline void fill_decays(const DeltaRuleHead& in, std::int64_t tokens, DeltaScratch& s) {
   float sum = 0;
   for (std::int64_t i = 0; i < kChunk; ++i) {
@@ -171,13 +170,13 @@ inline void fill_decays(const DeltaRuleHead& in, std::int64_t tokens, DeltaScrat
   for (std::int64_t i = 0; i < tokens; ++i) {
     float* row = s.between + i * kChunk;
     const Vec own(s.sum[i]);
-    for (std::int64_t j = 0; j < kChunk; j += kWidth)  // above the diagonal it could overflow
+    for (std::int64_t j = 0; j < kChunk; j += kWidth)  // clamped: could overflow above the diagonal
       decay_of(at::vec::minimum(own - Vec::loadu(s.sum + j), zero)).store(row + j);
     std::fill(row + i + 1, row + kChunk, 0.0F);
   }
 }
 
-/// The head from a token on. Its state is brought forward, and its scratch written to, by all.
+/// The head from a given token on; state and scratch are shared with the original.
 inline DeltaRuleHead from_token(DeltaRuleHead head, std::int64_t token) {
   head.query += token * head.query_stride;
   head.key += token * head.key_stride;
@@ -188,8 +187,8 @@ inline DeltaRuleHead from_token(DeltaRuleHead head, std::int64_t token) {
   return head;
 }
 
-/// Rows of u [chunk, dim] from `first` on, given those before: u_i -= sum_{j < i} A_ij u_j.
-/// `system` [chunk, chunk]: -A below the diagonal.
+/// Forward substitution for `rows` rows of u [chunk, dim] from `first` on, given the rows before:
+/// u_i -= sum_{j < i} A_ij u_j. `system` [chunk, chunk] holds -A below the diagonal.
 inline void substitute(const float* system, float* u, std::int64_t first, std::int64_t rows,
                        std::int64_t dim) {
   block_product({system + first * kChunk, kChunk, 1}, {u, dim}, {u + first * dim, dim}, rows, dim,
@@ -204,7 +203,7 @@ inline void substitute(const float* system, float* u, std::int64_t first, std::i
     }
 }
 
-/// One chunk, in the letters of the literature: with S the state before it and c the sums of log
+/// One chunk, in the notation of the paper: with S the state before it and c the cumulative log
 /// decays, (I + A) U = beta (V - exp(c) K S), where A_ij = beta_i exp(c_i - c_j) k_i k_j for j < i;
 /// o_i = exp(c_i) q_i S + sum_{j<=i} exp(c_i - c_j) (q_i k_j) u_j.
 inline void delta_chunk(const DeltaRuleHead& in, std::int64_t tokens, DeltaScratch& s) {

@@ -1,4 +1,4 @@
-// Products of a few rows with a weight: bound by reading the weight once.
+// Products of a few rows with a weight, whose time is bound by reading the weight once.
 #pragma once
 
 #include <ATen/cpu/vec/functional.h>
@@ -12,12 +12,12 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
+/// The sum of a vector's elements.
 inline float reduced(const Vec& x) {
   return at::vec::vec_reduce_all<float>([](Vec& a, Vec& b) { return a + b; }, x);
 }
 
-/// R rows by O outputs. Every sum runs over the input in vectors, in one order whatever R and O
-/// are.
+/// R rows by O outputs. The order of every sum over the inputs is the same for all R and O.
 template <typename T, int R, int O>
 void tile_of_rows(const RowProducts<T>& in, std::int64_t row, std::int64_t out) {
   const T* x = in.x + row * in.x_stride;
@@ -47,7 +47,7 @@ void tile_of_rows(const RowProducts<T>& in, std::int64_t row, std::int64_t out) 
 
 template <typename T, int O>
 void rows_of_outputs(const RowProducts<T>& in, std::int64_t out) {
-  // As many sums as leave registers for the factors: 16 of 32 with AVX-512, 8 of 16 before.
+  // As many sums as leave registers for the factors: 16 of 32 with AVX-512, otherwise 8 of 16.
   constexpr int kRows = kWidth >= 16 ? 4 : 2;
   std::int64_t row = 0;
   for (; row + kRows <= in.rows; row += kRows) tile_of_rows<T, kRows, O>(in, row, out);

@@ -1,4 +1,4 @@
-// Causal softmax attention over a cache of keys and values, in fp32.
+// Causal softmax attention over a KV cache, in fp32.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
-/// Some positions' queries of all heads of a group: one a lane, position by position.
+/// The queries of some positions and all heads of a group, one per lane, position by position.
 struct Tile {
   Tile(float* at, std::int64_t dim)
       : query(at),
@@ -19,7 +19,7 @@ struct Tile {
         largest(output + dim * kAttentionLanes),
         sum(largest + kAttentionLanes) {}
   float *query, *output;  // [dim, lanes]
-  float *largest, *sum;   // [lanes], of the scores and their exponentials so far
+  float *largest, *sum;   // [lanes]: running maximum of the scores, running sum of exponentials
 };
 
 inline void start_tile(const AttentionGroup& in, Tile tile, std::int64_t begin, std::int64_t end) {
@@ -27,7 +27,7 @@ inline void start_tile(const AttentionGroup& in, Tile tile, std::int64_t begin, 
   std::fill(tile.output, tile.output + in.dim * kAttentionLanes, 0.0F);
   std::fill(tile.largest, tile.largest + kAttentionLanes, -std::numeric_limits<float>::infinity());
   std::fill(tile.sum, tile.sum + kAttentionLanes, 0.0F);
-  // Scores as exponents of two.
+  // With this factor, scores are exponents of 2 instead of e.
   constexpr float kLog2E = 1.44269504088896F;
   float* lane = tile.query;
   for (std::int64_t t = begin; t < end; ++t)
@@ -38,7 +38,7 @@ inline void start_tile(const AttentionGroup& in, Tile tile, std::int64_t begin, 
     }
 }
 
-/// Hides keys from the positions before them. scores [count, lanes] of the keys from `first` on.
+/// Masks keys for the positions before them. scores [count, lanes]: of the keys from `first` on.
 inline void hide_future(const AttentionGroup& in, float* scores, std::int64_t first,
                         std::int64_t count, std::int64_t begin, std::int64_t end) {
   const std::int64_t past = in.keys - in.rows;
@@ -50,10 +50,11 @@ inline void hide_future(const AttentionGroup& in, float* scores, std::int64_t fi
   }
 }
 
-/// 2^x for x <= 0, to 2 units in the last place; 1 for 0, NaN for a NaN that `larger` passes over.
+/// 2^x for x <= 0, accurate to 2 units in the last place and exactly 1 for 0. With AVX-512, NaN for
+/// NaN, because `larger` may drop it there.
 inline Vec power_of_two(const Vec& x) {
 #ifdef CPU_CAPABILITY_AVX512
-  // x - floor(x), zero for -inf; a minimax polynomial on [0, 1) that is 1 at 0.
+  // x - floor(x) (zero for -inf), then a minimax polynomial on [0, 1) that is exactly 1 at 0.
   const __m512 part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   __m512 power = _mm512_set1_ps(1.8671301659196615e-3F);
   for (const float c : {9.017029777169228e-3F, 5.579991266131401e-2F, 2.4016444385051727e-1F,
@@ -66,18 +67,18 @@ inline Vec power_of_two(const Vec& x) {
 #endif
 }
 
-/// The larger of two scores; a NaN may be passed over where power_of_two keeps it.
+/// The larger of two scores. A NaN may get lost where power_of_two preserves it.
 inline Vec larger(const Vec& a, const Vec& b) {
 #ifdef CPU_CAPABILITY_AVX512
-  return _mm512_max_ps(a, b);  // at::vec's keeps NaN, for four times the instructions
+  return _mm512_max_ps(a, b);  // at::vec::maximum keeps NaN but needs four times the instructions
 #else
   return at::vec::maximum(a, b);
 #endif
 }
 
-/// The largest of `before` and one lane's scores of `count` keys.
+/// For each lane, the largest of `before` and the scores of `count` keys.
 inline Vec largest_of(const Vec& before, const float* scores, std::int64_t count) {
-  // Four at a time: each maximum waits for the one before it.
+  // Four independent maxima, because each operation waits for the previous one.
   Vec largest[4] = {before, before, before, before};
   std::int64_t j = 0;
   for (; j + 4 <= count; j += 4)
@@ -88,13 +89,14 @@ inline Vec largest_of(const Vec& before, const float* scores, std::int64_t count
   return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
 }
 
-/// scores [count, lanes] to 2^(score - largest), bringing the tile forward.
+/// Replaces scores [count, lanes] by 2^(score - largest); updates the tile's maxima and sums and
+/// rescales its output.
 inline void exponentiate(Tile tile, float* scores, std::int64_t count, std::int64_t lanes,
                          std::int64_t dim) {
   for (std::int64_t lane = 0; lane < lanes; lane += kWidth) {
     const Vec before = Vec::loadu(tile.largest + lane);
     const Vec largest = largest_of(before, scores + lane, count);
-    Vec sum = largest - largest;  // NaN, which a power may hide, comes back
+    Vec sum = largest - largest;  // zero, or NaN if `largest` is NaN: power_of_two may lose it
     for (std::int64_t j = 0; j < count; ++j) {
       float* score = scores + j * kAttentionLanes + lane;
       const Vec p = power_of_two(Vec::loadu(score) - largest);
@@ -124,8 +126,8 @@ inline void finish_tile(const AttentionGroup& in, Tile tile, std::int64_t begin,
     }
 }
 
-/// Scores lie transposed, keys by queries, so that keys and values are read as they are stored,
-/// each block of them once for all tiles.
+/// Scores are stored transposed, keys by queries, so that keys and values are read in their memory
+/// order, and each block of them once for all tiles.
 inline void attention(const AttentionGroup& in) {
   const std::int64_t each = kAttentionLanes / in.groups, past = in.keys - in.rows;
   float* scores = in.scratch;

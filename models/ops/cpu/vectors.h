@@ -1,4 +1,4 @@
-// Vectors of this instruction set, and numbers and blocks in memory.
+// SIMD vectors of the current instruction set, and matrices in memory.
 #pragma once
 
 #include <ATen/cpu/vec/functional.h>
@@ -22,7 +22,7 @@ struct Block {
   T* row(std::int64_t i) const { return data + i * stride; }
 };
 
-/// A matrix whose numbers are wanted one at a time, in any layout.
+/// A matrix in any layout, whose elements are read one at a time; `row` and `column` are strides.
 struct Scattered {
   Scattered(const float* data, std::int64_t row, std::int64_t column)
       : data(data), row(row), column(column) {}
@@ -39,7 +39,7 @@ inline Vec load(const BFloat16* x) {
 }
 inline void store(const Vec& x, float* to) { x.store(to); }
 #ifdef CPU_CAPABILITY_AVX512
-// at::vec's store of half a vector is a masked one, from which nothing can be read at once.
+// at::vec stores half a vector with a mask, which prevents store-to-load forwarding.
 inline void store(const Vec& x, BFloat16* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), at::vec::cvtfp32_bf16(x));
 }
@@ -48,6 +48,7 @@ inline void store(const Vec& x, BFloat16* to) {
   at::vec::convert_from_float<BFloat16>(x, x).store(to, static_cast<int>(kWidth));
 }
 #endif
+/// x rounded to the type of the second argument.
 inline Vec rounded(const Vec& x, const float*) { return x; }
 inline Vec rounded(const Vec& x, const BFloat16*) {
   BFloat16 narrow[kWidth];
@@ -55,11 +56,13 @@ inline Vec rounded(const Vec& x, const BFloat16*) {
   return load(narrow);
 }
 
+/// `count` rounded up to a multiple of kWidth.
 inline std::int64_t whole_vectors(std::int64_t count) {
   return (count + kWidth - 1) / kWidth * kWidth;
 }
 
-/// row *= factor, and row *= factors; `size` is a multiple of kWidth, or the row has room for one.
+/// row *= factor, and row *= factors, elementwise. Processes whole vectors, so `size` must be a
+/// multiple of kWidth or the arrays must be padded to one.
 inline void scale_row(float* row, std::int64_t size, float factor) {
   for (std::int64_t i = 0; i < size; i += kWidth)
     (Vec::loadu(row + i) * Vec(factor)).store(row + i);

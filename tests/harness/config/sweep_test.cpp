@@ -104,7 +104,7 @@ TEST(Sweep, ReasoningIsOneSetOrSeveral) {
   EXPECT_EQ(two.reasoning[2].samples, 0) << "all";
   EXPECT_THAT(refusal(kSweep + "reasoning: {kind: gsm8k}\n"), HasSubstr("path"));
   EXPECT_THAT(refusal(kSweep + "reasoning: {kind: gsm}\n"), HasSubstr("did you mean 'gsm8k'"));
-  EXPECT_THAT(refusal(kSweep + "reasoning: [{}, {}]\n"), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal(kSweep + "reasoning: [{}, {}]\n"), HasSubstr("is listed twice"));
 }
 
 TEST(Sweep, ConfigFieldsOfAModelMayBeOverridden) {
@@ -209,8 +209,10 @@ TEST(Sweep, AMisspeltKeyIsNamedEvenWhereTheRightOneIsRequired) {
 
 TEST(Sweep, ErrorsOfWhatIsReadElsewhereHaveTheirPlace) {
   EXPECT_THAT(refusal(kSweep + "protocol: lmeval\n"), HasSubstr("s.yaml:11:11: protocol: "));
-  EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("s.yaml:11:18: haystack"));
-  EXPECT_THAT(refusal(kSweep + "haystack: {kind: essays}\n"), HasSubstr("haystack.path: "));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"),
+              HasSubstr("s.yaml:11:18: haystack.kind: there is no kind of haystack 'kjvv'"));
+  EXPECT_THAT(refusal(kSweep + "haystack: {kind: essays}\n"),
+              HasSubstr("haystack.path: essays needs `path`: which folder"));
   EXPECT_THAT(refusal(kSweep + "seed: -1\n"), HasSubstr("s.yaml:11:7: seed: "));
   EXPECT_THAT(refusal(replaced(kSweep, "[base, sft", "[bsae, sft")),
               testing::AllOf(HasSubstr("did you mean 'base'"), HasSubstr("qk-pro-exact")));
@@ -243,8 +245,8 @@ TEST(Sweep, WhatAPlanKeepsIsReadAgainAsTheSameSweep) {
 
 TEST(Sweep, RefusesWhatMakesNoSense) {
   EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s9]")), HasSubstr("'s9' is not a task"));
-  EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s1]")), HasSubstr("stands twice"));
-  EXPECT_THAT(refusal(replaced(kSweep, "[8K, 4K]", "[4K, 4096]")), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal(replaced(kSweep, "[s1, s2]", "[s1, s1]")), HasSubstr("is listed twice"));
+  EXPECT_THAT(refusal(replaced(kSweep, "[8K, 4K]", "[4K, 4096]")), HasSubstr("is listed twice"));
   EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: 0")),
               HasSubstr("an integer from 1 to 1,000,000"));
   EXPECT_THAT(refusal(replaced(kSweep, "    sft: /abs/sft\n", "")), HasSubstr("needs `sft`"));

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "harness/config/variant_words.h"
 #include "tests/harness/config/demo_sweep.h"
 
 namespace niah {
@@ -49,6 +50,21 @@ TEST(Sweep, DescriptionsClaimNothingThatTheConfigDoesNotSay) {
   ModelConfig model = said.models.front();
   describe_plainly(model);
   EXPECT_EQ(model.variants[1].label, "Fine-tuned");
+}
+
+TEST(Sweep, VariantsOfOnePairAreCalledAlikeElsewhere) {
+  const SweepConfig said = parse(replaced(
+      kSweep, "sft, qk,", "{of: sft, name: mine, label: CoT-SFT}, {method: qk, label: Repaired},"));
+  const SweepConfig plain = parse(replaced(kSweep, "lambda: 0.5", "lambda: 0.25"));
+  SweepConfig other = plain;
+  call_as(other.models.front(), said.models);
+  EXPECT_EQ(variant(other, "sft").label, "CoT-SFT");
+  EXPECT_EQ(variant(other, "qk").label, "Repaired");
+  EXPECT_EQ(variant(other, "qk-pro").description, variant(plain, "qk-pro").description)
+      << "another lambda is another variant";
+  SweepConfig of_another = parse(replaced(kSweep, "/abs/sft", "/abs/other"));
+  call_as(of_another.models.front(), said.models);
+  EXPECT_EQ(variant(of_another, "sft").label, "Fine-tuned");
 }
 
 TEST(Sweep, ACheckpointSaysItsPart) {

@@ -76,7 +76,15 @@ TEST(Yaml, DuplicateKeysAreErrorsWithBothPlaces) {
 }
 
 TEST(Yaml, BrokenYamlAndWrongRootsNameTheirPlace) {
-  EXPECT_THAT(refusal("a: [1, 2", [](YamlMap&) {}), HasSubstr("c.yaml:1:"));
+  EXPECT_THAT(refusal("a: [1, 2", [](YamlMap&) {}), HasSubstr("c.yaml:1:4: "));
+  EXPECT_EQ(refusal("x: 1\na: [1, 2\nb: 3", [](YamlMap&) {}),
+            "c.yaml:2:4: not valid YAML: the list that begins here with [ has no ] (looked for "
+            "up to 3:2)");
+  EXPECT_THAT(
+      refusal("a: [1, {b: 2, c: 3", [](YamlMap&) {}),
+      HasSubstr("c.yaml:1:8: not valid YAML: the mapping that begins here with { has no }"));
+  EXPECT_THAT(refusal_of<UsageError>([] { parse_yaml_value("[1, 2", "--set a"); }),
+              HasSubstr("--set a: the value is not valid YAML: the list that begins here with ["));
   EXPECT_THAT(refusal("- 1", [](YamlMap&) {}), HasSubstr("a mapping (key: value) was expected"));
   EXPECT_THAT(refusal("", [](YamlMap&) {}), HasSubstr("a mapping"));
   EXPECT_THAT(refusal("a:", [](YamlMap& map) { map.text("a"); }), HasSubstr("required"));

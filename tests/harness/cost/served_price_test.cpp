@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <sstream>
+
 #include "harness/cost/served_price.h"
 #include "tests/paths.h"
 
@@ -70,6 +73,23 @@ TEST(ServedPrice, IsSaidForPeople) {
   const SweepConfig plain = sweep("");
   EXPECT_THAT(describe_served(price_served(WorkList(plain)), plain),
               Not(HasSubstr("chat template")));
+}
+
+TEST(ServedPrice, StaysATableWhateverVariantsAreCalled) {
+  const std::string long_name = "a checkpoint λ that was served with rather a lot of words";
+  std::vector<ServedPrice> prices(2);
+  prices[0] = {.label = "word-problems", .variant = "m served", .samples = 4};
+  prices[1] = {.label = "S1@1K", .variant = long_name + "\x1b[2J", .samples = 4};
+  std::istringstream lines(describe_served(prices, sweep("")));
+  std::vector<std::string> table(3);
+  for (std::string& line : table) std::getline(lines, line);
+  const auto columns = [](const std::string& text) {
+    return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+  };
+  EXPECT_LE(columns(table[0]), 100);
+  for (const std::string& line : table) EXPECT_EQ(columns(line), columns(table[0])) << line;
+  EXPECT_THAT(table[2], AllOf(HasSubstr("S1@1K          a checkpoint λ that was served with"),
+                              HasSubstr("…  "), Not(HasSubstr("\x1b"))));
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ TEST(PromptFormat, TheBosStandsOnceOrNotAtAll) {
     PromptFormat(sweep(custom), tokenizer);
     FAIL() << "two BOS tokens";
   } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("stand twice"));
+    EXPECT_THAT(error.what(), HasSubstr("appear twice"));
   }
   custom.bos = false;
   const PromptFormat format(sweep(custom), tokenizer);

@@ -75,6 +75,8 @@ TEST(RecordOf, AnAnswerIsScoredAndAFailureIsNot) {
   EXPECT_EQ(hit.seconds, 2);
   EXPECT_FALSE(hit.same_again);
   EXPECT_EQ(record_of(asked, "f", {.id = {}, .text = "1", .same_again = false}).same_again, false);
+  EXPECT_EQ(record_of(asked, "f", {.id = {}, .text = "1", .again_failed = "503"}).again_failed,
+            "503");
   const reports::Record failed = record_of(
       asked, "f", {.id = {}, .failure = Failure{"cut", "900 of 1000"}, .text = "1234567"});
   EXPECT_EQ(failed.outcome, "cut");

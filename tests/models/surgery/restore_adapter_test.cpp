@@ -280,7 +280,7 @@ TEST_F(AdapterOfAStoredTiedHead, ChangesOfTheEmbeddingAloneAreRefused) {
   add(embedding + ".lora_embedding_A", at::randn({4, 97}));
   add(embedding + ".lora_embedding_B", at::randn({64, 4}));
   EXPECT_THAT(refusal(), AllOf(HasSubstr("model.embed_tokens.weight"),
-                               HasSubstr("it is not said whether the head changes with it")));
+                               HasSubstr("it is unclear whether the head changes with it")));
   tensors_.clear();
   add(embedding + ".weight", at::randn({97, 64}));
   EXPECT_THAT(refusal(), HasSubstr("lm_head.weight that the base stores beside it"));

@@ -237,8 +237,9 @@ TEST(Served, CountsWhatTheServerCutRefusedAndFailedApartFromMisses) {
   EXPECT_EQ(served.pairs.only_first, 0) << "what was not measured is no miss";
   EXPECT_EQ(served.cells[0].unmeasured, 12);
   EXPECT_THAT(served_remarks(results, served),
-              ElementsAre("The server cut 6 of 30 prompts: it read fewer tokens than they have (it "
-                          "read 2,048 of 4,096 tokens). They count neither as hits nor as misses.",
+              ElementsAre("The server cut 6 of 30 samples short: it read less of the prompt than "
+                          "it was sent, or had no room for the answer (it read 2,048 of 4,096 "
+                          "tokens). These count neither as hits nor as misses.",
                           "The server refused 2 of 30 prompts (400 too long).",
                           "The server failed at every try of 4 of 30 prompts (503 <b>busy</b>)."));
   const Analysis analysis = analyse(results);
@@ -276,6 +277,22 @@ TEST(Served, SaysHowOftenTheServerContradictedItself) {
                   "it computes beside it, not the checkpoint."));
   EXPECT_THAT(served_remarks(probe(0), only(probe(0))),
               ElementsAre("Asked twice, the server said the same in all of 10 samples."));
+}
+
+TEST(Served, CountsSecondRequestsThatGotNoAnswer) {
+  const Results results = served_run(
+      20,
+      [](std::int64_t, std::int64_t i, Record& served) {
+        if (i < 4) served.same_again = true;
+        if (i >= 4 && i < 6) served.again_failed = "503 busy";
+      },
+      one_length());
+  EXPECT_EQ(only(results).asked_twice, 4);
+  EXPECT_EQ(only(results).failed_again, 2);
+  EXPECT_THAT(served_remarks(results, only(results)),
+              ElementsAre("Asked twice, the server said the same in all of 4 samples.",
+                          "2 of the samples that the server had answered got no answer when asked "
+                          "a second time (503 busy)."));
 }
 
 TEST(Served, TwoServersAreToldApartByName) {

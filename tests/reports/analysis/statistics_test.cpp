@@ -156,6 +156,8 @@ TEST(Statistics, EffectiveLengthStopsAtTheFirstFall) {
   EXPECT_EQ(effective_length(recalls, 0.8), 32768);
   EXPECT_FALSE(effective_length({}));
   EXPECT_FALSE(effective_length({{4096, 0}, {8192, 1}}));
+  EXPECT_FALSE(effective_length({{4096, 0.12}, {8192, 0.12}})) << "little that stays is no length";
+  EXPECT_EQ(effective_length({{4096, 0.85}, {8192, 0.8}}), 8192);
 }
 
 TEST(Statistics, MedianOfEvenAndOdd) {

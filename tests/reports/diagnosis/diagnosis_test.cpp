@@ -54,7 +54,7 @@ TEST(Diagnosis, SaysWhatMovedAndWhatBecameOfRetrievalHeads) {
                                  "position puts at least 10 % of its attention on the needle (by "
                                  "chance: 0.36 %). There the needle gets 90.0 % in base, 10.0 % in "
                                  "sft, 85.0 % in qk.")));
-  EXPECT_THAT(words, Contains(HasSubstr("1050 in base")));
+  EXPECT_THAT(words, Contains(HasSubstr("1050 tokens in base")));
 }
 
 TEST(Diagnosis, SaysSoWhereNoHeadLooksAtTheNeedle) {
@@ -84,6 +84,18 @@ TEST(Diagnosis, PageShowsEveryHeadAndEscapesNames) {
   EXPECT_THAT(page, HasSubstr("layer 1, head 1: 90.0 % of the final position&#39;s attention"));
   EXPECT_THAT(page, HasSubstr("layer 1, head 0: 100.0 tokens"));
   EXPECT_THAT(page, HasSubstr("href=\"diagnosis/attention.csv\""));
+}
+
+TEST(Diagnosis, AxesHaveRoundTicksAndUnits) {
+  Diagnosis diagnosis = lost_head();
+  diagnosis.tensors[5].change = 6.29;
+  const std::string page = diagnosis_page(diagnosis, {});
+  for (const char* words : {">80\u00A0%</text>", ">20\u00A0%</text>", ">layer</text>",
+                            ">down: layer, across: head</text>"})
+    EXPECT_THAT(page, HasSubstr(words));
+  EXPECT_THAT(page, Not(HasSubstr(">62.9</text>")));
+  EXPECT_THAT(diagnosis_in_words(diagnosis),
+              Contains(HasSubstr("in prompts of 8040 tokens: 1050 tokens in base, 1050 in sft")));
 }
 
 TEST(Diagnosis, OfARunIsLinkedFromItsReport) {

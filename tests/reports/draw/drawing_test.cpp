@@ -14,6 +14,7 @@
 #include "reports/draw/palette.h"
 #include "reports/draw/png.h"
 #include "reports/draw/table.h"
+#include "reports/draw/ticks.h"
 #include "reports/format.h"
 #include "tests/reports/synthetic_run.h"
 
@@ -198,6 +199,16 @@ TEST(LineChart, AGapInterruptsTheLine) {
   const std::string svg = recall_chart_svg(std::move(collector).finish(), "s1");
   EXPECT_EQ(occurrences(svg, "class=\"line\""), 2U);
   EXPECT_EQ(occurrences(svg, "class=\"mark\""), 4U);
+}
+
+TEST(Ticks, AreRoundAndReachTheMost) {
+  EXPECT_EQ(round_ticks(62.9, 4), (std::vector<double>{0, 20, 40, 60, 80}));
+  EXPECT_EQ(round_ticks(60, 3), (std::vector<double>{0, 20, 40, 60}));
+  EXPECT_EQ(round_ticks(1, 4), (std::vector<double>{0, 0.5, 1}));
+  EXPECT_EQ(round_ticks(11, 10), (std::vector<double>{0, 2, 4, 6, 8, 10, 12}));
+  const std::vector<double> tiny = round_ticks(0.03, 3);
+  ASSERT_EQ(tiny.size(), 4U);
+  EXPECT_NEAR(tiny.back(), 0.03, 1e-12);
 }
 
 }  // namespace

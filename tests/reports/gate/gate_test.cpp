@@ -1,12 +1,17 @@
 #include "reports/gate/gate.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
+#include "harness/base/files.h"
+#include "harness/base/text.h"
 #include "reports/gate/junit.h"
+#include "tests/paths.h"
 #include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 
@@ -27,8 +32,11 @@ TEST(Gate, PassesWhatDidNotChange) {
   EXPECT_EQ(verdict.exit_code(), ExitCode::kOk);
   ASSERT_EQ(verdict.cells.size(), 2U);
   EXPECT_LT(*verdict.cells[0].detectable, 0.2);
-  EXPECT_THAT(gate_lines(verdict),
-              HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 6.8 points)"));
+  EXPECT_THAT(
+      gate_lines(verdict),
+      HasSubstr("S2 at 4K: 100.0 → 100.0 (n = 200, shows a drop of 6.8 points in one of 2 tests)"));
+  EXPECT_THAT(gate_markdown(verdict),
+              HasSubstr("finds a drop of 6.8 points in one of 2 tests of cells"));
 }
 
 TEST(Gate, MatchesVariantsByNameBecauseTheWeightsAreOthers) {
@@ -80,6 +88,24 @@ TEST(Gate, IsInconclusiveWhereNCannotDecide) {
       gate(nightly(50, always), nightly(50, [](std::int64_t, std::int64_t i) { return i >= 4; }));
   EXPECT_EQ(fell.exit_code(), ExitCode::kInconclusive);
   EXPECT_THAT(fell.cells[0].reason, HasSubstr("cannot tell this from chance"));
+}
+
+TEST(Gate, ManyInconclusiveCellsAreOneLineThatNamesTheFirst) {
+  RunInfo info = nightly_info();
+  info.lengths = {1024, 2048, 4096, 8192, 16384};
+  const auto lost = [](std::int64_t length, std::int64_t i) { return length != 16384 || i > 0; };
+  const Verdict verdict = gate(nightly(12, always, info), nightly(12, lost, info));
+  const std::string lines = gate_lines(verdict);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2) << lines;
+  EXPECT_THAT(lines, HasSubstr("inconclusive  5 cells: hypenet base S2 at 1K, hypenet base S2 at "
+                               "2K, hypenet base S2 at 4K and 2 more (n = 12): too few samples for "
+                               "5 tests; in 1 recall fell by more than 5 points"));
+  EXPECT_THAT(gate_markdown(verdict), AllOf(HasSubstr("| S2 at 8K |"), HasSubstr("| S2 at 16K |")));
+  EXPECT_THAT(junit_xml(verdict, "n"), HasSubstr("skipped=\"5\""));
+  info.lengths = {1024, 2048, 4096};
+  const std::string few = gate_lines(gate(nightly(12, always, info), nightly(12, always, info)));
+  EXPECT_EQ(std::count(few.begin(), few.end(), '\n'), 4) << few;
+  EXPECT_THAT(few, HasSubstr("points or more in one of 3 tests\n"));
 }
 
 TEST(Gate, SaysWhenTheValueBecameLessLikelyBeforeRecallFalls) {
@@ -289,6 +315,19 @@ TEST(Gate, TheCountsOfTheNightlySweepSuffice) {
   const DropRule rule{.alpha = 0.05, .tests = 10, .factor = 2, .max_drop = 0.05};
   EXPECT_LT(DropPower(120, rule).smallest_drop(0.8, 0.03).value(), GateOptions().detectable);
   EXPECT_LT(DropPower(100, rule).smallest_drop(0.8, 0.02).value(), GateOptions().detectable);
+}
+
+/// Without answers that change by chance, and with a twentieth that do.
+TEST(Gate, ReadmeAndTheNightlySweepQuoteTheDropThatItFinds) {
+  const DropPower power(120, {.alpha = 0.05, .tests = 10, .factor = 2, .max_drop = 0.05});
+  const std::string quoted = fmt::format(
+      "finds a drop of {:.0f} to {:.0f} points four times in five",
+      100 * power.smallest_drop(0.8, 0).value(), 100 * power.smallest_drop(0.8, 0.05).value());
+  for (const char* name : {"README.md", "configs/nightly.yaml"}) {
+    std::string text = read_file(std::string(NIAH_SOURCE_DIR "/") + name, "test");
+    text = replace_all(replace_all(text, "\n# ", " "), "\n", " ");
+    EXPECT_NE(text.find(quoted), std::string::npos) << name << ": " << quoted;
+  }
 }
 
 TEST(Gate, NamesWhatWasComputedOtherwiseAndDoesNotRefuseIt) {

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-bool always(std::int64_t, std::int64_t) { return true; }
+bool every_sample(std::int64_t, std::int64_t) { return true; }
 
 /// A run with only a served model.
 RunInfo served_alone() {
@@ -105,8 +105,8 @@ TEST(VariantPairs, AnotherServerIsSaid) {
 TEST(ServedGate, FindsWhatAServerLosesAgainstALocalBaseline) {
   RunInfo local = nightly_info();
   local.arithmetic = {{"device", "cpu"}, {"dtype", "fp32"}};
-  const Results baseline = nightly(200, always, local);
-  const Results same = nightly(200, always, served_alone());
+  const Results baseline = nightly(200, every_sample, local);
+  const Results same = nightly(200, every_sample, served_alone());
   const Verdict passes = gate(baseline, same);
   EXPECT_EQ(passes.exit_code(), ExitCode::kOk);
   EXPECT_TRUE(passes.is_mixed);
@@ -136,7 +136,7 @@ TEST(ServedGate, WhatTheServerCutIsNotMeasuredAndSaidAsThat) {
       if (i == 0) record.detail = "it read 32,768 of 65,408 <tokens>";
       collector.add(record);
     }
-  const Verdict verdict = gate(nightly(200, always), std::move(collector).finish());
+  const Verdict verdict = gate(nightly(200, every_sample), std::move(collector).finish());
   EXPECT_EQ(verdict.exit_code(), ExitCode::kNotMeasured);
   EXPECT_EQ(verdict.cells[0].outcome, GateOutcome::kPass);
   EXPECT_EQ(verdict.cells[1].reason,

@@ -106,6 +106,7 @@ TEST_F(OpenAiUntrueAnswersTest, ASecondAnswerThatIsNoneIsSaid) {
   for (const Answer& answer : ask(requests(2))) {
     EXPECT_FALSE(answer.failure);
     EXPECT_FALSE(answer.same_again);
+    EXPECT_THAT(answer.again_failed, HasSubstr("no"));
   }
   EXPECT_THAT(warnings(), ElementsAre(HasSubstr("asked again (cache_probe)")));
 }
