@@ -1,4 +1,4 @@
-// The tables of what is computed across cells.
+// The tables of figures that are computed across cells.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -14,8 +14,8 @@
 namespace niah::reports {
 namespace {
 
-/// Line and paragraph separators, and the marks that turn the direction of writing: what stands
-/// behind them would move.
+/// Line and paragraph separators, and bidirectional controls, which would reorder the text after
+/// them.
 constexpr std::array<std::string_view, 14> kLayoutMarks = {
     "\u2028", "\u2029", "\u200E", "\u200F", "\u061C", "\u202A", "\u202B",
     "\u202C", "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
@@ -27,7 +27,7 @@ std::string percent(double share, int decimals) {
 }
 
 std::string detectable_points(double share) {
-  // Up, so that the drop that is named is found at least as often as is said of it.
+  // Rounded up, so that the stated drop is detected with at least the stated probability.
   return fmt::format("{:.1f}", std::ceil(1000 * share - 1e-9) / 10);
 }
 
@@ -97,7 +97,7 @@ std::string shorten(std::string_view utf8, std::size_t code_points) {
 std::string one_line(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  // C1 controls (U+0080 to U+009F): terminals obey some of them.
+  // Some terminals interpret C1 controls (U+0080 to U+009F).
   for (std::size_t at = 0; (at = text.find('\xC2', at)) != std::string::npos; ++at)
     if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xA0)
       text.replace(at, 2, " ");

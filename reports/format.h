@@ -1,4 +1,4 @@
-// Numbers and names as reports write them.
+// Formatting of numbers and names in reports.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +9,22 @@
 
 namespace niah::reports {
 
-/// What stands where there is no number.
+/// Shown in place of a missing number.
 inline constexpr std::string_view kGap = "–";
+/// The same as a std::string.
 inline const std::string kNone(kGap);
 
 /// 0.4166 → "41.7" (no percent sign).
 std::string percent(double share, int decimals = 1);
 
-/// -0.113 → "−11", with a real minus sign (no percent sign). What is not quite 0 or 100 gets a
-/// decimal: 0.996 → "99.6".
+/// -0.113 → "−11", with a real minus sign (no percent sign). A value that would round to 0 or 100
+/// without being it gets a decimal: 0.996 → "99.6".
 std::string percent_signed(double share);
 
 /// 0.4166 → "42 %": for sentences.
 std::string percent_words(double share);
 
-/// A drop that n would show, in points and never too small: 0.06612 → "6.7".
+/// A detectable drop in percentage points, rounded up: 0.06612 → "6.7".
 std::string detectable_points(double share);
 
 /// "one of 9 tests", "the one test": over how many Holm adjusts where a drop that n would show is
@@ -48,27 +49,28 @@ std::string nats_range(const Interval& interval);
 /// "s3" → "S3"; other names as they are.
 std::string task_label(std::string_view task);
 
-/// What a task of RULER asks, for newcomers; "" for a task of another name.
+/// A short explanation of the task "s1", "s2" or "s3" for newcomers; "" for any other task.
 std::string task_note(std::string_view task);
 
 /// "S3 at 64K"; without a length (reasoning) the task alone.
 std::string cell_label(std::string_view task, std::int64_t length);
 
-/// The first `code_points` of well-formed UTF-8, with "…" when there is more.
+/// The first `code_points` code points of valid UTF-8, followed by "…" if there are more.
 std::string shorten(std::string_view utf8, std::size_t code_points);
 
-/// The text with a space for each control character, line separator and mark of writing direction:
-/// it stays on its line, moves no terminal, and what follows it stays where it is.
+/// The text with each control character, line separator and bidirectional control replaced by a
+/// space, so that it stays on its line and can neither control a terminal nor reorder what follows.
 std::string one_line(std::string text);
 
-/// The text in lines of at most `width` code points, broken at spaces; lines after the first begin
-/// with `indent`.
+/// The text in lines of at most `width` code points, broken at spaces (a longer word stays whole);
+/// lines after the first begin with `indent`.
 std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent);
 
 /// "1 cell", "3 cells".
 std::string counted(std::int64_t count, std::string_view noun);
 
-/// A name for a file: lower-case letters, digits and dashes only.
+/// A file name of lower-case letters, digits and dashes made from `name`; "unnamed" if none are
+/// left.
 std::string file_stem(std::string_view name);
 
 }  // namespace niah::reports

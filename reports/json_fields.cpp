@@ -36,13 +36,13 @@ json parse_json(std::string_view text) {
     const TextPlace place = place_of_byte(text, error.byte == 0 ? 0 : error.byte - 1);
     throw DataError(fmt::format("not valid JSON, line {}, column {}", place.line, place.column));
   } catch (const json::exception&) {
-    throw DataError("not valid JSON");  // a number that is no number
+    throw DataError("not valid JSON");  // such as a number out of range
   }
 }
 
 std::string excerpt(const json& value) {
   constexpr std::size_t kLongest = 40;
-  // Only the head of a container or string is shown: dumping a hostile megabyte would be wasteful.
+  // Never dump the whole value: a hostile file may have megabytes of it.
   if (value.is_structured()) return fmt::format("{} of {} items", value.type_name(), value.size());
   std::string text =
       value.is_string()

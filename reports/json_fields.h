@@ -1,4 +1,4 @@
-// Strict reading of JSON objects that come from files: every wrong field is one clear DataError.
+// Strict reading of JSON objects from files: every wrong field throws a DataError that names it.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +13,20 @@
 
 namespace niah::reports {
 
-/// The end of a range that has none.
+/// The bound of a range that is open at that end.
 inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
-/// Reads the fields of one JSON object and checks type and range of each. Throws DataError that
-/// names the object, the field, what was found and what was expected.
+/// Reads the fields of one JSON object and checks their types and ranges. Unless said otherwise, a
+/// field must be present. Throws DataError naming the object, the field, what was found and what
+/// was expected.
 class FieldReader {
  public:
-  /// `what` names the object in errors ("a record"). Throws DataError when `json` is no object.
+  /// `what` names the object in errors ("a record"). Throws DataError if `json` is not an object.
+  /// `json` must outlive the reader.
   FieldReader(const nlohmann::json& json, std::string what);
 
   std::string text(const char* name);
+  /// `fallback` if the field is absent.
   std::string text_or(const char* name, const std::string& fallback);
   std::vector<std::string> texts(const char* name);
   std::int64_t integer(const char* name, std::int64_t low = 0,
@@ -35,19 +38,19 @@ class FieldReader {
   /// nullopt for a field that is absent or null.
   std::optional<double> optional_number(const char* name, double low, double high);
   std::optional<std::int64_t> optional_integer(const char* name, std::int64_t low);
-  /// The field as it is.
+  /// The field's JSON value, which must be an object or an array respectively.
   const nlohmann::json& object(const char* name);
   const nlohmann::json& array(const char* name);
-  /// false for a field that is absent.
+  /// false if the field is absent.
   bool optional_flag(const char* name);
   /// nullopt for a field that is absent or null.
   std::optional<bool> optional_bool(const char* name);
-  /// Field names and texts: {"dtype": "fp32"}; empty for a field that is absent.
+  /// An object of strings, such as {"dtype": "fp32"}; empty if the field is absent.
   std::map<std::string, std::string> optional_text_map(const char* name);
-  /// Field names and counts: {"wrong_value": 3}.
+  /// An object of counts, such as {"wrong_value": 3}.
   std::vector<std::pair<std::string, std::int64_t>> counts(const char* name);
 
-  /// Throws DataError when the object has a field that nothing has asked for.
+  /// Throws DataError if the object has a field that was not read before this call.
   void refuse_unknown() const;
 
  private:
@@ -61,11 +64,12 @@ class FieldReader {
   std::vector<std::string> known_;
 };
 
-/// Parses JSON text. Throws DataError saying where it is not JSON: "not valid JSON, line 3, column
-/// 12".
+/// Parses JSON text. Throws DataError naming the place of the error: "not valid JSON, line 3,
+/// column 12".
 nlohmann::json parse_json(std::string_view text);
 
-/// The value as JSON text of at most 40 characters, for error messages.
+/// The value as short text for error messages: an array or object by its size, a long string by its
+/// beginning.
 std::string excerpt(const nlohmann::json& json);
 
 }  // namespace niah::reports

@@ -79,7 +79,7 @@ std::string caveat_box(const Results& results, const Findings& findings) {
          list(items) + "</aside>\n";
 }
 
-/// Over all lengths together; only where all lengths were measured.
+/// Recall over all lengths; only if all lengths were measured.
 std::string overall_recall(const Results& results, const VariantInfo& variant,
                            const std::string& task) {
   std::int64_t n = 0;
@@ -101,7 +101,7 @@ std::string figure(const std::string& title, const std::string& aside, const std
       behind.empty() ? "" : "<details><summary>Numbers</summary>\n" + behind + "</details>\n");
 }
 
-/// A heatmap with its numbers behind it.
+/// A heatmap with its numbers as a table.
 std::string map_figure(const std::string& title, const std::string& aside, const Heatmap& map) {
   return figure(title, aside, heatmap_svg(map, SvgUse::kInline), html_table(heatmap_table(map)));
 }

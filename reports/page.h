@@ -1,4 +1,4 @@
-// report.html: the whole run on one page that needs no network and no script.
+// report.html: the whole run on one page that needs neither network nor scripts.
 #pragma once
 
 #include <string>
@@ -10,13 +10,12 @@
 
 namespace niah::reports {
 
-/// The page. `files` are the tables and heatmaps that lie beside it, by relative path; with
-/// `diagnosis` it links to the page of `niah diagnose` that lies there, too.
+/// The page. `files` are the relative paths of the tables and heatmaps to link to; with `diagnosis`
+/// it also links to the page of `niah diagnose` in the same folder.
 std::string report_page(const Results& results, const Analysis& analysis,
                         const std::vector<std::string>& files, bool diagnosis = false);
 
-/// The beginning of a page that needs no network and no script, up to its body: `style` follows
-/// page_style().
+/// The beginning of such a page, up to its body; `style` is added after page_style().
 std::string page_head(std::string_view title, std::string_view style = "");
 
 /// The page's style sheet: light, dark, print, narrow screens.

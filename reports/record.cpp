@@ -35,7 +35,7 @@ void refuse_contradictions(const Record& record) {
   if (record.outcome.empty())
     throw DataError(
         "reading a record: the field 'outcome' is empty, expected \"scored\" or why not");
-  // A sample that failed before its prompt was built has no hash; a scored one always has.
+  // A sample that failed before its prompt was built has no hash; a scored sample always has one.
   if (!is_sha256(record.prompt_sha256) && (record.scored() || !record.prompt_sha256.empty()))
     throw DataError(
         "reading a record: the field 'prompt_sha256' is not a SHA-256 of 64 lower-case hex digits");

@@ -28,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Tables of a row a cell or a depth are for programs; nobody typesets them.
+/// The tables with one row per cell or depth are for programs, so they are not typeset.
 bool for_programs(const Table& table) { return table.name == "cells" || table.name == "depths"; }
 
 std::string variant_stem(const RunInfo& run, const VariantInfo& variant) {
@@ -36,12 +36,12 @@ std::string variant_stem(const RunInfo& run, const VariantInfo& variant) {
   return file_stem(several ? variant.model + "-" + variant.name : variant.name);
 }
 
-/// Writes files below a folder and remembers their names.
+/// Writes files into a folder and remembers their names.
 class Writer {
  public:
   explicit Writer(fs::path folder) : folder_(std::move(folder)) {}
-  /// A name that is taken (two variants that differ only in what a file name cannot hold) gets a
-  /// number.
+  /// Appends a number to a name that is taken, as when two variants' names differ only in
+  /// characters that a file name cannot have.
   void write(const std::string& stem, const std::string& extension, const std::string& content) {
     std::string name = stem + extension;
     for (int i = 2; std::find(names_.begin(), names_.end(), name) != names_.end(); ++i)
@@ -87,7 +87,7 @@ void write_heatmaps(const Results& results, Writer& writer) {
   }
 }
 
-/// A task's name in a file name, by that harness' rule.
+/// A task's name in a file name, by lm-evaluation-harness's rule.
 std::string task_in_file_name(std::string task) {
   std::replace_if(
       task.begin(), task.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; },
@@ -95,7 +95,7 @@ std::string task_in_file_name(std::string task) {
   return task;
 }
 
-/// A folder a variant, as that harness has a folder a model.
+/// Writes one folder per variant, as lm-evaluation-harness writes one per model.
 void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer& writer) {
   const std::string time = lm_eval_time(results.run.started);
   for (const VariantInfo& variant : results.run.variants) {
@@ -112,7 +112,7 @@ void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer&
   }
 }
 
-/// All that reports are drawn from, record by record.
+/// Collects what reports are made from, record by record.
 class Gathering {
  public:
   explicit Gathering(const RunInfo& run) : collector_(run) {}
@@ -120,7 +120,7 @@ class Gathering {
   void add(const Record& record) {
     if (collector_.add(record)) samples_.add(record);
   }
-  /// `journal`: what reading it found; nullopt for records in memory.
+  /// Writes the reports. `journal` is what was found in the journal; nullopt for records in memory.
   Report draw(const std::optional<JournalEnd>& journal, const fs::path& out) && {
     Report report{std::move(collector_).finish(), {}, journal.value_or(JournalEnd{})};
     if (journal) report.results.journal_records = journal->records;

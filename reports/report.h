@@ -1,4 +1,4 @@
-// Draws all of a run's reports from its records.
+// Writes all of a run's reports from its records.
 #pragma once
 
 #include <filesystem>
@@ -11,16 +11,16 @@
 
 namespace niah::reports {
 
-/// What was drawn.
+/// The results that the reports were written from.
 struct Report {
   Results results;
   Analysis analysis;
-  JournalEnd journal;  ///< what reading the journal found; empty for records in memory
+  JournalEnd journal;  ///< what was found in the journal; empty for records in memory
 };
 
 /// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/
-/// and lm_eval/ into the folder `out`, each file atomically. The same records give the
-/// same files, times apart. Throws DataError for a bad journal or a folder that cannot be written.
+/// and lm_eval/ into the folder `out`, each file atomically. The same records give the same files,
+/// except for times. Throws DataError for a bad journal or a folder that cannot be written.
 Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>& journals,
                     const std::filesystem::path& out);
 
@@ -28,7 +28,7 @@ Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>
 Report write_report(const RunInfo& run, const std::vector<Record>& records,
                     const std::filesystem::path& out);
 
-/// The answer in words and the summary table, for a terminal of 100 columns.
+/// The findings in words and the summary table, for a terminal of 100 columns.
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour);
 
 }  // namespace niah::reports

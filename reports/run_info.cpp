@@ -38,7 +38,7 @@ json to_json_variant(const VariantInfo& variant) {
   return out;
 }
 
-/// Runs written before the config said roles had only names to go by. For reading those alone.
+/// Derives the role from the name; only for runs of versions whose configs had no roles.
 void take_role_from_name(VariantInfo& variant) {
   if (variant.name == "base") {
     variant.role = Role::kBase;

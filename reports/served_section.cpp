@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kShownAnswer = 160;
 
-/// As `niah show` takes it.
+/// The sample's id as `niah show` takes it.
 std::string sample_id(const DifferingSample& sample) {
   return fmt::format("{}@{}#{}", sample.task, format_length(sample.length), sample.index);
 }
@@ -42,7 +42,7 @@ std::string differing_samples(const Results& results, const ServedComparison& co
       "<ul class=\"misses\">\n" + items + "</ul>\n");
 }
 
-/// What is said of one served variant.
+/// The paragraphs on one served variant.
 std::string words_of(const Results& results, const ServedComparison& comparison) {
   const VariantInfo& variant = *find_variant(results.run, comparison.variant);
   std::string out = fmt::format(

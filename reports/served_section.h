@@ -1,4 +1,4 @@
-// The part of report.html that puts served variants beside their checkpoints.
+// The section of report.html that compares served variants with their checkpoints.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace niah::reports {
 
-/// Verdicts, tables by cell and by depth, and the first samples whose texts differ, as HTML; empty
-/// for a run without served variants.
+/// Verdicts, tables by cell and by depth, and the first samples whose texts differ, as HTML; "" for
+/// a run without served variants.
 std::string served_section(const Results& results, const Analysis& analysis);
 
 }  // namespace niah::reports

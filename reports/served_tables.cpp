@@ -51,7 +51,7 @@ const std::vector<Column>& text_titles() {
   return kTitles;
 }
 
-/// A cell, or all of them.
+/// The figures of one cell, or of all cells together.
 struct Row {
   std::string name;
   PairCounts pairs;
@@ -60,7 +60,7 @@ struct Row {
   std::int64_t unmeasured = 0;
 };
 
-/// The rows of one served variant; none without a checkpoint.
+/// The rows of one served variant; none if there is no checkpoint to compare with.
 std::vector<Row> rows_of(const ServedComparison& comparison) {
   std::vector<Row> rows;
   Row all{"all cells", comparison.pairs, comparison.p, comparison.adjusted, comparison.texts, 0};

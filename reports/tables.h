@@ -1,4 +1,4 @@
-// Which tables a report has.
+// The tables of a report.
 #pragma once
 
 #include <vector>
@@ -9,14 +9,14 @@
 
 namespace niah::reports {
 
-/// Task x length rows; recall, n and Wilson's interval of each variant.
+/// One row per task and length: recall, n and Wilson's interval of each variant.
 Table summary_table(const Results& results);
 
-/// The same with one column a variant, for the terminal: recall in percent, n where it is not the
-/// same in the whole row.
+/// The same with one column per variant, for the terminal: recall in percent, and n where it is not
+/// the same in the whole row.
 Table compact_summary_table(const Results& results);
 
-/// Recall by depth band, a row a variant and length.
+/// Recall by depth band, one row per variant and length.
 Table depth_table(const Results& results, const std::string& task);
 
 /// Which cells a recovery table has.
@@ -25,13 +25,14 @@ enum class RecoveryRows {
   kLosses,  ///< only where the fine-tune measurably lost recall
 };
 
-/// What restorations brought back, cell by cell.
+/// What restorations recovered, cell by cell.
 Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows);
 
 /// Every paired comparison with its test.
 Table comparison_table(const Results& results, const Analysis& analysis);
 
-/// How likely the right value was, answered or not: mean log-probability and median rank by cell.
+/// How likely the expected value was, whether generated or not: mean log-probability and median
+/// rank by cell.
 Table value_table(const Results& results);
 
 /// The classes of the run's misses: those that say something about retrieval, then the others.
@@ -40,7 +41,7 @@ std::vector<std::string> miss_classes_of(const Results& results);
 /// Why answers missed, and what could not be measured.
 Table miss_table(const Results& results);
 
-/// Reasoning sets x variants.
+/// Share of problems solved, one row per reasoning set.
 Table reasoning_table(const Results& results);
 
 /// Trends by length and depth, and effective lengths.
@@ -49,27 +50,27 @@ Table trend_table(const Results& results, const Analysis& analysis);
 /// The longest context at which each variant still recalls, task by task.
 Table effective_table(const Results& results, const Analysis& analysis);
 
-/// Served variants against their checkpoints, a row a cell; where there are several cells, one more
-/// for all together.
+/// Served variants compared with their checkpoints, one row per cell; with several cells, another
+/// row for all of them together.
 Table served_table(const Results& results, const Analysis& analysis);
 
 /// The same with few columns, for the terminal.
 Table compact_served_table(const Results& results, const Analysis& analysis);
 
-/// The same by depth of the needle, all cells together.
+/// The same by depth of the needle, over all cells.
 Table served_depth_table(const Results& results, const Analysis& analysis);
 
 /// Published figures of the run's models beside the same cells of this run.
 Table published_table(const Results& results);
 
-/// Every cell on a row of its own, for further analysis; lengths and shares as plain numbers.
+/// One row per cell, for further analysis; lengths and shares as plain numbers.
 Table cell_table(const Results& results);
 
-/// Every variant, task, length and depth that was asked for on a row of its own.
+/// One row per variant, task, length and requested depth.
 Table depth_point_table(const Results& results);
 
-/// A run's tables in the order of the report; those without a row are left out. The last two are
-/// cell_table and depth_point_table.
+/// The run's tables in report order, without empty ones; cell_table and depth_point_table come
+/// last.
 std::vector<Table> all_tables(const Results& results, const Analysis& analysis);
 
 }  // namespace niah::reports

@@ -1,4 +1,5 @@
-// How the work for an input grows with its size, in processor time: nobody else's load counts.
+// Measures how the time for an input grows with its size. Uses processor time, which other load on
+// the machine does not affect.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +8,7 @@
 
 namespace niah {
 
-/// Processor seconds that `work` takes in this thread.
+/// The processor time in seconds that `work` takes in this thread.
 template <typename Work>
 double processor_seconds(const Work& work) {
   const auto now = [] {
@@ -20,8 +21,9 @@ double processor_seconds(const Work& work) {
   return now() - begin;
 }
 
-/// How many times as long `work(4 * size)` takes as `work(size)`: about 4 where the work is linear,
-/// 16 where it is quadratic. The best of seven, since caches and page faults only ever add.
+/// The time of `work(4 * size)` divided by that of `work(size)`: about 4 if the time is linear, 16
+/// if it is quadratic. Takes the shortest of seven runs each, since cache misses and page faults
+/// only add time.
 template <typename Work>
 double growth_times_four(std::size_t size, const Work& work) {
   double small = std::numeric_limits<double>::max(), large = small;
@@ -32,8 +34,8 @@ double growth_times_four(std::size_t size, const Work& work) {
   return large / small;
 }
 
-/// Between linear and quadratic, with room for caches that no longer hold the larger input: 9 was
-/// seen for the merges of a word of a million bytes, whose work grows with n log n.
+/// A bound between linear and quadratic, with a margin for larger inputs that no longer fit in the
+/// caches: 9 was seen for the merges of a word of a million bytes, which take n log n time.
 inline constexpr double kMostLinearGrowth = 11;
 
 }  // namespace niah

@@ -1,1 +1,1 @@
-// Has the header that tests/CMakeLists.txt precompiles for all tests.
+// Owns the precompiled header that tests/CMakeLists.txt uses for all tests.

@@ -1,4 +1,4 @@
-// What a test asks of work that has to be refused.
+// Helper for tests of work that must be refused.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace niah {
 
-/// The message of the `Expected` that `work` throws, or "accepted" where it throws nothing.
-/// Whatever else it throws goes on to the test.
+/// The message of the `Expected` exception that `work` throws, or "accepted" if it throws nothing.
+/// Other exceptions pass through.
 template <typename Expected = DataError, typename Work>
 std::string refusal_of(const Work& work) {
   try {

@@ -1,4 +1,4 @@
-// A folder that lives as long as a test.
+// A temporary folder for a test.
 #pragma once
 
 #include <cstdlib>
@@ -11,7 +11,7 @@
 
 namespace niah {
 
-/// Creates an empty folder and removes it with everything in it.
+/// Creates an empty folder; the destructor removes it with everything in it.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -26,7 +26,7 @@ class TemporaryFolder {
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
-  /// Writes a file into it; returns where.
+  /// Writes a file into the folder; returns its path.
   std::filesystem::path write(std::string_view name, std::string_view content) const {
     const auto path = path_ / name;
     write_file(path, content);

@@ -1,4 +1,4 @@
-// Copies of a good text with something wrong in them, the same for the same seed.
+// Randomly damaged copies of a text; the same seed gives the same copies.
 #pragma once
 
 #include <random>
@@ -7,8 +7,8 @@
 
 namespace niah {
 
-/// `text` with one to four edits: a byte changed, up to `most_erased` bytes taken out, one of
-/// `pieces` put in, or a part of the text repeated.
+/// `text` with one to four edits: a byte changed, up to `most_erased` bytes removed, one of
+/// `pieces` inserted, or a part of the text repeated.
 inline std::string with_edits(std::string text, std::mt19937& random,
                               const std::vector<std::string>& pieces, std::size_t most_erased) {
   for (auto edits = 1 + random() % 4; edits > 0 && !text.empty(); --edits) {

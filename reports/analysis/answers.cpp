@@ -25,7 +25,7 @@ KeptAnswer kept_answer(const Record& record) {
   const bool is_cut = record.text.size() > kMostTextBytes && record.text.ends_with(kMore);
   if (is_cut) answer.text.resize(std::max(answer.text.size(), kMore.size()) - kMore.size());
   answer.may_go_on = is_cut || record.score >= 1;
-  // A character that the end cut in two says nothing.
+  // Drop the replacement character of a code point that was cut in two.
   if (answer.may_go_on) drop_end(answer.text, kReplacementCharacter);
   answer.same_again = record.same_again;
   answer.again_failed = record.again_failed;
@@ -42,7 +42,7 @@ std::optional<std::int64_t> first_difference(const KeptAnswer& first, const Kept
   if (is_first_over && is_second_over) return std::nullopt;
   if ((is_first_over && first.may_go_on) || (is_second_over && second.may_go_on))
     return std::nullopt;
-  // Two characters may begin with the same bytes.
+  // Different code points may begin with the same bytes: go back to where the code point begins.
   const std::string& longer = is_first_over ? b : a;
   while (same > 0 && !begins_code_point(longer[same])) --same;
   return static_cast<std::int64_t>(count_code_points(std::string_view(a).substr(0, same)));

@@ -1,4 +1,4 @@
-// What variants said word for word, as far as records keep it.
+// The text of variants' answers, as far as the records keep it.
 #pragma once
 
 #include <compare>
@@ -11,12 +11,12 @@
 
 namespace niah::reports {
 
-/// What was said to one sample.
+/// The answer to one sample.
 struct KeptAnswer {
-  /// Without white space at its beginning, which the chat templates of servers swallow.
+  /// Without leading white space, which the chat templates of servers strip.
   std::string text;
-  /// It may have gone on: the record keeps only its beginning, or nobody waited for its end since
-  /// the answer was found.
+  /// The answer may have been longer than `text`: the record keeps only the beginning, or
+  /// generation was stopped as soon as the expected value had been found.
   bool may_go_on = false;
   std::optional<bool> same_again{};  ///< as in its record
   std::string again_failed{};        ///< likewise
@@ -24,14 +24,14 @@ struct KeptAnswer {
   bool operator==(const KeptAnswer&) const = default;
 };
 
-/// The answer of a record that is scored.
+/// The answer in a scored record.
 KeptAnswer kept_answer(const Record& record);
 
-/// How many characters are the same before the two part; nullopt where they are equal as far as
-/// both were kept.
+/// The number of code points before the first difference; nullopt if the answers are equal as far
+/// as both were kept.
 std::optional<std::int64_t> first_difference(const KeptAnswer& first, const KeptAnswer& second);
 
-/// A variant's cell, by name.
+/// Identifies one cell of one variant.
 struct CellName {
   std::string variant;  ///< fingerprint
   std::string kind;
@@ -40,7 +40,7 @@ struct CellName {
   auto operator<=>(const CellName&) const = default;
 };
 
-/// Answers by cell and index.
+/// Answers by cell and sample index.
 using KeptAnswers = std::map<CellName, std::map<std::int64_t, KeptAnswer>>;
 
 }  // namespace niah::reports

@@ -24,8 +24,8 @@ Comparison compare(const Cell& reference, const Cell& cell) {
   return out;
 }
 
-/// Adjusts the p-values of one family and says how small a drop each cell would show. `pairs_of`
-/// gives an item's pairs.
+/// Adjusts the p-values of one family and computes the smallest detectable drop of each cell.
+/// `pairs_of` returns an item's pairs.
 template <typename Item, typename Pairs>
 void adjust(const std::vector<Item*>& family, const Pairs& pairs_of) {
   std::vector<double> p_values;
@@ -39,7 +39,7 @@ void adjust(const std::vector<Item*>& family, const Pairs& pairs_of) {
   }
 }
 
-/// One family is what one question asks of all cells: this variant against that reference.
+/// A family is one question asked of all cells: one variant against one reference.
 void adjust_by_family(std::vector<Comparison>& comparisons) {
   std::map<std::tuple<std::string, std::string, std::string>, std::vector<Comparison*>> families;
   for (Comparison& c : comparisons) families[{c.kind, c.reference, c.variant}].push_back(&c);
@@ -87,7 +87,7 @@ void judge(Recovery& recovery) {
       coarse || drop > kSuspiciousDrop ? Recovery::Verdict::kTooFew : Recovery::Verdict::kNoLoss;
 }
 
-/// One family is what one restoration was to repair: all its cells.
+/// A family is all cells of one restoration.
 void judge_by_family(std::vector<Recovery>& recoveries) {
   std::map<std::string, std::vector<Recovery*>> families;
   for (Recovery& recovery : recoveries) families[recovery.restored].push_back(&recovery);

@@ -1,4 +1,4 @@
-// Variants against each other, always on the same samples.
+// Comparisons between variants, always on the same samples.
 #pragma once
 
 #include <cstddef>
@@ -14,43 +14,43 @@
 
 namespace niah::reports {
 
-/// How a difference has to show to be taken for one, here and wherever variants of one run are
-/// compared.
+/// Significance level of the comparisons between the variants of one run.
 inline constexpr double kComparisonAlpha = 0.05;
+/// Probability with which a drop must be found for it to count as detectable.
 inline constexpr double kComparisonPower = 0.8;
-/// What would miss a drop of this size says nothing about losses.
+/// A cell that could not detect a drop of this size counts as too small to tell.
 inline constexpr double kCoarsestUsefulDrop = 1.0 / 3;
-/// A drop that looks this large without being significant asks for more samples.
+/// An insignificant drop larger than this is reported as "too few samples", not as "no loss".
 inline constexpr double kSuspiciousDrop = 0.1;
 
-/// The rule by which a difference is found in one of so many cells: two-sided, since a variant may
-/// gain as well.
+/// The rule that decides whether one of `cells` cells differs. Two-sided, since a variant may also
+/// gain.
 DropRule comparison_rule(std::size_t cells);
 
-/// A variant against a reference in one cell.
+/// A variant compared with its reference in one cell.
 struct Comparison {
   std::string kind;
   std::string task;
   std::int64_t length = 0;
-  std::string reference;  ///< fingerprint; the first of the pairs
-  std::string variant;    ///< fingerprint; the second of the pairs
+  std::string reference;  ///< fingerprint; first in `pairs`
+  std::string variant;    ///< fingerprint; second in `pairs`
   PairCounts pairs;
   double p = 1;         ///< exact two-sided McNemar
-  double adjusted = 1;  ///< by Holm, over the cells of this variant and reference
-  /// The smallest drop that this n would show with probability 0.8 (significant after Holm), were
-  /// it the only cell to drop and as many samples gained as `pairs` has of noise; nullopt when not
-  /// even a total loss would show.
+  double adjusted = 1;  ///< p after Holm's correction over all cells of this variant and reference
+  /// The smallest drop that this n detects with probability kComparisonPower (significant after
+  /// Holm), assuming that no other cell drops and that `pairs.noise()` samples gain; nullopt if not
+  /// even a total loss would be detected.
   std::optional<double> detectable;
-  std::optional<MeanChange> log_prob;  ///< of the right value, in nats, with its 95 % interval
+  std::optional<MeanChange> log_prob;  ///< expected value's change in nats, with 95 % interval
 };
 
-/// What a restoration brought back in one cell, on the samples that base, fine-tune and restoration
-/// were all measured on.
+/// What a restoration recovered in one cell, on the samples scored for base, fine-tune and
+/// restoration alike.
 struct Recovery {
   enum class Verdict {
-    kNoLoss,     ///< the fine-tune lost nothing that n would show
-    kTooFew,     ///< n is too small to tell whether it lost something
-    kRecovered,  ///< it lost, and `recovered` says how much came back
+    kNoLoss,     ///< no loss by the fine-tune was found, and n is large enough to detect one
+    kTooFew,     ///< n is too small to tell whether the fine-tune lost recall
+    kRecovered,  ///< it lost recall; `recovered` says how much came back
   };
   std::string model;
   std::string task;
@@ -59,41 +59,44 @@ struct Recovery {
   std::string sft;
   std::string restored;
   HitPatterns patterns{};
-  double p = 1;                      ///< exact two-sided McNemar: base and fine-tune differ
-  double adjusted = 1;               ///< by Holm, over the cells of this restoration
-  std::optional<double> detectable;  ///< the smallest loss that this n would show, as above
+  double p = 1;         ///< exact two-sided McNemar, base against fine-tune
+  double adjusted = 1;  ///< p after Holm's correction over all cells of this restoration
+  std::optional<double> detectable;  ///< smallest loss that this n detects, as in Comparison
   Verdict verdict = Verdict::kTooFew;
   std::optional<Recovered> recovered;
 
+  /// The number of samples in `patterns`.
   std::int64_t n() const;
+  /// The same samples as pairs: base first, fine-tune second.
   PairCounts base_and_sft() const;
-  double base_recall() const;  ///< only for n() > 0, as the next two
+  double base_recall() const;  ///< these three require n() > 0
   double sft_recall() const;
   double restored_recall() const;
 };
 
-/// How a variant's recall moves with the context's length and the needle's depth in one task.
+/// How a variant's recall in one task changes with context length and needle depth.
 struct TaskTrend {
   std::string variant;  ///< fingerprint
   std::string task;
   std::optional<Trend> by_length;  ///< dose: log2 of the nominal length
-  std::optional<Trend> by_depth;   ///< dose: requested depth; all lengths together
+  std::optional<Trend> by_depth;   ///< dose: requested depth, over all lengths
   std::optional<std::int64_t> effective_length;
 };
 
-/// All that is computed across cells.
+/// Everything that is computed across cells.
 struct Analysis {
   std::vector<Comparison> comparisons;
   std::vector<Recovery> recoveries;
   std::vector<TaskTrend> trends;
-  std::vector<ServedComparison> served;  ///< one a served variant, in the run's order
+  std::vector<ServedComparison> served;  ///< one per served variant, in the run's order
 
-  /// The comparison of that variant and reference in that cell, or nullptr.
+  /// The comparison of `cell`'s variant with `reference` (a fingerprint) in that cell, or nullptr.
   const Comparison* find(const Cell& cell, const std::string& reference) const;
 };
 
 /// Compares each variant with its reference, each restoration with its fine-tune, and each served
-/// variant with its checkpoint; says what restorations recovered; tests trends. Deterministic.
+/// variant with its checkpoint; computes what restorations recovered; tests for trends.
+/// Deterministic.
 Analysis analyse(const Results& results);
 
 }  // namespace niah::reports

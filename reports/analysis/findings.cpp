@@ -17,7 +17,7 @@
 namespace niah::reports {
 namespace {
 
-/// An interval wider than this says hardly more than "some of it".
+/// A wider interval is reported as too wide to say how much was recovered.
 constexpr double kWidestUsefulInterval = 0.8;
 
 std::string interval_words(const Recovered& recovered) {
@@ -29,14 +29,13 @@ std::string interval_words(const Recovered& recovered) {
   return wide ? range + ": too wide to say how much" : range;
 }
 
-/// "CoT-SFT's loss" would be ambiguous after a sentence about another variant.
+/// Names the fine-tune, since "its loss" would be ambiguous after a sentence about another variant.
 std::string whose_loss(const RunInfo& run, const VariantInfo& restored) {
   const VariantInfo* tuned = find_variant(run, restored.model, restored.fine_tune);
   return tuned == nullptr ? "the loss" : "what " + label_of(run, *tuned) + " lost";
 }
 
-/// What a restoration brought back over all cells together; nullopt when nothing was measurably
-/// lost.
+/// What a restoration recovered over all cells together; nullopt if they show no significant loss.
 std::optional<Recovered> pooled_recovery(const Analysis& analysis, const VariantInfo& variant) {
   HitPatterns pooled{};
   for (const Recovery& recovery : analysis.recoveries)
@@ -48,7 +47,7 @@ std::optional<Recovered> pooled_recovery(const Analysis& analysis, const Variant
   return recovered_fraction(pooled);
 }
 
-/// The restoration that the answer is about; the others follow below it.
+/// The restoration that the headline is about; the points cover the others.
 const VariantInfo* first_restored(const RunInfo& run, const std::string& model) {
   const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
     return v.model == model && v.role == Role::kRestored;
@@ -76,7 +75,7 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
   return text;
 }
 
-/// One variant alone: recall at both ends, for runs that compare nothing.
+/// The recall of one variant at the shortest and longest length, for runs that compare nothing.
 std::string ends_words(const Results& results, const VariantInfo& variant,
                        const std::string& task) {
   std::vector<const Cell*> cells;
@@ -95,7 +94,8 @@ std::string ends_words(const Results& results, const VariantInfo& variant,
   return text + ".";
 }
 
-/// The recovery to show for a task: the largest loss that is established, or else the longest cell.
+/// The recovery to report for a task: the one with the largest established loss, or else the one at
+/// the longest length.
 const Recovery* telling_recovery(const Analysis& analysis, const VariantInfo& variant,
                                  const std::string& task) {
   const Recovery* chosen = nullptr;
@@ -146,7 +146,7 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   if (!text.empty()) points.push_back("Over all cells together " + text + ".");
 }
 
-/// Verdicts on servers, below what is said of their model.
+/// Adds the verdicts on a model's servers after the findings on the model itself.
 void add_served(const Results& results, const Analysis& analysis, const std::string& model,
                 Findings& findings) {
   for (const ServedComparison& comparison : analysis.served) {
@@ -178,7 +178,7 @@ void add_reasoning_points(const Results& results, const std::string& model,
   }
 }
 
-/// What servers made of their samples is said with them, in full.
+/// Omits the details of served variants, which their own findings give in full.
 void add_unmeasured_warning(const Results& results, std::vector<std::string>& warnings) {
   std::map<std::string, std::int64_t> outcomes;
   std::map<std::string, std::string> details;
@@ -204,7 +204,7 @@ void add_unmeasured_warning(const Results& results, std::vector<std::string>& wa
   warnings.push_back(text + ".");
 }
 
-/// The first of a list, and how many more there are.
+/// The first items of a list, and the number of the rest.
 std::string some_of(const std::vector<std::string>& list) {
   constexpr std::size_t kMost = 12;
   const std::size_t shown = std::min(kMost, list.size());
@@ -214,7 +214,7 @@ std::string some_of(const std::vector<std::string>& list) {
   return text;
 }
 
-/// What the journal holds that is not of this plan, and what could not be read.
+/// Warns of journal records that do not belong to this plan or could not be read.
 void add_journal_warnings(const Results& results, std::vector<std::string>& warnings) {
   if (results.torn)
     warnings.emplace_back(
@@ -274,7 +274,7 @@ void add_gap_warning(const Results& results, std::vector<std::string>& warnings)
 
 void add_format_warnings(const Results& results, std::vector<std::string>& warnings) {
   constexpr double kWorthSaying = 0.2;
-  constexpr std::int64_t kFew = 4;  // so many say nothing about the others
+  constexpr std::int64_t kFew = 4;  // too few to matter
   for (const VariantInfo& variant : results.run.variants) {
     std::int64_t misses = 0;
     std::int64_t format = 0;
@@ -292,10 +292,11 @@ void add_format_warnings(const Results& results, std::vector<std::string>& warni
   }
 }
 
-/// Reference protocols can run out of text; such a cell is easier than its column says.
+/// Reference protocols can run out of text; such a cell is shorter, hence easier, than its label
+/// says.
 void add_short_cell_warning(const Results& results, std::vector<std::string>& warnings) {
   constexpr double kNominal = 0.9;
-  std::map<std::string, double> shares;  // once a cell, whatever the variant
+  std::map<std::string, double> shares;  // by cell name, so that variants do not repeat it
   for (const Cell& cell : results.cells) {
     if (cell.kind != "recall" || cell.n == 0) continue;
     const double share = cell.mean_real_length / static_cast<double>(cell.length);

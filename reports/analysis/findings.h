@@ -1,4 +1,4 @@
-// The run's answer in words, computed from its records.
+// The run's findings as sentences, computed from its records.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 
 namespace niah::reports {
 
-/// Plain text, in the order to read it.
+/// Plain text, in reading order.
 struct Findings {
-  std::vector<std::string> headlines;  ///< one sentence or two a model
+  std::vector<std::string> headlines;  ///< one or two sentences per model
   std::vector<std::string> points;     ///< cell by cell, with n and intervals
-  std::vector<std::string> warnings;   ///< what could not be measured, what says nothing
+  std::vector<std::string> warnings;   ///< what could not be measured or proves nothing
 };
 
-/// Says where recall was lost, how much came back, how sure that is; says so plainly where nothing
-/// was lost or n is too small to tell.
+/// States where recall was lost, how much was recovered and how certain that is; states plainly
+/// when nothing was lost or n is too small to tell.
 Findings findings_in_words(const Results& results, const Analysis& analysis);
 
 /// "S3 at 64K: base 96 % (n = 25), after CoT-SFT 41 %, after QK-Restore 83 %: 76 % of the loss

@@ -12,7 +12,7 @@
 namespace niah::reports {
 namespace {
 
-/// A variant's comparisons with its base.
+/// Sums over a variant's comparisons with its reference.
 struct Losses {
   std::int64_t cells = 0;
   std::int64_t lost = 0;  ///< significantly, after Holm
@@ -59,7 +59,7 @@ std::string fall_words(const PairCounts& pairs) {
                      percent_words(pairs.second_recall()), pairs.n());
 }
 
-/// Whether all cells together show a loss; what a restoration brought back is counted over them.
+/// Whether several cells together show a significant loss, which no single one may show.
 bool is_lost_together(const Losses& losses) {
   const PairCounts& all = losses.together;
   return losses.cells > 1 && all.difference() < 0 &&

@@ -8,8 +8,9 @@
 
 namespace niah::reports {
 
-/// Whether and where the variant lost recall against its reference: by single cells (after Holm),
-/// else by all of them together, else what n would have shown. Empty where nothing was compared.
+/// Whether and where the variant lost recall against its reference: in single cells (after Holm),
+/// or else over all cells together, or else how small a loss n would have detected. Empty if
+/// nothing was compared.
 std::string loss_words(const Results& results, const Analysis& analysis,
                        const VariantInfo& variant);
 

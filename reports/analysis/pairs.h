@@ -1,4 +1,4 @@
-// Samples that several variants were measured on.
+// Pairing of the samples that several variants were measured on.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,13 @@
 
 namespace niah::reports {
 
-/// Gives `visit` the samples of equal index and equal prompt that are scored in all of `cells`, one
-/// of each cell in their order, by ascending index. At least one cell.
+/// Calls `visit` for every sample, by ascending index, that is scored with the same prompt in all
+/// of `cells`; it gets the sample's outcome in each cell, in the order of `cells`. `cells` must not
+/// be empty.
 void for_each_match(const std::vector<const Cell*>& cells,
                     const std::function<void(const std::vector<const Outcome*>&)>& visit);
 
-/// How two variants did on the samples that both were measured on.
+/// Hits and misses of two variants on the samples that both were measured on.
 struct PairCounts {
   std::int64_t both = 0;
   std::int64_t only_first = 0;
@@ -24,17 +25,17 @@ struct PairCounts {
   std::int64_t n() const { return both + only_first + only_second + neither; }
   std::int64_t first_hits() const { return both + only_first; }
   std::int64_t second_hits() const { return both + only_second; }
-  /// Pairs that differ for no reason but noise, in either direction: the lesser of the two. What a
-  /// drop would have to stand out from.
+  /// The number of pairs that differ by chance alone, per direction: the smaller of the two counts.
+  /// A drop has to stand out from these.
   std::int64_t noise() const { return only_first < only_second ? only_first : only_second; }
-  /// Recall of either; only for n() > 0.
+  /// Recall of either variant. Requires n() > 0.
   double first_recall() const {
     return static_cast<double>(first_hits()) / static_cast<double>(n());
   }
   double second_recall() const {
     return static_cast<double>(second_hits()) / static_cast<double>(n());
   }
-  /// Recall of the second less that of the first; only for n() > 0.
+  /// Recall of the second minus that of the first. Requires n() > 0.
   double difference() const {
     return static_cast<double>(only_second - only_first) / static_cast<double>(n());
   }
@@ -55,13 +56,13 @@ struct PairCounts {
 /// Pairs scored samples of equal index and equal prompt.
 PairCounts pair_samples(const Cell& first, const Cell& second);
 
-/// The same in `bands` bands of depth, as depth_bands has them.
+/// The same for each of `bands` depth bands, as in depth_bands().
 std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second,
                                              int bands = kDepthBands);
 
-/// By how much the log-probability of the right value changed, second less first in nats, on each
-/// sample that both were scored on. It moves before recall does: a value can become less likely
-/// long before another one is said.
+/// The change in the log-probability of the expected value, second minus first in nats, for each
+/// sample scored for both that has it on both sides. It changes before recall does: a value can
+/// become less likely long before a different one is generated.
 std::vector<double> log_prob_changes(const Cell& first, const Cell& second);
 
 }  // namespace niah::reports

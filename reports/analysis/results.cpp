@@ -93,7 +93,7 @@ std::int64_t count_other_prompts(const Results& results) {
   std::int64_t count = 0;
   for (const Cell& cell : results.cells)
     for (const Outcome& sample : cell.samples) {
-      if (sample.prompt == 0) continue;  // it was not built
+      if (sample.prompt == 0) continue;  // the prompt was not built
       const auto [known, is_new] =
           first.try_emplace({cell.kind, cell.task, cell.length, sample.index}, sample.prompt);
       count += known->second == sample.prompt ? 0 : 1;
@@ -115,7 +115,8 @@ std::string Collector::foreign_part(const Record& record, std::size_t variant,
   return known ? "" : cell;
 }
 
-/// Counts what is left out; beyond some names a damaged journal's others are one.
+/// Counts a left-out record under its reason. A damaged journal may have any number of reasons, so
+/// beyond kMostNames they are counted together.
 void Collector::leave_out(const std::string& what) {
   constexpr std::size_t kMostNames = 50;
   ++results_.ignored;
@@ -176,7 +177,7 @@ void Collector::keep_example(const Record& record, std::size_t variant, std::siz
 
 std::vector<Collector::Sample> Collector::without_repeats(const Key& key,
                                                           std::vector<Sample> samples) const {
-  // A sample that could not be measured may have been tried again: scored records stand first.
+  // A sample that could not be measured may have been tried again, so scored records come first.
   std::stable_sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
     return std::pair(a.outcome.index, !a.outcome.scored) <
            std::pair(b.outcome.index, !b.outcome.scored);

@@ -1,4 +1,4 @@
-// A run's results: its description and its cells. All reports are drawn from this.
+// A run's results: its description and its cells. All reports are made from these.
 #pragma once
 
 #include <compare>
@@ -17,7 +17,7 @@
 
 namespace niah::reports {
 
-/// A miss to look at.
+/// One miss, shown as an example.
 struct Example {
   std::string variant;  ///< fingerprint
   std::string task;
@@ -30,30 +30,34 @@ struct Example {
   bool operator==(const Example&) const = default;
 };
 
-/// What a run found.
+/// The results of a run.
 struct Results {
   RunInfo run;
   std::vector<Cell> cells;        ///< by kind, task, length, variant, in the run's order
   std::vector<Example> examples;  ///< a few misses of each variant and task
-  /// Of served variants and of those that they are compared with; not in files.
+  /// Answers of served variants and of the checkpoints that they are compared with; not in
+  /// results.json.
   KeptAnswers answers;
-  std::int64_t ignored = 0;  ///< records of what the run's plan has not; left out
-  /// The same by what they are of: "S3 at 64K", "protocol ruler". Empty in files of earlier
-  /// versions.
+  std::int64_t ignored = 0;  ///< records left out because the run's plan does not have their cell
+  /// The number of records left out by reason: "S3 at 64K", "protocol ruler". Empty in files of
+  /// earlier versions.
   std::map<std::string, std::int64_t> left_out;
-  /// Records in the journal when this was drawn; nullopt: not known, or there was no journal.
+  /// Records in the journal when the results were computed; nullopt if unknown or without a
+  /// journal.
   std::optional<std::int64_t> journal_records;
-  bool torn = false;   ///< the journal's last line had no end and was left out; not in files
+  bool torn = false;   ///< the journal's last line was incomplete and left out; not in results.json
   double seconds = 0;  ///< wall time of all records
   std::int64_t computed_tokens = 0;
 
-  /// The cell, or nullptr when it has no records.
+  /// The cell, or nullptr if it has no records.
   const Cell* find(std::string_view kind, std::string_view variant, std::string_view task,
                    std::int64_t length) const;
+  /// The cell of a needle task, or nullptr if it has no records.
   const Cell* recall_cell(std::string_view variant, std::string_view task,
                           std::int64_t length) const {
     return find("recall", variant, task, length);
   }
+  /// The cell of a reasoning set, or nullptr if it has no records.
   const Cell* reasoning_cell(std::string_view variant, std::string_view task) const {
     return find("reasoning", variant, task, 0);
   }
@@ -61,46 +65,47 @@ struct Results {
   std::vector<std::string> reasoning_tasks() const;
 };
 
-/// A cell of which a variant has fewer samples than the plan asks.
+/// A cell for which a variant has fewer samples than planned.
 struct MissingSamples {
   PlannedCell cell;
   std::string variant;     ///< fingerprint
   std::int64_t found = 0;  ///< measured or not
 };
 
-/// What is missing of the run's plan. A cell that may end early is missing only as a whole; nothing
-/// is known to be missing of a run whose description has no plan.
+/// The planned samples without a record. A cell that may end early is missing only if it has no
+/// sample at all. Empty if the run's description has no plan.
 std::vector<MissingSamples> missing_samples(const Results& results);
-/// How many samples that is.
+/// The total number of missing samples.
 std::int64_t count_missing(const std::vector<MissingSamples>& missing);
 
-/// Samples that some variants were asked with another prompt than the first: their text, tokenizer
-/// or format was not the same, and they are paired with nothing.
+/// The number of samples whose prompt differs from the first variant's: text, tokenizer or format
+/// was not the same, so they cannot be paired with it.
 std::int64_t count_other_prompts(const Results& results);
 
-/// Gathers records, in any order and in bounded memory a record, into results that do not depend on
-/// the order.
+/// Collects records in any order, with bounded memory per record; the results do not depend on the
+/// order.
 class Collector {
  public:
   explicit Collector(RunInfo run);
 
-  /// Takes a record of the run and returns true; others are counted and left out.
+  /// Adds a record and returns true; a record that is not part of the run is counted, left out, and
+  /// false is returned.
   bool add(const Record& record);
 
-  /// The results. Throws DataError when two records of one sample contradict each other: that is a
-  /// journal of two different runs.
+  /// The results. Throws DataError if two records of one sample contradict each other, as in a
+  /// journal that mixes two runs.
   Results finish() &&;
 
  private:
   struct Sample {
     Outcome outcome;
     std::string what;    ///< miss class, or why it was not measured
-    std::string detail;  ///< of a sample that was not measured
+    std::string detail;  ///< why, in one line, if it was not measured
     double score = 0;
     std::int64_t real_length = 0;
     std::optional<std::int64_t> rank;
   };
-  /// Where a cell stands among the others: the order of the members is the order of cells.
+  /// Sort key of a cell: the order of the members is the order of cells.
   struct Key {
     bool reasoning = false;
     std::size_t task_place = 0;
@@ -110,7 +115,7 @@ class Collector {
     auto operator<=>(const Key&) const = default;
   };
 
-  /// What the record is of that the run has not; empty for a record of the run.
+  /// The part of the record that the run does not have; empty for a record of the run.
   std::string foreign_part(const Record& record, std::size_t variant, std::size_t task) const;
   void leave_out(const std::string& what);
   void keep_example(const Record& record, std::size_t variant, std::size_t task);
@@ -121,7 +126,7 @@ class Collector {
   Results results_;
   std::set<std::string> answers_of_;  ///< fingerprints of variants whose answers are kept
   std::map<Key, std::vector<Sample>> samples_;
-  /// Per variant and task, the few misses of the longest contexts, lowest index first.
+  /// Per variant and task, a few misses: longest context first, then lowest index.
   std::map<std::pair<std::size_t, std::size_t>,
            std::map<std::pair<std::int64_t, std::int64_t>, Example>>
       examples_;

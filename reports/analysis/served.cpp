@@ -13,10 +13,11 @@ namespace {
 constexpr int kBands = 10;
 constexpr std::size_t kDifferingShown = 6;
 
-/// Gathers how far texts agree.
+/// Accumulates a TextAgreement.
 class Agreement {
  public:
-  /// One more pair of texts: equal, or with so many characters before they part.
+  /// Adds a pair of texts: nullopt if they are equal, else the characters before the first
+  /// difference.
   void add(const std::optional<std::int64_t>& difference) {
     ++compared_;
     if (difference) differences_.push_back(static_cast<double>(*difference));
@@ -37,13 +38,13 @@ class Agreement {
   std::vector<double> differences_;
 };
 
-/// The answers of a cell, or nullptr where none were kept.
+/// The answers in a cell, or nullptr if none were kept.
 const std::map<std::int64_t, KeptAnswer>* answers_of(const Results& results, const Cell& cell) {
   const auto at = results.answers.find({cell.variant, cell.kind, cell.task, cell.length});
   return at == results.answers.end() ? nullptr : &at->second;
 }
 
-/// One pair's answers, nullptr where one of them was not kept.
+/// The two answers to one sample; nullptr for one that was not kept.
 struct AnswerPair {
   const KeptAnswer* local = nullptr;
   const KeptAnswer* served = nullptr;
@@ -114,11 +115,12 @@ class CellPairing {
   std::vector<PairCounts> bands_;
   std::vector<Agreement> band_texts_;
   Agreement texts_;
-  /// Lost, gained, neither.
+  /// Samples lost by the server, gained by it, and with the same outcome on both sides.
   std::vector<std::vector<DifferingSample>> differing_{3};
 };
 
-/// All cells together are one question, the single cells another; with one cell they are the same.
+/// The number of test families that share alpha: all cells together, and the single cells. With
+/// only one cell they are the same.
 double questions_of(const ServedComparison& comparison) {
   const auto cells = std::count_if(comparison.cells.begin(), comparison.cells.end(),
                                    [](const ServedCell& cell) { return cell.pairs.n() > 0; });
@@ -168,7 +170,7 @@ ServedComparison::Verdict judge(const ServedComparison& comparison) {
   return is_coarse || is_suspicious ? Verdict::kTooFew : Verdict::kNoLoss;
 }
 
-/// What the server's records say whatever they are compared with.
+/// Counts the outcomes of the server's samples, which need no comparison.
 void count_outcomes(const Results& results, ServedComparison& comparison) {
   for (const Cell& cell : results.cells) {
     if (cell.variant != comparison.variant) continue;

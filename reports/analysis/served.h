@@ -1,4 +1,5 @@
-// A served variant against the checkpoint that it serves: what of a loss is the server's.
+// A served variant compared with the checkpoint that it serves: how much of a loss is due to the
+// server.
 #pragma once
 
 #include <cstdint>
@@ -12,29 +13,29 @@
 
 namespace niah::reports {
 
-/// How far the texts of two variants agree on the samples that both were scored on.
+/// How far the texts of two variants agree on the samples scored for both.
 struct TextAgreement {
   std::int64_t compared = 0;
-  std::int64_t equal = 0;  ///< as far as both were kept
-  /// Characters that are the same before two texts part, over the texts that do: the fewest, and
-  /// the median. White space at the beginning does not count.
+  std::int64_t equal = 0;  ///< as far as both texts were kept
+  /// Characters before the first difference, among the pairs of texts that differ: the smallest
+  /// count and the median. Leading white space does not count.
   std::optional<std::int64_t> earliest;
   std::optional<double> median;
   bool operator==(const TextAgreement&) const = default;
 };
 
-/// A task at a length. The pairs' first is the checkpoint, the second the server.
+/// A task at a length. In `pairs` the checkpoint is first, the server second.
 struct ServedCell {
   std::string task;
   std::int64_t length = 0;
   PairCounts pairs;
   double p = 1;         ///< exact two-sided McNemar
-  double adjusted = 1;  ///< as ServedComparison::adjusted
+  double adjusted = 1;  ///< see ServedComparison::adjusted
   TextAgreement texts;
-  std::int64_t unmeasured = 0;  ///< samples that the server was asked and that were not scored
+  std::int64_t unmeasured = 0;  ///< samples sent to the server that were not scored
 };
 
-/// A band of depths, all tasks and lengths together.
+/// A depth band, over all tasks and lengths.
 struct ServedBand {
   double low = 0;  ///< percent
   double high = 0;
@@ -42,7 +43,7 @@ struct ServedBand {
   TextAgreement texts;
 };
 
-/// A sample whose texts are not the same.
+/// A sample with different texts.
 struct DifferingSample {
   std::string task;
   std::int64_t length = 0;
@@ -50,36 +51,38 @@ struct DifferingSample {
   double depth = 0;  ///< percent
   bool is_local_hit = false;
   bool is_served_hit = false;
-  std::int64_t same = 0;  ///< characters before they part
+  std::int64_t same = 0;  ///< characters before the first difference
   std::string local;
   std::string served;
 };
 
-/// One served variant against its checkpoint, over all recall cells.
+/// One served variant compared with its checkpoint over all recall cells.
 struct ServedComparison {
   enum class Verdict {
-    kAlone,    ///< nothing of its model was run here
-    kNotSaid,  ///< the run does not say whose checkpoint it serves
-    kNotRun,   ///< that variant was not run here
-    kNoPairs,  ///< no sample was scored on both
+    kAlone,    ///< no variant of its model was run locally
+    kNotSaid,  ///< the run does not say which checkpoint it serves
+    kNotRun,   ///< the variant it serves was not run locally
+    kNoPairs,  ///< no sample was scored for both
     kTooFew,   ///< n is too small to tell
-    kNoLoss,   ///< the server lost nothing that n would show
-    kLoss,     ///< the server loses what the checkpoint finds
-    kGain,     ///< it finds what the checkpoint does not
+    kNoLoss,   ///< no loss was found, and n is large enough to detect one
+    kLoss,     ///< the server misses what the checkpoint finds
+    kGain,     ///< the server finds what the checkpoint misses
   };
   std::string variant;  ///< fingerprint
-  std::string local;    ///< fingerprint of its checkpoint; empty where there is none
+  std::string local;    ///< fingerprint of its checkpoint; empty without one
   Verdict verdict = Verdict::kAlone;
-  PairCounts pairs;  ///< over all cells; first: the checkpoint
+  PairCounts pairs;  ///< over all cells; the checkpoint is first
   double p = 1;      ///< exact two-sided McNemar
-  /// Adjusted for the number of tests. All cells together are one question and the single cells are
-  /// another (Holm); where there are several cells, each question has half of alpha.
+  /// p corrected for the number of tests. The test over all cells and the family of single-cell
+  /// tests (Holm) each get half of alpha; with only one cell they are the same test, which gets all
+  /// of it.
   double adjusted = 1;
-  std::optional<double> detectable;  ///< the smallest drop over all cells that n would show
+  std::optional<double> detectable;  ///< smallest drop over all cells that n detects
   TextAgreement texts;
   std::vector<ServedCell> cells;  ///< in the run's order
   std::vector<ServedBand> bands;  ///< shallow first; empty without a checkpoint
-  /// A few samples whose texts differ: what the server lost first, then what it gained.
+  /// A few samples with different texts: losses of the server first, then its gains, then the
+  /// others.
   std::vector<DifferingSample> differing;
   std::int64_t asked = 0;                          ///< samples with an outcome, of every kind
   std::map<std::string, std::int64_t> unmeasured;  ///< of those, by outcome
@@ -90,11 +93,11 @@ struct ServedComparison {
   std::int64_t failed_again = 0;    ///< asked a second time and not answered; not in asked_twice
   std::string failed_again_detail;  ///< why, of the first of them
 
-  /// The cell in which the server significantly lost most, or nullptr.
+  /// The cell with the server's largest significant loss, or nullptr.
   const ServedCell* worst_cell() const;
 };
 
-/// One for each served variant of the run, in its order. Deterministic.
+/// One comparison per served variant, in the run's order. Deterministic.
 std::vector<ServedComparison> compare_served(const Results& results);
 
 }  // namespace niah::reports

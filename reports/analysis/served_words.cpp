@@ -18,14 +18,14 @@ const VariantInfo& variant_of(const Results& results, const ServedComparison& co
   return *find_variant(results.run, comparison.variant);
 }
 
-/// "vLLM: " where the run has several served variants, else nothing.
+/// The prefix "vLLM: " if the run has several served variants, else "".
 std::string which(const Results& results, const ServedComparison& comparison) {
   const auto served = std::count_if(results.run.variants.begin(), results.run.variants.end(),
                                     [](const VariantInfo& v) { return !v.server.empty(); });
   return served > 1 ? label_of(results.run, comparison.variant) + ": " : "";
 }
 
-/// "61 of 100 against 97 of 100": the server, then the checkpoint.
+/// "61 of 100 against 97 of 100": the server first, then the checkpoint.
 std::string against(const PairCounts& pairs) {
   return fmt::format("{} of {} against {} of {}", format_count(pairs.second_hits()),
                      format_count(pairs.n()), format_count(pairs.first_hits()),
@@ -109,7 +109,7 @@ std::string detail_words(const ServedComparison& comparison, const std::string& 
   return detail == comparison.unmeasured_details.end() ? "" : " (" + detail->second + ")";
 }
 
-/// More than one model, by the names in the answers.
+/// Lists the models named in the answers, if there is more than one.
 std::string models_words(const ServedComparison& comparison) {
   std::string names;
   for (const auto& [name, count] : comparison.answered_by)

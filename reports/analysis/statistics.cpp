@@ -42,8 +42,8 @@ class SplitMix64 {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
     return z ^ (z >> 31);
   }
-  /// A number below `bound`, by the high half of the product (bound is far below 2^64, so the bias
-  /// is negligible).
+  /// A number below `bound`: the high half of the 128-bit product. `bound` is far below 2^64, so
+  /// the bias is negligible.
   std::size_t below(std::size_t bound) {
     return static_cast<std::size_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
   }
@@ -82,7 +82,7 @@ Interval wilson_interval(std::int64_t hits, std::int64_t n, double confidence) {
   const double shrink = 1 + z * z / size;
   const double centre = (p + z * z / (2 * size)) / shrink;
   const double half = z / shrink * std::sqrt(p * (1 - p) / size + z * z / (4 * size * size));
-  // At the edges the formula gives 0 and 1 only up to rounding.
+  // At 0 and n hits the formula gives 0 and 1 only up to rounding.
   return {hits == 0 ? 0 : centre - half, hits == n ? 1 : centre + half};
 }
 
@@ -113,10 +113,10 @@ std::vector<double> holm(const std::vector<double>& p_values) {
 DropPower::DropPower(std::int64_t n, const DropRule& rule) : n_(std::max<std::int64_t>(n, 0)) {
   fewest_losses_.reserve(static_cast<std::size_t>(n_) + 1);
   const auto pairs = static_cast<double>(n_);
-  std::int64_t significant = 0;  // never falls as more pairs differ
+  std::int64_t significant = 0;  // never decreases as more pairs differ
   for (std::int64_t differing = 0; differing <= n_; ++differing) {
     while (binomial_upper_tail(differing, 0.5, significant) > rule.level()) ++significant;
-    // About the fewest that are a large drop; rounding decides the last of them.
+    // Start just below the fewest losses that make a large drop; is_large() settles rounding.
     const double large = (static_cast<double>(differing) + rule.max_drop * pairs) / 2;
     std::int64_t fewest = std::max(significant, static_cast<std::int64_t>(large) - 1);
     while (fewest <= differing && !rule.is_large(fewest, differing - fewest, n_)) ++fewest;
@@ -133,7 +133,8 @@ double DropPower::at(double loss_rate, double gain_rate) const {
     return binomial_upper_tail(differing, loss_share, fewest);
   };
   if (differ_rate >= 1) return found(n_);
-  // Over how many pairs differ, from the likeliest number on both ways until no weight is left.
+  // Sum over the number of differing pairs, from the likeliest number outwards in both directions
+  // until the weights are negligible.
   constexpr double kNoWeight = 1e-18;
   const auto n = static_cast<double>(n_);
   const double odds = differ_rate / (1 - differ_rate);
@@ -156,9 +157,9 @@ double DropPower::at(double loss_rate, double gain_rate) const {
 
 std::optional<double> DropPower::smallest_drop(double power, double gain_rate) const {
   const auto shortfall = [&](double drop) { return at(drop + gain_rate, gain_rate) - power; };
-  const double highest = 1 - 2 * gain_rate;  // loss and gain rates cannot exceed 1 together
+  const double highest = 1 - 2 * gain_rate;  // the loss and gain rates sum to at most 1
   if (highest <= 0 || shortfall(highest) < 0) return std::nullopt;
-  if (shortfall(0) >= 0) return 0;  // only where alpha allows nearly everything
+  if (shortfall(0) >= 0) return 0;  // only if alpha is close to 1
   std::uintmax_t steps = 200;
   const auto [low, high] = boost::math::tools::toms748_solve(
       shortfall, 0.0, highest, boost::math::tools::eps_tolerance<double>(44), steps);
@@ -220,7 +221,8 @@ std::optional<Trend> cochran_armitage(const std::vector<Dose>& doses) {
   const double p = hits / n;
   const double spread = squared - weighted * weighted / n;
   const double variance = p * (1 - p) * spread;
-  // Relative to the size of the terms: equal doses leave only rounding in the difference.
+  // Compared with the size of the terms, since equal doses leave a difference of rounding errors
+  // only.
   if (p <= 0 || p >= 1 || spread <= 1e-9 * squared) return std::nullopt;
   const double z = (weighted_hits - p * weighted) / std::sqrt(variance);
   return Trend{z, two_sided_normal_p(z)};

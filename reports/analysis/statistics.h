@@ -1,4 +1,5 @@
-// Statistics of hits and misses. Pure functions of counts; exact where a sample is small.
+// Statistics of hits and misses. Pure functions; the tests on pairs are exact, also for small
+// samples.
 #pragma once
 
 #include <array>
@@ -21,62 +22,62 @@ struct Interval {
 /// be positive.
 Interval wilson_interval(std::int64_t hits, std::int64_t n, double confidence = 0.95);
 
-/// McNemar's exact test on pairs (McNemar 1947): two-sided p-value that hits of only the first and
-/// hits of only the second are equally likely. 1 when no pair differs.
+/// McNemar's exact test on pairs (McNemar 1947): the two-sided p-value under the null hypothesis
+/// that a hit of only the first and a hit of only the second are equally likely. 1 if no pair
+/// differs.
 double mcnemar_two_sided(std::int64_t only_first, std::int64_t only_second);
 
-/// The one-sided form: probability of at least `losses` losses among `losses + gains` pairs that
-/// differ, were both directions equally likely.
+/// The one-sided form: the probability of at least `losses` losses among `losses + gains` differing
+/// pairs if both directions are equally likely.
 double mcnemar_one_sided(std::int64_t losses, std::int64_t gains);
 
-/// P-values adjusted for the family by Holm's step-down method (Holm 1979), in the given order.
+/// P-values adjusted by Holm's step-down method (Holm 1979), in the order given.
 std::vector<double> holm(const std::vector<double>& p_values);
 
-/// The rule by which a drop is found among paired samples: the exact McNemar test is significant
-/// after Holm's adjustment, and the drop is larger than `max_drop`. The gate and the comparisons
-/// decide by it, and whatever says how small a drop n would show is computed from it.
+/// The rule for detecting a drop among paired samples: the exact McNemar test is significant after
+/// Holm's adjustment, and the drop is larger than `max_drop`. The gate and the comparisons decide
+/// by this rule, and every stated detectable drop is computed from it.
 struct DropRule {
-  double alpha = 0.05;     ///< chance of a false alarm, over the whole family
-  std::int64_t tests = 1;  ///< in the family
-  /// What the one-sided p-value is multiplied by beside Holm: 2 for a two-sided test, or for a
-  /// family that gets half of alpha.
+  double alpha = 0.05;     ///< probability of a false alarm, over the whole family
+  std::int64_t tests = 1;  ///< number of tests in the family
+  /// Multiplies the one-sided p-value in addition to Holm: 2 for a two-sided test, or for a family
+  /// that gets half of alpha.
   double factor = 1;
-  double max_drop = 0;  ///< a share; a drop of this size or less is never found
+  double max_drop = 0;  ///< a share; a drop of this size or less never counts
 
-  /// The largest one-sided p-value of one test that is found whatever the other tests say: Holm's
-  /// strictest step.
+  /// The one-sided p-value at or below which a test is significant whatever the other tests give:
+  /// Holm's strictest step.
   double level() const { return alpha / factor / static_cast<double>(tests); }
-  /// Whether so many losses and gains among `n` pairs are a drop larger than max_drop.
+  /// Whether `losses` and `gains` among `n` pairs amount to a drop larger than max_drop.
   bool is_large(std::int64_t losses, std::int64_t gains, std::int64_t n) const {
     return n > 0 && static_cast<double>(losses - gains) / static_cast<double>(n) > max_drop;
   }
 };
 
-/// What `n` pairs show by a rule, at Holm's strictest step: a drop in one test while the others
-/// stay as they are.
+/// The power of a DropRule on `n` pairs, at Holm's strictest step, as for a drop in one test only.
 class DropPower {
  public:
   DropPower(std::int64_t n, const DropRule& rule);
 
-  /// Probability that the drop is found, when each pair is a loss with `loss_rate` and a gain with
-  /// `gain_rate`.
+  /// Probability that the drop is detected if each pair is a loss with probability `loss_rate` and
+  /// a gain with probability `gain_rate`.
   double at(double loss_rate, double gain_rate) const;
-  /// The smallest net drop (loss rate - gain rate) that is found with probability `power`; nullopt
-  /// when not even the largest possible one would be.
+  /// The smallest net drop (loss rate - gain rate) that is detected with probability `power`;
+  /// nullopt if not even the largest possible drop is.
   std::optional<double> smallest_drop(double power, double gain_rate) const;
 
  private:
   std::int64_t n_;
-  /// The fewest losses that are found among so many pairs that differ; more than those where none
-  /// are.
+  /// Indexed by the number of differing pairs: the fewest losses among them that are detected;
+  /// larger than the index if none are.
   std::vector<std::int64_t> fewest_losses_;
 };
 
-/// DropPower::smallest_drop for many cells: worked out once for each n and gain rate.
+/// DropPower::smallest_drop for many cells, computed once for each n and gain rate.
 class DetectableDrops {
  public:
   DetectableDrops(const DropRule& rule, double power) : rule_(rule), power_(power) {}
-  /// For `n` pairs of which each is a gain with probability `gains` / n.
+  /// For `n` pairs, each of which is a gain with probability `gains` / n.
   std::optional<double> at(std::int64_t n, std::int64_t gains);
 
  private:
@@ -86,11 +87,11 @@ class DetectableDrops {
   std::map<std::pair<std::int64_t, std::int64_t>, std::optional<double>> known_;
 };
 
-/// How many samples had each pattern of hits in (base, sft, restored): the index is
-/// 4*base + 2*sft + restored.
+/// The number of samples with each pattern of hits in (base, sft, restored); the index is 4*base +
+/// 2*sft + restored.
 using HitPatterns = std::array<std::int64_t, 8>;
 
-/// A recovered fraction; an end of the interval is missing where resampling finds it unbounded.
+/// A recovered fraction with its interval; an end is nullopt where resampling finds it unbounded.
 struct Recovered {
   double fraction = 0;
   std::optional<double> low;
@@ -101,7 +102,7 @@ struct Recovered {
 /// (restored - sft) / (base - sft) of the hit counts, with a 95 % percentile bootstrap interval
 /// over the paired samples (Efron 1979): 2000 resamples from a fixed seed, so the same counts give
 /// the same interval on every machine. A resample without a loss has an unbounded fraction. nullopt
-/// when base is not above sft.
+/// if base is not above sft.
 std::optional<Recovered> recovered_fraction(const HitPatterns& patterns);
 
 /// Hits among n at one dose (a length, a depth).
@@ -111,17 +112,17 @@ struct Dose {
   std::int64_t n = 0;
 };
 
-/// A trend: z > 0 when hits become more frequent with the dose.
+/// A trend: z > 0 if hits become more frequent with the dose.
 struct Trend {
   double z = 0;
   double p = 1;  ///< two-sided
 };
 
-/// The Cochran-Armitage test for a trend in proportions (Armitage 1955, with its variance over N).
-/// nullopt when there is nothing to test: fewer than two doses, or all samples alike.
+/// The Cochran-Armitage test for a trend in proportions (Armitage 1955; the variance divides by N).
+/// nullopt if there is nothing to test: fewer than two doses, or all samples hits or all misses.
 std::optional<Trend> cochran_armitage(const std::vector<Dose>& doses);
 
-/// A recall at a length.
+/// Recall at one length.
 struct RecallAt {
   std::int64_t length = 0;
   double recall = 0;
@@ -145,7 +146,7 @@ struct MeanChange {
   bool operator==(const MeanChange&) const = default;
 };
 
-/// nullopt for fewer than two differences: one says nothing of how they spread.
+/// The mean of `differences` with its interval. nullopt for fewer than two, which have no spread.
 std::optional<MeanChange> mean_change(const std::vector<double>& differences,
                                       double confidence = 0.95);
 

@@ -1,4 +1,4 @@
-// What a variant is to the others: the base, a fine-tune, a restoration.
+// Variants by name, role and label, and how they relate to each other.
 #pragma once
 
 #include <string>
@@ -7,14 +7,15 @@
 
 namespace niah::reports {
 
-/// What a description has before its first ": " when that is short, or else "".
+/// The part of a description before its first ": " if that is short, else "".
 std::string label_in(const std::string& description);
 
-/// The variant as people read it: its label, and its name, too, where two variants of a model would
-/// read the same. With several models in the run the model's name comes first.
+/// The variant's name for display: its label, followed by its name if two variants of the model
+/// share the label, and preceded by the model's name if the run has several models.
 std::string label_of(const RunInfo& run, const VariantInfo& variant);
 
-/// The same of the variant with this fingerprint; the fingerprint itself where the run has none.
+/// The same for the variant with this fingerprint; the fingerprint itself if the run has no such
+/// variant.
 std::string label_of(const RunInfo& run, const std::string& fingerprint);
 
 /// The variant with this fingerprint, or nullptr.
@@ -24,23 +25,23 @@ const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerpri
 const VariantInfo* find_variant(const RunInfo& run, const std::string& model,
                                 const std::string& name);
 
-/// The variant of `model` with this role, the first of several, or nullptr.
+/// The first variant of `model` with this role, or nullptr.
 const VariantInfo* find_role(const RunInfo& run, const std::string& model, Role role);
 
-/// The restoration of `model` that put back just that ("qk"), or nullptr.
+/// The restoration of `model` by this method ("qk"), or nullptr.
 const VariantInfo* find_method(const RunInfo& run, const std::string& model,
                                const std::string& method);
 
-/// The variant that was run here of the checkpoint that the served `variant` serves, or nullptr
-/// where the run does not say whose that is, or does not have it.
+/// The local variant of the checkpoint that `variant` serves; nullptr if `variant` is not served,
+/// or if the run does not name that checkpoint or did not run it.
 const VariantInfo* find_checkpoint(const RunInfo& run, const VariantInfo& variant);
 
-/// Whether the served `variant` is there to be compared with a checkpoint: it is no part of a
-/// fine-tune's story, whatever it recalls.
+/// Whether `variant` is served and only there to be compared with a checkpoint, so that it takes no
+/// part in the comparison of base, fine-tune and restoration.
 bool is_second_way(const VariantInfo& variant);
 
-/// What `variant` is compared with: the checkpoint that it serves, or its model's base, or else its
-/// model's first variant. May be the variant itself.
+/// The variant that `variant` is compared with: the checkpoint that it serves, or else its model's
+/// base, or else its model's first variant. May be `variant` itself.
 const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant);
 
 /// Whether the run has variants of this model.

@@ -1,4 +1,4 @@
-// What parts of a diagnosis say together: over the tensors of a part, over the heads of a variant.
+// Aggregates of a diagnosis: over the tensors of a part, over the heads of a variant.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace niah::reports {
 /// The order in which parts are shown.
 inline constexpr std::array kParts = {"Q", "K", "V", "O", "gate", "other mixer", "MLP", "norm"};
 
-/// Change of several tensors together, relative to their norm.
+/// The change of several tensors taken together, relative to their norm. Holds squared sums.
 struct Drift {
   double change = 0, norm = 0;
   void add(const TensorChange& tensor) {
@@ -28,7 +28,7 @@ struct Drift {
   }
 };
 
-/// Of the tensors that `chosen` says yes to; nullopt where their norm is 0.
+/// The relative change of the tensors that `chosen` accepts; nullopt if their norm is 0.
 template <typename Chosen>
 std::optional<double> drift_of(const Diagnosis& diagnosis, const Chosen& chosen) {
   Drift drift;
@@ -37,20 +37,21 @@ std::optional<double> drift_of(const Diagnosis& diagnosis, const Chosen& chosen)
   return drift.relative();
 }
 
-/// Of one part of one layer.
+/// The relative change of one part of one layer; nullopt if its norm is 0.
 std::optional<double> drift_at(const Diagnosis& diagnosis, std::int64_t layer, const char* part);
 
-/// The layers in order, with their mixers.
+/// The layers in order, each with its mixer's name.
 std::map<std::int64_t, std::string> layers_of(const Diagnosis& diagnosis);
 
 /// The heads of one variant, in layer and head order.
 std::vector<const HeadLook*> heads_of(const Diagnosis& diagnosis, const std::string& variant);
 
-/// Places, among the heads of a variant, of the reference's retrieval heads.
+/// Indices into heads_of() of the reference's retrieval heads.
 std::vector<std::size_t> retrieval_heads(const Diagnosis& diagnosis);
 
-/// Means over the heads at `places`, which are not none, and over all heads.
+/// Mean attention on the needle over the heads at `places`, which must not be empty.
 double mean_mass(const std::vector<const HeadLook*>& heads, const std::vector<std::size_t>& places);
+/// Mean attention distance over all `heads`, in tokens. `heads` must not be empty.
 double mean_distance(const std::vector<const HeadLook*>& heads);
 
 }  // namespace niah::reports

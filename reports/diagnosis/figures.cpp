@@ -19,7 +19,7 @@
 namespace niah::reports {
 namespace {
 
-/// Layers down, heads across.
+/// A grid with one row per layer and one column per head.
 struct Grid {
   std::string title;
   std::vector<std::int64_t> layers;
@@ -169,7 +169,7 @@ std::string drift_chart(const Diagnosis& diagnosis) {
     for (std::size_t i = 0; i < kParts.size(); ++i) {
       const auto drift = drift_at(diagnosis, layer, kParts[i]);
       if (!drift) continue;
-      // Side by side, so that none hides another.
+      // Offset horizontally, so that no dot hides another.
       const double shift = (static_cast<double>(i) - 3.5) / 10 * std::min(step, 60.0);
       out += fmt::format(
           "<g class=\"{}\"><circle class=\"mark\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>layer "

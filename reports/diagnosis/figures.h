@@ -1,4 +1,4 @@
-// A diagnosis as figures (SVG inside of figure elements).
+// A diagnosis as figures (SVG in HTML figure elements).
 #pragma once
 
 #include <string>
@@ -7,11 +7,12 @@
 
 namespace niah::reports {
 
-/// Grids of heads, one a variant: their attention on the needle, and how far they look.
+/// A grid of heads per variant: attention on the needle, and mean attention distance.
 std::string needle_grids(const Diagnosis& diagnosis);
 std::string distance_grids(const Diagnosis& diagnosis);
 
-/// A dot for each part of each layer: across the layers, up the relative change. "" without layers.
+/// A dot for each part of each layer: the layer on the x axis, the relative change on the y axis.
+/// "" without layers.
 std::string drift_chart(const Diagnosis& diagnosis);
 
 }  // namespace niah::reports

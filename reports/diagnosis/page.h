@@ -1,4 +1,4 @@
-// The page of `niah diagnose`, and its files.
+// The HTML page and the tables of `niah diagnose`.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,13 @@
 
 namespace niah::reports {
 
-/// The page, with links to `files` that lie beside it.
+/// The page, with links to `files` in the same folder.
 std::string diagnosis_page(const Diagnosis& diagnosis, const std::vector<std::string>& files);
 
-/// Writes diagnose.html and its tables (CSV) into a folder. Throws DataError.
+/// Writes diagnose.html and its tables (CSV) into the folder `out`. Throws DataError if it cannot.
 void write_diagnosis(const Diagnosis& diagnosis, const std::filesystem::path& out);
 
-/// Whether a file's content is such a page, of this version or an earlier one.
+/// Whether a file's content is a diagnosis page, of this version or an earlier one.
 bool is_diagnosis_page(std::string_view content);
 
 /// The page's name, for reports that link to it.

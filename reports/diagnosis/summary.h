@@ -1,4 +1,4 @@
-// A diagnosis in sentences.
+// A diagnosis in words.
 #pragma once
 
 #include <string>

@@ -8,14 +8,14 @@
 
 namespace niah::reports {
 
-/// Drift by layer; by tensor; routing by head; attention by head. Without rows where there is
-/// nothing to say.
+/// Drift by layer; drift by tensor; routing by head; attention by head. Without data a table has no
+/// rows.
 Table layer_table(const Diagnosis& diagnosis);
 Table tensor_table(const Diagnosis& diagnosis);
 Table routing_table(const Diagnosis& diagnosis);
 Table attention_table(const Diagnosis& diagnosis);
 
-/// All of these that have rows.
+/// Those of the tables above that have rows.
 std::vector<Table> diagnosis_tables(const Diagnosis& diagnosis);
 
 }  // namespace niah::reports

@@ -21,7 +21,7 @@ struct Point {
   double distance = 0, value = 0;
 };
 
-/// Distances with few pairs are left out: they are as noisy as they are rare.
+/// The curve up to the first distance with too few pairs to be meaningful.
 std::vector<Point> points_of(const GradientCurve& curve, const std::vector<double>& g) {
   std::vector<Point> points;
   if (curve.pairs.empty()) return points;
@@ -39,7 +39,7 @@ std::vector<Point> points_of(const GradientCurve& curve, const std::vector<doubl
   return points;
 }
 
-/// Distance within which `share` of the summed gradient lies.
+/// The distance within which `share` of the summed gradient lies.
 std::string within(const GradientCurve& curve, const std::vector<double>& g, double share) {
   double total = 0;
   for (std::size_t tau = 0; tau < g.size(); ++tau)
@@ -114,7 +114,7 @@ std::string gradient_chart_svg(const std::vector<GradientCurve>& curves) {
     for (const Point& point : lines[i].points)
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x_of(point.distance),
                           y_of(point.value));
-    // The line of W_K in its variant's colour, dashed.
+    // The line of W_K has its variant's colour, but is dashed.
     const std::string series = series_class(i / 2 + 1) + (i % 2 == 1 ? " dashed" : "");
     out += fmt::format("<g class=\"{}\"><path class=\"line\" d=\"{}\"/></g>\n", series, path);
     key += fmt::format(

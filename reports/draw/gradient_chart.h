@@ -1,4 +1,4 @@
-// How a fine-tune's gradient of W_Q and W_K falls with distance, drawn.
+// Charts of how a fine-tune's gradient of W_Q and W_K falls with distance.
 #pragma once
 
 #include <string>
@@ -9,11 +9,12 @@
 
 namespace niah::reports {
 
-/// The curves on a logarithmic scale, relative to their value at distance 0..7, in steps of eight
-/// tokens; "" without a curve.
+/// The curves as inline SVG, on a logarithmic scale, averaged over eight distances at a time and
+/// relative to the first average (distances 0 to 7); "" without a curve.
 std::string gradient_chart_svg(const std::vector<GradientCurve>& curves);
 
-/// W of the fitted exp(-tau / W), and how much of the gradient comes from how near.
+/// One row per fine-tune: W of the fitted C exp(-tau / W), and the distances in tokens within which
+/// half and nine tenths of the gradient lie.
 Table gradient_table(const std::vector<GradientCurve>& curves);
 
 }  // namespace niah::reports

@@ -19,7 +19,7 @@ constexpr int kCellHeight = 17;
 constexpr int kLegendWidth = 300;
 constexpr int kLegendHeight = 34;
 
-/// Sizes that depend on how many columns there are and what surrounds the grid.
+/// Dimensions that depend on the number of columns and on what surrounds the grid.
 struct Layout {
   int cell = 0;  ///< width of a cell
   bool text = true;
@@ -103,7 +103,7 @@ std::string row_ticks(const Heatmap& map, const Layout& layout) {
 }
 
 std::string column_ticks(const Heatmap& map, const Layout& layout) {
-  // Narrow columns would have their labels overlap.
+  // In narrow columns the labels would overlap.
   const std::size_t step = layout.cell >= 24 ? 1 : 3;
   std::string out;
   for (std::size_t i = 0; i < map.columns.size(); i += step)
@@ -113,7 +113,7 @@ std::string column_ticks(const Heatmap& map, const Layout& layout) {
   return out;
 }
 
-// The stripes repeat without a turn of the pattern, which would cost a renderer most of its time.
+// Diagonal stripes without a patternTransform, which would dominate the rendering time.
 std::string gap_pattern(const std::string& id) {
   return fmt::format(
       "<defs><pattern id=\"{}-gap\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
@@ -121,7 +121,7 @@ std::string gap_pattern(const std::string& id) {
       id);
 }
 
-/// The colour bar with its ends named, at (x, y).
+/// The colour bar with labelled ends, at (x, y).
 std::string legend_parts(Scale scale, const std::string& id, int x, int y) {
   constexpr int kSteps = 20;
   constexpr int kStepWidth = 7;
@@ -148,7 +148,7 @@ std::string legend_parts(Scale scale, const std::string& id, int x, int y) {
   return out;
 }
 
-// No fill on plain text: it would override the ink that each cell's own colour asks for.
+// Plain text has no fill here: it would override the fill that contrasts with each cell's colour.
 constexpr std::string_view kFileStyle =
     "<style>text{font:11px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}"
     ".value{font-size:9.5px;text-anchor:middle}.tick,.axis{fill:#57606a;font-size:9.5px}"

@@ -11,13 +11,13 @@
 
 namespace niah::reports {
 
-/// Which colours, and how a value is written.
+/// The colour scale, and how values are formatted.
 enum class Scale {
   kRecall,      ///< 0..1, as percent
   kDifference,  ///< -1..1, as signed points
 };
 
-/// One cell; without a value it is a gap.
+/// One cell; without a value it is drawn as a gap.
 struct HeatmapCell {
   std::optional<double> value;
   std::int64_t n = 0;
@@ -25,7 +25,7 @@ struct HeatmapCell {
 
 /// A grid to draw.
 struct Heatmap {
-  std::string id;  ///< unique in its page: letters, digits, dashes
+  std::string id;  ///< unique within the page: letters, digits, dashes
   std::string title;
   Scale scale = Scale::kRecall;
   std::vector<std::string> columns;             ///< lengths, short first
@@ -36,21 +36,21 @@ struct Heatmap {
 /// Recall of a variant on a task by depth band and length.
 Heatmap recall_heatmap(const Results& results, const VariantInfo& variant, const std::string& task);
 
-/// The recall of `variant` less that of `reference`, on the samples that both were measured on.
+/// The recall of `variant` minus that of `reference`, on the samples that both were measured on.
 Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
                            const VariantInfo& variant, const std::string& task);
 
-/// How an SVG is used.
+/// Where an SVG is used.
 enum class SvgUse {
-  kInline,  ///< in a page that has the style, axis names and legend around it
-  kFile,    ///< on its own: carries style, axis names and legend
+  kInline,  ///< in a page, which provides style, axis names and legend
+  kFile,    ///< as a file, with its own style, axis names and legend
 };
 
-/// The drawing, with its text read to people who cannot see it.
+/// The heatmap as SVG, with a text alternative for screen readers.
 std::string heatmap_svg(const Heatmap& heatmap, SvgUse use);
 
-/// The drawing's numbers for who cannot see it: a row a depth band, a column a length, each value
-/// with its n in brackets.
+/// The heatmap's numbers for readers who cannot see the drawing: one row per depth band, one column
+/// per length, each value followed by its n in brackets.
 Table heatmap_table(const Heatmap& heatmap);
 
 /// The legend of a scale, drawn as an inline SVG.

@@ -11,7 +11,7 @@
 namespace niah::reports {
 namespace {
 
-/// Alignment of a column, and more room where a group begins.
+/// The CSS class of a column: its alignment, and more space where a group begins.
 std::string column_class(const Table& table, std::size_t i) {
   const Column& column = table.columns[i];
   std::string css = column.align == Align::kRight ? "num" : "";
@@ -20,7 +20,8 @@ std::string column_class(const Table& table, std::size_t i) {
   return css.empty() ? "" : " class=\"" + css + "\"";
 }
 
-/// Whether neighbouring rows share their first cell, so that a rule between runs helps the eye.
+/// Whether neighbouring rows share their first cell; then a rule is drawn between such runs of
+/// rows.
 bool has_runs(const Table& table) {
   return std::adjacent_find(table.rows.begin(), table.rows.end(), [](const auto& a, const auto& b) {
            return a.front() == b.front();

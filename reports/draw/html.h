@@ -1,4 +1,4 @@
-// Pieces of HTML.
+// Building blocks of HTML pages.
 #pragma once
 
 #include <string>
@@ -9,23 +9,23 @@
 
 namespace niah::reports {
 
-/// Text escaped for HTML, with numbers kept on one line with their percent sign.
+/// Text escaped for HTML; a number and its percent sign stay on one line.
 std::string html_text(std::string_view text);
 
-/// Foreign text (a model's output): escaped, shortened, and isolated so that marks of writing
-/// direction in it cannot reorder the page.
+/// Untrusted text (a model's output): escaped, shortened to `code_points`, and isolated so that
+/// bidirectional control characters in it cannot reorder the page.
 std::string html_foreign(std::string_view text, std::size_t code_points);
 
-/// Content that opens under its title; "" for none.
+/// Content that folds out below its title; "" if there is none.
 std::string html_fold(const std::string& title, const std::string& content);
 
-/// A table that opens under its title; "" when it has no rows.
+/// A table that folds out below its title; "" if it has no rows.
 std::string html_fold(const std::string& title, const Table& table);
 
-/// Links to files that lie beside the page.
+/// Links to files by path relative to the page.
 std::string html_links(const std::vector<std::string>& files);
 
-/// The table in a box that scrolls sideways when it is wider than the page.
+/// The table in a box that scrolls horizontally if it is wider than the page.
 std::string html_table(const Table& table);
 
 }  // namespace niah::reports

@@ -17,15 +17,15 @@ namespace {
 constexpr ChartFrame kFrame = {
     .width = 360, .height = 216, .left = 34, .right = 14, .top = 10, .bottom = 24, .inset = 10};
 constexpr std::size_t kColours = 8;
-/// More bands than this would hide each other: then only the first variants have theirs.
+/// With more bands than this, which would hide each other, only the first variants get one.
 constexpr std::size_t kMostBands = 6;
 constexpr std::size_t kBandsOfMany = 3;
-/// Of a label below the axis, at most; two digits' room lie between labels.
+/// The maximum width of a digit in an axis label, in SVG units; labels are two digits apart.
 constexpr double kDigitWidth = 6;
 /// More marks than this on a line would touch.
 constexpr std::size_t kMostMarks = 16;
 
-/// The measured cells of a variant, in runs without a gap.
+/// The measured cells of a variant, split at gaps.
 std::vector<std::vector<ChartPoint>> runs_of(const Results& results, const VariantInfo& variant,
                                              const std::string& task) {
   const std::string label = label_of(results.run, variant);
@@ -80,7 +80,7 @@ std::string recall_chart_svg(const Results& results, const std::string& task) {
     const std::string group = fmt::format("<g class=\"{}\">", series_class(place));
     for (const auto& run : runs_of(results, variant, task)) {
       if (place < banded) bands += group + band_svg(kFrame, run) + "</g>\n";
-      const bool dot = marked || run.size() == 1;  // a line of one point would not be seen
+      const bool dot = marked || run.size() == 1;  // a line of one point is invisible
       lines += group + line_svg(kFrame, run) + (dot ? marks_svg(kFrame, run) : "") + "</g>\n";
     }
   }

@@ -1,4 +1,4 @@
-// For machines without a graphics stack: reports there have their heatmaps as SVG alone.
+// Used in builds without librsvg, whose reports have heatmaps as SVG only.
 #include "reports/draw/png.h"
 
 namespace niah::reports {

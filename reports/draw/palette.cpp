@@ -9,8 +9,8 @@
 namespace niah::reports {
 namespace {
 
-// Both tables run in steps of equal lightness of the OKLab space (Ottosson 2020): recall from hue
-// 310 to 165, differences between hues 42 and 252.
+// Both scales have equal lightness steps in the OKLab space (Ottosson 2020): recall runs from hue
+// 310 to 165, differences from hue 42 to 252.
 using Stops = std::array<std::uint32_t, 11>;
 constexpr Stops kRecall = {0x43155E, 0x482C7C, 0x474398, 0x3E5CB1, 0x2676C6, 0x1B91CB,
                            0x2FA9CD, 0x53BFCF, 0x7BD3D1, 0xA2E5D6, 0xC8F6E0};
@@ -26,7 +26,7 @@ std::uint8_t mix(std::uint8_t a, std::uint8_t b, double share) {
   return static_cast<std::uint8_t>(std::lround(a + (b - a) * share));
 }
 
-/// The colour at `position` (0..1) between the stops.
+/// The colour at `position` (0..1), interpolated between the stops.
 Colour interpolate(const Stops& stops, double position) {
   const double at = std::clamp(position, 0.0, 1.0) * static_cast<double>(stops.size() - 1);
   const auto below = std::min(static_cast<std::size_t>(at), stops.size() - 2);

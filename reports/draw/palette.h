@@ -1,4 +1,5 @@
-// Colours of heatmaps: readable without colour vision, in grey print, on light and dark pages.
+// Heatmap colours, legible to colour-blind readers, in greyscale print, and on light and dark
+// pages.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +15,12 @@ struct Colour {
   bool operator==(const Colour&) const = default;
 };
 
-/// The scale of recall, 0 (dark) to 1 (light): lightness falls evenly with recall, so what is lost
-/// stands out. Values outside are clamped.
+/// The recall scale, 0 (dark) to 1 (light): lightness rises evenly with recall, so losses stand
+/// out. Values outside are clamped.
 Colour recall_colour(double recall);
 
-/// The scale of differences, -1 (lost, orange) over 0 (grey) to 1 (gained, blue); equally dark at
-/// equal distance from 0.
+/// The difference scale, from -1 (lost, orange) through 0 (grey) to 1 (gained, blue); equally dark
+/// at equal distances from 0. Values outside are clamped.
 Colour difference_colour(double difference);
 
 /// Black or white, whichever has more contrast on `background` (WCAG 2 relative luminance).

@@ -10,8 +10,8 @@
 #include "harness/base/error.h"
 
 #ifdef __SANITIZE_ADDRESS__
-// fontconfig, below librsvg, keeps what it read of the system's fonts until the process ends. That
-// is no leak of ours, and a program that drew a picture must not fail for it.
+// fontconfig, which librsvg uses, keeps its font data until the process ends. LeakSanitizer must
+// not report that as a leak of this program.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
 extern "C" const char* __lsan_default_options() { return "print_suppressions=0"; }
 #endif
@@ -44,10 +44,10 @@ cairo_status_t append(void* to, const unsigned char* bytes, unsigned int size) {
   return CAIRO_STATUS_SUCCESS;
 }
 
-/// GLib and librsvg end the program where memory runs out (a limit on address space), so there has
-/// to be enough of it before they are asked.
+/// GLib and librsvg abort the program if an allocation fails, as under an address-space limit, so
+/// check first that there is enough room.
 void require_room(std::size_t pixels) {
-  constexpr std::size_t kForLibraries = std::size_t{256} << 20;  // fonts and their caches, too
+  constexpr std::size_t kForLibraries = std::size_t{256} << 20;  // including fonts and their caches
   const std::size_t bytes = kForLibraries + 8 * pixels;
   void* room = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -1,4 +1,4 @@
-// Drawings for papers and chats that do not take SVG.
+// SVG drawings as PNG, for documents and chats that do not accept SVG.
 #pragma once
 
 #include <optional>
@@ -7,8 +7,8 @@
 
 namespace niah::reports {
 
-/// The SVG drawn as a PNG, `scale` pixels to one of its units; nullopt where niah is built without
-/// (NIAH_WITH_PNG). Throws DataError when it cannot be drawn.
+/// The SVG rendered as PNG, at `scale` pixels per SVG unit; nullopt if niah was built without
+/// NIAH_WITH_PNG. Throws DataError if it cannot be rendered.
 std::optional<std::string> png_of_svg(std::string_view svg, double scale = 2);
 
 }  // namespace niah::reports

@@ -74,7 +74,8 @@ std::string latex_text(const std::string& text) {
   return replace_all(std::move(out), "…", "\\ldots{}");
 }
 
-/// The groups in order, each with the number of columns it spans; "" for columns without a group.
+/// The groups in order, each with the number of columns that it spans; "" for a column without a
+/// group.
 std::vector<std::pair<std::string, std::size_t>> group_spans(const Table& table) {
   std::vector<std::pair<std::string, std::size_t>> spans;
   for (const Column& column : table.columns) {
@@ -89,7 +90,7 @@ std::vector<std::pair<std::string, std::size_t>> group_spans(const Table& table)
   return spans;
 }
 
-/// The heading that spans groups, with a thin rule below each; "" when no column has a group.
+/// The row of group headings, with a thin rule below each; "" if no column has a group.
 std::string latex_group_row(const Table& table) {
   std::vector<std::string> cells;
   std::string rules;

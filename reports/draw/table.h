@@ -1,4 +1,4 @@
-// One table, many renderings: Markdown, CSV, LaTeX, the terminal. (HTML stands with the page.)
+// A table and its renderings as Markdown, CSV, LaTeX and terminal text (HTML: html.h).
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,10 @@
 
 namespace niah::reports {
 
+/// Horizontal alignment of a column.
 enum class Align { kLeft, kRight };
 
-/// A column; neighbours with the same non-empty group share a heading above their own.
+/// A column; neighbours with the same non-empty group share a heading above their titles.
 struct Column {
   std::string title;
   Align align = Align::kRight;
@@ -18,16 +19,16 @@ struct Column {
 
 /// Plain text in rows; every row has as many cells as there are columns.
 struct Table {
-  std::string name;  ///< file stem
+  std::string name;  ///< file name without extension
   std::string caption;
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;
 
-  /// Appends a row. Its size must be that of `columns`.
+  /// Appends a row, which must have as many cells as there are columns.
   void add_row(std::vector<std::string> row);
 };
 
-/// GitHub's pipe table below the caption. A group is put in front of the title ("base: n").
+/// A GitHub pipe table below the caption. A column's group precedes its title ("base: n").
 std::string markdown(const Table& table);
 
 /// RFC 4180 with a header line; no caption.
@@ -37,9 +38,9 @@ std::string csv(const Table& table);
 /// the width of the text.
 std::string latex(const Table& table);
 
-/// Columns of even spacing without rules. Where the columns do not fit in `width` the table goes on
-/// below, with its first `keys` columns repeated. `colour` sets headings in bold by ANSI escapes.
-/// Control characters in cells become spaces.
+/// Columns separated by spaces, without rules. Columns that do not fit in `width` continue below,
+/// with the first `keys` columns repeated. `colour` makes headings bold with ANSI escapes. Control
+/// characters in cells become spaces.
 std::string terminal(const Table& table, std::size_t width = 100, std::size_t keys = 1,
                      bool colour = false);
 

@@ -15,8 +15,8 @@ using nlohmann::json;
 
 constexpr auto kReplace = json::error_handler_t::replace;
 
-/// Standard error of the mean of zeros and ones, with the sample variance; null where scores lie
-/// between or n does not allow it.
+/// The standard error of the mean of 0/1 scores, from the sample variance; null if there are
+/// fractional scores or n < 2.
 json standard_error(const Cell& cell) {
   if (cell.n < 2 || cell.mean_score != cell.recall()) return nullptr;
   const double p = cell.recall();

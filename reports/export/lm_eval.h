@@ -1,4 +1,4 @@
-// Results in the form of lm-evaluation-harness, for tools that read its files.
+// Results in lm-evaluation-harness format, for tools that read its files.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@
 
 namespace niah::reports {
 
-/// The results of one variant as that harness writes them: results.<task>."<length>,none" with its
-/// standard error, n-samples, versions, config. Tasks carry that harness's names (niah_single_1);
-/// lengths without a measurement are left out, where that harness writes -1.
+/// The results of one variant as the harness writes them: results.<task>."<length>,none" with its
+/// standard error, n-samples, versions, config. Tasks have the harness's names (niah_single_1);
+/// lengths that were not measured are left out, where the harness writes -1.
 std::string lm_eval_results(const Results& results, const VariantInfo& variant);
 
-/// Samples as that harness logs them with --log_samples, gathered record by record in any order.
+/// Samples as the harness logs them with --log_samples, collected record by record in any order.
 class LmEvalSamples {
  public:
-  /// Takes a record; what could not be measured is left out, as that harness has no form for it.
+  /// Adds a record, unless it is not scored: the harness has no format for that.
   void add(const Record& record);
-  /// The lines of one variant and task, by length and index. Each holds what a record holds: no
-  /// prompt text, so `arguments` is empty.
+  /// The JSON lines of one variant (its fingerprint) and task, sorted by length and index.
+  /// `arguments` is empty, since records hold no prompt text.
   std::string lines(const std::string& variant, const std::string& task) const;
 
  private:
@@ -29,10 +29,10 @@ class LmEvalSamples {
   std::map<std::pair<std::string, std::string>, std::map<Place, std::string>> samples_;
 };
 
-/// The task's name in that harness: "niah_single_1" for "s1".
+/// The task's name in the harness: "niah_single_1" for "s1".
 std::string lm_eval_task(const std::string& task);
 
-/// A run's time as that harness puts it into file names: "2026-11-25T15-28-02.000000".
+/// A run's time as the harness writes it in file names: "2026-11-25T15-28-02.000000".
 std::string lm_eval_time(const std::string& iso8601);
 
 }  // namespace niah::reports

@@ -7,7 +7,7 @@
 namespace niah::reports {
 namespace {
 
-/// Recall of base models by their own paper, at these lengths.
+/// Recall of base models as published in their own paper, at these lengths.
 constexpr std::array kBaseLengths = {"32K", "64K", "128K", "256K"};
 struct BaseRecall {
   const char* model;

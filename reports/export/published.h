@@ -1,4 +1,4 @@
-// The figures that the paper publishes, to stand beside ours.
+// The paper's published figures, shown next to ours.
 #pragma once
 
 #include <vector>
@@ -7,8 +7,8 @@
 
 namespace niah::reports {
 
-/// NIAH recall and MATH500 of arXiv 2606.11052 (percent), and the base models' recall of arXiv
-/// 2601.22156, as far as they are known here: cells that they do not give are empty.
+/// NIAH recall and MATH500 (percent) from arXiv 2606.11052, and the base models' recall from arXiv
+/// 2601.22156. Cells that they do not give are empty.
 std::vector<PublishedFigure> paper_figures();
 
 }  // namespace niah::reports

@@ -19,7 +19,8 @@ namespace {
 
 using nlohmann::json;
 
-/// One line; bytes that are not UTF-8 (a path in the run's description) become U+FFFD.
+/// The value on one line. Bytes that are not UTF-8, as in a path in the run's description, become
+/// U+FFFD.
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -129,7 +130,7 @@ json to_json_texts(const TextAgreement& texts) {
           {"median_difference", or_null(texts.median)}};
 }
 
-/// What a served cell, a band and their sum have in common.
+/// The fields that a served cell, a depth band and the total have in common.
 json to_json_pairs(const PairCounts& pairs, const TextAgreement& texts) {
   return {{"n", pairs.n()},
           {"local_hits", pairs.first_hits()},

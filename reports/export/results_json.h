@@ -1,4 +1,4 @@
-// results.json: what a later run can be compared with.
+// Writing and reading results.json, the file that later runs are compared with.
 #pragma once
 
 #include <filesystem>
@@ -10,28 +10,30 @@
 
 namespace niah::reports {
 
-/// The form of results.json; a change that old readers would misread changes it.
+/// The format version of results.json; raised by any change that older readers would misread.
 inline constexpr std::string_view kResultsSchema = "niah-results/1";
 
-/// The results as JSON: one line a cell, keys sorted, so that versions can be compared by eye and
-/// by diff. All that depends on when and how fast the run went stands under "timing"; the rest is
-/// the same for the same records in any order. Where the run has served variants, "served" has one
-/// object for each: its verdict (served_verdict_name), hits of the checkpoint ("local") and of the
-/// server among `n` samples that both were scored on, the exact McNemar test, how far their texts
-/// agree, and the same by cell and by depth; how many samples were asked, what became of those that
-/// were not scored, and how many answers were others when the server was asked again.
+/// The results as JSON: one line per cell and sorted keys, so that two files can be compared by eye
+/// and with diff. Everything that depends on when and how fast the run went is under "timing"; the
+/// rest depends on the records alone, not on their order. If the run has served variants, "served"
+/// has one object for each: its verdict (served_verdict_name), the hits of the checkpoint ("local")
+/// and of the server among the `n` samples scored for both, the exact McNemar test, how far their
+/// texts agree, the same by cell and by depth, the number of samples asked, the outcomes of those
+/// not scored, and the number of answers that changed when the server was asked again.
 std::string results_json(const Results& results, const Analysis& analysis);
 
-/// The opposite: everything but the examples. Throws DataError for what is not such a file, naming
-/// `name`; counts that contradict the samples are refused.
+/// Parses results.json; it holds no examples. Throws DataError naming `name` if the text is not a
+/// valid results.json or its counts contradict its samples.
 Results parse_results(std::string_view text, const std::string& name);
 
-/// Reads `path`: a results.json, or a run folder that holds one.
+/// Reads `path`, a results.json or a run folder that holds one. Throws DataError as parse_results
+/// does, or if the file cannot be read.
 Results read_results(const std::filesystem::path& path);
 
-/// Whether these results are of all that the journal holds: a run that went on since has more. By
-/// the number of records, or where a file of an earlier version does not say it by the samples;
-/// never by times, which a copy changes. Throws what reading the journal throws.
+/// Whether these results cover the whole journal, which has more records if the run continued
+/// afterwards. Compares the number of records, or, for a file of an earlier version without it, the
+/// samples; never file times, which copying changes. Throws DataError if the journal cannot be
+/// read.
 bool is_drawn_from(const Results& results, const std::filesystem::path& journal);
 
 }  // namespace niah::reports

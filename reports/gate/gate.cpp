@@ -34,7 +34,7 @@ void refuse_other_questions(const RunInfo& baseline, const RunInfo& current) {
   refuse_unless_same("haystack", baseline.haystack, current.haystack);
 }
 
-/// By which a drop in one of so many cells or bands is found.
+/// The rule that decides whether recall dropped in one of `tests` cells or bands.
 DropRule rule_of(const GateOptions& options, std::int64_t tests) {
   return {.alpha = options.alpha,
           .tests = std::max<std::int64_t>(tests, 1),
@@ -42,14 +42,14 @@ DropRule rule_of(const GateOptions& options, std::int64_t tests) {
           .max_drop = options.max_drop};
 }
 
-/// Samples of the baseline that the run does not have, and that it has but could not measure.
+/// Samples of the baseline that the run lacks, or has but could not measure.
 struct Shortfall {
   std::int64_t missing = 0;
   std::int64_t unmeasured = 0;
   std::int64_t gaps = 0;  ///< missing ones with a later sample that the run has
 };
 
-/// Throws DataError when a sample's prompt differs.
+/// Throws DataError if a sample's prompt differs.
 Shortfall shortfall_of(const Cell& baseline, const Cell& current) {
   Shortfall shortfall;
   auto at = current.samples.begin();
@@ -72,7 +72,7 @@ Shortfall shortfall_of(const Cell& baseline, const Cell& current) {
   return shortfall;
 }
 
-/// Whether the plan lets this cell end before all of its samples were asked.
+/// Whether the plan allows this cell to end before all its samples were asked.
 bool may_end_early(const RunInfo& run, const Cell& cell) {
   return std::any_of(run.planned.begin(), run.planned.end(), [&](const PlannedCell& planned) {
     return planned.may_end_early && planned.kind == cell.kind && planned.task == cell.task &&
@@ -80,7 +80,7 @@ bool may_end_early(const RunInfo& run, const Cell& cell) {
   });
 }
 
-/// One cell of the baseline and what the run has of it.
+/// One cell of the baseline and the run's cell to compare with it.
 struct Matched {
   const VariantPair* variant = nullptr;
   const Cell* baseline = nullptr;
@@ -88,7 +88,8 @@ struct Matched {
   bool ended_early = false;       ///< the run's samples are the baseline's first ones, by its plan
 };
 
-/// Empty where all was measured that is to be compared. `match.ended_early` is set here.
+/// Why the cell counts as not measured; empty if everything to be compared was measured. Sets
+/// `match.ended_early`.
 std::string not_measured_reason(Matched& match, const RunInfo& run, const GateOptions& options) {
   if (match.baseline->n == 0) return "the baseline has no measurement";
   if (match.current == nullptr) return "this run has no records";
@@ -114,7 +115,8 @@ std::string change_words(const PairCounts& pairs) {
                      percent_words(pairs.second_recall()));
 }
 
-/// Holm within the family, scaled so that the result is comparable with the whole alpha.
+/// Holm's correction within the family, scaled so that the result can be compared with the full
+/// alpha.
 template <typename Test>
 void adjust(std::vector<Test>& tests) {
   std::vector<Test*> family;
@@ -191,7 +193,7 @@ std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
   return tests;
 }
 
-/// Intervals that all hold together with probability 1 - alpha (Bonferroni).
+/// Computes intervals that hold simultaneously with probability 1 - alpha (Bonferroni).
 void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
   const double cells = static_cast<double>(std::max<std::size_t>(matched.size(), 1));
   for (std::size_t i = 0; i < matched.size(); ++i)
@@ -209,7 +211,7 @@ void fill_detectable(Verdict& verdict) {
     if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n(), cell.pairs.noise());
 }
 
-/// What was computed otherwise: it may move answers by itself.
+/// Notes differences in how the two runs were computed, which alone can change answers.
 std::string arithmetic_note(const RunInfo& baseline, const RunInfo& current) {
   std::vector<std::string> words;
   for (const ArithmeticDifference& difference : arithmetic_differences(baseline, current))
@@ -221,7 +223,7 @@ std::string arithmetic_note(const RunInfo& baseline, const RunInfo& current) {
       fmt::join(words, ", "));
 }
 
-/// Cells that adaptive sampling ended before the baseline's count.
+/// Lists cells that adaptive sampling ended with fewer samples than the baseline has.
 std::string early_note(const std::vector<Matched>& matched, const std::vector<GateCell>& cells) {
   std::vector<std::string> list;
   for (std::size_t i = 0; i < matched.size(); ++i)
@@ -236,7 +238,7 @@ std::string early_note(const std::vector<Matched>& matched, const std::vector<Ga
       counted(static_cast<std::int64_t>(list.size()), "cell"), fmt::join(list, ", "));
 }
 
-/// What the run has that the baseline has not.
+/// Counts the run's cells that the baseline does not have.
 std::string fresh_note(const Results& current, const std::vector<Matched>& matched) {
   const auto fresh =
       std::count_if(current.cells.begin(), current.cells.end(), [&](const Cell& cell) {
@@ -260,7 +262,7 @@ std::vector<std::string> notes_on(const Results& baseline, const Results& curren
     add(fmt::format("The baseline was made by version {}, this run by {}.",
                     baseline.run.program_version, current.run.program_version));
   for (const std::string& note : variants.notes) add(note);
-  // What a server computes with is not known, and not what a machine of ours would.
+  // A server's arithmetic is unknown, so the note makes sense for local pairs only.
   if (variants.has_local_pair) add(arithmetic_note(baseline.run, current.run));
   const std::int64_t missing = count_missing(missing_samples(current));
   if (missing > 0)
@@ -270,7 +272,7 @@ std::vector<std::string> notes_on(const Results& baseline, const Results& curren
   return notes;
 }
 
-/// Each cell of the baseline that is compared, with the run's cell of the same question.
+/// Each cell of the baseline that is compared, with the run's cell of the same task and length.
 std::vector<Matched> match_cells(const Results& baseline, const Results& current,
                                  const VariantPairs& variants) {
   std::vector<Matched> matched;

@@ -53,7 +53,8 @@ std::string shown_drop(const GateCell& cell, std::int64_t tests) {
                      among_tests(tests));
 }
 
-/// What a passing cell's line adds when the right value became less likely: recall may be next.
+/// Added to the line of a passing cell whose expected value became less likely, since recall may
+/// drop next.
 std::string drift_warning(const GateCell& cell) {
   if (cell.outcome != GateOutcome::kPass || !cell.log_prob || cell.log_prob->interval.high >= 0)
     return "";
@@ -88,7 +89,7 @@ std::string rules(const Verdict& verdict) {
   const GateOptions& options = verdict.options;
   std::optional<double> finest;
   std::optional<double> coarsest;
-  std::int64_t blind = 0;  // cells whose n would show no drop at all
+  std::int64_t blind = 0;  // cells whose n detects no drop at all
   for (const GateCell& cell : verdict.cells) {
     blind += cell.detectable ? 0 : 1;
     if (!cell.detectable) continue;

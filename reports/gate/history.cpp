@@ -62,7 +62,7 @@ GateRun to_night(const json& line) {
 /// A night of 40 cells, 12 variants and 3 tasks takes a quarter of a mebibyte.
 constexpr std::size_t kMaxNightBytes = std::size_t{16} << 20;
 
-/// Reads into `nights`; says where the whole lines end.
+/// Appends to `nights`; returns where the last complete line ends.
 JournalEnd read_nights(const std::filesystem::path& path, std::vector<GateRun>& nights) {
   return read_lines(path, "history", kMaxNightBytes,
                     [&](std::string_view line, std::int64_t number) {
@@ -108,7 +108,7 @@ void append_night(const std::filesystem::path& path, const GateRun& night) {
   AppendFile file(path);
   std::vector<GateRun> nights;
   const JournalEnd end = read_nights(path, nights);
-  // A history is known by a whole night; what has none may be anything.
+  // A file without a single complete night may not be a history at all.
   if (end.torn && nights.empty())
     throw DataError(
         fmt::format("adding a night to {}: it holds something that is no whole night, so it may "

@@ -1,4 +1,4 @@
-// JUnit XML, which every build server reads.
+// The verdict as JUnit XML, for CI servers.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace niah::reports {
 
-/// One test case a cell and a depth band: a regression is a failure, what could not be measured an
-/// error, what the evidence does not decide is skipped. Never more green than the verdict.
+/// One test case per cell and per depth band: a regression is a failure, a cell that was not
+/// measured an error, an inconclusive cell is skipped.
 std::string junit_xml(const Verdict& verdict, const std::string& suite);
 
 }  // namespace niah::reports

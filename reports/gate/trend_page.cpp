@@ -22,7 +22,7 @@ constexpr ChartFrame kFrame = {
     .width = 560, .height = 216, .left = 34, .right = 14, .top = 14, .bottom = 26, .inset = 8};
 constexpr std::size_t kMostMarks = 60;
 
-/// A variant on a task, over all nights.
+/// Kind, model, variant and task: one chart over all nights.
 using Series = std::tuple<std::string, std::string, std::string, std::string>;
 
 Series series_of(const NightCell& cell) { return {cell.kind, cell.model, cell.variant, cell.task}; }
@@ -50,7 +50,7 @@ std::string axes(const std::vector<GateRun>& nights) {
   return out;
 }
 
-/// Whether the gate found recall lost in this series; a loss in a depth band alone counts for all.
+/// Whether the gate found a loss in this series. If only depth bands lost recall, all series count.
 bool is_red(const GateRun& night, const Series& series) {
   if (night.exit_code != 1) return false;
   const auto lost = [](const NightCell& cell) {
@@ -62,7 +62,7 @@ bool is_red(const GateRun& night, const Series& series) {
   });
 }
 
-/// Nights on which recall was lost, as marks at the top.
+/// Marks at the top for the nights on which recall was lost.
 std::string red_nights(const std::vector<GateRun>& nights, const Series& series) {
   std::string out;
   for (std::size_t i = 0; i < nights.size(); ++i) {
@@ -76,7 +76,7 @@ std::string red_nights(const std::vector<GateRun>& nights, const Series& series)
   return out;
 }
 
-/// The line of a length; nights that were not measured interrupt it.
+/// The line of one length, interrupted at nights that were not measured.
 std::string length_line(const std::vector<GateRun>& nights, const Series& series,
                         std::int64_t length) {
   std::string lines, marks;

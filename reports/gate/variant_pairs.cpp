@@ -26,7 +26,7 @@ std::vector<std::string> names_of(const RunInfo& run) {
   return names;
 }
 
-/// Throws DataError where `served_as` says nothing.
+/// Throws DataError if `served_as` is given but cannot apply.
 void refuse_unknown(const RunInfo& baseline, const RunInfo& current, const std::string& served_as) {
   if (served_as.empty()) return;
   if (std::none_of(current.variants.begin(), current.variants.end(), is_served))
@@ -68,7 +68,7 @@ class VariantPairing {
     return find_variant(baseline_, variant.model, variant.name) != nullptr;
   }
 
-  /// The baseline's variant for which a served one without a namesake stands, or nullptr.
+  /// The baseline's variant that a served variant without a namesake is paired with, or nullptr.
   const VariantInfo* place_of(const VariantInfo& served) const {
     const std::string& said = served.same_as.empty() ? served_as_ : served.same_as;
     if (said.empty() && served.role != Role::kBase) return nullptr;
@@ -94,7 +94,8 @@ class VariantPairing {
     if (namesake != nullptr) out_.pairs.push_back({&variant, namesake});
     bool is_paired = namesake != nullptr;
     for (const VariantInfo& served : current_.variants) {
-      // What this run itself ran of the variant is compared with it, and the server with that.
+      // If the run has the variant itself, that is compared with the baseline, and within the run
+      // the served variant with that.
       const bool stands_for = namesake == nullptr && is_served(served) && !has_namesake(served) &&
                               place_of(served) == &variant;
       if (!stands_for) continue;

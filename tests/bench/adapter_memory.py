@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How much memory variants that are adapters on one base take: peak resident memory of `niah run`, by variants.
+"""Peak resident memory of `niah run` with adapters on one base, by number of variants.
 
     python3 tests/bench/adapter_memory.py                       # a base of 2 GB with random weights, fp32
     python3 tests/bench/adapter_memory.py --niah build/check/niah --gigabytes 1
 
-The base is of Llama's kind; the adapters change q_proj and k_proj of every layer, so that each variant must have
-those of its own, and nothing else. Three runs of one sample at 1K: the base; base and one adapter; base and two.
-Where the base is held once, an adapter adds what it changes. Needs NumPy.
+The base is Llama-like; the adapters change q_proj and k_proj of every layer, so each variant needs
+its own copies of these, but of nothing else. Three runs of one sample at 1K: the base; the base and
+one adapter; the base and two adapters. If the base is held once, an adapter adds only what it
+changes. Needs NumPy.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def shapes_of_layer() -> dict[str, tuple[int, ...]]:
 
 
 def write_tensors(file: pathlib.Path, shapes: dict[str, tuple[int, ...]], scale: float) -> None:
-    """A safetensors file, a tensor at a time."""
+    """Writes a safetensors file one tensor at a time."""
     header, offset = {}, 0
     for name, shape in shapes.items():
         end = offset + 4 * int(numpy.prod(shape))
@@ -78,7 +79,7 @@ def write_adapter(folder: pathlib.Path, base: pathlib.Path, layers: int, alpha: 
 
 
 def run(niah: pathlib.Path, out: pathlib.Path, name: str, variants: list) -> float:
-    """Peak resident memory of one sweep in GB; in a process of its own, whose only child it is."""
+    """Peak resident memory of one sweep in GB. Must be the only child of its process."""
     sweep = {"name": name, "tasks": ["s1"], "lengths": ["1K"], "samples": 1, "haystack": {"kind": "kjv"},
              "models": [{"name": "m", "base": str(out / "base"), "variants": variants}],
              "generation": {"max_new_tokens": 8}, "runtime": {"device": "cpu", "dtype": "fp32"}}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sample generation and tokenizing beside the programs they replace, in one run on one machine.
+"""Speed of sample generation and tokenizing compared with the programs that they replace.
 
     python3 tests/bench/generation_peer.py --tokenizer FOLDER --essays FOLDER [--samples N]
         [--length N] [--build build/release]
@@ -30,7 +30,7 @@ ALONE = ["lm_eval==0.4.13", "llama-index-core==0.14.25"]  # without torch and th
 
 
 def enter_venv(folder):
-    """Goes on inside the virtual environment that holds the peers."""
+    """Restarts this script in the virtual environment that has the peers."""
     python = folder / "bin/python"
     if pathlib.Path(sys.prefix).resolve() == folder.resolve():
         return

@@ -1,4 +1,4 @@
-// The ops that models are made of; whole models: prefill_bench.cpp.
+// Benchmarks of the ops that models consist of; prefill_bench.cpp has whole models.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 #include <torch/types.h>
@@ -16,8 +16,8 @@
 namespace niah::models {
 namespace {
 
-/// Decode's attention: range(0) rows over a cache of range(1) tokens, 16 heads in 2 groups of 128,
-/// in bf16 where range(2). Bytes are those of keys and values.
+/// Attention in decode: range(0) rows over a cache of range(1) tokens, 16 heads of size 128 sharing
+/// 2 KV heads; bf16 if range(2). Reports the bytes of keys and values.
 void attention(benchmark::State& bench) {
   const at::NoGradGuard no_grad;
   const at::ScalarType dtype = bench.range(2) != 0 ? at::kBFloat16 : at::kFloat;
@@ -34,8 +34,8 @@ BENCHMARK(attention)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-/// Prefill's attention: a chunk of range(0) tokens at the end of range(1), 8 heads in 2 groups of
-/// range(2), in bf16 where range(3). FLOPs are those of the keys that each row sees.
+/// Attention in prefill: a chunk of range(0) tokens at the end of range(1) tokens, 8 heads of size
+/// range(2) sharing 2 KV heads; bf16 if range(3). Counts the FLOPs of the keys that each row sees.
 void chunk_attention(benchmark::State& bench) {
   const at::NoGradGuard no_grad;
   const at::ScalarType dtype = bench.range(3) != 0 ? at::kBFloat16 : at::kFloat;
@@ -54,8 +54,9 @@ BENCHMARK(chunk_attention)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-/// Decode's products: range(0) rows with weights of range(1) by range(1) that no cache holds, in
-/// bf16 where range(2). Bytes are those of the weights. By libtorch's own product for comparison.
+/// Matrix products in decode: range(0) rows times weights of range(1) by range(1), too many to fit
+/// in a processor cache; bf16 if range(2). Reports the bytes of the weights. Also run with
+/// libtorch's own product for comparison.
 void few_rows(benchmark::State& bench,
               at::Tensor (*product)(const at::Tensor&, const at::Tensor&)) {
   const at::NoGradGuard no_grad;
@@ -81,7 +82,7 @@ BENCHMARK_CAPTURE(few_rows, libtorch, [](const at::Tensor& x, const at::Tensor& 
   return at::linear(x, w);
 })->Apply(kFewRowsArguments);
 
-/// Heads [1, H, T, D] as a projection leaves them, and as a cache keeps them.
+/// Heads [1, H, T, D] in the memory layouts of a projection's output and of a cache.
 at::Tensor projected(std::int64_t heads, std::int64_t tokens, std::int64_t dim) {
   return torch::randn({1, tokens, heads, dim}).transpose(1, 2);
 }
@@ -89,8 +90,8 @@ at::Tensor cached(std::int64_t heads, std::int64_t tokens, std::int64_t dim) {
   return torch::randn({1, heads, tokens, dim});
 }
 
-/// An op on a chunk of 512 tokens of a model of d 512, by our kernel where range(0), else in
-/// tensor operations, which ops resort to where a gradient is wanted; in bf16 where range(1).
+/// An op on a chunk of 512 tokens of a model with d = 512: with our kernel if range(0), else with
+/// the tensor operations that are used when a gradient is needed; bf16 if range(1).
 using Tensors = std::vector<at::Tensor>;
 void kernel(benchmark::State& bench, Tensors (*draw)(), void (*run)(const Tensors&)) {
   const bool operations = bench.range(0) == 0;
@@ -124,7 +125,7 @@ BENCHMARK_CAPTURE(
       benchmark::DoNotOptimize(lightning_attention(x[0], x[1], x[2], lightning_slopes(8), 0.1, {}));
     })
     ->Apply(kBothTypes);
-/// Of four heads: queries, keys, values, decays (one a token, or one a channel), betas.
+/// For four heads: queries, keys, values, decays (one per token, or one per channel), betas.
 Tensors delta_inputs(std::int64_t key_dim, std::int64_t value_dim, bool by_channel) {
   const auto unit = [&] {
     const at::Tensor x = projected(4, 512, key_dim);

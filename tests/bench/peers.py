@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The same weights and samples through lm-evaluation-harness (--model hf, transformers) and through niah.
 
-tests/bench/peers.sh installs what this needs and runs it. Samples are S2 of protocol `niah` over the
-KJV. Every sample must get the same score from both. Prints the table that README shows.
+tests/bench/peers.sh installs what this needs and runs it. Samples are S2 of protocol `niah` over
+the KJV. Both must give every sample the same score. Prints the table in README.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def load(**kwargs):
 
 
 def fast_tokenizer(folder):
-    """The zoo's SentencePiece model as the tokenizer.json that transformers reads."""
+    """Writes the zoo's SentencePiece model as a tokenizer.json for transformers."""
     from sentencepiece import sentencepiece_model_pb2
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -66,7 +66,7 @@ def fast_tokenizer(folder):
 
 
 def random_checkpoint(folder):
-    """Qwen3's shape with d 512: random weights, so nothing is ever decided."""
+    """Writes a Qwen3 with d = 512 and random weights, so that no answer is found early."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -97,7 +97,7 @@ def make_samples(niah, length, count, path):
 
 
 class Harness:
-    """lm-evaluation-harness on one checkpoint."""
+    """Runs lm-evaluation-harness on one checkpoint."""
 
     def __init__(self, out, checkpoint, tokenizer, dtype):
         self.out, self.checkpoint, self.tokenizer, self.dtype = out, checkpoint, tokenizer, dtype
@@ -124,8 +124,9 @@ class Harness:
 
 
 def generate_alone(checkpoint, tokenizer, dtype, samples, count):
-    """Seconds a sample of transformers' generate for the first `count`, without the harness and its start:
-    as the harness calls it, and with prompt lookup, its fastest exact way on these machines."""
+    """Seconds per sample of transformers' generate() for the first `count` samples, without the
+    harness and its start-up: as the harness calls it, and with prompt lookup, its fastest exact
+    mode here."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

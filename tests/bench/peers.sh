@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ours against lm-evaluation-harness with transformers: the same weights and samples, one run, one machine.
+# Compares niah with lm-evaluation-harness and transformers: same weights, samples, run and machine.
 # Prints the tables of README's performance section. Takes about half an hour on 2 cores.
 #   bash docker/bootstrap.sh build && bash tests/bench/peers.sh [FOLDER]
 set -euo pipefail

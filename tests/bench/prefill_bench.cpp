@@ -1,6 +1,5 @@
-// Prefill and decode of whole models by architecture and length, and what part of the machine's
-// matrix product rate (prefill: products with the weights and of softmax attention are counted,
-// nothing else) or of its memory's copy rate (decode) they reach.
+// Prefill and decode of whole models by architecture and length. Prefill reports its share of the
+// machine's matrix product rate, counting only products with weights and of softmax attention.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
@@ -53,8 +52,8 @@ BENCHMARK(prefill)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-/// What is saved where only the state of the last layer is wanted: 16,384 tokens with logits of
-/// every position, or none. Arguments: shape, logits.
+/// The saving when the last layer only has to update its state: 16,384 tokens with logits of every
+/// position, or with none. Arguments: shape, logits.
 void last_layer(benchmark::State& bench) {
   const auto model = model_of(static_cast<Shape>(bench.range(0)), at::kFloat);
   const Logits logits = bench.range(1) != 0 ? Logits::kAll : Logits::kNone;

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Restoring a checkpoint against copying it: wall time and peak memory, in one run.
+"""Restoring a checkpoint compared with copying it: wall time and peak memory, in one run.
 
     python3 tests/bench/restore_peer.py build/release/niah [FOLDER]
 
-Makes a pair of checkpoints of 2 GB each (Qwen3-shaped, random bf16 weights, two shards) below FOLDER
-(default: a temporary folder; 8 GB are needed for a while), then runs `cp -r` of one of them and
-`niah restore` of the pair in turns. Both end with a sync of what they wrote. Needs Python alone.
+Makes a pair of checkpoints of 2 GB each (Qwen3-shaped, random bf16 weights, two shards) below
+FOLDER (default: a temporary folder; temporarily needs 8 GB), then alternates between `cp -r` of one
+of them and `niah restore` of the pair. Both end with a sync of what they wrote. Needs only Python.
 """
 
 import json
@@ -49,7 +49,7 @@ def write_shard(path, tensors, seed):
         at += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    # Any bf16 with an exponent below 127: values between -1 and 1.
+    # Any bf16 numbers with an exponent below 127, that is between -1 and 1.
     noise = bytearray(random.Random(seed).randbytes(1 << 22))
     noise[1::2] = bytes(b & 0xBF for b in noise[1::2])
     with open(path, "wb") as file:

@@ -41,7 +41,7 @@ json common(std::int64_t d, std::int64_t layers, std::int64_t heads, std::int64_
           {"head_dim", d / heads},        {"tie_word_embeddings", false}};
 }
 
-/// HypeNet's way: every fourth layer softmax, the last one included.
+/// Like HypeNet: every fourth layer is softmax attention, including the last.
 json hypenet(std::int64_t d) {
   json config = common(d, 8, d / 64, d / 256);
   config["model_type"] = "hypenet";
@@ -98,7 +98,7 @@ json jet(std::int64_t d) {
   return config;
 }
 
-/// Qwen3.5's way: three layers with the gated delta rule, then one of gated softmax attention.
+/// Like Qwen3.5: three layers with the gated delta rule, then one with gated softmax attention.
 json qwen3_5(std::int64_t d) {
   json config = common(d, 8, d / 128, d / 512);
   config.update(json{{"model_type", "qwen3_5_text"},
@@ -111,7 +111,7 @@ json qwen3_5(std::int64_t d) {
   return config;
 }
 
-/// The same with 32 experts instead of each MLP, of which a token goes through 4 and a shared one.
+/// The same with 32 experts in place of each MLP; a token uses 4 of them and a shared one.
 json qwen3_next(std::int64_t d) {
   json config = qwen3_5(d);
   config.update(json{{"model_type", "qwen3_next"},
@@ -141,7 +141,7 @@ json qwen3_5_4b() {
   return config;
 }
 
-/// Nemotron-H's way: one mixer a block, Mamba-2 and MLPs, and softmax attention once.
+/// Like Nemotron-H: one mixer per block, which is Mamba-2, an MLP, or (once) softmax attention.
 json nemotron_h(std::int64_t d) {
   json config = common(d, 8, d / 128, d / 512);
   config.update(json{{"model_type", "nemotron_h"},
@@ -155,7 +155,7 @@ json nemotron_h(std::int64_t d) {
   return config;
 }
 
-/// Falcon-H1's way: Mamba-2 and softmax attention side by side in every layer.
+/// Like Falcon-H1: Mamba-2 and softmax attention side by side in every layer.
 json falcon_h1(std::int64_t d) {
   json config = common(d, 8, d / 128, d / 512);
   config.update(json{{"model_type", "falcon_h1"},
@@ -168,7 +168,7 @@ json falcon_h1(std::int64_t d) {
   return config;
 }
 
-/// LFM2's way: short convolutions, every fourth layer softmax attention.
+/// Like LFM2: short convolutions; every fourth layer is softmax attention.
 json lfm2(std::int64_t d) {
   json config = common(d, 8, d / 64, d / 256);
   config.erase("head_dim");
@@ -179,8 +179,8 @@ json lfm2(std::int64_t d) {
   return config;
 }
 
-/// Kimi Linear's way, without experts: three layers of Kimi delta attention, then one of latent
-/// softmax attention.
+/// Like Kimi Linear, without experts: three layers of Kimi delta attention, then one of multi-head
+/// latent attention.
 json kimi_linear(std::int64_t d) {
   json config = common(d, 8, d / 128, d / 128);
   config.update(json{{"model_type", "kimi_linear"},
@@ -230,7 +230,7 @@ json config_of(Shape shape) {
   return config;
 }
 
-/// Draws what a model asks for where it is computed, so that billions of numbers take no minutes.
+/// Draws weights directly on the device, so that billions of numbers do not take minutes.
 class DrawnSource : public models::TensorSource {
  public:
   DrawnSource(at::Device device, at::ScalarType dtype)
@@ -249,7 +249,7 @@ class DrawnSource : public models::TensorSource {
   at::TensorOptions options_;
 };
 
-/// The shortest of several goes, in seconds.
+/// The shortest of several runs of `work`, in seconds.
 template <typename Work>
 double best_time(int goes, const Work& work) {
   double best = 1e30;
@@ -293,7 +293,7 @@ std::shared_ptr<CausalLM> model_of(Shape shape, at::ScalarType dtype) {
 DecodeBatch::DecodeBatch(std::shared_ptr<CausalLM> model, const models::PrefixReader& reader,
                          std::int64_t tokens, std::int64_t sequences)
     : model_(std::move(model)), ids_(at::full({sequences, 1}, 5, at::kLong)) {
-  constexpr std::int64_t kRoom = 16;  // for the tokens of a pass
+  constexpr std::int64_t kRoom = 16;  // for the tokens of one pass
   for (std::int64_t i = 0; i < sequences; ++i) states_.push_back(reader.fork(0, tokens + kRoom));
   for (models::State& state : states_) {
     pointers_.push_back(&state);
@@ -323,7 +323,7 @@ void read_context(models::PrefixReader& reader, std::int64_t tokens) {
 double product_flops(const CausalLM& model, at::ScalarType dtype, std::int64_t tokens) {
   GroupShape shape = group_shape(model, "benchmark", 1, model.num_layers() - 1, dtype);
   for (models::MixerInfo& mixer : shape.info.mixers)
-    mixer.cost.token_flops = 0;  // linear attention's own
+    mixer.cost.token_flops = 0;  // excludes the FLOPs of linear attention itself
   return read_flops(shape, 0, tokens);
 }
 

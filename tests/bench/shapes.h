@@ -1,5 +1,5 @@
-// Models of many sizes with random weights, and what a machine can do at best: what benchmarks and
-// the checks on a GPU measure with.
+// Models of many sizes with random weights, and measurements of the machine's peak rates, for the
+// benchmarks and the GPU checks.
 #pragma once
 
 #include <cstdint>
@@ -28,25 +28,27 @@ enum Shape {
   kQwen35_4B
 };
 
-/// "HypeNet-2B".
+/// The shape's name, such as "HypeNet-2B".
 std::string name_of(Shape shape);
 
-/// NIAH_BENCH_DEVICE, as runtime.device; the CPU where it is not set.
+/// The device that NIAH_BENCH_DEVICE names, as in runtime.device; the CPU if it is not set.
 at::Device device();
 
-/// NIAH_GPU_REDUCED: everything in small, to try the benchmarks themselves.
+/// Whether NIAH_GPU_REDUCED is set: then models and sizes are small, to test the benchmarks
+/// themselves.
 bool is_reduced();
 
-/// The zoo's base, or random weights drawn where the benchmark computes.
+/// The zoo's base model, or a model of random weights drawn on device().
 std::shared_ptr<models::CausalLM> model_of(Shape shape, at::ScalarType dtype);
 
-/// Sequences that decode together after a context, each with a state of its own.
+/// Sequences decoded together after a shared context, each with its own state.
 class DecodeBatch {
  public:
-  /// `reader` has read the context of `tokens`, of its only variant.
+  /// `reader` has one variant, for which it has read the context of `tokens` tokens.
   DecodeBatch(std::shared_ptr<models::CausalLM> model, const models::PrefixReader& reader,
               std::int64_t tokens, std::int64_t sequences);
-  /// One token of each, and the likeliest next ones; the states are as before.
+  /// Runs one token of each sequence and returns the likeliest next ones. Leaves the states
+  /// unchanged.
   std::vector<std::int64_t> pass();
   /// Bytes of all states.
   std::int64_t bytes() const;
@@ -59,20 +61,21 @@ class DecodeBatch {
   at::Tensor ids_;
 };
 
-/// Has `reader` read a text of `tokens`, at least 512: of most of it as if it had.
+/// Puts `reader` in the state after a text of `tokens` tokens (at least 512): it reads only the
+/// first 512 and skips the rest.
 void read_context(models::PrefixReader& reader, std::int64_t tokens);
 
-/// FLOPs of products with weights and of softmax attention in a prefill that wants no logits.
+/// FLOPs of the products with weights and of softmax attention in a prefill without logits.
 double product_flops(const models::CausalLM& model, at::ScalarType dtype, std::int64_t tokens);
 
-/// The best rate of products of the kind that layers are made of, FLOP/s.
+/// The machine's best rate for matrix products like those of layers, in FLOP/s.
 double product_rate(at::ScalarType dtype);
 
-/// The rate of a large copy within the device's memory, bytes read and written in a second.
+/// The rate of a large copy within the device's memory: bytes read plus bytes written, per second.
 double copy_rate();
 
-/// Bytes that libtorch holds on the device at most since the last reset; 0 on the CPU, whose
-/// allocator does not count.
+/// The most bytes that libtorch has held on the device since the last reset; 0 on the CPU, whose
+/// allocator does not count them.
 std::int64_t peak_memory();
 void reset_peak_memory();
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Prefix sharing on against off: S2 at 32K, 40 samples, on the zoo and on a hybrid of d 512.
+"""Prefix sharing on and off: S2 at 32K, 40 samples, on the zoo's base and on a hybrid with d = 512.
 
-tests/bench/peers.sh installs what this needs (torch, safetensors) and runs it. Records must be the same
-but for times and counts of computed tokens.
+tests/bench/peers.sh installs what this needs (torch, safetensors) and runs it. Records must be the
+same except for times and counts of computed tokens.
 """
 
 import argparse
@@ -17,7 +17,8 @@ LAYERS, D, FF, HEADS, KV_HEADS, HEAD, VOCAB = 8, 512, 1536, 8, 2, 64, 1056
 
 
 def hybrid(folder):
-    """HypeNet's shape with random weights: of eight layers every fourth is softmax."""
+    """Writes a HypeNet with random weights, of whose eight layers every fourth is softmax
+    attention."""
     import torch
     from safetensors.torch import save_file
 

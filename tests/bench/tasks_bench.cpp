@@ -41,7 +41,7 @@ void sentence_split(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(text.size()) * state.iterations());
 }
 
-/// Sizing a cell of S2, and its first sample.
+/// Sizes a cell of S2 and generates its first sample.
 void make_cell(benchmark::State& state, const char* protocol) {
   const ProtocolSpec spec = make_spec(protocol, tokenizer());
   for (auto _ : state) {
@@ -50,7 +50,7 @@ void make_cell(benchmark::State& state, const char* protocol) {
   }
 }
 
-/// A sample of S2 after the first, with its token ids.
+/// Generates a later sample of S2 with its token ids.
 void sample_with_ids(benchmark::State& state, const char* protocol) {
   const auto counts = tokenizer();
   const auto cells = make_cells(make_spec(protocol, counts), {{"s2", state.range(0), 100}});

@@ -23,7 +23,7 @@ std::shared_ptr<const Tokenizer> open(const char* recorded) {
   return open_tokenizer(std::filesystem::path(NIAH_TEST_DATA) / "tokenizer" / recorded);
 }
 
-/// The text was never seen before: nothing is cached.
+/// Encodes text that is new to the tokenizer, so that nothing is cached.
 void first_encode(benchmark::State& state, const char* recorded) {
   const std::string input = text();
   for (auto _ : state) {

@@ -1,26 +1,26 @@
 #!/usr/bin/env python3
-"""Runs tests that are written as what a person types and what must come of it.
+"""Runs tests written as the commands that a user types and the output expected of them.
 
     python3 tests/cli/run.py --niah build/release/niah tests/cli/*.test
     python3 tests/cli/run.py --readme README.md tests/cli/*.test
 
-The second form runs nothing: it lists the `niah` commands of a document that no test runs word for
-word. A test may add options after those words; a word in capitals (RUN, DIR) stands for any other.
+The second form runs nothing: it lists the `niah` commands in a document that no test runs word for
+word. A test may add options at the end; a word in capitals (RUN, DIR) matches any word.
 
 Every line of a test is one of
 
-    # a comment; the first ones say what the test shows
-    needs: torch                 left out where niah is built without libtorch
+    # a comment; the first one says what the test shows
+    needs: torch                 skip the test if niah is built without libtorch
     $ niah info "$ZOO/base"      a command, for bash
-    > and more of it             its next line, such as one of a here-document
-    exit: 3                      its exit code; 0 where nothing is said
-    stdout has: TEXT             TEXT, up to the end of the line, stands in what it printed
-    stdout lacks: TEXT           it does not
-    stdout matches: REGEX        of Python, in which ^ and $ stand for the ends of a line
-    stdout lines: 2              so many lines; 0: nothing at all
+    > and more of it             its next line, such as a line of a here-document
+    exit: 3                      its exit code; by default 0
+    stdout has: TEXT             its output contains TEXT, which extends to the end of the line
+    stdout lacks: TEXT           its output does not contain TEXT
+    stdout matches: REGEX        a Python regex in which ^ and $ match at line ends
+    stdout lines: 2              the number of lines of its output; 0: no output
 
-The last four may also be said of stderr, and of a file: `run/report.html has: TEXT`. Blanks in a row
-count as one, so that a test does not depend on the width of a column.
+The last four also work for stderr and for files: `run/report.html has: TEXT`. A run of blanks
+counts as one, so that a test does not depend on the width of a column.
 
 The commands of a test run one after the other in one empty folder, with niah on the PATH and
     ZOO      models/zoo           CONFIGS  configs
@@ -40,16 +40,16 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXPECTATION = re.compile(r"(\S+) (has|lacks|matches|lines):(?: (.*))?$")
-SHOWN = 4000  # characters of an output that a failure shows
+SHOWN = 4000  # the most characters of an output to show for a failure
 
 
 class Wrong(Exception):
-    """A test that cannot be read."""
+    """A malformed test."""
 
 
 @dataclasses.dataclass
 class Step:
-    """A command and what is expected of it."""
+    """A command and its expectations."""
     line: int
     command: str
     exit: int = 0
@@ -57,7 +57,7 @@ class Step:
 
 
 def read_test(path):
-    """The steps of a test. A line that means nothing is an error, lest a slip of the pen pass."""
+    """The steps of a test. An unknown line is an error, so that typos do not go unnoticed."""
     steps = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         line = line.rstrip()
@@ -94,7 +94,8 @@ def holds(text, verb, argument):
 
 
 def run_step(step, folder, variables):
-    """What is wrong, in lines, none when all is as expected; what it printed."""
+    """Runs a command. Returns a list of what is wrong, empty if all is as expected, and the
+    output."""
     done = subprocess.run(["bash", "-o", "pipefail", "-c", step.command], cwd=folder, env=variables,
                           stdin=subprocess.DEVNULL, capture_output=True, check=False)
     printed = {"stdout": done.stdout.decode(errors="replace"),
@@ -115,7 +116,8 @@ def run_step(step, folder, variables):
 
 
 def run_test(path, niah):
-    """Whether the test passes; says what does not, and ends at the first command that fails."""
+    """Runs a test, stopping at the first command that fails. Prints failures; returns whether it
+    passed."""
     begin = time.monotonic()
     steps = read_test(path)
     with tempfile.TemporaryDirectory(prefix="niah-cli-") as name:
@@ -139,18 +141,18 @@ def run_test(path, niah):
 
 
 def commands_in(text):
-    """The words of every niah command in a text, one command a line."""
+    """The words of every niah command in a text that has one command per line."""
     for line in re.sub(r"\\\n", " ", text).splitlines():
         for start in re.finditer(r"(?<![\w./-])niah (?=[a-z-])", line):
             command = re.split(r"\s#|[|>;&]", line[start.start():])[0]
             try:
                 yield shlex.split(command)
-            except ValueError:  # the end is within quotes
+            except ValueError:  # the line ends within quotes
                 yield command.split()
 
 
 def commands_of_document(text):
-    """The commands of a document's code blocks, and those between backquotes."""
+    """The commands in a document's code blocks and in inline code."""
     block = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
     for code in block.findall(text):
         yield from commands_in(code)
@@ -160,7 +162,7 @@ def commands_of_document(text):
 
 
 def is_run_by(words, tested):
-    """Whether the words of `tested` begin with `words`, whatever stands for those in capitals."""
+    """Whether the words of `tested` begin with `words`, where words in capitals match any word."""
     patterns = []
     for word in words:
         is_any = re.fullmatch("[A-Z]+(…?)", word)

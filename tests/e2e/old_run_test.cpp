@@ -1,6 +1,5 @@
-// What is done with a run once it is there, in every build: reports, merges, the gate, a look at
-// one sample. The run folders are made without a model, with the plan and the prompts of a real
-// sweep.
+// What every build can do with an existing run: report, merge, regress, show. The run folders are
+// made without a model, but with the plan and the prompts of a real sweep.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -34,7 +33,8 @@ SweepConfig sweep() {
       "sweep.yaml", "/", {});
 }
 
-/// Which part of the sweep a folder holds, and how many samples of s2 the fine-tune finds.
+/// The part of the sweep that a folder holds, and the number of s2 samples that the fine-tune
+/// finds.
 struct Part {
   std::int64_t number = 1, of = 1, found = kSamples;
 };
@@ -43,7 +43,7 @@ class OldRun : public testing::Test {
  protected:
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
 
-  /// A run folder as a run leaves it, but for its reports.
+  /// Writes a run folder as a run leaves it, except for the reports.
   void make(const std::string& name, const Part& part) const {
     const WorkList work(sweep());
     reports::RunInfo info = describe_sweep(work);

@@ -1,4 +1,4 @@
-// Runs the built program as a person does.
+// Runs the built program as a user does.
 #pragma once
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ struct Outcome {
   std::string output;  ///< stdout and stderr together
 };
 
-/// `niah ARGUMENTS` through the shell.
+/// Runs `niah ARGUMENTS` through the shell and waits for it.
 inline Outcome niah(const std::string& arguments, const std::string& environment = "") {
   Outcome outcome;
   const std::string command = environment + " '" NIAH_PROGRAM "' " + arguments + " 2>&1";
@@ -34,8 +34,7 @@ inline Outcome niah(const std::string& arguments, const std::string& environment
   return outcome;
 }
 
-/// `niah ARGUMENTS...` that goes on while the test does something else. Killed at the latest when
-/// this is destroyed.
+/// `niah ARGUMENTS...` running in the background. The destructor kills it if it is still running.
 class Background {
  public:
   explicit Background(std::vector<std::string> arguments) : pid_(::fork()) {
@@ -53,7 +52,8 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  /// Whether `happened` came true before the program ended, and before five minutes were over.
+  /// Waits until `happened` is true, the program has ended or five minutes have passed; returns
+  /// whether `happened` is true.
   template <typename Happened>
   bool wait_until(const Happened& happened) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(5);
@@ -61,7 +61,8 @@ class Background {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return happened();
   }
-  /// Sends the signal and waits; what wait() says of the program (WIFSIGNALED, WEXITSTATUS).
+  /// Sends the signal and waits for the program to end. Returns the status of waitpid(), for
+  /// WIFSIGNALED and WEXITSTATUS.
   int end_with(int signal) {
     if (is_running()) {
       ::kill(pid_, signal);

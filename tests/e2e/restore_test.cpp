@@ -1,4 +1,4 @@
-// niah restore, killed.
+// Kills niah restore at many moments.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -19,7 +19,7 @@ const std::string kPair = "--pre " + kZoo + "/base --post " + kZoo + "/cot-sft "
 class Restore : public testing::Test {
  protected:
   std::string path(const std::string& name) const { return (temporary_.path() / name).string(); }
-  /// Content of every file of a folder.
+  /// The content of every file in a folder, by name.
   static std::map<std::string, std::string> files(const fs::path& folder) {
     std::map<std::string, std::string> all;
     for (const auto& entry : fs::directory_iterator(folder))
@@ -32,10 +32,10 @@ class Restore : public testing::Test {
 TEST_F(Restore, KilledAtAnyMomentLeavesNothingUnderTheFinalName) {
   ASSERT_EQ(niah("restore " + kPair + "--method qk-pro --out " + path("whole")).code, 0);
   const auto whole = files(path("whole"));
-  // Killed as soon as so many files are being written, under whatever name: from the first to all.
+  // Kill it as soon as N files exist, under whatever name, for every N up to the final number.
   const auto being_written = [&](const fs::path& folder) {
     std::size_t count = 0;
-    std::error_code gone;  // names change under our eyes
+    std::error_code gone;  // files are renamed while we look
     for (fs::recursive_directory_iterator at(folder, gone), end; !gone && at != end;
          at.increment(gone))
       count += at->is_regular_file(gone) ? 1 : 0;

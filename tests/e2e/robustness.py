@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Harms the built program: kills it, stops it, lets its writes fail. CTest runs every case with few
-kills; NIAH_KILLS=100 asks for more, NIAH_SEED=n for the moments of an earlier run.
+"""Tests the built program's robustness: kills it, interrupts it, makes its writes fail.
+
+CTest runs every case with a few kills. NIAH_KILLS=100 asks for more; NIAH_SEED=n repeats the random
+moments of an earlier run.
 
     python3 tests/e2e/robustness.py --program build/release/niah CASE...
     python3 tests/e2e/robustness.py --list
@@ -57,7 +59,7 @@ def main():
             begin = time.monotonic()
             try:
                 CASES[name](program, count, random.Random(seed))
-            except Exception:  # the other cases can still say something
+            except Exception:  # the other cases can still run
                 check(False, traceback.format_exc())
             took = time.monotonic() - begin
         print(f"{name}: {'FAILED' if len(failures) > before else 'passed'} in {took:.0f} s",

@@ -1,4 +1,4 @@
-// A run's folder: with what it goes on, and what is asked again.
+// A run folder: what changes it can be continued with, and which samples are asked again.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ class KeptRunFolder : public testing::Test {
         "tokenizer: zoo/tokenizer\nruntime: {dtype: fp32, prefill_chunk: 128, threads: 1}\n");
   }
   fs::path path(const std::string& name) const { return temporary_.path() / name; }
-  /// `niah ARGUMENTS`, in the folder where the config is.
+  /// Runs `niah ARGUMENTS` in the config's folder.
   Outcome here(const std::string& arguments, const std::string& environment = "") const {
     return niah(arguments, "cd " + temporary_.path().string() + " && " + environment);
   }
@@ -58,7 +58,7 @@ TEST_F(KeptRunFolder, GoesOnWithItsTokenizerSavedAgain) {
   json tokenizer = json::parse(read_file(file, "test"));
   fs::copy(path("run"), path("before"), fs::copy_options::recursive);
 
-  write_file(file, tokenizer.dump(4));  // other bytes, the same ids
+  write_file(file, tokenizer.dump(4));  // different bytes, same ids
   const Outcome more = here(run + " --set samples=3");
   EXPECT_EQ(more.code, 0) << more.output;
   EXPECT_EQ(records().size(), 6) << "the first four stay";
@@ -67,7 +67,7 @@ TEST_F(KeptRunFolder, GoesOnWithItsTokenizerSavedAgain) {
   ASSERT_EQ(here("run sweep.yaml --out again --set tokenizer=tokenizer").code, 0);
   EXPECT_THAT(here(compared).output, Not(HasSubstr("tokenizer differs")));
 
-  tokenizer["add_bos_token"] = false;  // other ids
+  tokenizer["add_bos_token"] = false;  // different ids
   write_file(file, tokenizer.dump());
   const Outcome other = here(run + " --set samples=4");
   EXPECT_EQ(other.code, 2) << other.output;
@@ -86,17 +86,17 @@ TEST_F(KeptRunFolder, DoesNotMixWhatIsComputedInAnotherWay) {
   EXPECT_THAT(chunk.output, HasSubstr("prefill_chunk was 128, is now 64"));
   EXPECT_EQ(records().size(), before);
 
-  // Another machine of a cluster may go on with it; that is said, there and in the report.
+  // A machine with another processor may continue it; the command's output and the report say so.
   const Outcome other =
       here("run sweep.yaml --out run --set samples=3", "ATEN_CPU_CAPABILITY=default ");
   EXPECT_EQ(other.code, 0) << other.output;
   const std::string capability = plan()["arithmetic"]["cpu_capability"];
-  if (capability == "DEFAULT") return;  // a processor that has nothing beyond it
+  if (capability == "DEFAULT") return;  // a processor without higher capabilities
   EXPECT_THAT(other.output, HasSubstr("the last bits of results may differ"));
   EXPECT_THAT(capability, HasSubstr(" and "));
   EXPECT_THAT(read_file(path("run") / "report.html", "test"),
               HasSubstr("computed with different cpu_capability"));
-  // Back on the first one: said once, kept in the plan.
+  // Continuing on the first processor leaves the plan unchanged.
   ASSERT_EQ(here("run sweep.yaml --out run").code, 0);
   EXPECT_EQ(plan()["arithmetic"]["cpu_capability"], capability);
 }
@@ -120,7 +120,7 @@ TEST_F(KeptRunFolder, AsksAgainWhatHadNoMemory) {
   for (const json& cell : results["cells"]) EXPECT_EQ(cell["n"], 2) << cell;
 }
 
-/// A run of 24 samples that the program left before engines came, see tests/data/runs/README.md.
+/// A run of 24 samples by a version that had no engines yet, see tests/data/runs/README.md.
 TEST_F(KeptRunFolder, OfAnEarlierProgramGoesOnAndReports) {
   const fs::path stored = fs::path(NIAH_TEST_DATA) / "runs/stored";
   fs::create_directory(path("run"));

@@ -1,4 +1,5 @@
-// A sweep from YAML to report, by its records: killed, resumed, shared.
+// A sweep from YAML to report, checked by its records: when killed, resumed, sharded, or
+// multi-threaded.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 
 const std::string kZoo = NIAH_SOURCE_DIR "/models/zoo";
 
-/// A small sweep on the zoo with generated prose, so that it runs on any machine.
+/// A small sweep of the zoo's models on generated prose, so that it runs on any machine.
 std::string small_sweep(const std::string& extra = "") {
   return "name: small\nhaystack: {kind: prose}\ntasks: [s1, s3]\nlengths: [1K, 2K]\nsamples: 4\n"
          "models:\n  - name: zoo\n    base: " +
@@ -40,7 +41,7 @@ class Run : public testing::Test {
     write_file(path("sweep.yaml"), text);
     return path("sweep.yaml").string();
   }
-  /// Records by identity, without what may differ between equal runs.
+  /// Records by identity, without fields that may differ between equal runs.
   std::map<std::string, json> records(const std::string& run, bool with_cost = true) const {
     std::map<std::string, json> all;
     reports::read_records(path(run) / "journal.jsonl", [&](const reports::Record& record) {
@@ -54,7 +55,7 @@ class Run : public testing::Test {
     return all;
   }
 
-  /// Bytes of a run's journal, of none: 0.
+  /// The size of a run's journal in bytes; 0 if there is none.
   std::uintmax_t journal_size(const std::string& run) const {
     std::error_code none;
     const auto bytes = fs::file_size(path(run) / "journal.jsonl", none);
@@ -92,7 +93,7 @@ TEST_F(Run, AdaptiveSamplingEndsACellWhenEveryVariantIsKnown) {
   }
   EXPECT_EQ(counts.size(), 2U) << "every variant of a cell has the same samples";
 
-  // Stopped early and continued it is the same run.
+  // A run that is continued with more samples equals one that asks them all at once.
   ASSERT_EQ(niah("run " + config(sweep(11)) + " --out " + path("parts").string()).code, 0);
   ASSERT_EQ(niah("run " + config(sweep(60)) + " --out " + path("parts").string()).code, 0);
   EXPECT_EQ(records("parts", false), records("whole", false));
@@ -168,9 +169,9 @@ TEST_F(Run, SamplesFromAFileGiveTheRecordsOfGeneratedOnes) {
   ASSERT_EQ(outcome.code, 0) << outcome.output;
   auto made = records("made");
   for (auto& [key, record] : made)
-    record["real_length"] = record["prompt_tokens"].get<int>() + 128;  // as counted anew
+    record["real_length"] = record["prompt_tokens"].get<int>() + 128;  // as for samples from files
   EXPECT_EQ(made, records("read"));
-  // Nothing is asked twice, and a changed file is another run.
+  // Nothing is asked twice, and a changed file makes it a different run.
   ASSERT_EQ(niah("run " + config(from_file) + " --out " + path("read").string()).code, 0);
   EXPECT_EQ(records("read").size(), 6U);
   fs::copy_file(path("s1.jsonl"), path("s3.jsonl"), fs::copy_options::overwrite_existing);
@@ -191,7 +192,7 @@ TEST_F(Run, LittleMemoryForMarksChangesNoRecord) {
 }
 
 TEST_F(Run, AThoughtHasItsOwnRoomAndNamesItsMiss) {
-  // The frame opens a thought; a model of the zoo never ends it.
+  // The prompt format opens a thought, which a model of the zoo never ends.
   const std::string thinking =
       small_sweep() +
       "prompt: {format: custom, prefix: \"Question: \", suffix: \" <think>\"}\n"
@@ -269,7 +270,7 @@ TEST_F(Run, ThreadsThatShareOneCellChangeNoRecord) {
   ASSERT_EQ(niah(run + "--set runtime.threads=3 --out " + path("three").string()).code, 0);
   EXPECT_FALSE(records("one", false).empty());
   EXPECT_EQ(records("three", false), records("one", false));
-  // Taken up again, a piece is what it was: nothing is asked twice.
+  // When the command is repeated, nothing is asked twice.
   const auto lines = records("three", false).size();
   ASSERT_EQ(niah(run + "--set runtime.threads=3 --out " + path("three").string()).code, 0);
   EXPECT_EQ(records("three", false).size(), lines);
@@ -279,7 +280,7 @@ TEST_F(Run, KilledAnywhereItResumesToTheSameRecords) {
   const std::string sweep = config(small_sweep());
   ASSERT_EQ(niah("run " + sweep + " --out " + path("whole").string()).code, 0);
   for (int kill = 0; kill < 4; ++kill) {
-    // Until a few more records are there, whatever the machine's speed.
+    // Wait for a few more records, so that the machine's speed does not matter.
     const auto before = journal_size("killed");
     Background run({"run", sweep, "--out", path("killed").string()});
     EXPECT_TRUE(run.wait_until([&] { return journal_size("killed") >= before + 3000; }));
@@ -305,7 +306,7 @@ TEST_F(Run, InterruptSavesAndExits130) {
     const int status = run.end_with(signal);
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 130);
-    // What was asked is there, in whole lines, and is not asked again.
+    // What was answered is in the journal, in complete lines, and is not asked again.
     const auto journal = read_file(path(name) / "journal.jsonl", "test");
     EXPECT_TRUE(journal.ends_with('\n'));
     const auto saved = records(name, false);

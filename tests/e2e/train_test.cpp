@@ -1,4 +1,4 @@
-// niah train, killed and called again.
+// niah train, killed and started again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>

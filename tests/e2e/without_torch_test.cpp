@@ -1,4 +1,5 @@
-// A program without libtorch lists every command, and says of those that need it what is missing.
+// A program built without libtorch lists every command, and those that need libtorch say that it is
+// missing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

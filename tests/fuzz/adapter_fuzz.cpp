@@ -1,5 +1,6 @@
-// libFuzzer target: an adapter of any adapter_config.json and any weights on a base of two tensors.
-// The first NUL byte parts the two; without one the weights are those of a sound adapter.
+// libFuzzer target: arbitrary bytes as adapter_config.json and as adapter weights, on a base of two
+// tensors. The first NUL byte separates the two; without one the weights are those of a valid
+// adapter.
 #include <fstream>
 #include <span>
 #include <vector>
@@ -12,7 +13,7 @@ namespace {
 
 using niah::models::DType;
 
-/// Factors of the base's `model.layers.0.q_proj.weight`, r = 2.
+/// Writes factors for the base's `model.layers.0.q_proj.weight`, r = 2.
 void write_weights(const std::filesystem::path& file) {
   static const std::vector<float> numbers(8, 1);
   const auto bytes = std::as_bytes(std::span(numbers));

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a model's output. Nothing may come out but an answer.
+// libFuzzer target: arbitrary bytes as a model's output. No reader may throw.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -1,5 +1,5 @@
-// libFuzzer target: a checkpoint folder whose config.json and shard index are any bytes. The first
-// NUL byte parts the two; without one both are the same.
+// libFuzzer target: a checkpoint folder with arbitrary bytes as config.json and as shard index. The
+// first NUL byte separates the two; without one both are the same.
 #include <fstream>
 #include <span>
 
@@ -10,7 +10,7 @@
 
 namespace {
 
-/// One shard of one tensor, `weight`.
+/// Writes a shard with one tensor, `weight`.
 void write_shard(const std::filesystem::path& folder) {
   const float one = 1;
   niah::models::write_safetensors(
@@ -18,7 +18,7 @@ void write_shard(const std::filesystem::path& folder) {
       {{"weight", niah::models::DType::kF32, {1}, std::as_bytes(std::span(&one, 1))}}, {});
 }
 
-/// Reads the fields that a model would, whatever they hold.
+/// Reads the fields that a model reads.
 void read_config(const nlohmann::json& config) {
   using niah::fuzz::expect_result_or_error;
   niah::models::ConfigReader reader(config, "fuzz/config.json");

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as the history file of the nightly gate.
+// libFuzzer target: arbitrary bytes as the history file of the nightly gate.
 #include "reports/gate/history.h"
 #include "tests/fuzz/support.h"
 

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a journal.
+// libFuzzer target: arbitrary bytes as a journal.
 #include <nlohmann/json.hpp>
 
 #include "reports/journal_reader.h"
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto end =
         niah::reports::read_records(file.path(), [&](const niah::reports::Record& record) {
           ++records;
-          // What is read once can be written and read again.
+          // A record that was read can be written and read again.
           const nlohmann::json first = record;
           niah::fuzz::require(nlohmann::json(first.get<niah::reports::Record>()) == first);
         });

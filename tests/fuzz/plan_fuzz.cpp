@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a plan.json.
+// libFuzzer target: arbitrary bytes as a plan.json.
 #include <nlohmann/json.hpp>
 
 #include "reports/record.h"

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as the user's own file of problems.
+// libFuzzer target: arbitrary bytes as a user's file of problems.
 #include "tasks/reasoning/reasoning_set.h"
 #include "tests/fuzz/support.h"
 

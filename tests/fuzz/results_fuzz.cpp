@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a results.json, which the gate then compares with itself.
+// libFuzzer target: arbitrary bytes as a results.json, which the gate then compares with itself.
 #include "reports/export/results_json.h"
 #include "reports/gate/gate.h"
 #include "tests/fuzz/support.h"

@@ -1,5 +1,5 @@
-// Runs a fuzz target over a corpus folder, for compilers without libFuzzer: every file, and so many
-// changed copies of each (`run FOLDER [CHANGES]`), the same every time.
+// Runs a fuzz target over a corpus folder, for compilers without libFuzzer: every file, and CHANGES
+// mutated copies of each (`run FOLDER [CHANGES]`), the same copies every time.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -20,7 +20,7 @@ void run(const std::string& bytes) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
 }
 
-/// A few bytes put in, taken out, changed or repeated.
+/// A copy with a few bytes inserted, removed, changed or repeated.
 std::string changed(std::string bytes, std::mt19937& random) {
   for (auto edits = 1 + random() % 4; edits > 0; --edits) {
     const std::size_t at = bytes.empty() ? 0 : random() % bytes.size();
@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
     files.push_back(entry.path());
   const int changes = argc > 2 ? std::atoi(argv[2]) : 0;
   std::mt19937 random(1);
-  // Where to write each input before it is run: the one that ends the program stays there.
+  // Each input is written to this file before it is run, so that one that crashes is kept.
   const char* keep = std::getenv("NIAH_FUZZ_KEEP");
   for (const auto& file : files) {
     const std::string bytes = niah::read_file(file, "reading the corpus");

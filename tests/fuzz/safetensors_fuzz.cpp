@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a safetensors file.
+// libFuzzer target: arbitrary bytes as a safetensors file.
 #include "models/checkpoint/safetensors.h"
 #include "tests/fuzz/support.h"
 

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a file of samples.
+// libFuzzer target: arbitrary bytes as a sample file.
 #include "tasks/sample_file.h"
 #include "tests/fuzz/support.h"
 

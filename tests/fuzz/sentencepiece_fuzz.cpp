@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a SentencePiece model. What our reader accepts must not harm the
-// library, which trusts its files.
+// libFuzzer target: arbitrary bytes as a SentencePiece model. A file that our reader accepts must
+// not crash the library, which trusts its input.
 #include "models/tokenizer/sentencepiece_model.h"
 #include "models/tokenizer/sentencepiece_tokenizer.h"
 #include "tests/fuzz/support.h"

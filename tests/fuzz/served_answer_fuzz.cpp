@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a server's answer, whole, as a stream cut anywhere, and as the
-// log-probabilities of a prompt. The first byte says in how large pieces they come.
+// libFuzzer target: arbitrary bytes as a server's answer (whole, and as a stream cut anywhere) and
+// as the log-probabilities of a prompt. The first byte gives the size of the pieces.
 #include <algorithm>
 #include <string>
 
@@ -41,7 +41,7 @@ void read_answer(std::string_view bytes, std::size_t piece) {
   require(!reader.error() || is_line(reader.error()->words));
   require(reader.prompt_tokens().value_or(1) > 0 && reader.completion_tokens().value_or(0) >= 0);
   require(reader.text().find("<|im_end|>") == std::string::npos);
-  // An answer, an error, or a reason; and the same however it was cut.
+  // The result is an answer, an error or a fault, and does not depend on where the stream was cut.
   require(reader.is_whole() == (reader.fault().empty() && !reader.error()));
   const AnswerReader other = read(bytes, bytes.size() + 1);
   require(other.is_whole() == reader.is_whole());

@@ -1,4 +1,4 @@
-// What fuzz targets share.
+// Helpers of the fuzz targets.
 #pragma once
 
 #include <sys/mman.h>
@@ -19,12 +19,12 @@ inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-/// Ends the program, so that the input is kept, unless `holds`.
+/// Aborts unless `holds`, so that the fuzzer keeps the input.
 inline void require(bool holds) {
   if (!holds) std::abort();
 }
 
-/// Calls `use`. The one way out besides the end is an error that a user can read.
+/// Calls `use`, which must return or throw an Error with a message.
 template <typename Use>
 void expect_result_or_error(const Use& use) {
   try {
@@ -34,7 +34,7 @@ void expect_result_or_error(const Use& use) {
   }
 }
 
-/// Bytes that can be read as a file, without a disk.
+/// An in-memory file with the given bytes.
 class MemoryFile {
  public:
   explicit MemoryFile(std::string_view bytes) : fd_(::memfd_create("niah-fuzz", MFD_CLOEXEC)) {

@@ -1,4 +1,4 @@
-// libFuzzer target: the small readers of words: lengths, near names, UTF-8, HTML.
+// libFuzzer target: small text functions: lengths, similar names, UTF-8, HTML.
 #include <algorithm>
 
 #include "harness/base/text.h"

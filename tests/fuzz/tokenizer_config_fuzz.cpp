@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a tokenizer_config.json.
+// libFuzzer target: arbitrary bytes as a tokenizer_config.json.
 #include "models/tokenizer/tokenizer_config.h"
 #include "tests/fuzz/support.h"
 

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a tokenizer.json. Only DataError may come out.
+// libFuzzer target: arbitrary bytes as a tokenizer.json. Only DataError may be thrown.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a config.
+// libFuzzer target: arbitrary bytes as a config.
 #include "harness/config/yaml.h"
 #include "tests/fuzz/support.h"
 

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Checks niah on a GPU, offline, in the folder that pack.sh made. Every stage is useful alone:
+# Checks niah on a GPU, offline, in the folder that pack.sh made. Every stage can run alone:
 #
 #     bash check.sh [--device cuda] [--stages abcdefg] [--reduced] [--out results]
 #
-#   a  logits of every architecture against those recorded from its reference, fp32 and bf16
-#   b  selftest of each: however a text is cut, past 32K
-#   c  every op against its slow reference
-#   d  `niah reproduce --quick` there and on the CPU: the same scores
+#   a  logits of every architecture compared with those of its reference, fp32 and bf16
+#   b  selftest of each: the result does not depend on the chunking of a text, past 32K
+#   c  every op compared with its slow reference
+#   d  `niah reproduce --quick` on the GPU and on the CPU gives the same scores
 #   e  speed of released sizes with random weights in bf16, and peak memory
 #   f  kernels of a prefill chunk and of a decode pass
-#   g  out of memory on purpose: the record says so and the run goes on
+#   g  runs out of memory on purpose: the record says so and the run continues
 #
-# --reduced: small models and short texts, for the script's own test. A command that takes longer than two and
-# a half minutes has failed. Results: OUT/check.json, OUT/check.log.
-# Exit code 0: every stage did what it must; 1: one did not; 3: it could not run.
+# --reduced: small models and short texts, to test this script. A command that takes longer than
+# two and a half minutes fails. Results: OUT/check.json, OUT/check.log.
+# Exit code 0: every stage passed; 1: a stage failed; 3: the check could not run.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -35,11 +35,11 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-# PyTorch's libraries, which find NVIDIA's beside them.
+# Makes PyTorch's libraries findable; they find NVIDIA's in the same folder.
 find_torch() {
   local wanted folder version
   wanted=$(cat "$here/torch-version")
-  [ -n "$wanted" ] || return 0  # built where it runs
+  [ -n "$wanted" ] || return 0  # built on this machine
   read -r version folder < <(python3 -c 'import torch, os; print(torch.__version__, os.path.dirname(torch.__file__))') \
     || die "python3 has no PyTorch; its CUDA build $wanted is needed"
   [ "${version%%+*}" = "$wanted" ] || die "PyTorch $version is here; this was packed for $wanted"
@@ -66,7 +66,7 @@ row() {
   printf '{%s}\n' "$text" >> "$out/parts/$file"
 }
 
-# Runs a command whose last line of output is kept: verdict FILE NAME COMMAND...
+# verdict FILE NAME COMMAND...: runs a command; records its outcome and its last line of output.
 verdict() {
   local file=$1 name=$2 answer code=ok begin=$EPOCHREALTIME
   shift 2
@@ -79,7 +79,7 @@ verdict() {
 
 cases() { ls "$here/goldens"; }
 
-# verdict in the background, `parallel` at once: each spends most of its time in starting.
+# Runs `verdict` in the background, `parallel` at once, since most of the time is start-up.
 beside() {
   verdict "$@" &
   jobs=$((jobs + 1))
@@ -136,7 +136,7 @@ stage_f() {
   done
 }
 
-# 256K tokens where there is room for 4K: parts/g holds how many records say scored, and how many oom.
+# Asks 4K and 256K tokens with room for 4K only. parts/g gets the numbers of scored and oom records.
 stage_g() {
   [ "$device" = cpu ] && { say "stage g needs a GPU"; return; }
   local run=$out/runs/oom memory
@@ -163,7 +163,7 @@ YAML
 parallel=8
 [ "$device" = cpu ] && parallel=1
 [ -n "$reduced" ] && cases() { ls "$here/goldens" | head -n 2; }
-for stage in $(printf '%s' "$stages" | sed 's/./& /g'); do  # in the order asked for
+for stage in $(printf '%s' "$stages" | sed 's/./& /g'); do  # in the given order
   begin=$SECONDS
   "stage_$stage"
   say "stage $stage took $((SECONDS - begin)) s"

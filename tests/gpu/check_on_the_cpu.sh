@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs what a build folder holds and runs stages c to f of check.sh on the CPU, in small: what will be run
-# on a GPU is known to work before there is one.
+# Packs a build folder and runs stages c to f of check.sh on the CPU at reduced size, to test
+# without a GPU what will run on one.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

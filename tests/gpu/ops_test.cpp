@@ -1,6 +1,6 @@
-// Every op on the device that NIAH_GPU_DEVICE names (the CPU where it names none) against the slow
-// references in fp64 on the CPU: in fp32 to rounding, in bf16 to the rounding of its inputs and
-// output. Sizes are those of real models; references are slow, so texts are short.
+// Every op on the device that NIAH_GPU_DEVICE names (by default the CPU) against the slow reference
+// in fp64 on the CPU: in fp32 up to rounding, in bf16 up to the rounding of its inputs and output.
+// Sizes are those of real models; texts are short, since the references are slow.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/utils.h>
@@ -31,7 +31,7 @@ at::Device device() {
 
 at::Tensor there(const at::Tensor& x) { return x.defined() ? x.to(device()) : x; }
 
-/// The largest difference, relative to the largest number expected.
+/// The largest difference, relative to the largest expected value.
 double difference(const at::Tensor& got, const at::Tensor& expected) {
   const at::Tensor wide = expected.cpu().to(at::kDouble);
   return (got.cpu().to(at::kDouble) - wide).abs().max().item<double>() /
@@ -126,7 +126,7 @@ TEST_P(OnDevice, RmsNorm) {
             tolerance(GetParam()));
 }
 
-// What is added and multiplied in the activations' type is rounded as on the CPU.
+// Sums and products in the activations' type are rounded as on the CPU.
 TEST_P(OnDevice, RotaryGatesAndProjections) {
   const at::Tensor x = draw({2, 4, 7, 64}), frequencies = rotary_frequencies(1e6, 32);
   const auto rotated = [&](const at::Tensor& heads, const at::Tensor& own) {
@@ -134,7 +134,7 @@ TEST_P(OnDevice, RotaryGatesAndProjections) {
     return apply_rotary(heads, cos, sin);
   };
   EXPECT_LT(difference(rotated(there(x), there(frequencies)), rotated(x, frequencies)),
-            GetParam() == at::kFloat ? 1e-4 : 2e-2);  // near 200,000 fp32's steps are 0.016
+            GetParam() == at::kFloat ? 1e-4 : 2e-2);  // near 200,000 fp32 values are 0.016 apart
   const at::Tensor a = draw({2, 5, 256}), b = draw({2, 5, 256}), w = draw({96, 256});
   const at::Tensor wide_a = a.to(at::kDouble), wide_b = b.to(at::kDouble);
   EXPECT_LT(difference(silu_product(there(a), there(b)), at::silu(wide_a) * wide_b),
@@ -206,7 +206,7 @@ TEST(OnDeviceFp32, Mamba2) {
     }
 }
 
-// Sequences at positions of their own get what each gets alone.
+// Sequences at different positions get the same tables as each does alone.
 TEST(OnDeviceFp32, TablesOfSeveralPositions) {
   const at::Tensor frequencies = there(rotary_frequencies(1e6, 64));
   const auto [cos, sin] = rotary_tables(frequencies, {0, 7, 262000}, 3);

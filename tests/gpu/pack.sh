@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes a folder that checks niah on a machine with a GPU and no network: an x86-64 Linux with NVIDIA's
-# driver and a Python that has PyTorch's CUDA build, of the version packed for.
+# Makes a folder for checking niah on a machine with a GPU and no network: x86-64 Linux with
+# NVIDIA's driver and a Python with PyTorch's CUDA build, of the version packed for.
 #
 #     bash tests/gpu/pack.sh [--torch 2.11.0] [--out build/gpu/pack] [--goldens DIR] [--build DIR]
 #
-# Fetches that version's wheel from PyPI (its headers and libraries are what niah is built and linked
-# against), builds, and takes along the small libraries that such a machine lacks. --goldens DIR packs the
-# recorded logits of DIR/families, too, beside those of tests/data; --build DIR packs what has been built
-# there. On the other machine: bash check.sh
+# Fetches that version's wheel from PyPI, builds and links niah against it, and adds the small
+# libraries that such a machine lacks. --goldens DIR adds the recorded logits of DIR/families to
+# those of tests/data; --build DIR packs an existing build folder instead of building.
+# On the other machine: bash check.sh
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -35,7 +35,7 @@ out=${out%/}
 
 readonly programs=(niah gpu_ops_test gpu_speed_bench gpu_profile)
 
-# The wheel's headers, and the libraries to link against, without what belongs to Python.
+# Extracts the wheel's headers and the libraries to link against, without the Python parts.
 fetch_wheel() {
   local wheel=$root/.deps/torch-$torch_version-cuda work
   [ -e "$wheel/.complete" ] || {
@@ -67,8 +67,8 @@ build_for() {
     || { grep -E 'error|FAILED' "$log" | head -n 20 >&2; die "the build failed; log: $log"; }
 }
 
-# Libraries that the programs need and a plain machine may not have. PyTorch's own and those of the C and
-# C++ runtime are taken from there.
+# Copies libraries that the programs need and a plain machine may lack, except PyTorch's own and the
+# C and C++ runtime's, which the target machine has.
 copy_libraries() {
   local name path
   while read -r name path; do

@@ -1,5 +1,5 @@
-// Where a pass spends its time: kernels of one prefill chunk and of one decode pass, summed by
-// name, as JSON. On the CPU, operators take the kernels' place.
+// Prints as JSON where a pass spends its time: kernel times of one prefill chunk and of one decode
+// pass, summed by name. On the CPU, operators take the place of kernels.
 //
 //     gpu_profile HypeNet-2B [--tokens 4096] [--context 16384] [--sequences 8] [--rows 40]
 #include <ATen/ATen.h>
@@ -30,7 +30,7 @@ struct Spent {
   double milliseconds = 0;
 };
 
-/// Runs `work` once unwatched and once watched.
+/// Runs `work` to warm up, then times it without the profiler, then profiles it.
 template <typename Work>
 ordered_json profile(const Work& work, std::size_t rows) {
   work();

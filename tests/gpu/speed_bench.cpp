@@ -1,7 +1,7 @@
-// How fast models of released sizes are on a GPU, with random weights in bf16: prefill against the
-// measured rate of matrix products, decode against the measured rate of memory, and peak memory
-// against the price that a run is admitted by. NIAH_GPU_REDUCED=1: small models and short texts, so
-// that the same code runs on any machine.
+// Speed of models of released sizes on a GPU, with random weights in bf16: prefill compared with
+// the measured rate of matrix products, decode with the measured memory rate, and peak memory with
+// the estimate by which a run is admitted. With NIAH_GPU_REDUCED=1 models are small and texts
+// short, so that the same code runs on any machine.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
@@ -22,7 +22,8 @@ using models::synchronize;
 constexpr at::ScalarType kType = at::kBFloat16;
 constexpr double kMiB = 1 << 20;
 
-/// The model of a benchmark's first argument, whose name labels it; the one before makes room.
+/// The model that a benchmark's first argument selects; its name becomes the benchmark's label. The
+/// previous model is freed first.
 std::shared_ptr<CausalLM> model_for(benchmark::State& bench) {
   const auto shape = static_cast<Shape>(bench.range(0));
   bench.SetLabel(name_of(shape));
@@ -42,7 +43,7 @@ double weight_bytes(const CausalLM& model) {
   return total;
 }
 
-/// What a run would be told that reading so long a text takes.
+/// The program's estimate of the memory in bytes that reading `tokens` tokens takes.
 double price(const CausalLM& model, std::int64_t tokens, std::int64_t chunk) {
   const GroupShape shape = group_shape(model, "benchmark", 1, model.num_layers() - 1, kType);
   MemoryPrice price = price_cell_memory(shape, {.tokens = tokens, .chunk = chunk});
@@ -58,7 +59,7 @@ void prefill(benchmark::State& bench) {
   for (std::size_t i = 0; i < ids.size(); ++i)
     ids[i] = static_cast<std::int64_t>(3 + i * 7919 % 1000);
   const double rate = product_rate(kType);
-  PrefixReader({model}, chunk).read(ids);  // what is made once is not measured
+  PrefixReader({model}, chunk).read(ids);  // warm-up, so that one-time work is not measured
   synchronize(device());
   reset_peak_memory();
   for (auto _ : bench) {
@@ -77,13 +78,14 @@ void prefill(benchmark::State& bench) {
   bench.counters["price_MiB"] = price(*model, tokens, chunk) / kMiB;
 }
 
-/// One token of each of several sequences after a context. Arguments: shape, context, sequences.
+/// Decodes one token of each of several sequences after a context. Arguments: shape, context,
+/// sequences.
 void decode(benchmark::State& bench) {
   const auto model = model_for(bench);
   const std::int64_t context = bench.range(1), sequences = bench.range(2);
   const double rate = copy_rate();
   reset_peak_memory();
-  DecodeBatch batch = [&] {  // the reader makes room
+  DecodeBatch batch = [&] {  // the reader is freed before the measurement
     PrefixReader reader({model}, context);
     read_context(reader, context);
     return DecodeBatch(model, reader, context, sequences);
@@ -109,7 +111,7 @@ void on_shapes(benchmark::internal::Benchmark* bench, const std::vector<std::int
 
 }  // namespace
 
-/// What a benchmark throws ends it alone.
+/// Turns an exception into the failure of this one benchmark.
 template <typename Benchmark>
 auto guarded(Benchmark run) {
   return [run](benchmark::State& bench) {
@@ -123,7 +125,7 @@ auto guarded(Benchmark run) {
   };
 }
 
-/// Which benchmarks there are depends on the environment.
+/// Registers the benchmarks, which depend on the environment.
 void register_all() {
   auto* reading = benchmark::RegisterBenchmark("prefill", guarded(prefill))
                       ->ArgNames({"shape", "tokens", "chunk"});

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Puts what check.sh's stages left in OUT/parts into OUT/check.json, and says in a few lines how each went.
+"""Collects the results of check.sh's stages from OUT/parts in OUT/check.json and prints a summary.
 
     python3 summarize.py OUT DEVICE STAGES
 
-Exit code 1 where a stage did not do what it must.
+Exit code 1 if a stage failed.
 """
 import collections
 import json
@@ -11,12 +11,12 @@ import pathlib
 import subprocess
 import sys
 
-# Of a sample's value: different kernels, the same arithmetic.
+# For a sample's value: kernels differ, but not the arithmetic.
 LOG_PROB_TOLERANCE = 0.002
 
 
 def rows(folder, prefix):
-    """The objects of all files of a stage."""
+    """The JSON objects in all files of a stage."""
     found = []
     for path in sorted(folder.glob(prefix)):
         found += [json.loads(line) for line in path.read_text().splitlines()]
@@ -34,7 +34,7 @@ def named_verdicts(folder, stage):
 
 
 def records(run):
-    """Answers of a run by what was asked, of which variant."""
+    """A run's records by variant, prompt, task and index."""
     variants = json.loads((run / "plan.json").read_text())["variants"]
     names = {variant["fingerprint"]: variant["label"] for variant in variants}
     found = {}
@@ -46,7 +46,7 @@ def records(run):
 
 
 def compare_runs(runs, device):
-    """How far the records of a run on the device are from those of one on the CPU."""
+    """Compares the records of a run on the device with those of a run on the CPU."""
     if device == "cpu":
         return {"records": len(records(runs / "cpu"))}, True
     there, here = records(runs / device), records(runs / "cpu")
@@ -81,7 +81,7 @@ def speed(folder):
 
 
 def card():
-    """The GPU's name and memory, as PyTorch says."""
+    """The GPU's name and memory as reported by PyTorch."""
     code = ("import torch; p = torch.cuda.get_device_properties(0);"
             "print(p.name); print(p.total_memory >> 20); print(torch.__version__)")
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,5 +1,5 @@
-// What needs no model includes nothing of libtorch, not even through a header of ours: a machine
-// without it builds every report, gate and merge.
+// Code that needs no model must not include libtorch, not even indirectly, so that report, gate and
+// merge build on machines without it.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -24,8 +24,8 @@ bool is_of_torch(const std::string& header) {
 /// Follows #include lines through the source tree, each file once.
 class Includes {
  public:
-  /// How `file` (from the source tree's root) comes to a header of libtorch, "a.h > b.h >
-  /// <ATen/ATen.h>"; empty when it does not.
+  /// The chain of includes from `file` (relative to the source root) to a libtorch header, such as
+  /// "a.h > b.h > <ATen/ATen.h>"; empty if there is none.
   std::string way_to_torch(const std::string& file) {
     const auto [known, fresh] = ways_.try_emplace(file);
     if (!fresh) return known->second;
@@ -62,7 +62,7 @@ bool is_source(const fs::path& file) {
   return file.extension() == ".h" || file.extension() == ".cpp";
 }
 
-/// What the targets without libtorch compile, and all of the folders that hold nothing else.
+/// The sources of the targets without libtorch, and all files of the folders that must not use it.
 std::vector<std::string> files_without_torch() {
   const fs::path root = NIAH_SOURCE_DIR;
   std::vector<std::string> files;
@@ -73,7 +73,7 @@ std::vector<std::string> files_without_torch() {
                              "models/checkpoint", "models/tokenizer"})
     for (const auto& entry : fs::recursive_directory_iterator(root / folder))
       if (is_source(entry.path())) files.push_back(fs::relative(entry.path(), root).string());
-  // Engines of other kinds may need it; the seam does not.
+  // Single engines may need libtorch; the engine interface must not.
   for (const auto& entry : fs::directory_iterator(root / "harness/engine"))
     if (is_source(entry.path())) files.push_back(fs::relative(entry.path(), root).string());
   return files;

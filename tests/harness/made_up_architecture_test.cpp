@@ -1,4 +1,5 @@
-// An architecture that nobody has: whatever reads models has to take it from this one file.
+// A made-up architecture, defined in this file alone: every command that reads models must work
+// with it.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ using testing::HasSubstr;
 
 constexpr std::int64_t kVocab = 1056, kHidden = 32, kWide = 48, kHeads = 4, kKvHeads = 2, kDim = 8;
 
-/// Attention without positions; q_proj holds each head's query, then its output gate.
+/// Attention without positions; q_proj holds each head's query followed by its output gate.
 struct GatedAttention : Mixer {
   GatedAttention(TensorSource& source, const std::string& prefix) : Mixer(prefix) {
     const auto linear = [&](const char* part, std::int64_t in, std::int64_t out) {
@@ -133,7 +134,7 @@ class MadeUpArchitecture : public testing::Test {
     write(base_, 1);
     write(sft_, 2);
   }
-  /// A checkpoint of random weights, with the zoo's tokenizer.
+  /// Writes a checkpoint with random weights and the zoo's tokenizer.
   void write(const fs::path& folder, std::uint64_t seed) const {
     fs::create_directory(folder);
     const json config = {{"model_type", "made_up"}, {"num_hidden_layers", 3}};

@@ -33,7 +33,7 @@ TEST_P(Sequences, DecodedTogetherGetWhatEachGetsAlone) {
       }
       for (State& state : together) states.push_back(&state);
       for (std::int64_t step = 0; step < 6; ++step) {
-        if (step == 4) states.erase(states.begin() + 2, states.begin() + 5);  // some are through
+        if (step == 4) states.erase(states.begin() + 2, states.begin() + 5);  // some sequences end
         std::vector<at::Tensor> ids, expected;
         for (const State* state : states) {
           ids.push_back(random_ids(*model, 1));

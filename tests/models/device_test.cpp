@@ -54,9 +54,9 @@ TEST(Placement, CopiesWhatVariantsShareOnce) {
   EXPECT_FALSE(first.at("y").is_same(second.at("y")));
 }
 
-/// Whatever a model computes with must lie where its parameters lie. A device that only knows
-/// shapes refuses everything else as a real one does. The embedding, the softmax attention and
-/// experts are left out: libtorch has no such form of theirs.
+/// All tensors that a model computes with must be on its parameters' device. The meta device, which
+/// has shapes only, rejects others as a real device does. Embedding, softmax attention and experts
+/// are left out, since libtorch does not have them for the meta device.
 class OnAnotherDevice : public testing::TestWithParam<std::string> {
  protected:
   static std::shared_ptr<CausalLM> load() {
@@ -79,7 +79,7 @@ bool has_delta_rule(const ModelInfo& info) {
   });
 }
 
-/// Which expert a token goes to is known only where there are numbers.
+/// Leaves out models with experts: routing a token needs real numbers.
 std::vector<std::string> models_without_experts() {
   std::vector<std::string> folders = golden_models("");
   std::erase_if(folders, [](const std::string& folder) {
@@ -94,7 +94,7 @@ TEST_P(OnAnotherDevice, ComputesWithoutTheCpu) {
   const at::NoGradGuard no_grad;
   EXPECT_TRUE(device_of(*model).is_meta());
   State state(model->num_layers());
-  // The delta rule's chunks solve a triangular system, which has no such form either.
+  // Chunks of the delta rule solve a triangular system, which the meta device does not have either.
   for (const std::int64_t tokens : {has_delta_rule(model->info()) ? 1 : 70, 1, 1}) {
     const at::Tensor logits = read(*model, state, tokens);
     EXPECT_TRUE(logits.is_meta());

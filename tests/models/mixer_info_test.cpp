@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A model of tests/data, or of any folder.
+/// The model in `folder` (a name in tests/data/models, or a path), without weights.
 std::shared_ptr<CausalLM> model_of(const fs::path& folder) {
   const Checkpoint checkpoint(test_data() / "models" / folder);
   return check_tensors(checkpoint, checkpoint.config());
@@ -20,7 +20,7 @@ std::shared_ptr<CausalLM> model_of(const fs::path& folder) {
 
 std::vector<std::string> all_models() { return golden_models(""); }
 
-/// A model without data of every checkpoint in the repository, and of the tiny ones.
+/// Models without weights of every checkpoint in the repository and of every tiny hybrid.
 std::vector<std::pair<std::string, std::shared_ptr<CausalLM>>> every_model() {
   std::vector<std::pair<std::string, std::shared_ptr<CausalLM>>> models;
   for (const std::string& name : all_models()) models.emplace_back(name, model_of(name));
@@ -31,7 +31,7 @@ std::vector<std::pair<std::string, std::shared_ptr<CausalLM>>> every_model() {
   return models;
 }
 
-// What restores, compares and counts weights by their parts loses none and takes none twice.
+// Restoring, comparing and counting weights by parts must not miss a row or use one twice.
 TEST(MixerInfo, EveryRowOfEveryTensorIsOfOnePart) {
   ASSERT_GE(all_models().size(), 5U);
   for (const auto& [name, model] : every_model()) {

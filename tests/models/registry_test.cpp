@@ -34,13 +34,13 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-/// What README's table says that each model_type was tested against.
+/// README's table: for each model_type, what it was tested against.
 std::map<std::string, std::string> read_table() {
   std::istringstream readme(read_file(NIAH_SOURCE_DIR "/README.md", "test"));
   std::map<std::string, std::string> table;
   std::string line, above;
   while (std::getline(readme, line) && !line.starts_with("| `model_type` |")) continue;
-  std::getline(readme, line);  // the rule below the heading
+  std::getline(readme, line);  // skip the rule below the heading
   while (std::getline(readme, line) && line.starts_with("|")) {
     const std::vector<std::string> cells = cells_of(line);
     if (cells.size() != 3) {
@@ -70,7 +70,7 @@ TEST(Registry, OtherSpellingsWereTestedAgainstTheSame) {
   EXPECT_EQ(tested_against("unheard_of"), "");
 }
 
-/// The differences that require_same_model names between a checkpoint's config and `changed`.
+/// The error of require_same_model for a checkpoint's config and `changed`, or "same".
 std::string differences(const Checkpoint& checkpoint, const nlohmann::json& changed) {
   const auto info = [&](const nlohmann::json& config) {
     return check_tensors(checkpoint, config)->info();
@@ -96,7 +96,7 @@ TEST(SameModel, WhateverTheSpellingOfItsConfig) {
   same([](auto& config) { config["pad_token_id"] = 0; });
   same([](auto& config) { config["max_position_embeddings"] = 131072; });
   same([](auto& config) { config.erase("sliding_window"); });
-  same([](auto& config) {  // as transformers 4 writes it
+  same([](auto& config) {  // in the form of transformers 4
     config.erase("rope_parameters");
     config.erase("layer_types");
     config.erase("dtype");
@@ -150,7 +150,7 @@ TEST(SameModel, HybridsInBothSpellings) {
   EXPECT_THAT(differences(jet, config), HasSubstr("norm_eps"));
 }
 
-/// Those of its fields that say factors; how wide an MLP is made is a size.
+/// The config's fields that are factors, without block_ffn_dim_multiplier, which determines a size.
 std::vector<std::string> factors_of(const nlohmann::json& config) {
   std::vector<std::string> fields;
   for (const auto& [field, value] : config.items())

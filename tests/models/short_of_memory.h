@@ -1,4 +1,4 @@
-// A model for which memory sometimes does not suffice.
+// A model that runs out of memory on demand.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 
 namespace niah::models {
 
-/// Throws std::bad_alloc where `is_short` says so of a pass of so many sequences: it is asked
-/// halfway up the layers, and again at the head.
+/// Throws std::bad_alloc if `is_short` returns true for the number of sequences in the pass. It is
+/// called at the middle layer and again at the head.
 class ShortOfMemory : public StandIn {
  public:
   ShortOfMemory(std::shared_ptr<CausalLM> inner, std::function<bool(std::int64_t)> is_short)

@@ -1,4 +1,4 @@
-// A model in front of another one, for tests that disturb it in one place.
+// A wrapper around a model, for tests that override one of its functions.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,7 +11,7 @@
 
 namespace niah::models {
 
-/// Computes as `inner` does.
+/// Forwards everything to `inner`.
 class StandIn : public CausalLM {
  public:
   explicit StandIn(std::shared_ptr<CausalLM> inner)

@@ -58,7 +58,7 @@ TEST(KvCache, ReservedRoomIsNotMoved) {
   EXPECT_EQ(cache.bytes(), 2 * 100 * 4 * 4);
 }
 
-// Eight sequences' states are written as one tensor and read as one again: copied neither way.
+// States of several sequences are stored as one tensor and read as one again without being copied.
 TEST(LayerStates, PartsThatLieSideBySideAreJoinedWithoutACopy) {
   LayerState first, second, third;
   const LayerStates states(std::vector{&first, &second, &third});
@@ -68,7 +68,7 @@ TEST(LayerStates, PartsThatLieSideBySideAreJoinedWithoutACopy) {
   EXPECT_TRUE(at::equal(joined, whole));
   EXPECT_EQ(joined.const_data_ptr(), whole.const_data_ptr());
 
-  // In another order, or with one that was rewound to a tensor of its own, they are copied.
+  // They are copied if the order differs, or if one was replaced by a separate tensor.
   const LayerStates turned(std::vector{&second, &first, &third});
   EXPECT_TRUE(at::equal(turned.joined(&RecurrentState::recurrent),
                         at::stack({whole[1], whole[0], whole[2]})));
@@ -90,7 +90,7 @@ TEST(State, RewindRestoresTheExactState) {
   const at::Tensor first = model->forward(piece(70, 150), state, Logits::kAll);
   state.rewind(mark);
   EXPECT_EQ(state.position(), 70);
-  model->forward(piece(100, 120), state, Logits::kNone);  // another branch in between
+  model->forward(piece(100, 120), state, Logits::kNone);  // read another branch in between
   state.rewind(mark);
   EXPECT_TRUE(at::equal(model->forward(piece(70, 150), state, Logits::kAll), first));
   state.rewind(mark);
@@ -127,7 +127,7 @@ TEST(PrefixReader, SharedLayersGiveTheVariantsOwnLogitsToTheBit) {
   const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models/hypenet-tiny-sharded");
   const WeightMap pre = load_weights(checkpoint, at::kFloat);
   WeightMap post = pre;
-  // The first softmax layer is layer 2: restoring V there makes that the first difference.
+  // Layer 2 is the first softmax layer; changing V there makes it the first layer that differs.
   const auto plain = build_model(checkpoint->config(), "pre", pre);
   post["model.layers.2.self_attn.v_proj.weight"] =
       post["model.layers.2.self_attn.v_proj.weight"] * 1.5;

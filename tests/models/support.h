@@ -1,4 +1,4 @@
-// What the models' tests share.
+// Helpers of the model tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,11 +14,11 @@
 
 namespace niah::models {
 
-/// tests/data.
+/// The folder tests/data.
 std::filesystem::path test_data();
 
-/// Golden checkpoints of the given prefix: the committed ones, and all of NIAH_GOLDEN_DIR where
-/// set.
+/// The folders of golden checkpoints whose names start with `prefix`: the committed ones and, if
+/// NIAH_GOLDEN_DIR is set, those in it.
 inline std::vector<std::string> golden_models(const std::string& prefix) {
   std::vector<std::filesystem::path> roots = {test_data() / "models"};
   if (const auto goldens = golden_folder())

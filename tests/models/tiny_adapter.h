@@ -1,4 +1,4 @@
-// A small model of random weights on disk, and an adapter for it that a test puts together.
+// A small model with random weights on disk, and an adapter for it that a test assembles.
 #pragma once
 
 #include <ATen/ATen.h>

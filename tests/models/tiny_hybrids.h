@@ -1,5 +1,5 @@
-// Small models of random weights of the families with recurrent mixers, short convolutions and
-// experts, for what must hold of any weights.
+// Small models with random weights of the families with recurrent mixers, short convolutions and
+// experts, for properties that hold for any weights.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -32,7 +32,7 @@ inline nlohmann::json tiny_qwen(const std::string& type) {
           {"linear_value_head_dim", 16}};
 }
 
-/// With a latent that is wide enough for both ways to attend to it.
+/// Its latent is wide enough for both ways of computing attention to be used.
 inline nlohmann::json tiny_kimi() {
   return {{"model_type", "kimi_linear"},
           {"vocab_size", 97},
@@ -57,7 +57,7 @@ inline nlohmann::json tiny_kimi() {
           {"moe_intermediate_size", 32}};
 }
 
-/// The families with Mamba-2 mixers, and MiniMax.
+/// Adds configs of the families with Mamba-2 mixers and of MiniMax.
 inline void add_mamba2_families(std::vector<std::pair<std::string, nlohmann::json>>& all) {
   const auto config = [](const char* type, const nlohmann::json& own) {
     nlohmann::json fields = {{"model_type", type},       {"vocab_size", 97},
@@ -116,7 +116,7 @@ inline void add_mamba2_families(std::vector<std::pair<std::string, nlohmann::jso
                                                  {"mlp_alpha_factor", 1.2}}));
 }
 
-/// Configs by what is special about them.
+/// Configs, each named after what is special about it.
 inline std::vector<std::pair<std::string, nlohmann::json>> tiny_hybrids() {
   std::vector<std::pair<std::string, nlohmann::json>> all;
   all.emplace_back("qwen3_5", tiny_qwen("qwen3_5_text"));
@@ -163,7 +163,7 @@ inline std::vector<std::pair<std::string, nlohmann::json>> tiny_hybrids() {
   return all;
 }
 
-/// What is known of a model of this config with other values for some fields; it has no weights.
+/// The ModelInfo of this config with some fields changed; needs no weights.
 inline ModelInfo info_of(nlohmann::json config,
                          const nlohmann::json& changes = nlohmann::json::object()) {
   config.update(changes);
@@ -171,7 +171,7 @@ inline ModelInfo info_of(nlohmann::json config,
   return make_model(config, "config.json", shapes)->info();
 }
 
-/// Weights for a config, norms' too.
+/// Random weights for a config, including norms.
 inline WeightMap tiny_weights(const nlohmann::json& config, std::uint64_t seed) {
   RandomSource source(seed, 4);
   torch::manual_seed(seed);

@@ -6,7 +6,7 @@
     tar xzf pytest-8.3.4.tar.gz pytest-8.3.4/testing/example_scripts/junit-10.xsd
     python3 check_junit.py pytest-8.3.4/testing/example_scripts/junit-10.xsd junit.xml
 
-Beside the schema, the counts in the suite's head must be those of its cases.
+Also checks that the counts in the suite's attributes are those of its cases.
 """
 
 import sys

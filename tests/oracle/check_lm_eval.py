@@ -4,8 +4,9 @@
     pip install "lm_eval==0.4.13"
     python3 check_lm_eval.py runs/my-run
 
-The harness finds files by its naming rules, takes task and time from them, and reads samples line by
-line; the mean over the samples of a length must be the result it stands for, with its standard error.
+The harness finds files by its naming rules, takes task and time from the names, and reads samples
+line by line. The mean and standard error over the samples of a length must equal the reported
+result.
 """
 
 import json
@@ -28,7 +29,7 @@ def main(run):
             samples = [json.loads(line) for line in open(file)]
             assert [sample["doc_id"] for sample in samples] == list(range(len(samples)))
             for metric, value in results["results"][task].items():
-                name = metric.removesuffix(",none")  # a length, or "exact_match" of a reasoning set
+                name = metric.removesuffix(",none")  # a length, or "exact_match" (reasoning)
                 scores = [sample[name] for sample in samples if name in sample["metrics"]]
                 if not scores:
                     continue  # a standard error

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Checks what `niah restore --method qk` wrote with the reference reader, tensor by tensor.
+"""Checks the output of `niah restore --method qk` with the reference reader, tensor by tensor.
 
     pip install safetensors torch transformers numpy
     python3 check_restore.py --niah build/release/niah PRE POST OUT     # OUT is written
     python3 check_restore.py --niah build/release/niah                  # a small pair made here
 
-Reads all three checkpoints with `safetensors`: exactly the W_Q and W_K (with biases) of softmax layers may
-differ from POST, and must be PRE's to the bit. Where transformers knows the model, its logits on OUT must
-be those of a model put together in memory from POST's and PRE's tensors, and `niah verify` must agree with
-the logits that transformers computes from OUT.
+Reads all three checkpoints with `safetensors`: only W_Q and W_K (with biases) of softmax layers may
+differ from POST, and must equal PRE's bit by bit. If transformers knows the model, its logits on
+OUT must be those of a model assembled in memory from POST's and PRE's tensors, and `niah verify`
+must agree with the logits that transformers computes from OUT.
 """
 
 import argparse

@@ -3,10 +3,10 @@
 
     python3 tests/oracle/compare_tokenizer.py --tokenizer FOLDER [--count N] [--seed N] -- COMMAND...
 
-FOLDER holds a tokenizer.json or a tokenizer.model. COMMAND reads JSON strings, one a line, and
-writes {"ids": [...], "text": "decoded"} a line: `niah tokenize --tokenizer FOLDER`. The reference
-(tokenizers, sentencepiece from PyPI) is installed into --venv when this interpreter lacks it. Exit
-code 1 means that they differ; the first differences are printed.
+FOLDER holds a tokenizer.json or a tokenizer.model. COMMAND reads JSON strings, one per line, and
+writes one line {"ids": [...], "text": "decoded"} for each, as `niah tokenize --tokenizer FOLDER`
+does. The reference (tokenizers or sentencepiece from PyPI) is installed into --venv if this
+interpreter lacks it. Exit code 1 means that they differ; the first differences are printed.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def random_text(draw, specials):
 
 
 def reference(folder):
-    """(encode, decode, special tokens) of the reference library."""
+    """Returns (encode, decode, special tokens) of the reference library."""
     if (folder / "tokenizer.json").exists():
         from tokenizers import Tokenizer
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -1,9 +1,9 @@
-"""A GGUF file of a Llama as the Hugging Face folder that it was made from: config.json, model.safetensors,
+"""Converts a GGUF file of a Llama back to a Hugging Face folder: config.json, model.safetensors,
 tokenizer.json, tokenizer_config.json, generation_config.json.
 
-Values are what the file's quantised blocks stand for, in fp32: no narrower type holds them all. A GGUF keeps the
-rows of q_proj and k_proj in the order of interleaved rotary embedding (0, D/2, 1, D/2 + 1, ...); they are put
-back. Whatever the file has beyond what is known here is an error, not left out.
+Quantised blocks are dequantised to fp32, since no narrower type holds all their values. GGUF stores
+the rows of q_proj and k_proj in the order of interleaved rotary embedding (0, D/2, 1, D/2 + 1,
+...); they are put back in order. Anything unknown in the file is an error rather than left out.
 """
 
 import json
@@ -21,7 +21,7 @@ OF_A_LAYER = {
     "attn_output": "self_attn.o_proj",
     "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
 }
-NORMAL, CONTROL = 1, 3  # types of tokens
+NORMAL, CONTROL = 1, 3  # token types
 
 
 class Metadata:
@@ -37,7 +37,7 @@ class Metadata:
 
 
 def short(number: float) -> float:
-    """The shortest decimal of an fp32 number: 1e-05, not 9.999999747378752e-06."""
+    """An fp32 number in its shortest decimal form: 1e-05, not 9.999999747378752e-06."""
     return float(str(np.float32(number)))
 
 
@@ -61,7 +61,7 @@ def config_of(meta: Metadata) -> dict:
         "hidden_act": "silu",
         "attention_bias": False,
         "mlp_bias": False,
-        "tie_word_embeddings": True,  # the file has no output.weight, which would be refused below
+        "tie_word_embeddings": True,  # an output.weight in the file would be refused below
         "torch_dtype": "float32",
         **special_ids(meta),
     }
@@ -74,7 +74,8 @@ def special_ids(meta: Metadata) -> dict:
 
 
 def as_halves(rows: np.ndarray, heads: int) -> np.ndarray:
-    """Rows of q_proj or k_proj: from pairs side by side to first halves, then second halves, in each head."""
+    """Reorders rows of q_proj or k_proj from interleaved pairs to first halves, then second
+    halves."""
     out, width = rows.shape
     return rows.reshape(heads, out // heads // 2, 2, width).swapaxes(1, 2).reshape(out, width)
 
@@ -100,7 +101,8 @@ def tensors_of(reader: gguf.GGUFReader, config: dict) -> dict[str, np.ndarray]:
 
 
 def tokenizer_of(meta: Metadata) -> dict:
-    """Byte-level BPE behind SmolLM's pre-tokenizer: digits one by one, then GPT-2's regular expression."""
+    """Byte-level BPE after SmolLM's pre-tokenizer: single digits, then GPT-2's regular
+    expression."""
     meta.must_be("tokenizer.ggml.model", "gpt2")
     meta.must_be("tokenizer.ggml.pre", "smollm")
     meta.must_be("tokenizer.ggml.add_bos_token", False)
@@ -127,7 +129,7 @@ def tokenizer_config_of(meta: Metadata) -> dict:
     tokens = meta["tokenizer.ggml.tokens"]
     roles = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
     return {
-        # Not GPT2Tokenizer: transformers 5 rebuilds that with a pre-tokenizer of its own.
+        # Not GPT2Tokenizer, which transformers 5 rebuilds with its own pre-tokenizer.
         "tokenizer_class": "PreTrainedTokenizerFast",
         **{f"{role}_token": tokens[meta[f"tokenizer.ggml.{name}_token_id"]] for role, name in roles.items()},
         "add_prefix_space": False,
@@ -138,7 +140,7 @@ def tokenizer_config_of(meta: Metadata) -> dict:
 
 
 def write_checkpoint(file: pathlib.Path, folder: pathlib.Path) -> None:
-    """The weights come last: a folder that has them is whole."""
+    """Writes the folder. The weights come last, so a folder that has them is complete."""
     reader = gguf.GGUFReader(file)
     meta = Metadata(reader)
     config = config_of(meta)

@@ -1,4 +1,4 @@
-"""What lm-evaluation-harness gets from transformers, with the ids of every token: real_model.py's other side."""
+"""Answers of transformers through lm-evaluation-harness, with all token ids, for real_model.py."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-# The harness's own task, but for where its samples come from, and for lengths below 4096.
+# The harness's own task, except for the source of its samples and lengths below 4096.
 TASK_YAML = """\
 task: {name}
 include: {ruler}/niah_single_1.yaml
@@ -42,7 +42,8 @@ FIELDS = ("index", "input", "outputs", "length", "max_length", "gen_prefix")
 
 
 class Recorder(HFLM):
-    """The harness's model, which keeps what it answered: a prompt is asked once for each state of the weights."""
+    """The harness's model with its answers kept on disk: a prompt is asked once per version of the
+    weights."""
 
     def __init__(self, file: pathlib.Path, weights: str, **kwargs):
         super().__init__(batch_size=1, **kwargs)

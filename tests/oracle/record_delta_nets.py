@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the small random checkpoints of families with gated delta nets, short convolutions and experts in
-tests/data/models, and their goldens.
+"""Makes the small random checkpoints of families with gated delta nets, short convolutions and
+experts in tests/data/models, and their goldens.
 
     pip install torch==2.13.0 transformers==5.24.0 safetensors numpy
     python3 tests/oracle/record_delta_nets.py [NAME ...]
 
-Sizes are whole vectors of a processor, so that what sequences decoded together get can be compared to the
-bit with what each gets alone.
+Sizes are multiples of a processor's vector size, so that results of sequences decoded together can
+be compared bit by bit with those of each alone.
 """
 
 import sys
@@ -31,7 +31,7 @@ CASES = {
     "lfm2moe-tiny": (Lfm2MoeConfig, dict(EXPERTS, pad_token_id=None, intermediate_size=48, num_attention_heads=2,
                                          num_key_value_heads=1, layer_types=["conv", FULL], num_dense_layers=1,
                                          routed_scaling_factor=1.4)),
-    # The latent is so wide that both ways to attend to it are taken.
+    # The latent is wide enough for both ways of computing attention to be used.
     "kimi-tiny": (KimiLinearConfig, dict(
         EXPERTS, pad_token_id=None, num_key_value_heads=4, intermediate_size=48, layer_types=[LINEAR, FULL],
         mlp_layer_types=["dense", "sparse"], linear_head_dim=16, linear_num_heads=2, linear_conv_kernel_dim=4,
@@ -46,7 +46,7 @@ def draw(name, shape, generator):
     values = draw_hybrid(name, shape, generator)
     if "conv.conv" in name:
         return values / 2
-    # Qwen's norms multiply by 1 + w, all but the delta rule's own.
+    # Qwen's norms multiply by 1 + w, except that of the delta rule.
     is_offset = name.endswith("norm.weight") and draw.family.startswith("qwen") and "linear_attn" not in name
     return values - 1 if is_offset else values
 

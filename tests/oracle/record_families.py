@@ -4,7 +4,7 @@
     pip install torch==2.13.0 transformers==5.24.0 safetensors numpy
     python3 tests/oracle/record_families.py [NAME...]
 
-Each case has what its family alone has; what record_qwen.py says of its weights holds here too.
+Each case covers what is specific to its family. Weights are drawn as in record_qwen.py.
 """
 
 import subprocess

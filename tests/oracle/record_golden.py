@@ -4,8 +4,8 @@
     pip install torch transformers safetensors numpy
     python3 record_golden.py CHECKPOINT --out golden.safetensors [--trust-remote-code]
 
-Works for whatever transformers loads as a causal language model: Qwen2, Qwen3, and HypeNet and
-Jet-Nemotron by their own code (--trust-remote-code; their kernels may need a GPU: --device cuda).
+Works for any causal language model that transformers loads: Qwen2, Qwen3, and HypeNet and
+Jet-Nemotron with their own code (--trust-remote-code; their kernels may need a GPU: --device cuda).
 Written with torch 2.13.0 and transformers 5.24.0 for the Qwen goldens of tests/data/models.
 
 Keys: input_ids, logits, hidden.final, hidden.{i} (with --hidden), prefill_length, decode_logits,
@@ -26,7 +26,7 @@ def load(folder, dtype, arguments):
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, trust_remote_code=arguments.trust_remote_code,
         attn_implementation=arguments.attention)
-    # HypeNet's config forces flash attention whatever is asked for above.
+    # HypeNet's config forces flash attention, overriding the argument above.
     model.config._attn_implementation = arguments.attention
     return model.eval().to(arguments.device)
 
@@ -40,7 +40,7 @@ def forward(model, ids, cache=None):
 
 @torch.no_grad()
 def record(model, ids, prefill, greedy, hidden):
-    """The golden's tensors, on the CPU in fp32."""
+    """Computes the golden's tensors, on the CPU in fp32."""
     found = {}
     hooks = []
 

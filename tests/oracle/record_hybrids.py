@@ -5,9 +5,9 @@ and their goldens.
     pip install torch==2.13.0 transformers==5.24.0 safetensors numpy
     python3 tests/oracle/record_hybrids.py [NAME ...]
 
-Everything is recorded from whole passes: transformers' own decoding bounds Nemotron-H's dt another way
-than its prefill does, and loses the positions of Bamba and MiniMax. For the first reason Nemotron-H is
-given a bound that is never met.
+Everything is recorded from single passes over the whole text, since in decoding transformers bounds
+Nemotron-H's dt differently from prefill and loses the positions of Bamba and MiniMax. For the first
+reason Nemotron-H also gets a bound that is never reached.
 """
 
 import pathlib
@@ -98,7 +98,8 @@ def record(model, seed):
 
 
 def is_telling(golden):
-    """Random models tend to repeat themselves, and near ties tell nothing."""
+    """Whether the golden is a useful test: random models tend to repeat themselves, and near ties
+    prove nothing."""
     best = golden["logits"].topk(2, -1).values
     return len(set(golden["greedy_ids"][0].tolist())) > 5 and (best[..., 0] - best[..., 1]).min() > 1e-3
 
@@ -109,7 +110,8 @@ def make(name, kind, own, seed):
     while True:
         model = AutoModelForCausalLM.from_config(kind(**{**COMMON, **own})).float().eval()
         randomize(model, seed)
-        # Of the model in memory: MiniMax would take its slopes, which are no weights, rounded from the file.
+        # Record the model in memory: loaded from the file, MiniMax's slopes (not weights) would be
+        # rounded.
         golden = record(model, seed)
         if is_telling(golden):
             break

@@ -4,8 +4,8 @@
     pip install --no-deps "lm_eval==0.4.13"
     python3 record_math_answers.py > ../data/tasks/math_answers.jsonl
 
-One line a case: {"kind": "boxed" | "normal" | "same" | "number", ...}. Where the harness raises, the
-value is null (its comparison then falls back to the plain strings).
+One line per case: {"kind": "boxed" | "normal" | "same" | "number", ...}. If the harness raises an
+exception, the value is null (its comparison then falls back to the plain strings).
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ import types
 
 
 def load_utils():
-    """The harness's own functions, without what the rest of the package needs."""
+    """Loads the harness's own functions without the rest of the package and its requirements."""
     stub = types.ModuleType("datasets")
     stub.Dataset = object
     sys.modules.setdefault("datasets", stub)
@@ -64,7 +64,7 @@ def attempt(function, *arguments):
 
 
 def number(text):
-    """GSM8K: strict-match, else flexible-extract, less what exact_match ignores."""
+    """GSM8K: strict-match, or else flexible-extract, without what exact_match ignores."""
     strict = re.findall(r"#### (\-?[0-9\.\,]+)", text)
     if strict:
         value = strict[0]

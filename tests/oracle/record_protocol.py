@@ -1,7 +1,7 @@
 """Records the reference programs' random numbers, scores and samples: tests/data/protocol/*.jsonl.
 
     pip install nltk==3.10.4 wonderwords==3.0.1 numpy packaging tqdm
-    pip install --no-deps lm_eval==0.4.13 llama-index-core==0.14.25   # no torch: files are loaded alone
+    pip install --no-deps lm_eval==0.4.13 llama-index-core==0.14.25   # without torch
     python record_protocol.py
 
 Tokens are counted as words here, so no tokenizer is needed; the corpus is random words.
@@ -37,7 +37,7 @@ def package_folder(name):
 
 
 def load_alone(package, relative):
-    """A module of a package without running the package's own __init__."""
+    """Loads a module of a package without running the package's __init__."""
     path = package_folder(package) / relative
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -113,14 +113,14 @@ def make_corpus():
 
 
 class WordCount:
-    """Stands for a tokenizer whose tokens are the words between white space."""
+    """A mock tokenizer whose tokens are words separated by white space."""
 
     def __call__(self, text):
         return types.SimpleNamespace(input_ids=text.split())
 
 
 class TripleCount:
-    """Stands for a tokenizer whose tokens are three bytes, after one special token."""
+    """A mock tokenizer whose tokens are three bytes, after one special token."""
 
     def __call__(self, text):
         return types.SimpleNamespace(input_ids=range(1 + (len(text.encode()) + 2) // 3))
@@ -165,8 +165,8 @@ def sample_rows(prepare, corpus):
 
 
 def short_rows(prepare, corpus):
-    """Cells at lengths where a step of 500 words does not fit, or fits some samples and not others.
-    "kept" is how many of 500 samples the harness keeps: none where it raises."""
+    """Cells at lengths where a step of 500 words fits no samples or only some. "kept" is the number
+    of 500 samples that the harness keeps; 0 if it raises an exception."""
     words = " ".join(corpus.split()).split(" ")
     runs = [("words", WordCount(), task, length)
             for task in TASKS for length in (128, 180, 250, 691, 1024)]
@@ -182,7 +182,7 @@ def short_rows(prepare, corpus):
             continue
         for row in rows_of_cell(rows, run, task, length):
             yield {**row, "kept": len(rows)}
-    # The samples that are left out move the stream for the next cell.
+    # Samples that are left out still advance the stream for the next cell.
     random.seed(0)
     for task, length in [("s1", 252), ("multikey_1", 1454), ("s2", 700)]:
         rows = make_cell(prepare, words, task, length, 500, TripleCount())
@@ -191,8 +191,9 @@ def short_rows(prepare, corpus):
 
 
 def ruler_rows(prepare, corpus):
-    """NVIDIA RULER's scripts/data/synthetic/niah.py: its sizes and its loop around the function that
-    lm_eval took over from it. No row where a sample never fits, for which RULER tries for ever."""
+    """NVIDIA RULER's scripts/data/synthetic/niah.py: its sizes and its loop around the function
+    that lm_eval took over from it. No row if a sample never fits, since RULER then loops for
+    ever."""
     words = " ".join(corpus.split()).split(" ")
     tokenizer = WordCount()
     for task, (kind, key, value, counts) in TASKS.items():
@@ -232,7 +233,7 @@ def ruler_rows(prepare, corpus):
 
 
 def counter_stream(name):
-    """The documented generator of protocol niah."""
+    """The counter-based generator of protocol niah, reimplemented from its documentation."""
     block = 0
     while True:
         digest = hashlib.sha256(f"{name}/{block}".encode()).digest()

@@ -3,8 +3,8 @@
     pip install nltk==3.10.4
     python record_punkt.py [KJV]
 
-KJV is the exported King James text (share/niah/kjv.txt of a build folder); without it the line about
-it is kept as it is. Texts are hand-written or random; nothing is from a corpus.
+KJV is the exported King James text (share/niah/kjv.txt in a build folder); without it the existing
+line about it is kept. The other texts are written by hand or random, not from a corpus.
 """
 
 import hashlib

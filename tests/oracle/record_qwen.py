@@ -50,7 +50,7 @@ def randomize(model, seed):
 
 
 def says_something(folder):
-    """Random models tend to repeat themselves; then the continuation tests nothing."""
+    """Whether the continuation is a useful test: random models tend to repeat themselves."""
     return len(set(load_file(folder / "golden.safetensors")["greedy_ids"][0].tolist())) > 6
 
 
@@ -92,7 +92,7 @@ def main():
 
 
 def old_style():
-    """The same YaRN config as transformers wrote it before version 5."""
+    """Writes the YaRN config in the format of transformers before version 5."""
     config = json.loads((OUTPUT / "qwen3-yarn/config.json").read_text())
     rope = config.pop("rope_parameters")
     config["rope_theta"] = rope.pop("rope_theta")

@@ -49,7 +49,7 @@ def recovered(patterns, resamples=2000, tail=50):
 
 
 def power(n, loss, gain, alpha):
-    """Power of the one-sided exact McNemar test, conditioning on the number of unlike pairs."""
+    """Power of the one-sided exact McNemar test, summed over the number of discordant pairs."""
     m = np.arange(n + 1)
     weight = stats.binom.pmf(m, n, loss + gain)
     critical = np.zeros(n + 1)
@@ -63,7 +63,7 @@ def detectable(n, alpha, target, gain):
     top = 1 - 2 * gain
     if power(n, top + gain, gain, alpha) < target:
         return None
-    # The power is flat at the top for rates near 1, so the root lies well inside.
+    # Near the top of the range the power is flat, so the root lies well inside.
     return optimize.brentq(lambda d: power(n, d + gain, gain, alpha) - target, 1e-9, top,
                            xtol=1e-13, rtol=1e-14)
 
@@ -94,8 +94,8 @@ def main(path):
             hits[0] = 1 if hits.sum() == 0 else n[0] - 1
         test = Table(np.c_[hits, n - hits], shift_zeros=False).test_ordinal_association(
             row_scores=doses, col_scores=np.array([1.0, 0.0]))
-        # statsmodels takes the permutation variance, with N - 1; Armitage's (and R's
-        # prop.trend.test) has N.
+        # statsmodels uses the permutation variance, with N - 1; Armitage (and R's prop.trend.test)
+        # uses N.
         z = float(test.zscore) * math.sqrt(n.sum() / (n.sum() - 1))
         out["trend"].append([doses.tolist(), hits.tolist(), n.tolist(), z,
                              float(2 * stats.norm.sf(abs(z)))])

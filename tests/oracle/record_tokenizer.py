@@ -5,8 +5,8 @@ of a set of texts with them.
     python3 -m venv VENV && VENV/bin/pip install tokenizers sentencepiece
     VENV/bin/python tests/oracle/record_tokenizer.py
 
-Recorded with tokenizers 0.23.3 and sentencepiece 0.2.3. The training text is the repository's own
-LICENSE file, so the tokenizers carry nobody else's text.
+Recorded with tokenizers 0.23.3 and sentencepiece 0.2.3. The training text is this repository's
+LICENSE file, so the tokenizers contain no other text.
 """
 
 import io
@@ -56,7 +56,8 @@ TEXTS = [
 
 
 def random_texts(count, seed):
-    """Strings of odd neighbours: words, spaces, marks, digits, tokens, any plane."""
+    """Strings of random sequences of words, spaces, marks, digits, tokens and characters of all
+    planes."""
     draw = random.Random(seed)
     parts = ["'s", "'LL", " the", "License", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "7", "42",
              "2024", ".", ",", " (", "<|end|>", "<s>", "<mask>", "word", "\u0301", "\u0323", "\u00e9",
@@ -165,8 +166,8 @@ def roberta():
 
 
 def llama3():
-    """Digits in threes, ignore_merges, a BOS template; half of the merges are taken away so that
-    ignore_merges matters."""
+    """Digits in groups of three, ignore_merges, a BOS template; half of the merges are removed so
+    that ignore_merges matters."""
     tokenizer = trained_bpe(700, LLAMA3, specials=["<|begin|>", "<|end|>"])
     tokenizer.post_processor = processors.Sequence([
         processors.ByteLevel(trim_offsets=False),
@@ -181,7 +182,7 @@ def llama3():
 
 
 def qwen():
-    """NFC, one token a digit, chat tokens; merges written as strings, as older files do."""
+    """NFC, one token per digit, chat tokens; merges written as strings, as in older files."""
     tokenizer = trained_bpe(700, QWEN, normalizers.NFC(), ["<|end|>", "<|begin|>", "<s>"])
 
     def change(document):
@@ -191,7 +192,7 @@ def qwen():
 
 
 def other():
-    """Splits that no fast matcher knows: three stages, the second by a plain string; digits alone."""
+    """Splits without a fast matcher: three stages, the second by a plain string; single digits."""
     tokenizer = trained_bpe(500, QWEN, normalizers.Sequence([normalizers.NFC()]), ["<|end|>"])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Digits(individual_digits=True),
@@ -203,7 +204,8 @@ def other():
 
 
 def unknown():
-    """A vocabulary without all bytes: the unknown token stands in, neighbours fuse."""
+    """A vocabulary that lacks some bytes: they become the unknown token, and adjacent ones are
+    fused."""
     tokenizer = trained_bpe(500, QWEN, specials=["<|end|>"])
 
     def change(document):

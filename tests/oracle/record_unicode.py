@@ -20,7 +20,7 @@ CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So
 
 
 def reference_categories():
-    """The general category of every code point as the reference's regular expressions see it."""
+    """The general category of every code point in the reference's regular expressions."""
     found = {}
     for category in CATEGORIES:
         split = pre_tokenizers.Split(Regex(r"\p{%s}" % category), "isolated")
@@ -34,7 +34,7 @@ def reference_categories():
 
 
 def newer_letters():
-    """(first, last, category) of what the reference assigns and Unicode 14 does not."""
+    """(first, last, category) of the ranges that the reference assigns and Unicode 14 does not."""
     assert unicodedata.unidata_version == "14.0.0"
     reference = reference_categories()
     runs = []
@@ -50,7 +50,8 @@ def newer_letters():
 
 
 def inert_in_reference():
-    """(first, last) of code points that take part in normalisation, but not in the reference's."""
+    """(first, last) of the ranges that the Unicode standard normalises but the reference does
+    not."""
     reference = normalizers.NFC().normalize_str
 
     def reorders(c):

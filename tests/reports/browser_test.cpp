@@ -1,4 +1,4 @@
-// The pages in a real browser, at the width of a desktop and of a phone.
+// The pages in a real browser, at desktop and phone width.
 #include <cairo.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// What a shell command prints; throws when it fails.
+/// The output of a shell command; throws if it fails.
 std::string output_of(const std::string& command) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   std::string out;
@@ -34,7 +34,7 @@ std::string output_of(const std::string& command) {
   return out;
 }
 
-/// Chromium, if this machine has one.
+/// The path of Chromium; "" if this machine does not have it.
 std::string find_browser() {
   std::string path = output_of(
       "command -v chromium || command -v chromium-browser || command -v google-chrome || true");
@@ -42,7 +42,7 @@ std::string find_browser() {
   return path;
 }
 
-/// A picture's size and how many colours it has.
+/// A picture's size and its number of colours.
 struct Picture {
   int width = 0, height = 0;
   std::size_t colours = 0;
@@ -66,7 +66,7 @@ Picture look_at(const fs::path& png) {
   return picture;
 }
 
-/// What the page is once laid out: how wide and high, what it holds, what it says.
+/// A page that reports on the laid-out report: its size, elements and text.
 constexpr const char* kLookInside = R"(<!doctype html><meta charset="utf-8">
 <body style="margin:0"><iframe id="page" src="report.html" style="border:0;width:{0}px;height:{1}px"></iframe>
 <pre id="found"></pre><script>
@@ -90,8 +90,8 @@ class Browser : public testing::Test {
     if (browser_.empty()) NIAH_CANNOT_RUN("no Chromium on this machine");
   }
 
-  /// Runs the browser until `done` says of its output that it did what was asked. Headless Chromium
-  /// now and then hangs for good with any page: it gets three goes, each from a fresh profile.
+  /// Runs the browser until `done` accepts its output. Headless Chromium occasionally hangs with
+  /// any page, so it gets three attempts, each with a fresh profile.
   std::string run(const std::string& options, const fs::path& page,
                   const std::function<bool(const std::string&)>& done) const {
     std::string output;
@@ -109,7 +109,7 @@ class Browser : public testing::Test {
     return output;
   }
 
-  /// Lays the report out at a width and says what came of it.
+  /// Lays the report out at this size and returns what kLookInside reports.
   json look_inside(int width, int height) const {
     const fs::path page = folder_.path() / "look.html";
     write_file(page, fmt::format(fmt::runtime(kLookInside), width, height));
@@ -122,7 +122,8 @@ class Browser : public testing::Test {
     return json::parse(decode(dom.substr(begin + 6, end - begin - 6)));
   }
 
-  /// A picture of the report; below 500 pixels a browser's window cannot be, but a frame can.
+  /// A screenshot of the report, in a frame, since a browser window cannot be narrower than 500
+  /// pixels.
   Picture photograph(int width, int height) const {
     const fs::path page = folder_.path() / "look.html";
     write_file(page, fmt::format(fmt::runtime(kLookInside), width, height));

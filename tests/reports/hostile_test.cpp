@@ -1,4 +1,4 @@
-// Whatever a model says and whatever things are called, every file stays what it is.
+// Every output file stays well-formed, whatever a model generates and whatever things are called.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ const std::vector<std::string>& hostile_texts() {
   return texts;
 }
 
-/// A run whose records say all of it, as the journal would give it back.
+/// Records that contain all hostile texts, as read back from a journal.
 std::vector<Record> hostile_records(const RunInfo& info) {
   std::vector<Record> records;
   for (const VariantInfo& variant : info.variants)
@@ -53,7 +53,7 @@ std::vector<Record> hostile_records(const RunInfo& info) {
         record.expected = {"7654321"};
         records.push_back(json::parse(json(record).dump()).get<Record>());
       }
-      // What a server said instead of an answer.
+      // A server's error message.
       const auto last = static_cast<std::int64_t>(hostile_texts().size());
       Record refused =
           unmeasured(synthetic_record(variant.fingerprint, task, 4096, last), "refused");
@@ -83,7 +83,7 @@ RunInfo hostile_info() {
   return info;
 }
 
-/// RFC 4180, so that a wrong quote shows as a row of another width.
+/// Parses RFC 4180, so that a wrong quote shows up as a row of another width.
 std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   std::vector<std::vector<std::string>> rows = {{""}};
   bool quoted = false;
@@ -106,7 +106,7 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   return rows;
 }
 
-/// Bars that end a cell: those that are not escaped.
+/// The number of cell separators: bars that are not escaped.
 std::int64_t count_bars(const std::string& line) {
   std::int64_t bars = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -118,7 +118,7 @@ std::int64_t count_bars(const std::string& line) {
   return bars;
 }
 
-/// Braces that are not escaped: open ones less closed ones.
+/// Unescaped braces: opening minus closing ones.
 std::int64_t open_braces(const std::string& text) {
   std::int64_t open = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -160,7 +160,7 @@ TEST_F(Hostile, EveryTextFileIsUtf8WithoutControlCharacters) {
     });
 }
 
-/// XML 1.0 has no escape for these: a document that holds one is no XML.
+/// Whether a character occurs that XML 1.0 forbids, even escaped.
 bool has_no_xml_character(const std::string& text) {
   for (const char* character : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"})
     if (text.find(character) != std::string::npos) return true;

@@ -30,7 +30,7 @@ Record full_record() {
   return record;
 }
 
-/// The message of the DataError that reading `json` gives.
+/// The message of the DataError that reading `json` throws.
 std::string refusal(const json& json) {
   return refusal_of([&] { (void)json.get<Record>(); });
 }

@@ -114,7 +114,7 @@ TEST(Findings, SaysWhatIsMissingOfThePlanAndWhatIsNotOfIt) {
 }
 
 TEST(Findings, QuotesALossOnlyAtThePowerOfAllCells) {
-  // 21 cells of 40 samples: one cell alone would show 16 points, one of 21 shows 30.
+  // 40 samples detect a drop of 16 points in a single cell, but of 30 in one of 21 cells.
   const RunInfo info = synthetic_info();
   std::vector<Record> records;
   for (const char* variant : {"f-base", "f-sft"})
@@ -251,7 +251,7 @@ TEST(LmEval, SamplesAreLinesByLengthAndIndexWithoutWhatWasNotMeasured) {
 
 class WriteReport : public testing::Test {
  protected:
-  /// A journal of the records, in the order given.
+  /// Writes a journal of the records in the given order, followed by `tail`.
   fs::path journal(const std::vector<Record>& records, const std::string& tail = "") {
     std::string text;
     for (const Record& record : records) text += nlohmann::json(record).dump() + "\n";
@@ -321,7 +321,7 @@ TEST(PrintSummary, FitsAHundredColumns) {
   EXPECT_THAT(text, HasSubstr("S3 256K"));
   for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
        begin = end + 1)
-    EXPECT_LE(end - begin, 110U);  // bytes; gaps and such take three
+    EXPECT_LE(end - begin, 110U);  // bytes: "–" takes three
 }
 
 }  // namespace

@@ -13,14 +13,14 @@ namespace {
 
 constexpr std::int64_t kDepths = 40;
 
-/// A number in [0, 1) that depends on nothing but the text.
+/// A pseudo-random number in [0, 1) that depends only on the text.
 double chance(const std::string& text) {
   const std::string hex = sha256_hex(text).substr(0, 8);
   return static_cast<double>(std::stoul(hex, nullptr, 16)) / 4294967296.0;
 }
 
-/// Recall as the paper describes it: the fine-tune loses the long and the hard, restoring Q and K
-/// brings most of it back, restoring V does not.
+/// Recall as the paper describes it: the fine-tune loses recall in long contexts and hard tasks;
+/// restoring Q and K recovers most of it, restoring V does not.
 double true_recall(const std::string& variant, const std::string& task, std::int64_t length,
                    double depth) {
   const double far = std::log2(static_cast<double>(length) / 4096.0) / 6;  // 0 at 4K, 1 at 256K
@@ -53,7 +53,8 @@ std::string hostile_text(std::int64_t index) {
 Record drawn(const std::string& variant, const std::string& task, std::int64_t length,
              std::int64_t index) {
   Record record = synthetic_record(variant, task, length, index);
-  // The same draw for all variants of a sample: what one finds, a better one finds too.
+  // Mostly the same draw for all variants of a sample, so that a better variant usually also finds
+  // what a worse one finds.
   const double draw = 0.8 * chance(fmt::format("{} {} {}", task, length, index)) +
                       0.2 * chance(fmt::format("{} {} {} {}", task, length, index, variant));
   const double recall = true_recall(variant, task, length, record.depth);

@@ -31,7 +31,7 @@ class SampleFiles : public testing::Test {
   fs::path folder_ = temporary_.path();
 };
 
-/// Samples of ours, one a word counted as a token.
+/// Generated samples, counting each word as a token.
 std::vector<std::unique_ptr<Cell>> generated(const std::string& protocol) {
   ProtocolSpec spec;
   spec.protocol = protocol;
@@ -132,7 +132,7 @@ TEST_F(SampleFiles, SayWhatIsWrongWithFileAndLine) {
   EXPECT_THAT(with("input", 7), HasSubstr("x.jsonl, line 2: "));
   EXPECT_THAT(with("task", "s9"), HasSubstr("s9"));
   EXPECT_THAT(with("index", -1), HasSubstr("index"));
-  // What JSON's own conversion would wrap or cut.
+  // Values that nlohmann::json's conversion would wrap or truncate.
   EXPECT_THAT(with("seed", -1), HasSubstr("'seed' is -1"));
   EXPECT_THAT(with("length", 9223372036854775808U), HasSubstr("'length' is 9223372036854775808"));
   EXPECT_THAT(with("needle", {1.5, 9}), HasSubstr("two whole numbers"));

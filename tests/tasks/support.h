@@ -1,4 +1,4 @@
-// What several tests of this folder need.
+// Helpers shared by the tests of this folder.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace niah::tasks::test {
 
-/// The objects of a file of tests/data/protocol, one a line.
+/// The objects of a JSON Lines file in tests/data/protocol.
 inline std::vector<nlohmann::json> read_jsonl(const std::filesystem::path& path) {
   std::vector<nlohmann::json> rows;
   std::ifstream file(path);
@@ -31,7 +31,7 @@ inline std::filesystem::path data_file(std::string_view name) {
   return std::filesystem::path(NIAH_TEST_DATA) / "protocol" / name;
 }
 
-/// A "tokenizer" whose tokens are the words between ASCII white space; its counts add.
+/// A token counter whose tokens are words separated by ASCII white space; counts are additive.
 inline std::int64_t count_words(std::string_view text) {
   std::int64_t words = 0;
   bool inside = false;
@@ -43,7 +43,7 @@ inline std::int64_t count_words(std::string_view text) {
   return words;
 }
 
-/// A "tokenizer" whose counts do not add: tokens of three bytes, and one special token in front.
+/// A token counter whose counts are not additive: tokens of three bytes after one special token.
 inline std::int64_t count_triples(std::string_view text) {
   return 1 + (static_cast<std::int64_t>(text.size()) + 2) / 3;
 }

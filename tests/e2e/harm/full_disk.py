@@ -1,4 +1,4 @@
-"""Writes that fail, as on a full disk."""
+"""Tests of writes that fail, as on a full disk."""
 
 from harm.program import (ZOO, check, expect_same, files_of, remove, small_recipe, small_sweep,
                           timeless, without_times)
@@ -12,8 +12,9 @@ def expect_one_clear_line(err, what):
 
 
 def limits_of(sizes, draw):
-    """Limits below the largest file: none at all, some bytes, and within every kind of file. (A
-    report that tells times is some bytes shorter or longer the next time.)"""
+    """File size limits below the largest file, among them 0, a few bytes, and one just below each
+    file's size. Leaves a margin, since a report with times may be some bytes shorter the next
+    time."""
     most = max(sizes) - max(sizes) // 50
     drawn = {0, 1, 4096, most - 1, most // 2, *(draw.randrange(most) for _ in range(4))}
     for size in sorted(sizes):
@@ -24,9 +25,9 @@ def limits_of(sizes, draw):
 
 def full_disk(program, draw, arguments, out, is_stable=lambda name: True, normal=lambda f: f,
               may_grow=(), may_stay=()):
-    """Whatever the limit: one line, exit 3, nothing half written, and the next try ends well.
-    `may_grow`: files of lines, of which the first may be there. `may_stay`: what lies beside `out`
-    for the next try."""
+    """For any limit: one line of error, exit 3, nothing half written, and the next try succeeds.
+    `may_grow`: line-based files that may have their first lines. `may_stay`: files next to `out`
+    that may remain for the next try."""
     program.expect(arguments)
     whole = files_of(out)
     remove(out)
@@ -56,7 +57,7 @@ def full_disk_of_a_run(program, kills, draw):
     out = program.folder / "run"
     sweep = small_sweep(program.folder, samples=3, lengths="[1K]")
 
-    def is_stable(name):  # the rest holds times
+    def is_stable(name):  # the others contain times
         return name.startswith("heatmaps")
 
     full_disk(program, draw, ["run", sweep, "--quiet", "--out", out], out, is_stable,
@@ -93,7 +94,7 @@ def full_disk_of_generate(program, kills, draw):
 
 
 def full_disk_of_reports(program, kills, draw):
-    """`report` over a finished run: what was there stays, or is the new one, but never half."""
+    """`report` on a finished run: every file is the old one or the new one, never half of one."""
     out = program.folder / "run"
     program.expect(["run", small_sweep(program.folder, samples=3), "--quiet", "--out", out])
     program.expect(["report", out])

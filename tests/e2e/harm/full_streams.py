@@ -1,4 +1,4 @@
-"""Streams that cannot be written."""
+"""Tests of stdout and stderr that cannot be written."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ def commands_that_print(program):
 
 
 def written_by(program):
-    """What the commands above that write something wrote; it is removed."""
+    """The files written by the commands above. Removes them."""
     files = {}
     for name in ("restored", "new"):
         folder = program.folder / name
@@ -47,7 +47,7 @@ def written_by(program):
 
 
 def stdout_that_is_full(program, kills, draw):
-    """What should have been printed and was not is never exit 0, nor a check that said no."""
+    """If the output could not be printed, the exit code is 3, not 0 and not 1."""
     for name, arguments in commands_that_print(program).items():
         code, out, _ = program.run(arguments)
         written_by(program)
@@ -63,7 +63,8 @@ def stdout_that_is_full(program, kills, draw):
 
 
 def stderr_that_is_full(program, kills, draw):
-    """Progress and notes that nobody can read end nothing, and land in no file."""
+    """If stderr cannot be written, the command still succeeds, and no file gets what it would
+    print."""
     for name, arguments in commands_that_print(program).items():
         code, out, _ = program.run(arguments)
         written = written_by(program)
@@ -75,5 +76,5 @@ def stderr_that_is_full(program, kills, draw):
             check(child.returncode == code,
                   f"{name} with stderr {where}: exit {child.returncode}, not {code}")
             expect_same(written_by(program), written, f"{name} with stderr {where}")
-            if name != "run --dry-run":  # which measures how fast this machine is
+            if name != "run --dry-run":  # which measures this machine's speed
                 check(printed == out, f"{name} with stderr {where}: stdout is another")

@@ -1,4 +1,4 @@
-"""Kills and signals: whatever the moment, the next try ends as if nothing had been."""
+"""Tests of kills and signals, after which the same command must end as if undisturbed."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from harm.program import (ZOO, beside, check, expect_same, failures, files_of, r
 
 
 def kill_at(program, arguments, seconds):
-    """Starts it and kills it after so long; whether it was still there."""
+    """Starts the program and kills it after `seconds`; returns whether it was still running."""
     child = program.start(arguments)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(timeout=seconds)
@@ -22,7 +22,7 @@ def kill_at(program, arguments, seconds):
 
 
 def kills_of_a_run(program, kills, draw):
-    """One sweep that is killed again and again, and taken up each time."""
+    """One sweep that is killed again and again and continues every time."""
     sweep = small_sweep(program.folder, samples=max(6, kills // 4))
     whole, out = program.folder / "whole", program.folder / "killed"
     command = ["run", sweep, "--quiet", "--out"]
@@ -42,7 +42,8 @@ def kills_of_a_run(program, kills, draw):
 
     hit = 0
     for _ in range(kills):
-        # All of them together take less than the sweep, or there would be nothing left to kill.
+        # Together the tries must take less time than the sweep, or it would end before the last
+        # kill.
         moment = draw.uniform(0, first_record[0] + work / kills)
         hit += kill_at(program, [*command, out], moment)
     check(hit > kills // 2, f"only {hit} of {kills} kills found the program at work")
@@ -52,8 +53,8 @@ def kills_of_a_run(program, kills, draw):
 
 
 def kills_of_one_command(program, kills, draw, arguments, out):
-    """The command is killed at random moments until so many kills have hit. After every few it is
-    run to its end: the result is the undisturbed one. `out`: what it writes."""
+    """Kills the command at random moments until `kills` kills have hit it. Every few tries it runs
+    to its end and must give the undisturbed result. `out`: what it writes."""
     duration = seconds_of(lambda: program.expect(arguments))
     whole = files_of(out)
     names = sorted(p.name for p in out.parent.iterdir())
@@ -63,10 +64,11 @@ def kills_of_one_command(program, kills, draw, arguments, out):
         for _ in range(draw.randint(1, 3)):
             tries += 1
             hit += kill_at(program, arguments, draw.uniform(0, 1.05 * duration))
-        # A folder that is there at all is whole; only what may be continued may be in parts.
+        # These commands write `out` at once: if it exists, it is complete.
         if arguments[0] in ("restore", "train", "generate") and out.exists():
             expect_same(files_of(out), whole, f"{out.name} of a killed {arguments[0]}")
-        # What never writes over anything refuses to be done twice, unless a kill left it to tidy up.
+        # Commands that never overwrite refuse to run twice, unless a kill left something to clean
+        # up.
         is_done = arguments[0] in ("restore", "train") and out.exists()
         code, _, err = program.run(arguments)
         check(code == 0 or (is_done and code == 2), f"{arguments[0]} after kills: exit {code}\n{err}")
@@ -119,7 +121,7 @@ def kills_of_generate(program, kills, draw):
 
 
 def processor_seconds(pid):
-    """Of all threads of a process so far; 0 when it has ended."""
+    """The processor time of all threads of a process so far; 0 if it has ended."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
@@ -128,7 +130,8 @@ def processor_seconds(pid):
 
 
 def wait_for_handler(child, number):
-    """Waits until the program takes the signal itself: loading its libraries may take a while."""
+    """Waits until the program has installed its signal handler: loading its libraries may take a
+    while."""
     for _ in range(3000):
         with contextlib.suppress(FileNotFoundError):
             status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
@@ -141,7 +144,7 @@ def wait_for_handler(child, number):
 
 
 def signals_while_samples_are_made(program, kills, draw):
-    """SIGINT, SIGTERM and SIGHUP end the making of samples within two seconds, with exit 130."""
+    """SIGINT, SIGTERM and SIGHUP end sample generation within two seconds, with exit 130."""
     out = program.folder / "samples.jsonl"
     made = program.folder / "run"
     sweep = small_sweep(program.folder, lengths="[256K]", samples=3000, tasks="[s1, s2, s3]")
@@ -160,7 +163,7 @@ def signals_while_samples_are_made(program, kills, draw):
                 continue
             before = processor_seconds(child.pid)
             child.send_signal(number)
-            took = 0.0  # of the processor: how busy the machine is does not count
+            took = 0.0  # processor time, so that other load does not count
             end = time.monotonic() + 60
             while child.poll() is None and time.monotonic() < end:
                 took = max(took, processor_seconds(child.pid) - before)

@@ -1,4 +1,4 @@
-"""The program under test, and what it left."""
+"""Runs the program under test and inspects what it wrote."""
 
 import json
 import os
@@ -18,7 +18,7 @@ failures = []
 
 
 def check(holds, what):
-    """Says what is wrong and goes on, so that one run shows everything."""
+    """Prints a failure and continues, so that one run shows all of them."""
     if not holds:
         failures.append(what)
         print("FAILED:", what, flush=True)
@@ -26,18 +26,18 @@ def check(holds, what):
 
 
 class Program:
-    """The program under test, in a folder of its own."""
+    """The program under test, in its own folder."""
 
     def __init__(self, path, folder):
         self.path = str(path)
         self.folder = pathlib.Path(folder)
 
     def start(self, arguments, limit=None, closed=(), **streams):
-        """Starts the program. `limit`: no file may grow beyond so many bytes, as on a full disk.
-        `closed`: descriptors that it does not get."""
+        """Starts the program. `limit`: the maximum file size in bytes, to simulate a full disk.
+        `closed`: descriptors that are closed."""
 
         def prepare():
-            # As from a terminal, whatever nohup or a shell's & made of it.
+            # Reset signals that nohup or a shell's & may have set to be ignored.
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             for descriptor in closed:
@@ -53,7 +53,7 @@ class Program:
             preexec_fn=prepare, env=dict(os.environ, OMP_NUM_THREADS="1"), **streams)
 
     def run(self, arguments, limit=None):
-        """Runs it to its end: exit code, what it wrote to stdout and to stderr."""
+        """Runs it to its end; returns the exit code, stdout and stderr."""
         with self.start(arguments, limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
             out, err = child.communicate(timeout=WAIT)
         return child.returncode, out, err.decode(errors="replace")
@@ -71,7 +71,7 @@ def seconds_of(action):
 
 
 def files_of(path):
-    """Content by name, of a file or of a folder and all that is in it."""
+    """Content by name of a file, or of all files below a folder."""
     path = pathlib.Path(path)
     if path.is_file():
         return {"": path.read_bytes()}
@@ -96,8 +96,8 @@ def timeless(name):
 
 
 def without_times(files):
-    """A run's files without what differs between equal runs: times, and what a report says of them.
-    Records of the journal by identity: their order is nobody's promise."""
+    """A run's files without what differs between equal runs: times and whatever shows them. The
+    journal's records are keyed by identity, since their order is not guaranteed."""
     kept = {}
     for name, content in files.items():
         name = timeless(name)
@@ -106,7 +106,7 @@ def without_times(files):
             for line in content.decode().splitlines():
                 row = json.loads(line)
                 row.pop("seconds")
-                row.pop("computed_tokens")  # a resumed run reads some of a prompt again
+                row.pop("computed_tokens")  # a resumed run reads parts of prompts again
                 key = tuple(str(row[k]) for k in ("variant", "kind", "task", "length", "index"))
                 check(key not in rows, f"the journal has two records of {key}")
                 rows[key] = row
@@ -118,7 +118,7 @@ def without_times(files):
         elif name.startswith(("heatmaps", "tables")) and "speed" not in name:
             kept[name] = content
         else:
-            kept[name] = None  # that it is there
+            kept[name] = None  # only its existence counts
     return kept
 
 
@@ -151,6 +151,6 @@ def small_recipe(folder):
 
 
 def beside(out):
-    """What stands beside `out` because of it: temporaries under names that begin with its own."""
+    """Temporary files next to `out`: those whose names begin with its name."""
     return sorted(p.name for p in out.parent.iterdir()
                   if p.name.startswith((out.name + ".", "." + out.name)))

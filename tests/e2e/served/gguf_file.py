@@ -1,8 +1,8 @@
-"""A Hugging Face folder of a Qwen3 or a Llama as a GGUF file with the same fp32 weights, for llama.cpp.
+"""Converts a Hugging Face folder of a Qwen3 or Llama to a GGUF file in fp32, for llama.cpp.
 
-Two tokenizers are known: SentencePiece's unigram (tokenizer.model: the zoo's) and SmolLM's byte-level BPE
-(tokenizer.json, as tests/oracle/real_model.py writes it). Whatever the folder has beyond what is known here is an
-error, not left out.
+Two tokenizers are supported: SentencePiece unigram (tokenizer.model, as in the zoo) and SmolLM's
+byte-level BPE (tokenizer.json, as written by tests/oracle/real_model.py). Anything else in the
+folder is an error rather than left out.
 """
 
 import json
@@ -20,12 +20,13 @@ OF_A_LAYER = {
     "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }
-ADDED_ONES = ("rope_scaling", "sliding_window", "attention_bias", "mlp_bias")  # of a config; not converted
-NORMAL, CONTROL = 1, 3  # types of tokens; SentencePiece's numbers are GGUF's
+ADDED_ONES = ("rope_scaling", "sliding_window", "attention_bias", "mlp_bias")  # not converted
+NORMAL, CONTROL = 1, 3  # token types, which have the same numbers in SentencePiece and GGUF
 
 
 def as_pairs(rows: np.ndarray, heads: int) -> np.ndarray:
-    """Rows of q_proj or k_proj in llama.cpp's order for a Llama: 0, D/2, 1, D/2 + 1, ... in each head."""
+    """Rows of q_proj or k_proj in llama.cpp's order for a Llama: 0, D/2, 1, D/2 + 1, ... in every
+    head."""
     out, width = rows.shape
     return rows.reshape(heads, 2, out // heads // 2, width).swapaxes(1, 2).reshape(out, width)
 
@@ -119,7 +120,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, folder: pathlib.Path, config: dict) -
 
 
 def write_gguf(folder: pathlib.Path, file: pathlib.Path) -> None:
-    """The file is whole once it has its name."""
+    """Writes the GGUF file under a temporary name first, so that `file` is always complete."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     part = file.with_name(file.name + ".part")
     writer = gguf.GGUFWriter(part, config["model_type"])

@@ -1,8 +1,8 @@
-"""llama.cpp's own HTTP server on one GGUF file, as the package xllamacpp carries it. Runs until it is ended.
+"""Runs llama.cpp's own HTTP server, as packaged in xllamacpp, on one GGUF file until it is stopped.
 
-It computes as the local engine does where that can be said: KV caches in fp32, no flash attention (which multiplies
-in fp16); each of --parallel slots has a context of its own, of --context tokens. The key that it asks for is in the
-environment variable SERVER_KEY.
+As far as possible it computes like the local engine: KV caches in fp32, no flash attention (which
+multiplies in fp16). Each of the --parallel slots has its own context of --context tokens. The key
+that clients need is in the environment variable SERVER_KEY.
 """
 
 import argparse

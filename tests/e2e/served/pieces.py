@@ -1,4 +1,4 @@
-"""What each token of a checkpoint's tokenizer spells, in bytes: b"" of those that nobody reads, such as </s>."""
+"""The bytes that each token of a checkpoint's tokenizer spells; b"" for tokens such as </s>."""
 
 import json
 import pathlib
@@ -19,7 +19,8 @@ def of_sentencepiece(file: pathlib.Path) -> list[bytes]:
 
 
 def of_byte_level_bpe(file: pathlib.Path) -> list[bytes]:
-    """GPT-2's alphabet: printable bytes are themselves, the others follow from U+0100 on."""
+    """Decodes GPT-2's byte alphabet: printable bytes are themselves, the others follow from U+0100
+    on."""
     tokenizer = json.loads(file.read_text(encoding="utf-8"))
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     alphabet = {chr(byte): byte for byte in printable}

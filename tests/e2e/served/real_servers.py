@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Real servers on a checkpoint that niah runs, too: llama.cpp's and vLLM's, asked the same samples.
+"""Compares llama.cpp's and vLLM's servers with the local engine: same checkpoint, same samples.
 
     python3 tests/e2e/served/real_servers.py llama.cpp              # the zoo's Qwen3: 300 samples
     python3 tests/e2e/served/real_servers.py vllm
     python3 tests/e2e/served/real_servers.py llama.cpp --model smollm2 --samples 5 --lengths 1K
     python3 tests/e2e/served/real_servers.py llama.cpp --serve      # only the server, until Ctrl-C
 
-It installs the server from PyPI into a virtual environment below --out, starts it on this machine with a key of its
-own, runs one sweep with the checkpoint (base) and the server (served) as two variants, both in fp32 and each answer
-to its end, and compares the records of the two: scores, every character of the texts, and log-probabilities where
-the server tells them. Exit code 1: something differs that is not a tie; or the key stands in a file of the run.
-What was asked is kept: after Ctrl-C the same command goes on.
+Installs the server from PyPI into a virtual environment below --out, starts it on this machine with
+an API key, runs one sweep with the checkpoint (base) and the server (served) as two variants, both
+in fp32 and with complete answers, and compares their records: scores, texts to the last character,
+and log-probabilities if the server returns them. Exit code 1: something other than a tie differs,
+or a file of the run contains the key. After Ctrl-C the same command continues.
 """
 
 import argparse
@@ -24,9 +24,9 @@ import time
 import servers
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-KEY_ENV = "NIAH_E2E_KEY"  # the variable that the sweep names
-MAX_NEW_TOKENS = 48       # room for a UUID, and for what comes after a number
-ROOM = 256                # of the server's context, beside the longest cell
+KEY_ENV = "NIAH_E2E_KEY"  # the sweep's key_env
+MAX_NEW_TOKENS = 48       # room for a UUID, or for text after a number
+ROOM = 256                # tokens of the server's context beyond the longest cell
 
 
 def tokens_of(length: str) -> int:
@@ -34,7 +34,7 @@ def tokens_of(length: str) -> int:
 
 
 def checkpoint_of(options: argparse.Namespace) -> pathlib.Path:
-    """The zoo's, or SmolLM2's, which is written once (a wheel of 93 MB)."""
+    """The zoo's checkpoint, or SmolLM2's, which is written on first use (from a wheel of 93 MB)."""
     if options.model == "qwen3":
         return ROOT / "models/zoo/qwen3"
     folder = options.out / "smollm2"
@@ -61,17 +61,17 @@ def sweep_of(options: argparse.Namespace, checkpoint: pathlib.Path, url: str) ->
 
 
 def run_niah(options: argparse.Namespace, sweep: dict, folder: pathlib.Path, key: str) -> pathlib.Path:
-    """The run's folder. A sweep as JSON is one as YAML."""
+    """Runs the sweep, written as JSON, which is valid YAML; returns the run folder."""
     config, run = folder / "sweep.yaml", folder / "run"
     config.write_text(json.dumps(sweep, indent=1) + "\n", encoding="utf-8")
     begin = time.monotonic()
     process = subprocess.Popen([options.niah, "run", config, "--out", run], env={**os.environ, KEY_ENV: key})
     try:
         code = process.wait()
-    except KeyboardInterrupt:  # niah has it, too, and saves its work
+    except KeyboardInterrupt:  # niah receives it, too, and saves its work
         code = process.wait()
     print(f"`niah run` ended with {code} after {time.monotonic() - begin:.0f} s", flush=True)
-    if code not in (0, 3):  # 3: something was not measured, which the comparison says in its own words
+    if code not in (0, 3):  # 3: something was not measured, which the comparison reports
         raise SystemExit(code)
     return run
 
@@ -81,7 +81,7 @@ def files_with(key: str, folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def compare(options: argparse.Namespace, checkpoint: pathlib.Path, run: pathlib.Path) -> bool:
-    """Whether the two variants say the same."""
+    """Whether the two variants agree."""
     import compare as records
 
     generate = [str(options.niah), "generate", "--protocol", "niah", "--seed", "0", "--tokenizer", str(checkpoint),

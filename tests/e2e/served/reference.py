@@ -1,6 +1,6 @@
-"""How close a call a greedy token was: the logits after a prompt, by a plain forward pass in float64.
+"""A plain forward pass in float64, to see how close the two likeliest tokens are.
 
-It is slow, independent of the local engine and of every server, and asked only where two texts part.
+It is slow and independent of the local engine and of all servers. Used only where texts diverge.
 """
 
 import json
@@ -15,7 +15,7 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
 
 
 def rotate(x: np.ndarray, theta: float) -> np.ndarray:
-    """Rotary positions of x [tokens, heads, D]: the first half of a head turns with the second."""
+    """Rotary embedding of x [tokens, heads, D], pairing each head's first half with its second."""
     half = x.shape[-1] // 2
     angles = np.arange(x.shape[0])[:, None] * theta ** (-np.arange(half) / half)
     cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
@@ -39,7 +39,7 @@ class Reference:
         return x @ self.weights[name + ".weight"].T
 
     def heads(self, x: np.ndarray, layer: str, part: str) -> np.ndarray:
-        """Queries or keys [tokens, heads, D], normalised where the model does that, and turned."""
+        """Queries or keys [tokens, heads, D], normalised if the model does that, and rotated."""
         count = self.config["num_attention_heads" if part == "q" else "num_key_value_heads"]
         rows = self.linear(x, f"{layer}.{part}_proj").reshape(len(x), count, -1)
         if f"{layer}.{part}_norm.weight" in self.weights:
@@ -52,7 +52,7 @@ class Reference:
         group = queries.shape[1] // keys.shape[1]
         future = np.triu(np.full((len(x), len(x)), -np.inf), 1)
         out = np.empty_like(queries)
-        for head in range(queries.shape[1]):  # one at a time: scores of 4K tokens take 128 MiB
+        for head in range(queries.shape[1]):  # one head at a time: scores of 4K tokens take 128 MiB
             scores = queries[:, head] @ keys[:, head // group].T / np.sqrt(queries.shape[-1]) + future
             scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
             out[:, head] = scores / scores.sum(axis=-1, keepdims=True) @ values[:, head // group]

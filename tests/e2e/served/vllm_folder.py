@@ -1,5 +1,5 @@
-"""A checkpoint as vLLM reads it: as it is where it has a tokenizer.json, and else beside one made from its
-SentencePiece unigram model, whose pieces transformers 5 does not take as they are.
+"""Prepares a checkpoint for vLLM: if it has no tokenizer.json, one is made from its SentencePiece
+unigram model, which transformers 5 cannot read directly.
 """
 
 import json
@@ -32,7 +32,8 @@ def tokenizer_of(file: pathlib.Path):
 
 
 def write_folder(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """The folder to serve: `checkpoint`, or `folder` with links to its files and a tokenizer.json."""
+    """The folder to serve: `checkpoint` itself, or `folder` with links to its files and a
+    tokenizer.json."""
     if (checkpoint / "tokenizer.json").exists():
         return checkpoint
     folder.mkdir(parents=True, exist_ok=True)

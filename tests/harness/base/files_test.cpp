@@ -59,7 +59,7 @@ TEST(Reading, IsBounded) {
   EXPECT_EQ(read_file(path, "test", 10), "0123456789");
   EXPECT_THAT(refusal_of([&] { read_file(path, "test", 9); }),
               HasSubstr("at most 9 B were expected"));
-  // A hole of a terabyte takes no disk, and must take no memory.
+  // A sparse file of a terabyte takes no disk space, and must take no memory.
   fs::resize_file(path, std::uintmax_t{1} << 40);
   EXPECT_THAT(refusal_of([&] { read_file(path, "test"); }), HasSubstr("1.0 TiB"));
 }
@@ -98,7 +98,7 @@ TEST(PendingFile, SweepsWhatAKillLeftAndNothingElse) {
   folder.write("other", "");
   std::ofstream(folder.path() / ".a.niah-tmp99999-0") << "left by a kill";
   std::ofstream(folder.path() / ".ab.niah-tmp99999-0") << "of another file";
-  PendingFile beside(folder.path() / "a");  // in progress, so not to be swept
+  PendingFile beside(folder.path() / "a");  // in progress, so not to be removed
   write_file(folder.path() / "a", "new");
   beside.write("later");
   beside.commit();

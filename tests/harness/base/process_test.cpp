@@ -1,5 +1,4 @@
-// What a process settles with the system, in a child process each: what it did would outlive a
-// test.
+// Settings of the whole process, each tested in a child process, since they would outlast the test.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -25,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The exit code of a child process that does `work`.
+/// Runs `work` in a child process and returns its exit code.
 int in_child(const std::function<int()>& work) {
   const pid_t child = ::fork();
   if (child == 0) std::_Exit(work());
@@ -131,7 +130,7 @@ TEST(Process, EverySignalToStopIsARequestUnlessItWasIgnored) {
   }
 }
 
-// AddressSanitizer reserves terabytes of addresses: under it no such limit can be set.
+// AddressSanitizer reserves terabytes of address space, so no such limit can be set with it.
 #ifndef __SANITIZE_ADDRESS__
 TEST(Process, ItsOwnLimitsBoundTheMemory) {
   for (const auto resource : {RLIMIT_AS, RLIMIT_DATA})

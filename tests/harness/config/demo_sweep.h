@@ -1,4 +1,4 @@
-// A sweep to change in tests, and why it is then refused.
+// A sweep for tests to modify, and the error that a modified sweep gives.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace niah {
 
-/// A small sweep of everything that most tests change something in.
+/// A small sweep with everything that most tests modify.
 inline const std::string kSweep = R"(
 name: demo
 tasks: [s1, s2]
@@ -26,7 +26,7 @@ inline SweepConfig parse(const std::string& text, const Overrides& overrides = {
   return parse_sweep(text, "s.yaml", "/configs", overrides);
 }
 
-/// Why it is refused.
+/// The error message of parsing `text`, or "accepted".
 inline std::string refusal(const std::string& text, const Overrides& overrides = {}) {
   return refusal_of<UsageError>([&] { parse(text, overrides); });
 }

@@ -1,4 +1,4 @@
-// Sweeps and overrides that nobody vouches for: one clear line, never a crash.
+// Untrusted sweeps and overrides give one clear line of error, never a crash.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -13,7 +13,7 @@
 namespace niah {
 namespace {
 
-/// `text` with a few bytes, or pieces of YAML, put in, taken out or changed.
+/// `text` with a few bytes or pieces of YAML inserted, removed or changed.
 std::string changed(std::string text, std::mt19937& random) {
   static const std::vector<std::string> pieces = {
       "- ",   ": ",     "{",    "}",    "[",   "]",      "\n",   "\n  ",
@@ -23,7 +23,7 @@ std::string changed(std::string text, std::mt19937& random) {
   return with_edits(std::move(text), random, pieces, 12);
 }
 
-/// Whether `read` accepts; the one way out besides is an Error in one line.
+/// Whether `read` succeeds; otherwise it must throw an Error with a message of one line.
 template <typename Read>
 bool accepts(const Read& read) {
   try {
@@ -46,7 +46,7 @@ TEST(HostileSweep, AnyBytesOfAConfigMayBeWrong) {
     const std::string text = changed(good, random);
     const bool sound = accepts([&] {
       const SweepConfig sweep = parse_sweep(text, "s.yaml", "/configs", {});
-      // What is accepted can be kept and read again.
+      // An accepted sweep can be written and read again.
       const std::string kept = sweep_to_json(sweep);
       EXPECT_EQ(sweep_to_json(parse_sweep(kept, "plan.json", "/", {})), kept) << text;
     });

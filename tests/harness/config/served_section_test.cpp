@@ -1,4 +1,4 @@
-// Served models in a sweep: what they are, what they are refused for, and how the plan keeps them.
+// Served models in a sweep: how they are read, why they are refused, and how the plan stores them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::Pair;
 
-/// A sweep of one served model, with more of its mapping.
+/// A sweep of one served model, with `more` fields in its mapping.
 std::string sweep_of(const std::string& more) {
   return fmt::format(
       "name: s\ntasks: [s1]\nlengths: [4K]\nsamples: 1\ntokenizer: t\n"
@@ -33,7 +33,7 @@ ServedConfig served(const std::string& text) {
   return parse(text).models.front().variants.front().served.value();
 }
 
-/// kSweep with another last variant.
+/// kSweep with its last variant replaced.
 std::string with_variant(const std::string& variant) {
   return replaced(kSweep, "{name: other, checkpoint: c}", variant);
 }

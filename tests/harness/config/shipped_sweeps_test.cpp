@@ -1,4 +1,4 @@
-// The sweeps that ship in configs.
+// The sweeps in configs/.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-/// Every key of `json` but those of lengths and of a checkpoint's config.
+/// Expects every key of `json` in `text`, except lengths and fields of a checkpoint's config.
 void expect_keys(const nlohmann::json& json, const std::string& text) {
   for (const auto& [key, value] : json.items()) {
     if (json.is_object() && key != "override" && !std::isdigit(key.front())) {

@@ -47,7 +47,7 @@ TEST(Sweep, ACheckpointMayBeABaseWithAnAdapter) {
   EXPECT_THAT(refusal(replaced(text, "adapter: runs/lora", "adaptor: runs/lora")),
               HasSubstr("adapter"));
   EXPECT_THAT(refusal(replaced(text, "{base: checkpoints/base, ", "{")), HasSubstr("base"));
-  // Two adapters on one base differ; one that is named twice does not.
+  // Two adapters on one base are different variants; the same adapter twice is not.
   EXPECT_THAT(refusal(replaced(text, "{base: b, adapter: /abs/l}",
                                "{base: checkpoints/base, adapter: runs/lora}")),
               HasSubstr("are the same, checkpoint /configs/checkpoints/base with the adapter"));

@@ -1,4 +1,4 @@
-// What a sweep's variants are, and what is said of them.
+// A sweep's variants and their descriptions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -112,7 +112,7 @@ TEST(Yaml, OneDocumentIsRead) {
 }
 
 TEST(Yaml, WhatYamlCppNeverEndsWithEnds) {
-  // Of a comma where nothing can be listed it makes one empty document after the other.
+  // For a comma outside of a list, yaml-cpp produces empty documents without end.
   for (const char* text : {",", ", 1", "a: 1\n---\n,"})
     EXPECT_NE(refusal(text, [](YamlMap& map) { map.text("a"); }), "accepted") << text;
   EXPECT_THROW(parse_yaml_value(", 1", "--set samples"), UsageError);

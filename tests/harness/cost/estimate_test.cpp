@@ -28,7 +28,7 @@ TEST(Pricing, StateBytesAreThoseThatAReaderHolds) {
     for (std::int64_t at = 0; at < kTokens; at += 100) reader.read(ids(100));
     const GroupShape shape = group_shape(*model, name, 1, model->num_layers() - 1, at::kFloat);
     const MemoryPrice price = price_cell_memory(shape, {.tokens = kTokens, .chunk = 100});
-    // The price counts what does not grow twice: once for the point before the question.
+    // The estimate counts fixed-size states twice: once more for the snapshot before the question.
     EXPECT_DOUBLE_EQ(price.cache + price.states / 2, static_cast<double>(reader.bytes())) << name;
   }
 }
@@ -64,7 +64,8 @@ TEST(Pricing, FlopsOfAWholeTextAreTwoForAParameterAndAToken) {
   for (const auto& item : model->named_parameters())
     if (item.value().dim() == 2 && item.key().find("layers.") != std::string::npos)
       matrices += static_cast<double>(item.value().numel());
-  // Token t sees t keys or so: 4 FLOPs for each query value and key, half of T^2 keys in all.
+  // Token t sees about t keys, so all tokens see about T^2 / 2: 4 FLOPs for each query value and
+  // key.
   constexpr double kTokens = 1000;
   for (std::size_t i = 0; i + 1 < shape.info.mixers.size(); ++i)
     attention +=
@@ -72,7 +73,7 @@ TEST(Pricing, FlopsOfAWholeTextAreTwoForAParameterAndAToken) {
   const double last = 2 * kTokens * (shape.layer_parameters.back() - shape.last_intake);
   EXPECT_NEAR(read_flops(shape, 0, 1000), 2 * kTokens * matrices - last + attention,
               1e-9 * matrices * kTokens);
-  // Cut anywhere, it is the same.
+  // Splitting the text anywhere gives the same sum.
   EXPECT_NEAR(read_flops(shape, 0, 1000), read_flops(shape, 0, 300) + read_flops(shape, 300, 1000),
               1e-6 * read_flops(shape, 0, 1000));
 }

@@ -1,4 +1,4 @@
-// What released checkpoints cost, by their configs alone.
+// Cost estimates of released checkpoints, from their configs alone.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -13,17 +13,19 @@
 namespace niah {
 namespace {
 
-/// Counted by the equations' shapes, apart from this program, in bf16. For Qwen3.5-9B: 8 softmax
-/// layers of 4 key/value heads of 256 keep 8 * 2 * 4 * 256 * 2 = 32,768 bytes a token; 24 linear
-/// ones keep 32 * 128 * 128 numbers in fp32 and 3 columns of 8,192 channels. For Granite-4.0-H-Tiny
-/// 4 layers of 4 heads of 128 keep 4 * 2 * 4 * 128 * 2 = 8,192 bytes; 36 keep 48 * 64 * 128 numbers
-/// in fp32 and 3 columns of 3,328 channels.
+/// The cost in bf16, computed from the models' equations independently of this program.
+///
+/// For Qwen3.5-9B, 8 softmax layers with 4 key/value heads of size 256 keep
+/// 8 * 2 * 4 * 256 * 2 = 32,768 bytes per token; 24 linear layers keep 32 * 128 * 128 numbers in
+/// fp32 and 3 columns of 8,192 channels. For Granite-4.0-H-Tiny, 4 softmax layers with 4 heads of
+/// size 128 keep 4 * 2 * 4 * 128 * 2 = 8,192 bytes per token; 36 Mamba-2 layers keep
+/// 48 * 64 * 128 numbers in fp32 and 3 columns of 3,328 channels.
 struct Cost {
   const char* name;
-  double cache;       ///< bytes a token
-  double fixed;       ///< bytes whatever the length
-  double parameters;  ///< of the layers' matrices that a token goes through
-  double flops;       ///< of reading 1,000 tokens
+  double cache;       ///< bytes per token
+  double fixed;       ///< bytes at any length
+  double parameters;  ///< in the layers' matrices that a token uses
+  double flops;       ///< for reading 1,000 tokens
 };
 
 const std::vector<Cost>& costs() {
@@ -67,8 +69,9 @@ TEST_P(ReleasedPrice, IsThatOfItsShapes) {
 INSTANTIATE_TEST_SUITE_P(All, ReleasedPrice, testing::ValuesIn(models::released_families()),
                          [](const auto& info) { return models::test_name(info.param); });
 
-// Published as active for this shape (of Qwen3-Coder-Next): all parameters but those of the experts
-// that a token does not go through. 1,391,360 of them are in no matrix.
+// The published number of active parameters (of Qwen3-Coder-Next, which has this shape): all
+// parameters except those of the experts that a token does not use. 1,391,360 of them are not in
+// matrices.
 TEST(ReleasedPrices, Qwen3NextActivatesWhatItsAuthorsSay) {
   models::ShapeSource shapes;
   const auto model =

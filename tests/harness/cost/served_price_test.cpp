@@ -1,4 +1,4 @@
-// What asking servers costs, without a server.
+// Cost estimates of asking servers, without a server.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// An engine that says what a test tells it to.
+// A fake engine that gives the answers a test scripts.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace niah {
 
-/// What a fake engine was asked; safe to use from several threads.
+/// Logs what a fake engine is asked. Thread-safe.
 class FakeLog {
  public:
   /// One answer() call.
@@ -44,16 +44,16 @@ class FakeLog {
   int answers_ = 0;
 };
 
-/// A request as a script sees it.
+/// The request that a script answers.
 struct Asked {
   const RequestList& list;
   const Request& request;
   AnswerId id;
 };
-/// What a fake engine says, from any thread; it may wait and throw.
+/// Gives a fake engine's answer to a request. Called from any thread; may wait or throw.
 using Script = std::function<Answer(const Asked&)>;
 
-/// The expected answer, as a model gives it that found the needle.
+/// The expected answer, as given by a model that found the needle.
 inline Answer right(const Asked& asked) {
   return {.id = asked.id,
           .text = asked.request.expected_text,
@@ -62,15 +62,15 @@ inline Answer right(const Asked& asked) {
           .rank = 1,
           .computed_tokens = 7};
 }
-/// An answer that holds no value.
+/// An answer without any value.
 inline Answer wrong(const Asked& asked) { return {.id = asked.id, .text = " nothing of the kind"}; }
-/// No answer.
+/// A failure in place of an answer.
 inline Answer failed(const Asked& asked, const std::string& outcome, const std::string& detail,
                      bool is_worth_another_try = false) {
   return {.id = asked.id, .failure = Failure{outcome, detail, is_worth_another_try}};
 }
 
-/// Answers one request after the other from a script.
+/// Answers one request after another by its script.
 class FakeEngine : public Engine {
  public:
   FakeEngine(const Capabilities& capabilities, Script script, std::shared_ptr<FakeLog> log)
@@ -93,16 +93,17 @@ class FakeEngine : public Engine {
   std::shared_ptr<FakeLog> log_;
 };
 
-/// What a test says of one fake engine.
+/// The properties of one fake engine.
 struct FakeSpec {
-  std::vector<std::vector<std::string>> groups;  ///< names of its variants, of the model "m"
+  /// Names of its variants by group; all are of model "m".
+  std::vector<std::vector<std::string>> groups;
   Script script = right;
   Capabilities capabilities{};
   std::vector<std::string> warnings{};
   std::shared_ptr<FakeLog> log = std::make_shared<FakeLog>();
 };
 
-/// Opens fake engines; reading a token costs one of anything.
+/// Opens fake engines; every cost of reading a token is 1.
 class FakeOpener : public EngineOpener {
  public:
   explicit FakeOpener(std::vector<FakeSpec> specs) : specs_(std::move(specs)) {}

@@ -10,7 +10,7 @@ namespace {
 
 using testing::HasSubstr;
 
-/// One token a byte, with a BOS in front of prompts.
+/// One token per byte, with a BOS before each prompt.
 class Bytes : public models::Tokenizer {
  public:
   explicit Bytes(std::vector<models::TokenId> prefix) : prefix_(std::move(prefix)) {}
@@ -63,7 +63,8 @@ TEST(PromptFormat, ChatmlPutsTheQuestionInAUsersTurn) {
   EXPECT_EQ(framed,
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n"
             "<|im_start|>assistant\n");
-  // The frame, less the space and the answer's start that a raw prompt has; and the thought.
+  // The format's text, minus the space and the answer's beginning that a raw prompt has, plus the
+  // room for the thought.
   EXPECT_EQ(format.overhead(), static_cast<std::int64_t>(framed.size()) - 3 + 500);
 }
 

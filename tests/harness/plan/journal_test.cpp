@@ -66,7 +66,7 @@ TEST(Journal, WhatCouldNotBeWrittenWholeIsTakenBack) {
   Journal journal(path);
   journal.append(plain_record(0));
   const auto size = std::filesystem::file_size(path);
-  // A disk that is full after half of the next line.
+  // Simulate a disk that is full halfway through the next line.
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit unlimited{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &unlimited), 0);
@@ -88,7 +88,7 @@ TEST(Journal, RefusesDamageInTheMiddle) {
   { Journal(path).append(plain_record(0)); }
   std::ofstream(path, std::ios::app) << "{\"kind\":\n";
   const auto size = std::filesystem::file_size(path);
-  for (int rows = 0; rows < 2; ++rows) {  // at the end, though whole, and in the middle
+  for (int rows = 0; rows < 2; ++rows) {  // a bad but complete line at the end, then in the middle
     try {
       const Journal journal(path);
       FAIL() << "opened";

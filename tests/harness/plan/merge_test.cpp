@@ -87,7 +87,8 @@ TEST_F(Merge, AgainGivesTheSameFolderAndAFoundShardIsAdded) {
 TEST_F(Merge, KilledBetweenAnyTwoFilesItIsMergedAgain) {
   merge("123");
   const fs::path out = path("out");
-  // After the unfinished journal; after the plan; after the journal; between the reports.
+  // Keeps only the files in `left`, as if the merge had been killed after writing them, and merges
+  // again.
   const auto cut_off = [&](const std::vector<std::string>& left) {
     fs::rename(out, path("whole"));
     fs::create_directories(out);

@@ -1,4 +1,4 @@
-// A record as a run leaves it, for tests of what keeps records.
+// A simple record, for tests of code that stores records.
 #pragma once
 
 #include <cstdint>

@@ -94,7 +94,7 @@ TEST(KeepOutput, OfALongThoughtIsALineThatJournalsTake) {
   EXPECT_EQ(record.ids, (std::vector<std::int64_t>{1, 2, 3}));
 }
 
-// Reports read the classes by name, so nothing but this holds the two together.
+// Reports refer to miss classes by name; only this test keeps the names in sync.
 TEST(MissClasses, ReportsKnowThoseThatSayNothingOfRetrieval) {
   using tasks::MissClass;
   for (const MissClass miss :

@@ -1,4 +1,4 @@
-// A sweep of a few short samples, run by fake engines in a folder that lives as long as a test.
+// A sweep of a few short samples, run by fake engines in a temporary folder.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,10 +19,10 @@
 
 namespace niah {
 
-/// Runs sweeps of the variants base and sft of a model "m" that nobody has.
+/// Runs sweeps of the variants base and sft of a fictitious model "m".
 class FakeRun : public testing::Test {
  protected:
-  /// `more`: what else the sweep says, or says otherwise.
+  /// The sweep, with `more` overriding or adding keys.
   static SweepConfig sweep(const Overrides& more = {}) {
     return parse_sweep(
         "name: fake\nhaystack: {kind: prose}\ntasks: [s1]\nlengths: [1K]\nsamples: 4\n"
@@ -36,20 +36,20 @@ class FakeRun : public testing::Test {
   }
   std::filesystem::path out() const { return folder_.path() / "run"; }
 
-  /// The journal, in its order.
+  /// The records in the journal's order.
   std::vector<reports::Record> records() const {
     std::vector<reports::Record> all;
     reports::read_records(out() / "journal.jsonl",
                           [&](const reports::Record& record) { all.push_back(record); });
     return all;
   }
-  /// How many records each outcome has.
+  /// The number of records by outcome.
   std::map<std::string, int> outcomes() const {
     std::map<std::string, int> counts;
     for (const reports::Record& record : records()) ++counts[record.outcome];
     return counts;
   }
-  /// How many records each variant has.
+  /// The number of records by variant.
   std::map<std::string, int> by_variant() const {
     std::map<std::string, int> counts;
     for (const reports::Record& record : records()) ++counts[record.variant];

@@ -64,7 +64,7 @@ TEST(JobThreads, TheFirstErrorEndsTheOthersAndIsThrown) {
     run_jobs({queue_of(0, 50'000, 2), queue_of(50'000, 50'000, 1)}, failed, [&](std::size_t i) {
       ++begun;
       if (i == 3) throw std::runtime_error("bad");
-      // Those after it cannot overtake it.
+      // Hold back the jobs after the failing one until the failure is known.
       while (i > 3 && !failed.stop_requested()) std::this_thread::yield();
     });
   } catch (const std::runtime_error& thrown) {

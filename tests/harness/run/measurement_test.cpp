@@ -1,4 +1,4 @@
-// Which lists engines are given: second tries, cells that end early, several at once.
+// The request lists that engines are given: retries, cells that end early, several lists at once.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ using testing::Pair;
 
 using Measured = FakeRun;
 
-/// An engine that is worth two lists at once.
+/// An engine that takes two lists at once.
 FakeSpec two_at_once(Script script) {
   FakeSpec spec = one_engine(std::move(script));
   spec.capabilities.lists_at_once = 2;
@@ -49,7 +49,7 @@ TEST_F(Measured, WhatFoundNoMemoryBesideOthersIsAskedOnceMoreAlone) {
 TEST_F(Measured, WhatFindsNoMemoryAloneIsRecordedAsSuch) {
   const FakeSpec engine = two_at_once(
       [](const Asked& asked) { return asked.id.request == 0 ? unread(asked) : right(asked); });
-  run({engine});  // what is asked alone is the first of its list, again
+  run({engine});  // when asked again alone, the request is again the first of its list
   EXPECT_THAT(outcomes(), ElementsAre(Pair("oom", 2), Pair("scored", 6)));
   EXPECT_EQ(engine.log->calls().size(), 2U);
   for (const reports::Record& record : records())
@@ -110,8 +110,7 @@ TEST_F(Measured, AnEngineGetsAsManyListsAtOnceAsItLikes) {
   EXPECT_EQ(records().size(), 24U);
 }
 
-// ------------------------------------------------------------------------------ cells that end
-// early
+// ------------------------------------------------------------------------- cells that end early
 
 const Overrides kAdaptive = {{"samples", "{max: 120, half_width: 0.1}"}};
 
@@ -121,7 +120,7 @@ TEST_F(Measured, ACellEndsWhenAllVariantsAreKnownWellEnough) {
   EXPECT_THAT(by_variant(), ElementsAre(Pair("fingerprint-base", 25), Pair("fingerprint-sft", 25)));
 }
 
-/// Half of all answers are wrong: an interval of ±10 points takes some 90 samples.
+/// Every second answer is wrong, so that an interval of ±10 points needs about 90 samples.
 Answer by_halves(const Asked& asked) {
   return asked.id.request % 2 == 0 ? right(asked) : wrong(asked);
 }
@@ -144,7 +143,7 @@ TEST_F(Measured, AVariantThatCannotBeMeasuredIsNotWaitedFor) {
   EXPECT_THAT(by_variant(), ElementsAre(Pair("fingerprint-base", 25), Pair("fingerprint-sft", 25)));
 }
 
-/// Half of all values are found, whatever list they are in.
+/// Half of all values are found, whichever list they are in.
 Answer by_value(const Asked& asked) {
   return (asked.request.expected_text.back() - '0') % 2 == 0 ? right(asked) : wrong(asked);
 }

@@ -1,4 +1,4 @@
-// What a run does whatever its engines are: resuming, shards, errors, outcomes, several engines.
+// What a run does with any engine: resuming, shards, errors, outcomes, several engines.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ using testing::Pair;
 
 using RunSweep = FakeRun;
 
-/// Says `otherwise` from the `count`-th answer on, counted from 0 over all threads.
+/// Answers right `count` times, counted over all threads, then by `otherwise`.
 Script after(int count, Script otherwise) {
   const auto said = std::make_shared<std::atomic<int>>(0);
   return [=](const Asked& asked) { return (*said)++ < count ? right(asked) : otherwise(asked); };
@@ -213,7 +213,7 @@ TEST_F(RunSweep, TwoEnginesAnswerOneSweep) {
   EXPECT_EQ(report.results.cells[1].hits, 0);
 }
 
-/// Opened by one thread, waited for by others; gives up after a minute.
+/// A gate that one thread opens and others wait for. Gives up after a minute.
 class Gate {
  public:
   void open() {
@@ -221,7 +221,7 @@ class Gate {
     is_open_ = true;
     changed_.notify_all();
   }
-  /// Whether it was opened.
+  /// Waits until the gate is open; returns whether it was opened.
   bool wait() {
     std::unique_lock guard(lock_);
     return changed_.wait_for(guard, 60s, [&] { return is_open_; });

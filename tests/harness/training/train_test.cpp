@@ -1,4 +1,4 @@
-// The zoo's recipes and the batches they make.
+// The zoo's recipes and their training batches.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -93,7 +93,7 @@ TEST(Train, LeavesACheckpointThatLoadsAndIsTheSameAgain) {
   EXPECT_FALSE(fs::exists(folder.path() / "a.work"));
 }
 
-/// `from` replaced by `to` in the tiny recipe's file.
+/// Replaces `from` by `to` in the recipe's file.
 void edit(const fs::path& path, const std::string& from, const std::string& to) {
   std::string text = read_file(path, "test");
   ASSERT_NE(text.find(from), std::string::npos) << from;

@@ -1,4 +1,4 @@
-// Every architecture against numbers recorded from its reference implementation.
+// Every architecture compared with outputs recorded from its reference implementation.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -92,7 +92,7 @@ TEST(Qwen3, ReadsTheRotaryScalingOfOlderConfigs) {
             0.05);
 }
 
-/// Models with every kind of layer.
+/// Models that together have every kind of layer.
 class TinyModel : public testing::TestWithParam<const char*> {
  protected:
   std::shared_ptr<CausalLM> load() const {
@@ -130,12 +130,12 @@ TEST_P(TinyModel, RewindRestoresTheExactState) {
   const std::int64_t bytes = state.bytes();
   state.rewind(mark);
   EXPECT_EQ(state.position(), 70);
-  for (std::int64_t i = 100; i < 140; ++i)  // another branch in between, token by token
+  for (std::int64_t i = 100; i < 140; ++i)  // read another branch in between, token by token
     model->forward(piece(i, i + 1), state, Logits::kNone);
   state.rewind(mark);
   EXPECT_TRUE(at::equal(model->forward(piece(70, 150), state, Logits::kAll), first));
   EXPECT_EQ(state.bytes(), bytes);
-  // Caches are rewound by cutting them: a mark keeps only what forgets.
+  // KV caches are rewound by truncation, so a mark copies only recurrent states and the like.
   const bool forgets = layer_pattern(model->info()).find_first_not_of('A') != std::string::npos;
   EXPECT_EQ(mark.bytes() > 0, forgets);
   EXPECT_LT(mark.bytes(), bytes);

@@ -1,5 +1,5 @@
-// What must hold of models with recurrent mixers, short convolutions and experts whatever their
-// weights are; that they compute the right thing is golden_test.cpp's.
+// Properties of models with recurrent mixers, short convolutions and experts that hold for any
+// weights. golden_test.cpp tests that the outputs are right.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -130,8 +130,8 @@ TEST(Qwen35, RefusesWhatItCannotHonour) {
   EXPECT_EQ(refusal(wrapper), "accepted");
 }
 
-/// The same weights in all three layouts: names below model. or model.language_model., the config
-/// flat or nested, a vision tower and a draft model beside it or not.
+/// The same weights in all three layouts: names below model. or model.language_model., a flat or
+/// nested config, with or without a vision tower and a draft model.
 TEST(Qwen35, ComputesTheSameInEveryLayout) {
   const json flat = tiny_qwen("qwen3_5_text");
   const json nested = {
@@ -188,7 +188,7 @@ TEST(Qwen35, MixesExpertsThatAreStoredEitherWay) {
   EXPECT_TRUE(at::equal(logits(fused), logits(single)));
 }
 
-// transformers cuts the one convolution into equal thirds when it saves a model.
+// transformers splits the single convolution into equal thirds when it saves a model.
 TEST(OlmoHybrid, TakesItsConvolutionHoweverItIsCut) {
   json config;
   for (const auto& [name, own] : tiny_hybrids())
@@ -255,11 +255,11 @@ TEST(Lfm2, ReadsOldAndNewFieldNames) {
                       {"tie_word_embeddings", false},
                       {"block_multiple_of", 16}}));
   const auto width = [&](const json& fields) { return settings(fields).at("width of the MLP"); };
-  EXPECT_EQ(width({{"intermediate_size", 100}, {"block_multiple_of", 16}}), "80");  // of 66
+  EXPECT_EQ(width({{"intermediate_size", 100}, {"block_multiple_of", 16}}), "80");  // from 66
   EXPECT_EQ(width({{"intermediate_size", 100},
                    {"block_multiple_of", 16},
                    {"block_ffn_dim_multiplier", 1.5}}),
-            "112");  // of 99
+            "112");  // from 99
   EXPECT_EQ(width({{"intermediate_size", 100}, {"block_auto_adjust_ff_dim", false}}), "100");
 }
 

@@ -1,4 +1,4 @@
-// What Kimi Linear's configs may say, and what its layers say of themselves.
+// Kimi Linear's configs and the MixerInfo of its layers.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ std::string refusal(const json& changes) {
   return refusal_of([&] { info_of(tiny_kimi(), changes); });
 }
 
-/// As the released checkpoint spells it.
+/// A config in the spelling of the released checkpoint.
 json released() {
   json full = json::array(), delta = json::array();
   for (int layer = 1; layer <= 27; ++layer)
@@ -159,7 +159,7 @@ TEST(KimiLinear, NumberedLayersAreEachThereOnce) {
   EXPECT_THAT(refusal({{"linear_attn_config", linear}}), HasSubstr("linear_attn_config: gate"));
 }
 
-// The keys' rows of kv_b_proj, and of kv_a_proj_with_mqa those that all heads share.
+// Keys are rows of kv_b_proj and, for the part that all heads share, of kv_a_proj_with_mqa.
 TEST(KimiLinear, KeysAreRowsOfTwoTensors) {
   const MixerInfo mixer = info_of(tiny_kimi()).mixers[1];
   const auto keys = mixer.of(Part::kKey);
@@ -196,7 +196,7 @@ TEST(KimiLinear, CanBeRestoredByCopiesAlone) {
   }
 }
 
-// Released checkpoints have the first layers' MLP under another name than transformers gives it.
+// Released checkpoints name the first layers' MLP differently from transformers.
 TEST(KimiLinear, FindsItsMlpUnderEitherName) {
   const WeightMap weights = tiny_weights(tiny_kimi(), 5);
   WeightMap renamed;

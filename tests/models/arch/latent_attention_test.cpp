@@ -1,4 +1,4 @@
-// Attention to latents, whichever way it is computed.
+// Multi-head latent attention, in both ways of computing it.
 #include "models/arch/latent_attention.h"
 
 #include <ATen/ATen.h>
@@ -27,7 +27,7 @@ std::shared_ptr<LatentAttention> make(const LatentAttentionShape& shape) {
   return mixer;
 }
 
-/// Keys and values spelled out, and one query after another.
+/// The reference: explicit keys and values, one query after another.
 at::Tensor by_equations(const LatentAttention& mixer, const at::Tensor& x) {
   const LatentAttentionShape& s = mixer.shape;
   const auto heads = [&](const at::Tensor& all) {
@@ -57,7 +57,7 @@ TEST(LatentAttention, IsWhatTheEquationsSayForFewQueriesAndForMany) {
   const at::Tensor expected = by_equations(*mixer, x);
   ASSERT_GT(expected.abs().max().item<double>(), 0.1);
   for (const std::int64_t most :
-       {std::int64_t{1} << 26, std::int64_t{1}}) {  // heads together, alone
+       {std::int64_t{1} << 26, std::int64_t{1}}) {  // all heads together, then one at a time
     mixer->most_made = most;
     for (const std::int64_t rows : {60, 25, 24, 2, 1}) {
       LayerState state;

@@ -1,5 +1,4 @@
-// What the configs of families with Mamba-2 mixers may say, and what their layers say of
-// themselves.
+// Configs of the families with Mamba-2 mixers, and the MixerInfo of their layers.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -104,7 +103,7 @@ TEST(FalconH1, ALayerIsOneMixerThatAttendsAndHasAState) {
   EXPECT_EQ(mixer.cost.state_values, 3 * 8 * 16);
   EXPECT_EQ(mixer.cost.tail_values, 3 * (24 + 2 * 16));
   EXPECT_GT(mixer.cost.token_flops, 0);
-  // What a restoration takes is the attention's alone.
+  // A restoration takes only tensors of the attention.
   for (const auto& [part, name] :
        {std::pair{Part::kQuery, "q_proj"}, std::pair{Part::kKey, "k_proj"},
         std::pair{Part::kValue, "v_proj"}}) {
@@ -138,7 +137,7 @@ TEST(NemotronH, ExpertsThatNoTokenCanChooseAreRefused) {
   EXPECT_THAT(refusal(kNemotron, {{"topk_group", 2}}), HasSubstr("there are 1 groups"));
   EXPECT_THAT(refusal(kNemotron, {{"n_group", 4}, {"num_experts_per_tok", 3}}),
               HasSubstr("choose among 2 experts, found 3"));
-  // Without a mixture nothing is asked of it.
+  // Without a mixture-of-experts layer the field is not checked.
   EXPECT_EQ(refusal(kNemotron, {{"n_group", 3}, {"hybrid_override_pattern", "M-"}}), "accepted");
 }
 

@@ -1,4 +1,4 @@
-// Released checkpoints: their configs and what is known of them, without any weights.
+// Released checkpoints: their configs and known properties, without weights.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace niah::models {
 
 using Shape = std::vector<std::int64_t>;
 
-/// A released checkpoint: how large it is, and some of its tensors.
+/// A released checkpoint: its size, layers and some of its tensors.
 struct Released {
   std::string name;
   nlohmann::json config;
@@ -23,20 +23,21 @@ struct Released {
   bool is_tied = true;  ///< its embedding is its output projection
 };
 
-/// A list of layers that are `otherwise`, but for those named.
+/// A list of layer kinds: the keys of `named` at the layer indices they map to, `otherwise`
+/// elsewhere.
 nlohmann::json pattern(std::int64_t layers, const std::string& otherwise,
                        const std::map<std::string, std::set<std::int64_t>>& named);
 
-/// Checks that the config asks for these parameters, tensors and layers.
+/// Expects that a model of this config has these parameters, tensors and layers.
 void expect_released(const Released& released);
 
-/// Its name as gtest wants it: letters and digits.
+/// Its name as a gtest parameter name, which may only have letters and digits.
 std::string test_name(const Released& released);
 
-/// Released checkpoints of the families that came after HypeNet and Jet-Nemotron.
+/// Released checkpoints of families other than HypeNet and Jet-Nemotron.
 std::vector<Released> released_families();
 
-/// The one of them with this name.
+/// The one with this name.
 Released released_family(const std::string& name);
 
 }  // namespace niah::models

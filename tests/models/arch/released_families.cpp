@@ -1,10 +1,9 @@
-// Released configs as model cards, transformers and public copies of the files give them. Fields
-// that decide neither shapes nor prices and were not found there are left out: Falcon-H1's and part
-// of Granite's multipliers.
-// Counts of parameters are the published ones, to the last: what the headers of the released files
-// sum up to, for Qwen3.5 without the vision tower and the draft layer beside the text model (of the
-// 9B's 9,653,104,368 those are 456,010,480 and 243,290,624). From the equations' shapes they were
-// counted once more, apart from this program, and so were the tensors.
+// Released configs as given by model cards, transformers and public copies of the files. Fields
+// that affect neither shapes nor costs and were not found there are left out: Falcon-H1's and some
+// of Granite's multipliers. Parameter counts are exact: they are the sums over the headers of the
+// released files, for Qwen3.5 without the vision tower and the draft layer (456,010,480 and
+// 243,290,624 of the 9B's 9,653,104,368 parameters). They and the tensor counts were also computed
+// from the models' equations, independently of this program.
 #include "tests/models/arch/released.h"
 
 #include <algorithm>
@@ -21,7 +20,7 @@ std::string every_fourth(std::int64_t count, char usual, char last) {
   return letters;
 }
 
-/// What both Qwen3-Next and the text models of Qwen3.5 say.
+/// Fields that Qwen3-Next and the text models of Qwen3.5 have in common.
 json gated_delta(std::int64_t layers, std::int64_t d, std::int64_t heads, std::int64_t kv_heads,
                  std::int64_t value_heads) {
   return {{"hidden_size", d},
@@ -41,7 +40,7 @@ json gated_delta(std::int64_t layers, std::int64_t d, std::int64_t heads, std::i
           {"max_position_embeddings", 262144}};
 }
 
-/// A text model of Qwen3.5 within the config of the whole, which sees pictures, too.
+/// A config of Qwen3.5, which nests the text model in that of the vision-language model.
 json qwen3_5(const std::string& type, json text, bool tied) {
   text["model_type"] = type + "_text";
   text["vocab_size"] = 248320;
@@ -150,7 +149,7 @@ std::vector<Released> qwen_models() {
 
 Released olmo_hybrid() {
   return {"Olmo-Hybrid-7B",
-          // Widths and heads of the linear layers are left to their defaults, as in transformers.
+          // Widths and heads of the linear layers have their defaults, as in transformers.
           {{"model_type", "olmo_hybrid"},
            {"vocab_size", 100352},
            {"hidden_size", 3840},

@@ -13,7 +13,7 @@ class ReleasedFamily : public testing::TestWithParam<Released> {};
 
 TEST_P(ReleasedFamily, HasItsParametersTensorsAndLayers) { expect_released(GetParam()); }
 
-/// Names are rounded, up or down, to their last digit.
+/// The size in a name is rounded, up or down, at its last digit.
 TEST_P(ReleasedFamily, HasTheSizeThatItsNameSays) {
   const Released& released = GetParam();
   static const std::regex size("-([0-9]+)(\\.[0-9]+)?B");

@@ -1,4 +1,4 @@
-// The released checkpoints' configs: layers, parameter counts and tensors, without any weights.
+// The released checkpoints' configs: layers, parameter counts and tensors, without weights.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -160,7 +160,7 @@ TEST(HypeNet, WarnsWhenTheLogitsScalingOfItsSizeIsMissing) {
   EXPECT_EQ(warnings(override_config(two, {{"attn_logits_scaling", "hype 500"}})), "");
 }
 
-/// What a config of `index` in all_released says when `field` is set to `value`.
+/// The error of config `index` in all_released with `field` set to `value`, or "accepted".
 std::string refusal(std::size_t index, const std::string& field, const json& value) {
   json config = all_released()[index].config;
   config[json::json_pointer(field)] = value;

@@ -62,7 +62,7 @@ TEST(Rope, YarnsFactorIsInTheTables) {
 }
 
 TEST(Rotary, Llama3SlowsDownWhatTurnsRarely) {
-  // Of 4 dimensions the first pair's frequency is 1, the other's 0.01.
+  // With 4 dimensions the first pair's frequency is 1, the second's 0.01.
   Llama3Scaling scaling{.factor = 8, .original_positions = 2 * std::numbers::pi * 2.5};
   const auto frequency = [&](std::int64_t pair) {
     return llama3_frequencies(1e4, 4, scaling)[pair].item<float>();

@@ -1,4 +1,4 @@
-// What configs of the softmax families mean, by the released ones: without any weights.
+// The meaning of configs of the softmax families, tested on released ones without weights.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -124,7 +124,7 @@ TEST(SoftmaxFamilies, FieldsThatAreLeftOutHaveTheDefaultsOfTheFamily) {
   smol["no_rope_layer_interval"] = 2;
   smol["sliding_window"] = 64;
   smol["use_sliding_window"] = true;
-  EXPECT_EQ(layer_pattern(build(smol)->info()), "AWAWAWAW");  // those without rotary embedding
+  EXPECT_EQ(layer_pattern(build(smol)->info()), "AWAWAWAW");  // windows where there is no RoPE
   smol.erase("rope_theta");
   EXPECT_EQ(setting(smol, "rope_theta"), "2000000");
 
@@ -145,7 +145,7 @@ TEST(SoftmaxFamilies, ScalingOfOlderOlmo3ConfigsIsThatOfLayersWithoutAWindow) {
   EXPECT_EQ(setting(olmo, "rope_theta of windows"), "10000");
 }
 
-/// What a family's config says when `field` is set to `value`.
+/// The error of a family's config with `field` set to `value`, or "accepted".
 std::string refusal(const std::string& family, const std::string& field, const json& value) {
   json config = all_released().at(family).config;
   config[json::json_pointer(field)] = value;

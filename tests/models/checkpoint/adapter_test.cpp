@@ -1,4 +1,4 @@
-// PEFT adapters on a checkpoint: what they make of its tensors, and what is refused.
+// PEFT adapters on a checkpoint: their effect on its tensors, and what is refused.
 #include "models/checkpoint/adapter.h"
 
 #include <ATen/ATen.h>
@@ -126,7 +126,7 @@ TEST_F(AdapterOnLlama, IsRoundedOnceToTheTypeOfItsBase) {
   const at::Tensor found = effective("model.layers.0.self_attn.q_proj.weight");
   EXPECT_EQ(found.scalar_type(), at::kBFloat16);
   const at::Tensor exact = expected(kQuery, 2).to(at::kFloat).to(at::kBFloat16);
-  // fp32 and fp64 may fall on two sides of the middle between two bf16 numbers, hardly ever.
+  // Near the midpoint of two bf16 numbers fp32 and fp64 may round differently, but rarely.
   EXPECT_GT(at::eq(found, exact).to(at::kFloat).mean().item<double>(), 0.99);
 }
 
@@ -316,7 +316,7 @@ TEST_F(AdapterOnLlama, WhatIsNoNumberIsNotMerged) {
   EXPECT_FALSE(fs::exists(temporary.path() / "out"));
 }
 
-/// Adapters with logits of base and adapter merged, recorded from PEFT.
+/// Adapters with logits of base plus adapter recorded from PEFT.
 std::vector<fs::path> golden_adapters() {
   std::vector<fs::path> all;
   if (const auto goldens = golden_folder())
@@ -354,7 +354,7 @@ TEST(GoldenAdapters, AreMergedToTheBit) {
   for (const fs::path& adapter : golden_adapters()) {
     const CheckpointPath path = golden_path(adapter);
     const auto tuned = std::make_shared<Checkpoint>(path);
-    if (tuned->adapter()->new_head() != nullptr) continue;  // refused: see the test of that
+    if (tuned->adapter()->new_head() != nullptr) continue;  // refused, which another test checks
     const fs::path out = temporary.path() / adapter.filename();
     restore_checkpoint(path.folder, path, out, as_tuned);
     const WeightMap merged = load_weights(std::make_shared<Checkpoint>(out), at::kFloat);
@@ -367,7 +367,7 @@ TEST(GoldenAdapters, AreMergedToTheBit) {
 TEST(GoldenAdapters, AreRestoredAsAdapterAndMerged) {
   NIAH_NEEDS_GOLDENS();
   const TemporaryFolder temporary;
-  // Recorded with every softmax layer restored, those with a sliding window, too.
+  // Recorded with all softmax layers restored, including those with a sliding window.
   RestoreCheckpointOptions every_layer;
   every_layer.restore.windows = true;
   int found = 0;

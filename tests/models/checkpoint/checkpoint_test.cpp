@@ -275,7 +275,7 @@ TEST_F(DamagedCheckpoint, TextsEndAtTheIdsOfEitherConfig) {
   EXPECT_EQ(load_model(folder_, at::kFloat, {{"eos_token_id", 3}})->info().eos_ids, Ids({3}));
   set_config("eos_token_id", nullptr);
   EXPECT_EQ(ids({{"eos_token_id", 9}}), Ids({9}));
-  // What adds nothing leaves the config, and with it fingerprints, as they are.
+  // A generation config that adds nothing leaves the config, and so fingerprints, unchanged.
   write("config.json", config);
   write("generation_config.json", {{"eos_token_id", config["eos_token_id"]}});
   EXPECT_EQ(Checkpoint(folder_).config(), config);
@@ -301,7 +301,7 @@ TEST_F(DamagedCheckpoint, TensorsThatNobodyAskedForAreListedWithoutComparingAll)
   const TemporaryFolder folder;
   fs::copy(folder_ / "config.json", folder.path() / "config.json");
   save_weights(folder.path() / "model.safetensors", weights, {});
-  EXPECT_THROW(load_model(folder.path(), at::kFloat), DataError);  // took 8 s, now a fraction
+  EXPECT_THROW(load_model(folder.path(), at::kFloat), DataError);  // once took 8 s
 }
 
 TEST_F(DamagedCheckpoint, TensorsThatAreNoNumbersToComputeWithAreRefusedWithTheirType) {
@@ -356,7 +356,7 @@ TEST_F(DamagedCheckpoint, ShardsWithoutTheirIndexAreReadByTheirHeaders) {
 }
 
 TEST_F(DamagedCheckpoint, NothingIsReadBeforeEverythingFits) {
-  // A wrong shape in one shard and a missing tensor elsewhere come in one message.
+  // A wrong shape in one shard and a missing tensor in another are reported in one message.
   set_config("intermediate_size", 161);
   set_config("attention_bias", true);
   EXPECT_THAT(error(), AllOf(HasSubstr("missing ("), HasSubstr("wrong shape (18)")));

@@ -89,7 +89,7 @@ TEST(Safetensors, RefusesOverlapsHolesAndTwins) {
               HasSubstr("twice"));
 }
 
-// A parser that looks through all tensors for each of them took 8 s for 40,000.
+// A parser that compared each tensor with all others took 8 s for 40,000.
 TEST(Safetensors, ManyTensorsTakeTimeInProportion) {
   constexpr int kTensors = 200'000;
   std::string header = "{";
@@ -148,7 +148,7 @@ TEST(Safetensors, DamagedFilesAreRefusedNotRead) {
       ++refused;
     }
   }
-  // The rest are the same file, or one of another tensor's name.
+  // The others are unchanged, or have another tensor name.
   EXPECT_GT(refused, 1500);
 }
 

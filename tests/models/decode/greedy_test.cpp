@@ -52,7 +52,7 @@ TEST(DecodeGreedy, EqualsTokenByTokenWithoutADraft) {
 TEST(DecodeGreedy, EndsWhenItsRoomIsUsedUp) {
   Fixture f;
   const auto expected = f.greedy(7);
-  for (const std::size_t right : {0, 3, 7}) {  // in the draft, and after it
+  for (const std::size_t right : {0, 3, 7}) {  // the limit of 5 is beyond the draft, or within it
     DecodeOptions options{.max_new_tokens = 20, .eos_ids = {}, .draft = {}, .decided = {}};
     options.draft.assign(expected.begin(), expected.begin() + static_cast<long>(right));
     options.exhausted = [](const std::vector<std::int64_t>& ids) { return ids.size() >= 5; };
@@ -79,7 +79,7 @@ TEST(DecodeGreedy, DoesNotDependOnTheDraft) {
 
 TEST(DecodeGreedy, DoesNotDependOnWhatIsLookedUp) {
   Fixture f;
-  // A prompt that holds the continuation, right up to some point: guesses are right, and then
+  // The prompt contains the continuation up to some point: guesses are right until there, then
   // wrong.
   const auto expected = f.greedy(60);
   for (const std::size_t right : {0, 5, 20, 60}) {
@@ -94,7 +94,7 @@ TEST(DecodeGreedy, DoesNotDependOnWhatIsLookedUp) {
 }
 
 TEST(DecodeGreedy, ReadsWhatRepeatsInFewPasses) {
-  // Without its layers' outputs a model with this embedding says the same token for ever.
+  // With its layers' outputs zeroed, a model with this embedding repeats one token for ever.
   Fixture f;
   const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models/hypenet-tiny-sharded");
   WeightMap weights = load_weights(checkpoint, at::kFloat);
@@ -186,7 +186,7 @@ TEST(DecodeTogether, EverySequenceGetsWhatItGetsAlone) {
     prompts.emplace_back(drawn.const_data_ptr<std::int64_t>(),
                          drawn.const_data_ptr<std::int64_t>() + drawn.numel());
   }
-  // The second and the fifth hold their own continuation, so that much of it can be guessed.
+  // The second and fifth prompts contain their own continuation, so that much of it can be guessed.
   for (const std::size_t i : {1, 4}) {
     reader.rewind(start);
     reader.read({prompts[i].begin(), prompts[i].end() - 1});
@@ -232,12 +232,13 @@ TEST(DecodeGreedy, APassThatFailedMayBeTriedAgain) {
   Fixture f;
   const Generation expected =
       f.run({.max_new_tokens = 20, .eos_ids = {}, .draft = {1, 2, 3}, .decided = {}});
-  // Every pass runs out of memory halfway, then at the head, and fits the third time.
+  // Every pass first runs out of memory halfway, then at the head, and succeeds at the third
+  // attempt.
   int asked = 0;
   bool reading = true;
   f.model = std::make_shared<ShortOfMemory>(f.model, [&](std::int64_t) {
     if (reading) return false;
-    const int now = asked++ % 5;  // short; enough, short; enough, enough
+    const int now = asked++ % 5;  // fail; pass, fail; pass, pass
     return now == 0 || now == 2;
   });
   PrefixReader reader({f.model}, 200);
@@ -260,7 +261,7 @@ TEST(DecodeGreedy, LongDraftsAreScoredWhole) {
   for (std::int64_t i = 0; i < 41; ++i) draft.push_back(i * 37 % 256);
   const Generation out =
       f.run({.max_new_tokens = 50, .eos_ids = {}, .draft = draft, .decided = {}});
-  // Against one pass over everything.
+  // Compare with one pass over everything.
   std::vector<std::int64_t> ids = f.prompt;
   ids.insert(ids.end(), draft.begin(), draft.end() - 1);
   State state(f.model->num_layers());

@@ -23,7 +23,7 @@ std::shared_ptr<CausalLM> tiny(const std::string& folder) {
   return load_model(test_data() / "models" / folder, at::kFloat);
 }
 
-/// The model with keys of zero in its softmax layers: attention is then uniform.
+/// The model with the keys of its softmax layers set to zero, so that attention is uniform.
 std::shared_ptr<CausalLM> without_keys(const std::string& folder) {
   const auto checkpoint = std::make_shared<Checkpoint>(test_data() / "models" / folder);
   WeightMap weights = load_weights(checkpoint, at::kFloat);

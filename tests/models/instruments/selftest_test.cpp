@@ -26,7 +26,7 @@ TEST(Selftest, PassesOnEveryArchitecture) {
     }
 }
 
-/// A model that forgets what it read before the 128th token.
+/// A model that forgets the text before the 128th token.
 class Amnesiac : public StandIn {
  public:
   using StandIn::StandIn;

@@ -26,7 +26,7 @@ TEST_P(AttentionShape, MatchesTheReferenceRowByRow) {
   const auto [rows, keys, heads, kv_heads, dim] = GetParam();
   torch::manual_seed(keys);
   const at::Tensor q = torch::randn({1, heads, rows, dim});
-  // The cache hands out views of a larger buffer: keys are not contiguous over heads.
+  // The cache returns views of a larger buffer, so keys are not contiguous across heads.
   const at::Tensor k = torch::randn({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
   const at::Tensor v = torch::randn({1, kv_heads, keys + 9, dim}).narrow(2, 0, keys);
   const at::Tensor expected = reference::softmax_attention(q, k, v, 0.3);
@@ -51,7 +51,7 @@ TEST(Attention, FewRowsInBf16AreAsExactAsTheirInput) {
   const at::Tensor q = make({2, 6, 3, 64}), k = make({2, 2, 1500, 64}), v = make({2, 2, 1500, 64});
   const at::Tensor expected =
       reference::softmax_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), 0.125);
-  // Rounded to 8 bits on the way: the weights, two parts, and their sum.
+  // Rounded to bf16 on the way: the attention weights, two partial sums and their total.
   EXPECT_LT(max_diff(attend_cached(q, k, v, 0.125).to(at::kFloat), expected),
             expected.abs().max().item<double>() / 100);
 }

@@ -44,8 +44,8 @@ TEST_P(DeltaRuleLength, MatchesTheRecurrence) {
   }
 }
 
-/// Inputs with a decay for each channel. `strong` of them decay by up to `decay` a token, the
-/// others hardly.
+/// Inputs with a decay for each channel. A share `strong` of the decays is up to `decay` per token,
+/// the others are small.
 Inputs channel_inputs(std::int64_t tokens, double decay, double strong, std::int64_t key_dim = 24) {
   Inputs in = random_inputs(tokens, 1, key_dim);
   const at::Tensor is_strong = torch::rand(in.k.sizes()).lt(strong).to(at::kFloat);
@@ -56,7 +56,7 @@ Inputs channel_inputs(std::int64_t tokens, double decay, double strong, std::int
 TEST_P(DeltaRuleLength, MatchesTheRecurrenceWithADecayForEachChannel) {
   for (const double decay : {0.0, 0.05, 1.0, 30.0, 1e4})
     for (const auto& [strong, key_dim] : {std::pair{0.1, 32}, {1.0, 32}, {0.5, 20}}) {
-      const Inputs in = channel_inputs(GetParam(), decay, strong, key_dim);  // 20: no kernel
+      const Inputs in = channel_inputs(GetParam(), decay, strong, key_dim);  // 20 has no kernel
       const at::Tensor beta = 2 * in.beta;
       const auto fast = gated_delta_rule(in.q, in.k, in.v, in.g, beta, in.state);
       const auto slow = reference::gated_delta_rule(in.q, in.k, in.v, in.g, beta, in.state);
@@ -76,7 +76,7 @@ TEST(DeltaRule, WithADecayForEachChannelIsTheOneWithOneWhereTheyAreEqual) {
   }
 }
 
-// exp(c_i) exp(-c_j) of these would be zero times infinity.
+// With these decays exp(c_i) exp(-c_j) would be zero times infinity.
 TEST(DeltaRule, StrongDecaysOfChannelsNeitherOverflowNorTouchWeakOnes) {
   Inputs in = random_inputs(130);
   in.g = at::full(in.k.sizes(), -1e30);
@@ -98,7 +98,7 @@ TEST(DeltaRule, WithADecayForEachChannelIsDifferentiable) {
 }
 
 TEST(DeltaRule, SequencesOfOneTokenGetWhatEachGetsAlone) {
-  const Inputs in = channel_inputs(7, 1, 1);  // as seven sequences
+  const Inputs in = channel_inputs(7, 1, 1);  // used as seven sequences
   const auto turned = [](const at::Tensor& x) { return x.transpose(0, 2).contiguous(); };
   const at::Tensor states = torch::randn({7, 5, 24, 40});
   const at::Tensor q = turned(in.q), k = turned(in.k), v = turned(in.v), g = turned(in.g);
@@ -112,7 +112,7 @@ TEST(DeltaRule, SequencesOfOneTokenGetWhatEachGetsAlone) {
   }
 }
 
-// One key head for two value heads that follow each other, and betas up to 2.
+// One key head for two consecutive value heads, and betas up to 2.
 TEST(DeltaRule, SharesKeyHeads) {
   for (const std::int64_t tokens : {1, 70, 130})
     for (const std::int64_t key_dim : {24, 32}) {  // without and with a kernel
@@ -129,7 +129,7 @@ TEST(DeltaRule, SharesKeyHeads) {
     }
 }
 
-// Of one sequence's heads, and of parts of larger tensors, as layers cut them out.
+// Inputs that are slices of larger tensors, as layers pass them.
 TEST(DeltaRule, WithADecayForEachChannelTakesRowsOfLargerTensors) {
   torch::manual_seed(1);
   const std::int64_t tokens = 50;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kExperts = 6, kSize = 16;
 
-/// Experts that are matrices.
+/// Experts that are single matrices.
 struct Matrices {
   Matrices() {
     torch::manual_seed(1);
@@ -89,7 +89,7 @@ TEST(Experts, SigmoidRoutingChoosesWithTheBiasAndWeighsWithoutIt) {
 }
 
 TEST(Experts, OnlyTheBestGroupsTakePart) {
-  // Groups {0, 1}, {2, 3}, {4, 5}: the best expert is in a group whose second is poor.
+  // Groups {0, 1}, {2, 3}, {4, 5}: the best expert is in a group whose second expert is poor.
   const at::Tensor logits = at::tensor({4.0F, -9.0F, 3.0F, 2.9F, 1.0F, 1.1F}).view({1, 1, 6});
   const Routing routing =
       route_by_sigmoid(logits, {}, {.chosen = 2, .groups = 3, .chosen_groups = 1});

@@ -1,5 +1,5 @@
-// The CPU's fused loops against what tensor operations or a token-by-token reference give. ctest
-// runs these once for every instruction set.
+// The CPU kernels compared with tensor operations or a token-by-token reference. ctest runs these
+// tests once for every instruction set.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -26,7 +26,8 @@ class Kernels : public testing::TestWithParam<at::ScalarType> {
   /// Random numbers in the type under test.
   at::Tensor draw(at::IntArrayRef shape) const { return torch::randn(shape).to(GetParam()); }
 
-  /// Largest difference relative to the largest value, in units of the type's rounding.
+  /// Expects the same values up to a few roundings of the type under test, relative to the largest
+  /// value.
   void expect_close(const at::Tensor& found, const at::Tensor& expected) const {
     ASSERT_EQ(found.sizes(), expected.sizes());
     EXPECT_EQ(found.scalar_type(), GetParam());
@@ -38,7 +39,7 @@ class Kernels : public testing::TestWithParam<at::ScalarType> {
   }
 };
 
-/// Heads [B, H, T, D] as a projection leaves them: a view of [B, T, H, D].
+/// Heads [B, H, T, D] in the layout of a projection's output: a view of [B, T, H, D].
 at::Tensor as_heads(const at::Tensor& x) { return x.transpose(1, 2); }
 
 TEST_P(Kernels, TakeOverOnlyWhereNothingIsDifferentiated) {
@@ -65,7 +66,7 @@ TEST_P(Kernels, NormRoundsBeforeTheWeightWhereTheCheckpointWasTrainedSo) {
   const at::Tensor x = draw({50, 64}), weight = draw({64});
   const at::Tensor quotient = reference::rms_norm(x, at::ones({64}), 1e-6);
   const at::Tensor expected = quotient.to(at::kDouble) * weight.to(at::kDouble);
-  // One rounding of the product is all that is left.
+  // Only the rounding of the product remains.
   const at::Tensor found = rms_norm(x, weight, 1e-6, NormRounding::kBeforeWeight).to(at::kDouble);
   const double allowed = GetParam() == at::kFloat ? 1e-6 : 1.0 / 256 + 1e-6;
   EXPECT_LT(((found - expected).abs() / (expected.abs() + 1e-3)).max().item<double>(), allowed);
@@ -199,7 +200,7 @@ TEST_P(Kernels, AttentionIsTheReferences) {
 }
 
 TEST_P(Kernels, AttentionKeepsExtremesApart) {
-  // Scores of some hundreds: far beyond what an exponential can hold, and known to 1e-4 in fp32.
+  // Scores of some hundreds, whose exponentials overflow; fp32 represents them to 1e-4.
   const at::Tensor k = draw({1, 1, 200, 32}), v = draw({1, 1, 200, 32});
   const at::Tensor q = draw({1, 2, 100, 32}) * 10;
   const at::Tensor expected = reference::softmax_attention(q, k, v, 5).to(at::kDouble);

@@ -65,7 +65,7 @@ TEST_P(Mamba2Cut, GoesOnFromAState) {
   EXPECT_LT(max_diff(rest.state, whole.state), 2e-5);
 }
 
-// What a long pass makes in several pieces, and a short one at once.
+// A long pass is computed in several pieces, a short one in one.
 TEST(Mamba2, LengthsBeyondWhatIsMadeAtOnceMatch) {
   const Inputs in = random_inputs(2500, 0.01);
   const auto slow = reference::mamba2(in.x, in.step, in.log_decay, in.input, in.readout, in.state);

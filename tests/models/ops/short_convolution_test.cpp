@@ -40,7 +40,7 @@ TEST(ShortConvolution, RoundsOnceInBf16) {
   EXPECT_TRUE(at::equal(output, wide.to(at::kBFloat16)));
 }
 
-// Pieces shorter than the tail, too: then part of the old tail stays.
+// Includes pieces shorter than the tail, for which part of the old tail must be kept.
 TEST(ShortConvolution, DoesNotDependOnHowATextIsCut) {
   const Inputs in = random_inputs(4, at::kFloat);
   const auto whole = short_convolution(in.x, in.weight, in.bias, {});

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 class Drift : public testing::Test {
  protected:
-  /// The golden, and a copy with weights changed by `change`.
+  /// The drift between the golden checkpoint and a copy with weights changed by `change`.
   WeightDrift after(const std::function<void(WeightMap&)>& change) {
     fs::create_directories(post_);
     fs::copy(pre_ / "config.json", post_ / "config.json", fs::copy_options::overwrite_existing);

@@ -1,5 +1,5 @@
-// Restoring where only some rows of a tensor are a query, and where the checkpoint before the
-// fine-tune has other names than the one after it.
+// Restoring tensors of which only some rows are queries, and pairs in which the checkpoint before
+// the fine-tune has other tensor names than the one after it.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ WeightMap read(const fs::path& folder) {
   return load_weights(std::make_shared<Checkpoint>(folder), at::kFloat);
 }
 
-/// Before: a vision-language checkpoint; after: the text model alone.
+/// Before the fine-tune: a vision-language checkpoint; after it: the text model alone.
 class Layouts : public testing::Test {
  protected:
   Layouts() {
@@ -42,7 +42,8 @@ class Layouts : public testing::Test {
     write_file(folder / "config.json", config.dump());
     save_weights(folder / "model.safetensors", weights, {});
   }
-  /// The names whose tensors changed, and how many rows of each are what they were before.
+  /// The tensors that the restoration changed, each with the number of rows equal to those of
+  /// `pre_`.
   std::map<std::string, std::int64_t> restored_rows() const {
     const WeightMap before = read(pre_), after = read(post_), out = read(out_);
     EXPECT_EQ(out.size(), after.size());
@@ -69,7 +70,7 @@ TEST_F(Layouts, TensorsAreFoundByWhatTheyAreFor) {
   for (const char* layer : {"1", "3"})
     for (const char* kind : {"weight", "bias"}) {
       const std::string prefix = fmt::format("model.layers.{}.self_attn.", layer);
-      expected[prefix + "q_proj." + kind] = 4 * 64;  // of twice as many: the others are gates
+      expected[prefix + "q_proj." + kind] = 4 * 64;  // half of the rows; the others are gates
       expected[prefix + "k_proj." + kind] = 2 * 64;
     }
   EXPECT_EQ(restored_rows(), expected);
@@ -102,7 +103,7 @@ TEST_F(Layouts, WhatIsNoneOfTheModelsIsNotLoaded) {
       load_weights(checkpoint, at::kFloat, *model).contains("model.visual.pos_embed.weight"));
 }
 
-/// Pairs of checkpoints with logits of the restored one, recorded from its reference
+/// Pairs of checkpoints with logits of the restored checkpoint, recorded from its reference
 /// implementation.
 std::vector<fs::path> golden_surgeries() {
   std::vector<fs::path> all;
@@ -112,10 +113,10 @@ std::vector<fs::path> golden_surgeries() {
   return all;
 }
 
-/// Restores a pair, and compares logits with those of golden`kind`.safetensors.
+/// Restores a pair and compares logits with those in golden`kind`.safetensors.
 void expect_golden(const fs::path& pair, const std::string& kind, const fs::path& out) {
   const fs::path golden = pair / ("golden" + kind + ".safetensors");
-  if (!fs::exists(golden)) return;  // a family without gates
+  if (!fs::exists(golden)) return;  // the family has no gates
   RestoreCheckpointOptions options;
   options.norms = kind == ".norms";
   options.gates = kind == ".gates";
@@ -125,7 +126,8 @@ void expect_golden(const fs::path& pair, const std::string& kind, const fs::path
   EXPECT_LT(result.decode_max_abs_diff, 1e-4) << golden;
 }
 
-/// Of every tensor of `out`: rows that rows.json lists are those of `pre`, all others `post`'s.
+/// Expects that in every tensor of `out` the rows listed in rows.json are those of `pre` and all
+/// others those of `post`.
 void expect_listed_rows(const fs::path& pair, const fs::path& out) {
   const WeightMap before = read(pair / "pre"), after = read(pair / "post"), found = read(out);
   const json listed = parse_json_file(pair / "rows.json", "testing")["rows_from_pre"];

@@ -1,4 +1,4 @@
-// An adapter without what it does to W_Q and W_K, and the merged checkpoint.
+// Restoring an adapter: without its changes to W_Q and W_K, and merged into a checkpoint.
 #include "models/surgery/restore_adapter.h"
 
 #include <ATen/ATen.h>
@@ -25,7 +25,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-/// Softmax layers are 1 and 3, and their q_proj holds a gate's rows beside the query's.
+/// Layers 1 and 3 are softmax attention; their q_proj holds query and gate rows.
 class RestoreAdapter : public testing::Test, protected TinyAdapter {
  protected:
   RestoreAdapter() : TinyAdapter(tiny_qwen("qwen3_5_text")) {
@@ -44,7 +44,7 @@ class RestoreAdapter : public testing::Test, protected TinyAdapter {
   static WeightMap read(const CheckpointPath& path) {
     return load_weights(std::make_shared<Checkpoint>(path), at::kFloat);
   }
-  /// The tensors of a written adapter, as they are stored.
+  /// The stored tensor names of a written adapter.
   static std::set<std::string> names_in(const fs::path& adapter) {
     std::set<std::string> names;
     const SafetensorsFile file(adapter / "adapter_model.safetensors");
@@ -76,7 +76,7 @@ TEST_F(RestoreAdapter, QueriesAndKeysGoBackAndGatesStay) {
     if (name.find("self_attn.k_proj") != std::string::npos) {
       EXPECT_TRUE(at::equal(tensor, base_.at(name))) << name;
     } else if (name.find("self_attn.q_proj") != std::string::npos) {
-      // Of every head 64 rows of the query, then 64 of the gate.
+      // Every head has 64 rows of the query, then 64 of the gate.
       const auto halves = [](const at::Tensor& rows) { return rows.view({4, 2, 64, 64}); };
       EXPECT_TRUE(at::equal(halves(tensor).select(1, 0), halves(base_.at(name)).select(1, 0)));
       EXPECT_TRUE(at::equal(halves(tensor).select(1, 1), halves(tuned.at(name)).select(1, 1)));
@@ -106,7 +106,7 @@ TEST_F(RestoreAdapter, EverythingElseIsTheSameToTheByte) {
 }
 
 TEST_F(RestoreAdapter, WhatIsLeftOutIsNoChangeInPeftEither) {
-  // PEFT makes a module's factors as init_lora_weights says, and keeps those that the file lacks.
+  // PEFT initialises factors by init_lora_weights and keeps them for modules that the file lacks.
   const auto restored_config = [&](const json& initialisation) {
     config_["init_lora_weights"] = initialisation;
     write();
@@ -214,7 +214,7 @@ TEST_F(RestoreAdapter, WhatAnAdapterCannotHoldIsRefused) {
   options = {};
   options.restore.alpha = 0.5;
   EXPECT_THAT(refusal(folder_, options), HasSubstr("alpha 0.5"));
-  // Before the fine-tune the model was another one than the adapter's base.
+  // The checkpoint before the fine-tune is not the adapter's base.
   const fs::path other = temporary_.path() / "other";
   fs::copy(folder_, other);
   WeightMap moved = base_;
@@ -250,11 +250,11 @@ TEST_F(RestoreAdapter, DriftIsOfTheEffectiveWeights) {
     EXPECT_EQ(tensor.change > 0, is_adapted) << tensor.name;
     moved += is_adapted ? 1 : 0;
   }
-  EXPECT_EQ(moved, 2 * (2 + 1 + 1) + 1);  // a layer's query and gate, key, value; one MLP
+  EXPECT_EQ(moved, 2 * (2 + 1 + 1) + 1);  // per layer: query and gate, key, value; and one MLP
   for (const RoutingDrift& head : drift.routing) EXPECT_GT(head.relative_change, 0);
 }
 
-/// A base that ties its output head to the embedding and stores one all the same.
+/// A base whose output head is tied to the embedding, but stored as well.
 class AdapterOfAStoredTiedHead : public testing::Test, protected TinyAdapter {
  protected:
   AdapterOfAStoredTiedHead() : TinyAdapter(tiny_llama()) {

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-/// The sharded golden as the checkpoint before, and a copy with all weights moved as the one after.
+/// Before the fine-tune: the sharded golden checkpoint; after it: a copy with all weights changed.
 class RestoreCheckpoint : public testing::Test {
  protected:
   RestoreCheckpoint() {
@@ -31,7 +31,7 @@ class RestoreCheckpoint : public testing::Test {
     make_post(at::kFloat);
   }
 
-  /// The checkpoint after, in one file and in `dtype`: another layout than the one before.
+  /// Writes the checkpoint after the fine-tune as a single file in `dtype`, unlike the one before.
   void make_post(at::ScalarType dtype) {
     fs::remove_all(post_);
     fs::create_directories(post_);
@@ -59,7 +59,7 @@ class RestoreCheckpoint : public testing::Test {
   std::string refusal(const RestoreCheckpointOptions& options = {}) const {
     return refusal_of<Error>([&] { restore_checkpoint(pre_, post_, out_, options); });
   }
-  /// Nothing but the two checkpoints lies in the folder.
+  /// Expects nothing but the two checkpoints in the folder.
   void expect_nothing_left() const {
     for (const auto& entry : fs::directory_iterator(temporary_.path()))
       EXPECT_TRUE(entry.path() == pre_ || entry.path() == post_) << entry.path();
@@ -97,7 +97,7 @@ TEST_F(RestoreCheckpoint, QkChangesQueryAndKeyOfSoftmaxLayersAndNothingElse) {
   const WeightMap before = read(pre_), after = read(out_);
   for (const std::string& name : expected)
     EXPECT_TRUE(at::equal(after.at(name), before.at(name))) << name;
-  // Bytes outside of those tensors, the header included, are post's.
+  // All bytes outside those tensors, including the header, are those of `post`.
   EXPECT_EQ(fs::file_size(out_ / "model.safetensors"), fs::file_size(post_ / "model.safetensors"));
   EXPECT_EQ(SafetensorsFile(out_ / "model.safetensors").metadata().at("format"), "pt");
   EXPECT_TRUE(fs::exists(out_ / "tokenizer.json"));
@@ -170,9 +170,10 @@ TEST_F(RestoreCheckpoint, WhatIsNoNumberIsNotPutBack) {
   expect_nothing_left();
 }
 
-// As lambda grows the filter G (G + lambda I)^-1 goes to 0: W_Q stays as after the fine-tune. As it
-// goes to 0 the filter goes to the projection on the rows of W_K, which is the identity where W_K
-// has full row rank: W_Q is the one before, so qk-pro is qk.
+// As lambda grows, the filter G (G + lambda I)^-1 goes to 0, and W_Q stays as after the fine-tune.
+// As lambda goes to 0, the filter goes to the projection onto the row space of W_K, which is the
+// identity if W_K has full row rank: then W_Q is that from before the fine-tune, and qk-pro equals
+// qk.
 TEST_F(RestoreCheckpoint, QkProHasTheLimitsOfItsRidge) {
   RestoreCheckpointOptions options;
   options.restore.method = RestoreMethod::kQkPro;

@@ -155,7 +155,7 @@ TEST(Restore, QkProExactKeepsTheRoutingAndLiesNearestToTheFineTune) {
   }
   const double found = objective(query, key);
   EXPECT_LT(found, 0.999 * objective(q0, k0)) << "QK-Restore fulfils the constraint, too";
-  // No neighbour that fulfils the constraint is nearer.
+  // No nearby solution that satisfies the constraint is better.
   torch::manual_seed(5);
   for (int i = 0; i < 20; ++i) {
     const at::Tensor basis = at::eye(layer.head_dim, at::kDouble) +

@@ -13,7 +13,7 @@ AddedToken token(TokenId id, const std::string& content) {
   return out;
 }
 
-/// The parts as "text" and "[id:text]".
+/// The matched parts, written as "text" and "[id:text]".
 std::string shown(const AddedTokenMatcher& matcher, std::string_view text) {
   std::string out;
   for (const auto& part : matcher.split(text)) {

@@ -12,7 +12,7 @@
 namespace niah::models {
 namespace {
 
-/// All bytes, and random merges of what is there.
+/// All bytes as tokens, and random merges of existing tokens.
 BpeDefinition random_definition(unsigned seed, int merges) {
   BpeDefinition out;
   std::vector<std::string> tokens;
@@ -32,14 +32,14 @@ BpeDefinition random_definition(unsigned seed, int merges) {
   return out;
 }
 
-/// BPE by its definition: the pair of lowest rank, the leftmost of those, again and again.
+/// BPE by definition: merges the leftmost pair of lowest rank until there is none.
 std::vector<TokenId> merge_by_definition(const BpeDefinition& definition, const std::string& word) {
   std::vector<std::string> parts;
   for (const char c : word) parts.emplace_back(1, c);
   while (true) {
     std::size_t best_rank = definition.merges.size(), best = 0;
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-      // The last merge of a pair counts where a file names it twice.
+      // If a file lists a pair twice, the last entry counts.
       for (std::size_t rank = definition.merges.size(); rank-- > 0;) {
         if (definition.merges[rank] != std::pair(parts[i], parts[i + 1])) continue;
         if (rank < best_rank) {

@@ -9,7 +9,7 @@
 namespace niah::models {
 namespace {
 
-/// A table: size, 256 units that lead nowhere but the root's, replacements.
+/// A table: its size, 256 units of which only the first two lead anywhere, and the replacements.
 std::string table(std::uint32_t root, std::uint32_t first, const std::string& replacements) {
   std::vector<std::uint32_t> words(257, 1u << 31);
   words[0] = 256 * 4;

@@ -1,4 +1,4 @@
-// Tokenizer files that nobody vouches for: one clear line, never a crash.
+// Untrusted tokenizer files give one clear line of error, never a crash.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ using nlohmann::json;
 
 const std::filesystem::path kFile = "given/tokenizer.json";
 
-/// The smallest sound file: the bytes, two merges, one special token, every kind of step.
+/// A minimal valid file: the bytes, two merges, one special token, and every kind of step.
 json small_tokenizer() {
   json vocab = json::object();
   for (unsigned byte = 0; byte < 256; ++byte) vocab[byte_symbol(byte)] = byte;
@@ -71,8 +71,8 @@ json small_tokenizer() {
         {"merges", {{"t", "h"}, "th e"}}}}};
 }
 
-/// Loads the text and uses it if it is sound; whether it was. The only way out is DataError, in one
-/// line of well-formed UTF-8.
+/// Loads the tokenizer in `text` and, if it is valid, uses it; sets `sound` to whether it was.
+/// Otherwise expects a DataError with one line of valid UTF-8.
 void load_and_use(std::string_view text, bool* sound = nullptr) {
   if (sound != nullptr) *sound = false;
   try {

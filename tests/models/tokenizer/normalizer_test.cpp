@@ -19,11 +19,11 @@ TEST(Nfc, ComposesAndReorders) {
   EXPECT_EQ(nfc("\u1100\u1161\u11a8"), "\uac01");
   EXPECT_EQ(nfc("\u0958"), "\u0915\u093c");  // excluded from composition
   EXPECT_EQ(nfc("\u0301alone"), "\u0301alone");
-  EXPECT_EQ(nfc("\ufb01 \u00bd"), "\ufb01 \u00bd");  // compatibility only
+  EXPECT_EQ(nfc("\ufb01 \u00bd"), "\ufb01 \u00bd");  // compatibility decompositions only
 }
 
 TEST(Nfc, CharactersAfterUnicode10AreLeftAlone) {
-  EXPECT_EQ(nfc("a\u0898\u0334"), "a\u0898\u0334");  // a mark of Unicode 14
+  EXPECT_EQ(nfc("a\u0898\u0334"), "a\u0898\u0334");  // a combining mark new in Unicode 14
   EXPECT_EQ(nfc("\U00011935\U00011930"), "\U00011935\U00011930");
   EXPECT_EQ(nfc("e\u0301\u0898e\u0301"), "\u00e9\u0898\u00e9");
 }

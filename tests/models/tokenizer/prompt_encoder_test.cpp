@@ -10,7 +10,7 @@
 namespace niah::models {
 namespace {
 
-/// Sentences with what makes seams hard: accents, digits, runs of spaces, special tokens.
+/// Sentences whose seams are hard to tokenize: accents, digits, runs of spaces, special tokens.
 std::string haystack(std::mt19937& random, int words) {
   const std::vector<std::string> parts = {
       "the",  "license", "caf\u00e9", "42",    "and,",   "so on.", "It's", "中文", "<|end|>",
@@ -23,7 +23,7 @@ std::string haystack(std::mt19937& random, int words) {
   return text;
 }
 
-/// `text` with `needle` put at a word boundary near `share` of it.
+/// `text` with `needle` inserted at a word boundary near the fraction `share` of its length.
 std::string with_needle(const std::string& text, double share, const std::string& needle) {
   std::size_t at =
       text.find(' ', static_cast<std::size_t>(share * static_cast<double>(text.size())));

@@ -123,7 +123,7 @@ TEST(SentencePiece, RefusesDamagedModels) {
   const std::string good = read_file(model_file("sp_unigram"), "test");
   for (std::size_t size = 0; size < good.size(); size += 97, ++cuts) {
     folder.write("tokenizer.model", good.substr(0, size));
-    // A cut between two fields leaves a smaller model, which may be a sound one.
+    // A cut between two fields leaves a smaller model, which may be valid.
     try {
       const auto tokenizer = open_tokenizer(folder.path());
       tokenizer->encode("the work");

@@ -1,4 +1,4 @@
-// What tokenizer_config.json says beside tokenizer.json, and what two tokenizers have in common.
+// What tokenizer_config.json adds to tokenizer.json, and comparing two tokenizers.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// A file of Qwen's kind: 700 tokens, and <|end|> 700, <|begin|> 701, <s> 702 added.
+/// A tokenizer.json like Qwen's: 700 tokens, plus added tokens <|end|> 700, <|begin|> 701, <s> 702.
 json qwen() { return json::parse(read_file(data_folder("qwen") / "tokenizer.json", "test")); }
 
 std::shared_ptr<const Tokenizer> open_with(const json& config, const json& file = qwen()) {
@@ -29,7 +29,7 @@ std::string refusal(const json& config, const json& file = qwen()) {
   return refusal_of([&] { open_with(config, file); });
 }
 
-// transformers gives <|endoftext|>, which Qwen2Tokenizer names where pad_token is left out, id 703.
+// <|endoftext|>, Qwen2Tokenizer's default for a missing pad_token, gets id 703 in transformers.
 TEST(SpecialTokens, ThoseOfTheConfigAloneGetTheIdsOfTransformers) {
   const json config = {{"tokenizer_class", "Qwen2Tokenizer"},
                        {"bos_token", nullptr},
@@ -84,7 +84,7 @@ TEST(SpecialTokens, SplitMeansThatTheyAreText) {
   EXPECT_EQ(split->encode("some text"), plain->encode("some text"));
 }
 
-// A run on disk is known by this hash: it stays where nothing that makes ids has changed.
+// Existing runs are identified by this hash, so it must not change unless the ids do.
 TEST(SpecialTokens, ChangeTheContentHashOnlyWhereTheyChangeIds) {
   const auto hash = [](const json& config) {
     return std::pair(open_with(config)->sha256(), sha256_hex(qwen().dump() + config.dump()));

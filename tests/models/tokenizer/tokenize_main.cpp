@@ -1,4 +1,5 @@
-// `niah tokenize` alone, for tests/oracle/compare_tokenizer.py and builds without the program.
+// `niah tokenize` as a separate program, for tests/oracle/compare_tokenizer.py and builds without
+// niah.
 #include <cstdio>
 #include <iostream>
 

@@ -84,7 +84,7 @@ TEST(CharClass, FollowsTheReferenceBeyondTheLibraryVersions) {
   EXPECT_EQ(char_class(U'\U00010D4A'), CharClass::kLetter);  // Garay, Unicode 16
   EXPECT_EQ(char_class(U'\U00010D40'), CharClass::kNumber);
   EXPECT_EQ(char_class(U'\U0002EBF0'), CharClass::kLetter);  // Extension I, Unicode 15.1
-  EXPECT_EQ(char_class(U'\u180e'), CharClass::kOther);       // no white space since Unicode 6.3
+  EXPECT_EQ(char_class(U'\u180e'), CharClass::kOther);       // not white space since Unicode 6.3
   EXPECT_EQ(char_class(U'\u0085'), CharClass::kSpace);
   EXPECT_EQ(char_class(U'\u001c'), CharClass::kOther);
   EXPECT_EQ(char_class(U'\u00bd'), CharClass::kNumber);

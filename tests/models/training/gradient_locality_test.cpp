@@ -26,7 +26,7 @@ std::shared_ptr<CausalLM> fresh_model() {
 Batch some_batch(std::int64_t tokens) {
   torch::manual_seed(11);
   Batch batch{torch::randint(32, {3, tokens + 1}, at::kLong), at::ones({3, tokens + 1})};
-  batch.weights.narrow(1, 0, tokens / 2).zero_();  // half a prompt, half an answer
+  batch.weights.narrow(1, 0, tokens / 2).zero_();  // half prompt, half answer
   return batch;
 }
 
@@ -56,8 +56,8 @@ TEST(LocalityProbe, CountsPairsWhoseQueryMattersAndLeavesTheModelAlone) {
   const GradientLocality once = probe.result();
   const std::int64_t heads = softmax_layers(model->info()).front().heads;
   ASSERT_EQ(once.pairs.size(), 20U);
-  // Tokens 10 to 20 are predicted from queries 9 to 19: the earlier ones play no part above the
-  // softmax layer, where only their own position would ask for them.
+  // Tokens 10 to 20 are predicted from queries 9 to 19. Earlier queries have no gradient above the
+  // softmax layer, since no loss depends on their positions.
   EXPECT_LE(once.pairs[0], 3 * heads * 20);
   EXPECT_GE(once.pairs[0], 3 * heads * 11);
   EXPECT_GE(once.pairs[0], once.pairs[19]);
@@ -89,8 +89,8 @@ TEST(LocalityProbe, GoesOnFromItsStateToTheLastBit) {
     EXPECT_THROW(resumed.restore(wrong), DataError) << wrong;
 }
 
-/// The gradient of W_Q is what its pairs add up to: with one pair a query (the first token alone),
-/// softmax has nothing to choose and nothing flows.
+/// With a single token each query has one key, so softmax is constant and the gradient of W_Q is
+/// zero.
 TEST(LocalityProbe, OneTokenHasNoGradient) {
   const auto model = fresh_model();
   LocalityProbe probe;

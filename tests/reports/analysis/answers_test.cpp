@@ -33,7 +33,7 @@ TEST(FirstDifference, GoesNoFurtherThanBothWereKept) {
   miss.text = "The number is";
   EXPECT_EQ(first_difference(kept_answer(whole), kept_answer(miss)), 13) << "a miss ends by itself";
 
-  // A long one is kept as its beginning; a character that was cut in two is none.
+  // Of a long answer only the beginning is kept, without a character that was cut in two.
   Record longer = missed(whole);
   longer.text = std::string(kMostTextBytes - 1, 'x') + "\uFFFD...";
   Record other = missed(whole);

@@ -13,7 +13,7 @@
 namespace niah::reports {
 namespace {
 
-/// Results of base, sft and qk on one cell; `hits` says for sample i whether each found it.
+/// Results of base, sft and qk in one cell; `hits` returns for sample i whether each of them hit.
 Results three_variants(std::int64_t n,
                        const std::function<std::array<bool, 3>(std::int64_t)>& hits) {
   Collector collector(synthetic_info());
@@ -56,7 +56,7 @@ TEST(Analysis, ComparesWithTheBaseAndRestorationsWithTheFineTuneToo) {
   EXPECT_DOUBLE_EQ(analysis.find(qk, "f-base")->pairs.difference(), -0.1);
   EXPECT_GE(analysis.find(qk, "f-base")->adjusted, analysis.find(qk, "f-base")->p);
   EXPECT_EQ(analysis.find(qk, "f-qk"), nullptr);
-  // One cell a family: the drop that 50 pairs show, two-sided at 0.05.
+  // With one cell per family: the drop that 50 pairs detect, two-sided at 0.05.
   EXPECT_EQ(analysis.find(qk, "f-sft")->detectable,
             DropPower(50, {.factor = 2}).smallest_drop(0.8, 0));
   EXPECT_FALSE(analysis.find(qk, "f-sft")->log_prob) << "these records have no log-probability";
@@ -110,7 +110,7 @@ TEST(Analysis, TellsNoLossFromTooFewSamples) {
 }
 
 TEST(Analysis, RecoveryIsJudgedByTheAdjustmentOfItsCells) {
-  // 7 losses of 60 in each of 21 cells: p = 0.016 in one, 0.33 after Holm over all.
+  // 7 losses of 60 in each of 21 cells: p = 0.016 in one cell, 0.33 after Holm over all.
   const RunInfo info = synthetic_info();
   const auto recoveries = [&](std::size_t tasks, std::size_t lengths) {
     Collector collector(info);
@@ -147,7 +147,8 @@ TEST(Analysis, TestsTrendsByLengthAndDepth) {
   FAIL() << "no trend of sft on s3";
 }
 
-/// The variants of a run as a report reads them from a file.
+/// The run after being written to JSON and read again, without the fields that old runs lack if
+/// `of_an_old_run`.
 RunInfo read_again(const RunInfo& run, bool of_an_old_run) {
   nlohmann::json json = run;
   for (auto& variant : json["variants"])

@@ -75,7 +75,7 @@ TEST(Collector, LeavesOutRecordsOfOtherRuns) {
 TEST(Collector, NamesWhatItLeavesOut) {
   RunInfo info = synthetic_info();
   Record long_one = s1(1);
-  long_one.length = 524288;  // the plan was longer once
+  long_one.length = 524288;  // a length that is no longer planned
   Record other_protocol = s1(2);
   other_protocol.protocol = "ruler";
   const Results results = collect(info, {s1(0), long_one, other_protocol});
@@ -147,7 +147,7 @@ TEST(ResultsJson, RoundTripsAllButExamples) {
   EXPECT_EQ(results_json(second, analyse(second)), text);
 }
 
-/// What a job downloads has other times: only records say whether a run went on.
+/// Copied files get new times, so only records can show whether a run continued.
 TEST(ResultsJson, AreOfAJournalByItsRecordsNotByTimes) {
   const TemporaryFolder folder;
   const auto journal = folder.path() / "journal.jsonl";

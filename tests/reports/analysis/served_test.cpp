@@ -29,7 +29,7 @@ using testing::IsEmpty;
 using testing::Not;
 using ServedVerdict = ServedComparison::Verdict;
 
-/// Asks for sample `index` of the cell at `length`; changes what the server said.
+/// Changes the server's record of sample `index` in the cell at `length`.
 using Change = std::function<void(std::int64_t length, std::int64_t index, Record& served)>;
 
 Results served_run(std::int64_t n, const Change& change, const RunInfo& info = served_info()) {
@@ -47,7 +47,7 @@ void loses(Record& served, const std::string& text = "I cannot find it.") {
   served.text = text;
 }
 
-/// A run of one length.
+/// A run with one length.
 RunInfo one_length() {
   RunInfo info = served_info();
   info.lengths = {4096};
@@ -59,7 +59,7 @@ TEST(Served, CountsWhatTheServerLostAndGainedAndWhereTextsPart) {
   RunInfo info = one_length();
   std::vector<Record> records =
       served_records(info, 20, [](std::int64_t, std::int64_t i, Record& served) {
-        if (i == 0) loses(served, "The special magic number is 1111111.");  // parts after 28
+        if (i == 0) loses(served, "The special magic number is 1111111.");  // differs after 28
         if (i == 1) loses(served, "The special");                           // after 11
         if (i == 2) loses(served, "");                                      // after 0
         if (i == 7) served.text = "\nThe special magic number is 7654321";  // equal as far as kept
@@ -125,7 +125,7 @@ TEST(Served, ALossInOneCellOfManyIsFoundAndNamed) {
   const ServedComparison served = only(results);
   ASSERT_NE(served.worst_cell(), nullptr);
   EXPECT_EQ(served.worst_cell()->length, 65536);
-  // Each of the two questions has half of alpha; the cells share theirs by Holm.
+  // All cells together and the single cells get half of alpha each; the cells share theirs by Holm.
   EXPECT_DOUBLE_EQ(served.worst_cell()->adjusted, 2 * 8 * mcnemar_two_sided(10, 0));
   EXPECT_DOUBLE_EQ(served.adjusted, 2 * served.p);
   EXPECT_THAT(served_verdict(results, served),
@@ -137,7 +137,7 @@ TEST(Served, ALossInOneCellOfManyIsFoundAndNamed) {
 TEST(Served, ALossThatOnlyOneCellShowsIsSaidOfThatCell) {
   RunInfo info = served_info();
   info.lengths = {4096, 65536};
-  // What the server loses at 64K it gains at 4K, over all nothing is lost.
+  // The server gains at 4K what it loses at 64K, so nothing is lost overall.
   std::vector<Record> records =
       served_records(info, 60, [](std::int64_t length, std::int64_t i, Record& served) {
         if (length == 65536 && i < 20) loses(served);
@@ -216,7 +216,7 @@ TEST(Served, OtherwiseServedVariantsAreNobodysFineTune) {
       50, [](auto, auto, Record& r) { loses(r); }, info);
   EXPECT_THAT(findings_in_words(results, analyse(results)).headlines,
               ElementsAre(HasSubstr("not said whose weights")));
-  // Of a fine-tune it is compared with the fine-tune, not with the base.
+  // A served fine-tune is compared with the fine-tune, not with the base.
   info.variants.insert(info.variants.begin() + 1, {"f-sft", "hypenet", "sft", "", Role::kTuned});
   info.variants.back().same_as = "sft";
   EXPECT_EQ(reference_of(info, info.variants.back()).name, "sft");

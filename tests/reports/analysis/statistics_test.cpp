@@ -15,7 +15,7 @@ using nlohmann::json;
 
 constexpr double kTolerance = 1e-9;
 
-/// Tables recorded from SciPy and statsmodels by tests/oracle/record_statistics.py.
+/// Values recorded from SciPy and statsmodels by tests/oracle/record_statistics.py.
 class Reference : public testing::Test {
  protected:
   static json rows(const char* name) {
@@ -107,7 +107,7 @@ TEST(Statistics, NothingDiffersIsNoEvidence) {
   EXPECT_TRUE(holm({}).empty());
 }
 
-/// What is to be right of the gate's own rule, by hand: 200 samples, one of 2 cells, gate at 0.05.
+/// Expected values of the gate's rule, worked out by hand: 200 samples, 2 cells, max_drop 0.05.
 TEST(Statistics, TheWholeRuleDecidesWhatNShows) {
   const DropRule gate{.alpha = 0.05, .tests = 2, .factor = 2, .max_drop = 0.05};
   const DropPower power(200, gate);
@@ -141,7 +141,7 @@ TEST(Statistics, RecoveredFractionOfOneLossIsUnbounded) {
   const auto recovered = recovered_fraction({0, 0, 0, 0, 0, 1, 0, 9});
   ASSERT_TRUE(recovered);
   EXPECT_EQ(recovered->fraction, 1);
-  EXPECT_FALSE(recovered->high);  // most resamples of one loss in ten have none
+  EXPECT_FALSE(recovered->high);  // many resamples of one loss in ten contain none
 }
 
 TEST(Statistics, TrendNeedsVariation) {

@@ -18,8 +18,8 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
-/// One softmax layer of two heads above a linear one; head 1 is base's retrieval head, and the
-/// fine-tune loses it.
+/// One softmax layer of two heads above a linear one; head 1 is a retrieval head in base, but not
+/// after the fine-tune.
 Diagnosis lost_head() {
   Diagnosis diagnosis;
   diagnosis.pre = "base";

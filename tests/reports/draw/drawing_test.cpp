@@ -1,4 +1,4 @@
-// Palette, tables, heatmaps: what is drawn from numbers.
+// Palette, tables and heatmaps.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -34,7 +34,7 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
 TEST(Format, NumbersAsPeopleReadThem) {
   EXPECT_EQ(percent(0.4166), "41.7");
   EXPECT_EQ(percent_words(0.4166), "42 %");
-  EXPECT_EQ(percent_words(0.996), "99.6 %");  // not everything was found
+  EXPECT_EQ(percent_words(0.996), "99.6 %");  // not rounded up to 100
   EXPECT_EQ(percent_words(0.004), "0.4 %");
   EXPECT_EQ(percent_words(1), "100 %");
   EXPECT_EQ(percent_words(0), "0 %");
@@ -137,7 +137,7 @@ TEST(Heatmap, DrawsEveryCellGapsAsGaps) {
   EXPECT_THAT(svg, HasSubstr("<title>depth 0–50 %, length 4K: 25 % (n = 4)</title>"));
   EXPECT_THAT(svg, HasSubstr("<title>depth 50–100 %, length 8K: not measured</title>"));
   EXPECT_EQ(occurrences(svg, "class=\"value\""), 3U);
-  EXPECT_EQ(occurrences(svg, "<rect class=\"gap\""), 2U);  // the cell and the legend
+  EXPECT_EQ(occurrences(svg, "<rect class=\"gap\""), 2U);  // one in the cell, one in the legend
   EXPECT_THAT(heatmap_svg(map, SvgUse::kInline), Not(HasSubstr("<style>")));
 }
 
@@ -167,7 +167,8 @@ TEST(Heatmap, DifferencesAreOfPairedSamples) {
   EXPECT_FALSE(map.cells[1][0].value);
 }
 
-/// Ends the process with 0 when a picture is refused in words where memory runs out.
+/// Limits the address space and draws a picture. Exits with 0 if that throws an error for lack of
+/// memory.
 [[noreturn]] void draw_with_room_of(std::uint64_t bytes) {
   std::uint64_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;

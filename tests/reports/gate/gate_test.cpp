@@ -65,7 +65,8 @@ TEST(Gate, ToleratesADropBelowMaxDropHoweverSignificant) {
 }
 
 TEST(Gate, FindsADropInOneDepthBandThatHardlyMovesTheMean) {
-  // Depths run through 40 values; the first 4 make one band, a thirteenth of which is lost.
+  // Depths cycle through 40 values, of which the first 4 make one band; one in 13 of its samples is
+  // lost.
   const auto band_lost = [](std::int64_t, std::int64_t i) {
     return i % 40 >= 4 || i / 40 % 13 != 0;
   };
@@ -173,8 +174,9 @@ TEST(Gate, RefusesWhatWasNotAskedTheSameAndSaysWhy) {
               AllOf(HasSubstr("sample 3 of S2 at 4K"), HasSubstr("another prompt")));
 }
 
-/// Nights of the same two checkpoints on the same samples: a sample's outcome is its difficulty and
-/// a little luck, so pairs are alike as they are in reality; tonight's recall is `drop` lower.
+/// The number of `nights` on which the gate fails. A sample's outcome depends on its difficulty and
+/// a little chance, so that pairs are correlated as in reality; the second run's recall is lower by
+/// `drop`.
 int alarms(int nights, std::int64_t n, double recall, double drop, const GateOptions& options) {
   int count = 0;
   for (int night = 0; night < nights; ++night) {
@@ -185,7 +187,7 @@ int alarms(int nights, std::int64_t n, double recall, double drop, const GateOpt
       return [&, share](std::int64_t length, std::int64_t i) {
         const auto [sample, fresh] = difficulty.try_emplace({length, i}, 0);
         if (fresh) sample->second = uniform(random);
-        constexpr double kLuck = 0.3;  // of the samples are decided anew every night
+        constexpr double kLuck = 0.3;  // share of outcomes drawn anew every night
         return (uniform(random) < kLuck ? uniform(random) : sample->second) < share;
       };
     };
@@ -197,7 +199,7 @@ int alarms(int nights, std::int64_t n, double recall, double drop, const GateOpt
 }
 
 TEST(Gate, RaisesFewerFalseAlarmsThanItsAlphaAllows) {
-  // The strictest setting: any significant drop fails, however small.
+  // The strictest setting, in which any significant drop fails.
   const int strict = alarms(1000, 120, 0.8, 0, {.max_drop = 0});
   const int usual = alarms(1000, 120, 0.8, 0, {});
   RecordProperty("false_alarms_of_1000_at_max_drop_0", strict);
@@ -212,15 +214,15 @@ TEST(Gate, FindsADropOfTwentyPointsAtAHundredSamples) {
   EXPECT_GE(found, 950);
 }
 
-/// A sweep of `cells` cells of `n` samples, in which a sample that changes for no reason is lost or
-/// gained, each with probability `noise`.
+/// A sweep of `cells` cells of `n` samples each, in which a sample is lost by chance with
+/// probability `noise`, and gained with the same probability.
 struct SweepShape {
   std::int64_t n;
   std::size_t cells;
   double noise;
 };
 
-/// A night on that sweep; the first cell's recall fell by `drop`.
+/// The verdict on one night; the first cell's recall fell by `drop`.
 Verdict night_of(const SweepShape& shape, double drop, std::mt19937& random) {
   RunInfo info = nightly_info();
   info.lengths.clear();
@@ -256,7 +258,7 @@ Verdict night_of(const SweepShape& shape, double drop, std::mt19937& random) {
   return gate(nights[0], nights[1]);
 }
 
-/// In how many of 1,000 nights the drop in the first cell is found.
+/// The number of 1,000 nights on which the drop in the first cell is found.
 int nights_found(const SweepShape& shape, double drop) {
   std::mt19937 random(20261127);
   int found = 0;
@@ -265,7 +267,8 @@ int nights_found(const SweepShape& shape, double drop) {
   return found;
 }
 
-/// What a night without a change says of its first cell, with exactly the noise of the shape.
+/// The detectable drop that a night with exactly the expected noise and no loss states for its
+/// first cell.
 double quoted_drop(const SweepShape& shape) {
   const auto changed = static_cast<std::int64_t>(shape.noise * static_cast<double>(shape.n));
   RunInfo info = nightly_info();
@@ -278,7 +281,7 @@ double quoted_drop(const SweepShape& shape) {
   return gate(baseline, current).cells[0].detectable.value();
 }
 
-/// The promise of every page and log: a drop of the size that is named is found four times in five.
+/// Pages and logs promise that a drop of the stated size is found four times in five.
 TEST(Gate, FindsTheDropThatItNamesFourTimesInFive) {
   for (const SweepShape& shape :
        {SweepShape{200, 2, 0}, SweepShape{40, 21, 0}, SweepShape{120, 10, 0.05}}) {
@@ -292,7 +295,7 @@ TEST(Gate, FindsTheDropThatItNamesFourTimesInFive) {
   }
 }
 
-/// The night's own noise in the dropped cell says hardly anything else.
+/// A drop in the cell itself hardly changes the detectable drop that is stated for it.
 TEST(Gate, NamesNearlyTheSameDropOnANightThatFell) {
   const SweepShape shape{120, 10, 0.05};
   std::mt19937 random(1);
@@ -345,7 +348,7 @@ TEST(Gate, NamesWhatWasComputedOtherwiseAndDoesNotRefuseIt) {
 TEST(Gate, ComparesACellThatEndedEarlyOnTheCommonSamples) {
   RunInfo info = nightly_info();
   const Results baseline = nightly(200, always, info);
-  // By its plan a cell may end early: the first samples are there, later ones are not.
+  // The plan allows a cell to end early, so that later samples may be missing.
   for (const std::int64_t length : info.lengths)
     info.planned.push_back({"recall", "s2", length, 200, true});
   const Verdict early = gate(baseline, nightly(100, always, info));
@@ -353,14 +356,14 @@ TEST(Gate, ComparesACellThatEndedEarlyOnTheCommonSamples) {
   EXPECT_EQ(early.cells[0].pairs.n(), 100);
   EXPECT_THAT(gate_lines(early),
               HasSubstr("base S2 at 4K (100 of 200), base S2 at 64K (100 of 200)"));
-  // A gap in the middle is not how a cell ends.
+  // But not samples in the middle.
   Results gap = nightly(200, always, info);
   auto& samples = gap.cells[0].samples;
   samples.erase(samples.begin() + 50);
   --gap.cells[0].n;
   --gap.cells[0].hits;
   EXPECT_EQ(gate(baseline, gap).exit_code(), ExitCode::kNotMeasured);
-  // And a run with a fixed number of samples has to have them all.
+  // A run with a fixed number of samples must have them all.
   info.planned.clear();
   EXPECT_EQ(gate(baseline, nightly(100, always, info)).exit_code(), ExitCode::kNotMeasured);
 }

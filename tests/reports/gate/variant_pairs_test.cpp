@@ -20,7 +20,7 @@ using testing::Not;
 
 bool every_sample(std::int64_t, std::int64_t) { return true; }
 
-/// A run of a served model alone.
+/// A run with only a served model.
 RunInfo served_alone() {
   RunInfo info = nightly_info();
   info.variants = {{"f-served", "hypenet", "served", "", Role::kBase}};
@@ -29,7 +29,7 @@ RunInfo served_alone() {
   return info;
 }
 
-/// The baseline's variants, with what each is compared with.
+/// The pairs as strings: each baseline variant and the variant that it is compared with.
 std::vector<std::string> names(const VariantPairs& variants) {
   std::vector<std::string> all;
   for (const VariantPair& pair : variants.pairs)
@@ -64,7 +64,7 @@ TEST(VariantPairs, AServedModelStandsForTheBaseOrForWhatIsSaid) {
   EXPECT_THAT(names(pair_variants(baseline, current)), ElementsAre("qk (served)"));
   EXPECT_THAT(names(pair_variants(baseline, current, "sft")), ElementsAre("qk (served)"))
       << "what the run says is not overruled";
-  // The model may be called otherwise where each run has only one.
+  // Model names may differ if each run has only one model.
   current.variants[0].model = "my-server";
   EXPECT_THAT(names(pair_variants(baseline, current)), ElementsAre("qk (served)"));
 }

@@ -13,7 +13,8 @@ namespace {
 TEST(Prose, SentencesNeverChange) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += prose_sentence(i) + "\n";
-  // Recorded from version prose-1: another digest means other samples, so another version.
+  // Recorded from version prose-1. If the digest changes, samples change, which needs a new version
+  // name.
   EXPECT_EQ(sha256_hex(text), "9b577da242e0e4476a8c4f09620c857b7f3398d5ed5a9c22eca147d968beb348");
 }
 

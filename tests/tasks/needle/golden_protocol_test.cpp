@@ -1,5 +1,5 @@
-// The reference protocols, sample by sample, against everything recorded from the reference
-// programs with Qwen3's tokenizer. Needs the full recordings: NIAH_GOLDEN_DIR.
+// The reference protocols, compared sample by sample with all recordings of the reference programs
+// with Qwen3's tokenizer. Needs the full recordings: NIAH_GOLDEN_DIR.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -32,7 +32,7 @@ class GoldenProtocol : public testing::Test {
     return test::read_jsonl(folder_ / "protocol" / file);
   }
 
-  /// Every recorded sample of one cell.
+  /// Compares every recorded sample of one cell.
   static void check_samples(const Cell& cell, const std::vector<json>& samples) {
     ASSERT_FALSE(samples.empty()) << "nothing was recorded of this cell";
     for (const json& row : samples) {
@@ -57,7 +57,7 @@ class GoldenProtocol : public testing::Test {
     }
   }
 
-  /// Hash over all samples that the program generated, where it was recorded.
+  /// Compares the hash over all samples that the reference program generated.
   static void check_all(const Cell& cell, const json& row, std::int64_t samples) {
     std::string hashes;
     for (std::int64_t i = 0; i < samples; ++i)
@@ -99,7 +99,7 @@ TEST_F(GoldenProtocol, LmEval) { check_seeded_cells("lm_eval.jsonl", "lm-eval");
 TEST_F(GoldenProtocol, Ruler) { check_seeded_cells("ruler.jsonl", "ruler"); }
 
 TEST_F(GoldenProtocol, LmEvalRunsOfItsOwnCommandLine) {
-  // One random stream runs through all cells of a run, in the order they were built.
+  // One random stream runs through all cells of a run, in the order in which they are built.
   std::map<std::string, std::vector<json>> built;
   std::map<std::tuple<std::string, std::string, std::int64_t>, std::vector<json>> samples;
   for (const json& row : rows("lm_eval_default_run.jsonl")) {

@@ -19,7 +19,7 @@ TEST(KeyList, HoldsTheReferenceListInOrder) {
     digest.update(key);
     previous = key;
   }
-  // Of sorted(set(f"{a}-{n}" ...)) over wonderwords 3.0.1, joined by newlines.
+  // The digest of sorted(set(f"{a}-{n}" ...)) over wonderwords 3.0.1, joined by newlines.
   EXPECT_EQ(digest.hex(), "e5e6a09ed20903cb4abfcde8b89d1a40d4133a6fcff97001c690c21d97af3007");
 }
 

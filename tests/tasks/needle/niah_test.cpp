@@ -30,7 +30,7 @@ std::unique_ptr<Cell> cell(const std::string& task, std::int64_t length, std::in
   return std::move(make_cells(with, {{task, length, samples}}).front());
 }
 
-/// The code points begin .. end-1 of a UTF-8 text.
+/// The part of a UTF-8 text that `span` covers, in code points.
 std::string cut(const std::string& text, Span span) {
   std::string out;
   std::int64_t at = -1;
@@ -65,7 +65,7 @@ TEST_P(EveryTask, SaysWhatIsTrueOfItself) {
     EXPECT_EQ(sample.prompt_sha256, sha256_hex(sample.prompt()));
     EXPECT_EQ(sample.task, GetParam());
     EXPECT_EQ(sample.index, i);
-    // The answers stand in the text; of an absent needle no value does.
+    // The text contains the answers; if the needle is absent, it contains no value.
     EXPECT_EQ(string_match_all(sample.input, sample.outputs), 1);
     if (sample.outputs.empty()) continue;
     const std::string needle = cut(sample.prompt(), sample.needle);

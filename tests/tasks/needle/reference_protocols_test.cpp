@@ -1,5 +1,5 @@
-// Protocols lm-eval and ruler on a corpus of made-up words, against recordings of the reference
-// programs.
+// The protocols lm-eval and ruler on a corpus of made-up words, compared with recordings of the
+// reference programs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ ProtocolSpec spec(const std::string& protocol, std::uint64_t seed, bool add = tr
   return {protocol, seed, corpus(), test::count_words, add};
 }
 
-/// The cell's first samples are those of `rows`, in their order.
+/// Expects the cell's first samples to be those of `rows`, in order.
 void check(const Cell& cell, const std::vector<json>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const json& row = rows[i];
@@ -67,13 +67,13 @@ TEST(LmEvalProtocol, OneStreamRunsThroughAllCellsOfARun) {
   ASSERT_EQ(requests.size(), 4U);
   const auto cells = make_cells(spec("lm-eval", 0), requests);
   for (std::size_t i = 0; i < cells.size(); ++i) check(*cells[i], rows[i]);
-  // Another order gives other samples: that is the harness' quirk, not ours to mend.
+  // Another order gives other samples: a quirk of the harness that we reproduce.
   std::swap(requests[0], requests[1]);
   const auto swapped = make_cells(spec("lm-eval", 0), requests);
   EXPECT_NE(sha256_hex(swapped[1]->sample(0).input), rows[0][0]["input_sha256"]);
 }
 
-/// One recorded cell at a short length: the samples that the harness keeps, and no more than those.
+/// Checks one recorded cell at a short length: it has exactly the samples that the harness keeps.
 void check_short_cell(const ProtocolSpec& spec, const std::vector<json>& rows) {
   const std::int64_t kept = rows.front()["kept"];
   CellRequest request{rows.front()["task"], rows.front()["max_length"],

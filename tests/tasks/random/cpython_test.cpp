@@ -37,7 +37,7 @@ void expect_same_calls(const json& row) {
   EXPECT_EQ(random.next32(), row["last"].get<std::uint32_t>());
 }
 
-/// Of the draws in decimal, one a line; the last line may have no newline.
+/// The SHA-256 of the draws in decimal, one per line, with or without a newline after the last.
 std::string sha256_of_draws(std::uint64_t seed, int draws, bool last_newline = true) {
   CPythonRandom random(seed);
   std::string lines;
@@ -57,7 +57,7 @@ TEST(CPythonRandom, EqualsCPython) {
   }
 }
 
-/// The magnitude of a decimal number in 32-bit words, the lowest first.
+/// The magnitude of a decimal number in 32-bit words, lowest first.
 std::vector<std::uint32_t> parse_words(std::string_view decimal) {
   std::vector<std::uint32_t> words{0};
   for (const char digit : decimal.substr(decimal[0] == '-' ? 1 : 0)) {
@@ -90,7 +90,7 @@ TEST(CPythonRandom, EqualsTheFullRecording) {
     }
     for (const auto& draw : row["getrandbits_k"]) {
       auto words = random.long_bits(draw[0].get<int>());
-      while (words.size() > 1 && words.back() == 0) words.pop_back();  // as a number
+      while (words.size() > 1 && words.back() == 0) words.pop_back();  // drop leading zero words
       EXPECT_EQ(words, parse_words(draw[1].get<std::string>()));
     }
     for (const auto& draw : row["randbelow"]) {

@@ -1,5 +1,6 @@
-// Every scorer and extractor on outputs that no model should give: arbitrary bytes, and pieces of
-// what is looked for between characters of every length, upper and lower case.
+// Every scorer and extractor on outputs that no model should give: arbitrary bytes, and fragments
+// of the phrases that extractors look for, mixed with characters of all UTF-8 lengths and both
+// cases.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 

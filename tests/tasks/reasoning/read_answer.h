@@ -1,4 +1,4 @@
-// A model's output through every scorer and extractor: for property tests and for fuzzing.
+// Runs an output through every scorer and extractor, for property tests and fuzzing.
 #pragma once
 
 #include <string>
@@ -14,11 +14,11 @@
 
 namespace niah::tasks::test {
 
-/// What an output says of itself: the same to itself, and no value but one that stands in it.
-/// Throws logic_error where that does not hold.
+/// Checks properties that hold for any output: it equals itself, and what is extracted occurs in
+/// it. Throws logic_error if one does not hold.
 inline void read_every_way(std::string_view output) {
   const std::string text(output);
-  // Needles: whatever the output is, its score is one, and its class has a name.
+  // Needles: every output has a score in 0..1 and a named miss class.
   for (const std::vector<std::string>& expected : {std::vector<std::string>{},
                                                    {"7654321"},
                                                    {"06d883d4-68a9-4e46-8db5-b6ed8fa2c5e0"},

@@ -92,8 +92,9 @@ TEST_F(ReasoningFile, WhatAModelAnswersToItsOwnNextProblemDoesNotCount) {
   EXPECT_EQ(words->extract("\nQuestions remain: The answer is 7."), "7");
 }
 
-/// Before a phrase that is looked for in any case stand characters whose lower case is longer
-/// (U+0130, U+023A, U+FFFD for a stray byte) or shorter (U+1E9E, the Kelvin sign).
+/// A phrase that is matched case-insensitively is found at the right place after characters whose
+/// lower case is longer (U+0130, U+023A, U+FFFD for a stray byte) or shorter (U+1E9E, the Kelvin
+/// sign).
 TEST_F(ReasoningFile, CharactersWhoseLowerCaseHasAnotherLengthShiftNothing) {
   const auto math = open("math500", R"({"problem": "a", "answer": "7"})");
   const auto words = open_reasoning_set("word-problems", "", 5);

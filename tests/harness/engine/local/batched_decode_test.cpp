@@ -17,7 +17,7 @@
 namespace niah {
 namespace {
 
-/// All of the answers that a request decides.
+/// The fields of the answers that the request determines, that is all but times.
 std::vector<std::tuple<std::size_t, TokenIds, std::string, std::int64_t>> said(
     const std::map<std::size_t, Answer>& answers) {
   std::vector<std::tuple<std::size_t, TokenIds, std::string, std::int64_t>> all;
@@ -26,7 +26,7 @@ std::vector<std::tuple<std::size_t, TokenIds, std::string, std::int64_t>> said(
   return all;
 }
 
-/// A tiny model with random weights, which goes on for ever, and prompts of different lengths.
+/// A tiny model with random weights, which never ends an answer, and prompts of different lengths.
 class BatchedDecodeOf : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -41,7 +41,7 @@ class BatchedDecodeOf : public testing::TestWithParam<const char*> {
     }
   }
 
-  /// Answers by request, without their times; `budget`: bytes for batches.
+  /// Answers by request; `budget` is the memory for batches in bytes.
   std::map<std::size_t, Answer> ask_all(std::int64_t budget) {
     std::map<std::size_t, Answer> answers;
     const auto keep = [&](const DecodeSession& session) {
@@ -81,16 +81,16 @@ class BatchedDecodeOf : public testing::TestWithParam<const char*> {
   std::shared_ptr<const models::Tokenizer> tokenizer =
       models::open_tokenizer(NIAH_SOURCE_DIR "/models/zoo/tokenizer");
   std::vector<Request> requests;
-  std::int64_t apart = 0;        ///< answers that were decoded apart
-  std::int64_t state_bytes = 0;  ///< of one of them
-  bool is_finishing = false;     ///< all texts are read, answers go on apart
+  std::int64_t apart = 0;        ///< answers handed to the batch
+  std::int64_t state_bytes = 0;  ///< of the largest sequence
+  bool is_finishing = false;     ///< all texts are read, the batch is being finished
 };
 
 TEST_P(BatchedDecodeOf, AnswersAreThoseOfOneAtATime) {
   const auto alone = ask_all(0);
   EXPECT_EQ(apart, 0);
   ASSERT_EQ(alone.size(), requests.size());
-  // Room for as many as may go together, and for two.
+  // Memory for all that may be batched, and for two.
   for (const bool much : {true, false}) {
     const std::int64_t budget = much ? std::int64_t{1} << 30 : 2 * state_bytes;
     const auto together = ask_all(budget);
@@ -113,7 +113,7 @@ TEST_P(BatchedDecodeOf, OnlyWhatDoesNotFitAloneEndsForMemory) {
   model = std::make_shared<models::ShortOfMemory>(model, [&](std::int64_t sequences) {
     if (!is_finishing) return false;
     if (sequences > 1) return true;
-    ++asked_alone;  // the last of several is asked alone twice: as a batch of one, then by itself
+    ++asked_alone;  // the last sequence runs alone twice: as a batch of one, then by itself
     return asked_alone == 5 || asked_alone == 6;
   });
   std::int64_t oom = 0;

@@ -70,7 +70,7 @@ TEST(GroupVariants, ModelsOfDifferentLayersStayApart) {
             (std::vector<std::size_t>{1, 1, 1}));
 }
 
-/// A tokenizer of so many ids, those from `added` on being added tokens.
+/// A tokenizer with a given number of ids, of which those from `added` on are added tokens.
 class Ids : public models::Tokenizer {
  public:
   Ids(models::TokenId count, models::TokenId added) : count_(count), added_(added) {}
@@ -103,8 +103,8 @@ TEST(RequireVocabulary, IdsWithoutAnEmbeddingAreRefusedWithBothSizes) {
       testing::AllOf(testing::HasSubstr("ids up to 699"), testing::HasSubstr("128 rows"),
                      testing::HasSubstr("t.json"), testing::HasSubstr("checkpoints/small")));
   EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0}, 703), "accepted");
-  EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0}, 1024), "accepted");  // padded, as is usual
-  // Added tokens beyond the embedding only count where a prompt has them.
+  EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0}, 1024), "accepted");  // padded, as is common
+  // Added tokens beyond the embedding matter only if a prompt contains them.
   EXPECT_EQ(vocabulary_refusal(Ids(703, 700), {0, 5}, 700), "accepted");
   EXPECT_THAT(vocabulary_refusal(Ids(703, 700), {0, 702}, 700),
               testing::HasSubstr("ids up to 702"));
@@ -157,7 +157,7 @@ class LoadVariants : public testing::Test {
 TEST_F(LoadVariants, PairsWhatComputesTheSameAndKeepsFingerprints) {
   const std::vector<std::string> before = fingerprints();
   EXPECT_EQ(before[0], before[1]);
-  // The formula of run folders on disk: see FingerprintBasis.
+  // Existing run folders depend on this formula: see FingerprintBasis.
   const models::Checkpoint checkpoint(base_);
   auto config = checkpoint.config();
   config.erase("dtype");
@@ -204,7 +204,7 @@ class AdapterVariants : public testing::Test {
   models::TinyAdapter first_{models::tiny_llama()}, second_{models::tiny_llama()};
 };
 
-/// The parameters that do not lie where those of `base` do.
+/// The parameters that do not share memory with those of `base`.
 std::vector<std::string> own_parameters(const LoadedVariant& variant, const LoadedVariant& base) {
   std::vector<std::string> own;
   const auto others = base.model->named_parameters();
@@ -233,7 +233,7 @@ TEST_F(AdapterVariants, HaveFingerprintsOfWhatTheyDo) {
   };
   const auto before = fingerprints();
   EXPECT_EQ(std::set<std::string>(before.begin(), before.end()).size(), 4U);
-  first_.config_["peft_version"] = "0.21.2";  // says nothing of what it does
+  first_.config_["peft_version"] = "0.21.2";  // has no effect on the weights
   first_.write();
   EXPECT_EQ(fingerprints(), before);
   first_.config_["lora_alpha"] = 9;

@@ -21,7 +21,7 @@
 namespace niah {
 namespace {
 
-/// A tiny model as two variants of one group, asked prompts that begin alike.
+/// A tiny model as two variants of one group, asked prompts with a common beginning.
 class LocalEngineOf : public testing::Test {
  protected:
   std::unique_ptr<LocalEngine> engine(std::int64_t workers) const {
@@ -45,7 +45,7 @@ class LocalEngineOf : public testing::Test {
     list.requests.back().variants = {1};
     return list;
   }
-  /// Asks, with so many threads that help; what was generated, by request and variant.
+  /// Asks `list` with `workers` threads; returns the answers by request and variant.
   std::map<std::pair<std::size_t, std::size_t>, Answer> ask(RequestList list,
                                                             std::int64_t workers) {
     std::map<std::pair<std::size_t, std::size_t>, Answer> answers;

@@ -9,7 +9,8 @@
 namespace niah {
 namespace {
 
-/// Plays a schedule on a pretend reader whose state is the text read, and checks every prompt.
+/// Runs a schedule on a mock reader whose state is the text it has read. Checks every prompt and
+/// returns the number of tokens read.
 std::int64_t play(const std::vector<PromptIds>& prompts, std::int64_t chunk, bool share) {
   const auto schedule = schedule_prefixes(prompts, chunk, share);
   std::map<std::int64_t, PromptIds> snapshots = {{0, {}}};
@@ -68,7 +69,7 @@ TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
   const std::int64_t all = 40 * 4000;
   EXPECT_EQ(play(prompts, 16, false), all);
   EXPECT_LT(play(prompts, 16, true), all * 56 / 100);
-  // The shallowest needle first: the text that the others share is read on from where it left.
+  // With the shallowest needle read first, one snapshot at a time suffices.
   EXPECT_EQ(most_snapshots(schedule_prefixes(prompts, 16, true)), 1);
   EXPECT_EQ(most_snapshots(schedule_prefixes(prompts, 16, false)), 0);
 }

@@ -13,7 +13,7 @@ const ReadCost kTokens = [](std::int64_t begin, std::int64_t end) {
   return static_cast<double>(end - begin);
 };
 
-/// One text that `count` prompts leave at even distances.
+/// `count` prompts that leave a common text at evenly spaced positions.
 std::vector<PromptIds> branches(std::int32_t count, std::int64_t length) {
   std::vector<PromptIds> prompts;
   for (std::int32_t i = 0; i < count; ++i) {
@@ -29,13 +29,13 @@ WorkStealingSchedule schedule(const std::vector<PromptIds>& prompts, std::int64_
   return {prompts, schedule_prefixes(prompts, chunk, true), std::move(cost)};
 }
 
-/// A pretend reader whose state is the text read; checks every prompt that it is given.
+/// A mock reader whose state is the text it has read; checks every prompt that it is given.
 class Player {
  public:
   Player(WorkStealingSchedule& schedule, const std::vector<PromptIds>& prompts, std::int64_t chunk)
       : schedule_(&schedule), prompts_(&prompts), chunk_(chunk), worker_(schedule.join()) {}
 
-  /// Reads one prompt; what it cost, or nothing when there is none.
+  /// Reads the next prompt and returns the tokens that it cost, or nullopt if there is none.
   std::optional<std::int64_t> step(std::set<std::size_t>& seen) {
     const auto scheduled = schedule_->next(worker_);
     if (!scheduled) return std::nullopt;
@@ -66,7 +66,8 @@ class Player {
   std::map<std::int64_t, PromptIds> snapshots_ = {{0, {}}};
 };
 
-/// Plays with so many threads, each `slowness[i]` times as slow; the time until all are through.
+/// Simulates one thread per entry of `slowness`, thread i being `slowness[i]` times as slow;
+/// returns the time until all are done.
 double play(const std::vector<PromptIds>& prompts, std::int64_t chunk,
             const std::vector<double>& slowness, double answer = 0) {
   WorkStealingSchedule shared = schedule(prompts, chunk);
@@ -105,23 +106,23 @@ TEST(WorkStealingSchedule, ThreadsShareOneCell) {
 }
 
 TEST(WorkStealingSchedule, AnswersOfUnknownLengthLeaveNobodyIdle) {
-  // Answers cost as much as the longest prompt, which the costs do not say.
+  // Each answer costs as much as the longest prompt, which the scheduler does not know.
   const auto prompts = branches(40, 4000);
   EXPECT_LT(play(prompts, 8, {1, 1}, 4000), 0.54 * play(prompts, 8, {1}, 4000));
 }
 
 TEST(WorkStealingSchedule, ASlowThreadIsHelped) {
   const auto prompts = branches(40, 4000);
-  // Together they read 4/3 as fast as the fast one alone.
+  // Together the two threads are 4/3 as fast as the fast one alone.
   EXPECT_LT(play(prompts, 8, {1, 3}), 0.95 * play(prompts, 8, {1}));
 }
 
 TEST(WorkStealingSchedule, NothingIsSharedThatDoesNotPay) {
-  // The second prompt is nearly all of the first.
+  // The second prompt shares nearly all of the first.
   std::vector<PromptIds> prompts(2, PromptIds(1000, 1));
   prompts[1].back() = 2;
   WorkStealingSchedule shared = schedule(prompts, 10);
-  EXPECT_TRUE(shared.has_work());  // nobody is at it yet
+  EXPECT_TRUE(shared.has_work());  // no worker has joined yet
   const std::size_t first = shared.join();
   ASSERT_TRUE(shared.next(first));
   EXPECT_FALSE(shared.has_work());
@@ -137,7 +138,7 @@ TEST(WorkStealingSchedule, WhatIsGivenUpIsReadByTheOthers) {
   std::set<std::size_t> seen;
   ASSERT_TRUE(first.step(seen));
   std::set<std::size_t> lost;
-  ASSERT_TRUE(second.step(lost));  // for which memory does not suffice
+  ASSERT_TRUE(second.step(lost));  // runs out of memory for this prompt
   shared.give_up(second.worker());
   EXPECT_FALSE(shared.has_work()) << "no other thread would have more";
   while (first.step(seen)) {

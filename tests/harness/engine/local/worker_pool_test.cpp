@@ -26,12 +26,12 @@ WorkStealingSchedule separate_prompts(std::size_t count) {
           [](std::int64_t begin, std::int64_t end) { return static_cast<double>(end - begin); }};
 }
 
-/// Lets nobody on before so many threads have come: what several must do at once does not depend
-/// on how fast each of them is. Gives up after a minute.
+/// A barrier that holds threads until the given number has arrived, so that tests do not depend on
+/// the threads' speed. Gives up after a minute.
 class Meeting {
  public:
   explicit Meeting(std::size_t threads) : threads_(threads) {}
-  /// Whether all of them came.
+  /// Waits for the others; returns whether all arrived.
   bool come() {
     std::unique_lock guard(lock_);
     come_.insert(std::this_thread::get_id());
@@ -46,7 +46,8 @@ class Meeting {
   std::set<std::thread::id> come_;
 };
 
-/// Calls `work` in this thread, with so many others that help until it is through; what it throws.
+/// Calls `work` in this thread while `helpers` other threads help the pool. Returns the message of
+/// the exception that it throws, or "no error".
 template <typename Work>
 std::string error_with_helpers(WorkerPool& pool, int helpers, const Work& work) {
   std::stop_source over;
@@ -110,7 +111,7 @@ TEST(WorkerPool, AHelpersErrorEndsTheListAndIsTheOneReported) {
   WorkerPool pool(2);
   Meeting both(2);
   std::atomic<int> helpers = 0, left = 0;
-  // Whoever reads beside the owner is a helper.
+  // Every reading thread other than the owner is a helper.
   const std::thread::id owner = std::this_thread::get_id();
   const std::string error = error_with_helpers(pool, 1, [&] {
     WorkStealingSchedule schedule = separate_prompts(100'000);

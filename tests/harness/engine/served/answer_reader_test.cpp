@@ -21,7 +21,7 @@ std::string joined(const std::vector<std::string>& events) {
 
 std::string chunk(const json& choice) { return json_event({{"choices", json::array({choice})}}); }
 
-/// Reads all bytes, so many at a time, and counts those that were read.
+/// Feeds bytes to an AnswerReader in pieces and counts those it took.
 struct Reading {
   AnswerReader reader;
   std::size_t taken = 0;

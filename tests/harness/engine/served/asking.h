@@ -1,4 +1,4 @@
-// One request to a misbehaving server, as the tests of the HTTP client make it.
+// Helpers of the HTTP client's tests: one request to a misbehaving server.
 #pragma once
 
 #include <chrono>
@@ -14,20 +14,20 @@ namespace niah::served {
 
 inline constexpr const char* kKey = "sk-a-key-that-nobody-may-see";
 
-/// Wall time of some work.
+/// The wall time of `work` in seconds.
 inline double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Sends it on a connection of its own.
+/// Sends the request on a new connection.
 inline HttpResponse send(const HttpRequest& request) {
   HttpClient client;
   return client.send(request);
 }
 
-/// A request with a key, to a path of the server.
+/// A request with an API key to a path of the server.
 inline HttpRequest request_to(const MisbehavingServer& server,
                               const std::string& path = "/v1/models") {
   return {.url = server.origin() + path,
@@ -36,13 +36,13 @@ inline HttpRequest request_to(const MisbehavingServer& server,
           .quiet_seconds = 20};
 }
 
-/// What comes of one request to a server that always gives that reply.
+/// The response to one request to a server that always gives `reply`.
 inline HttpResponse answer_of(const Reply& reply) {
   const MisbehavingServer server([&](const SeenRequest&) { return reply; });
   return send(request_to(server));
 }
 
-/// A chunk for each piece.
+/// A chunked reply with one chunk per piece.
 inline Reply stream(std::vector<Piece> pieces, Ending ending = Ending::kWhole) {
   return {.pieces = std::move(pieces), .framing = Framing::kChunked, .ending = ending};
 }

@@ -10,7 +10,7 @@ namespace {
 
 using Events = std::vector<std::string>;
 
-/// The events of a stream that comes in pieces of so many bytes.
+/// The events of a stream that arrives in pieces of `piece` bytes.
 Events events_of(std::string_view bytes, std::size_t piece) {
   Events events;
   EventStream stream;

@@ -1,4 +1,4 @@
-// What the HTTP client makes of all that a server may do wrong.
+// How the HTTP client handles server faults.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

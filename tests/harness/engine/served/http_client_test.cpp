@@ -120,7 +120,7 @@ TEST(HttpClient, TheReceiverMayHaveEnough) {
   EXPECT_EQ(response.fault, "");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(pieces, 3);
-  // The server learns of it at once, without another request.
+  // The server notices at once, without another request.
   for (int i = 0; i < 500 && server.left_early() == 0; ++i)
     std::this_thread::sleep_for(milliseconds(10));
   EXPECT_EQ(server.left_early(), 1);

@@ -17,7 +17,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-/// An environment variable for the time of a test.
+/// Sets an environment variable for the duration of a test.
 class Environment {
  public:
   Environment(const char* name, const std::string& value) : name_(name) {
@@ -85,7 +85,7 @@ TEST(HttpRequest, EchoedKeysAreHidden) {
   for (const int status : {307, 401, 500}) {
     const MisbehavingServer server([&](const SeenRequest& request) {
       const std::string key = request.header("Authorization").substr(7);
-      // The key lies across the end of what is kept of an error.
+      // The key straddles the end of the part of an error that is kept.
       Reply reply = text_reply(std::string((std::size_t{64} << 10) - 10, 'x') + key, status);
       return with_header("Location", "http://127.0.0.1:1/" + key,
                          with_header("Server", std::string(290, 's') + key,

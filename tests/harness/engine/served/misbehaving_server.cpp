@@ -26,18 +26,19 @@ namespace {
 constexpr std::size_t kMostHead = std::size_t{1} << 20;
 constexpr std::size_t kMostBody = std::size_t{256} << 20;
 
-/// One client's connection. Every wait ends when the server does.
+/// One client's connection. Shutting down the server ends every wait.
 class Socket {
  public:
   Socket(int fd, int server_ends) : fd_(fd), server_ends_(server_ends) {}
 
-  /// Waits so long, or (negative) without end; false: the client left, or the server ends.
+  /// Waits for that time, or without limit if negative. Returns false if the client disconnects or
+  /// the server shuts down.
   bool wait(int milliseconds) {
     pollfd polled[] = {{fd_, POLLRDHUP, 0}, {server_ends_, POLLIN, 0}};
     return ::poll(polled, 2, milliseconds) == 0;
   }
 
-  /// False: nothing more will come.
+  /// Appends received bytes. Returns false if nothing more will come.
   bool read_some(std::string& into) {
     pollfd polled[] = {{fd_, POLLIN, 0}, {server_ends_, POLLIN, 0}};
     ::poll(polled, 2, -1);
@@ -48,7 +49,7 @@ class Socket {
     return got > 0;
   }
 
-  /// False: the client left, or the server ends.
+  /// Returns false if the client disconnected or the server shuts down.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       pollfd polled[] = {{fd_, POLLOUT, 0}, {server_ends_, POLLIN, 0}};
@@ -61,7 +62,7 @@ class Socket {
     return true;
   }
 
-  /// The client will learn of a reset in place of an end.
+  /// Makes closing the socket send a reset instead of a normal end.
   void reset_when_closed() {
     const linger now{1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -96,7 +97,7 @@ SeenRequest parse_head(std::string_view head) {
   return request;
 }
 
-/// The next request; nullopt when there is none. `buffer` has what came of it before.
+/// Reads the next request; nullopt if there is none. `buffer` holds bytes received earlier.
 std::optional<SeenRequest> read_request(Socket& socket, std::string& buffer) {
   std::size_t head = 0;
   while ((head = buffer.find("\r\n\r\n")) == std::string::npos) {
@@ -136,7 +137,7 @@ bool wait_for(Socket& socket, std::chrono::milliseconds pause) {
   return pause.count() <= 0 || socket.wait(static_cast<int>(pause.count()));
 }
 
-/// All that is sent of a reply that may end, in its order.
+/// Everything that is sent for a reply, in order, apart from the repetition of kEndless.
 std::vector<Piece> on_the_wire(const Reply& reply) {
   std::vector<Piece> sent;
   sent.push_back({reply.framing == Framing::kRaw ? "" : head_of(reply), reply.delay});
@@ -148,7 +149,7 @@ std::vector<Piece> on_the_wire(const Reply& reply) {
 
 enum class Next { kAnother, kClose, kClientLeft };
 
-/// What follows the last piece.
+/// Carries out the reply's ending after the last piece.
 Next end_of(const Reply& reply, Socket& socket) {
   switch (reply.ending) {
     case Ending::kWhole:
@@ -173,7 +174,7 @@ Next end_of(const Reply& reply, Socket& socket) {
   return Next::kClientLeft;
 }
 
-/// Calls `answered` right before the bytes with which the client has the whole answer.
+/// Sends the reply; calls `answered` just before the bytes that complete the answer.
 Next send_reply(Socket& socket, const Reply& reply, const std::function<void()>& answered) {
   const bool goes_on = reply.ending == Ending::kStall || reply.ending == Ending::kEndless;
   std::vector<Piece> pieces = on_the_wire(reply);
@@ -216,12 +217,12 @@ struct MisbehavingServer::State {
 
   Behaviour behaviour;
   Descriptor listening = listen_somewhere();
-  Descriptor ends{::eventfd(0, EFD_CLOEXEC)};  ///< readable once the server ends
+  Descriptor ends{::eventfd(0, EFD_CLOEXEC)};  ///< readable once the server shuts down
   mutable std::mutex lock;
   std::vector<SeenRequest> requests;
-  std::vector<int> answering;  ///< sockets whose clients wait for an answer
+  std::vector<int> answering;  ///< sockets whose clients are waiting for an answer
   std::size_t connections = 0, most_in_flight = 0, left_early = 0;
-  std::list<Connection> open;  ///< of the accepting thread
+  std::list<Connection> open;  ///< used by the accepting thread only
   std::jthread accepting;
 
   void accept_all() {
@@ -269,7 +270,7 @@ struct MisbehavingServer::State {
     request.number = requests.size();
     requests.push_back(request);
     answering.push_back(fd);
-    // A client that left may have come again before its old connection's thread noticed.
+    // A client may have reconnected before its old connection's thread noticed that it left.
     const auto waiting = std::count_if(answering.begin(), answering.end(), is_connected);
     most_in_flight = std::max(most_in_flight, static_cast<std::size_t>(waiting));
   }

@@ -1,4 +1,4 @@
-// An HTTP/1.1 server on 127.0.0.1 that behaves as a test says, badly above all.
+// An HTTP/1.1 server on 127.0.0.1 that behaves as a test tells it to, mostly badly.
 #pragma once
 
 #include <cstddef>
@@ -14,24 +14,24 @@
 
 namespace niah::served {
 
-/// A request as the server read it. What is no HTTP (TLS) is one without a method.
+/// A request as the server read it. Without a method if it was not HTTP (as with TLS).
 struct SeenRequest {
   std::string method{};
-  std::string path{};  ///< with its query
+  std::string path{};  ///< including the query
   Headers headers{};
   std::string body{};
-  nlohmann::json json = nullptr;  ///< of the body; null where it is none
-  std::size_t number = 0;         ///< of all requests, from 0
-  std::size_t connection = 0;     ///< on which it came, from 0
+  nlohmann::json json = nullptr;  ///< the parsed body; null if it is not JSON
+  std::size_t number = 0;         ///< index among all requests, from 0
+  std::size_t connection = 0;     ///< index of its connection, from 0
 
-  /// Of that name, in any case; "" where there is none.
+  /// The value of the header with this name, in upper or lower case; "" if there is none.
   std::string header(std::string_view name) const;
 };
 
-/// Decides on a reply. Called from a thread for each connection; must return.
+/// Gives the reply to a request. Called from the connection's own thread; must return.
 using Behaviour = std::function<Reply(const SeenRequest&)>;
 
-/// A server that runs from its making to its end, which never waits for a client.
+/// A server that runs from construction to destruction. The destructor never waits for a client.
 class MisbehavingServer {
  public:
   explicit MisbehavingServer(Behaviour behaviour);
@@ -41,13 +41,14 @@ class MisbehavingServer {
 
   int port() const;
   std::string origin() const;                           ///< "http://127.0.0.1:PORT"
-  std::string url() const { return origin() + "/v1"; }  ///< as a config names it
+  std::string url() const { return origin() + "/v1"; }  ///< base URL for a config
 
-  std::vector<SeenRequest> requests() const;  ///< all so far, in the order in which they came
+  std::vector<SeenRequest> requests() const;  ///< all so far, in order of arrival
   std::size_t requests_to(std::string_view path) const;
   std::size_t connections() const;     ///< accepted so far
-  std::size_t most_in_flight() const;  ///< requests that had no whole answer at one time
-  /// Answers that the client did not wait for: it closed the connection before their end.
+  std::size_t most_in_flight() const;  ///< the most unanswered requests at one time
+  /// The number of answers that a client did not wait for: it closed the connection before their
+  /// end.
   std::size_t left_early() const;
 
  private:

@@ -95,7 +95,7 @@ TEST_F(OpenAiEngineTest, AStreamIsClosedWhenItIsDecided) {
   serve(endless);
   Request asked = request();
   asked.max_new_tokens = 1000;
-  // The first one is read on until the server tells how much of the prompt it read.
+  // The first stream is read until the server reports how many prompt tokens it read.
   const Answer first = ask_one(asked);
   EXPECT_EQ(server().left_early(), 0U);
   const Answer second = ask_one(asked);
@@ -104,7 +104,7 @@ TEST_F(OpenAiEngineTest, AStreamIsClosedWhenItIsDecided) {
     EXPECT_LT(answer.text.size(), 100U);
     EXPECT_FALSE(answer.hit_limit);
   }
-  // Now as much is known to be read whole.
+  // Prompts of this length are now known to be read whole, so the second stream is closed early.
   for (int i = 0; i < 1000 && server().left_early() == 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_EQ(server().left_early(), 1U);
@@ -160,12 +160,12 @@ TEST_F(OpenAiEngineTest, AChatGetsTheQuestionAndTheBeginningOfTheAnswer) {
   EXPECT_EQ(seen.json["continue_final_message"], true);
 }
 
-/// What a prompt's count makes of its answer.
+/// The outcome of an answer, given the server's count of prompt tokens.
 struct Counted {
   const char* api;
   const char* prompts;
-  std::int64_t more;    ///< tokens than the prompt has
-  const char* outcome;  ///< "": none
+  std::int64_t more;    ///< how many tokens the server's count exceeds the prompt's by
+  const char* outcome;  ///< "" if there is no failure
   int warnings = 0;
 };
 
@@ -243,7 +243,7 @@ TEST_F(OpenAiEngineTest, ALogProbabilityThatIsNotToldIsLeftOut) {
     EXPECT_FALSE(answer.failure);
     EXPECT_FALSE(answer.log_prob);
   }
-  // It is not asked for again, and said once.
+  // Echo is not requested again, and the warning is given once.
   EXPECT_EQ(server().requests().size(), 4U);
   EXPECT_THAT(warnings(), ElementsAre(HasSubstr("echo is not supported")));
 }
@@ -262,7 +262,7 @@ TEST_F(OpenAiEngineTest, AShareOfThePromptsIsAskedTwice) {
   std::atomic<int> asked = 0;
   serve(GoodServer{.text = [&](const SeenRequest& seen) {
     ++asked;
-    // Another answer to the same prompt, of those that end in an odd number.
+    // Prompts that end in an odd number get a different answer every time.
     const std::int64_t last = seen.json["prompt"].back();
     return last % 2 == 1 ? " " + std::to_string(asked) : std::string(" 1234567");
   }});

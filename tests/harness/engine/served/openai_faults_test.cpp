@@ -1,4 +1,4 @@
-// What becomes of an answer that a server does not give as it should.
+// How the engine handles faulty answers of a server.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-/// A way to go wrong that another try may be spared, and what is said where it is not.
+/// A transient fault, and the words reported if every try meets it.
 struct Fault {
   const char* name;
   std::function<Reply(const SeenRequest&)> reply;
@@ -108,7 +108,7 @@ TEST_P(FaultTest, HasAnEndAndAReason) {
 INSTANTIATE_TEST_SUITE_P(OpenAiEngine, FaultTest, testing::ValuesIn(faults()),
                          [](const auto& test) { return std::string(test.param.name); });
 
-/// A way to answer that is unusual, and all right.
+/// Unusual but valid ways to answer.
 class OddityTest : public ServedEngineTest, public testing::WithParamInterface<Fault> {};
 
 TEST_P(OddityTest, IsAnAnswer) {
@@ -165,7 +165,7 @@ TEST_F(OpenAiFaultsTest, A4xxEndsTheListInTheServersWords) {
     EXPECT_EQ(answers[i].failure->detail.starts_with("not asked"), i > 1);
   }
   EXPECT_EQ(server().requests().size(), 2U);
-  // Another list is another length.
+  // A new list may have another length, so the server is asked again.
   ask(requests(1));
   EXPECT_EQ(server().requests().size(), 3U);
 }
@@ -240,7 +240,7 @@ TEST_F(OpenAiFaultsTest, NothingBeginsBeforeTheServerSaysSo) {
   EXPECT_GE(times[1] - times[0], std::chrono::milliseconds(190));
 }
 
-/// As JSON may spell it, too.
+/// The text as JSON escapes may also spell it.
 std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -258,7 +258,7 @@ TEST_F(OpenAiFaultsTest, TheKeyIsInNoMessage) {
       json_reply(openai_error(std::string(290, 'x') + key, "x", 500), 500),
       text_reply("<p>" + std::string(70, 'x') + key, 200), text_reply("{\"error\": \"" + key),
       json_reply({{"error", "Bearer " + key}}),
-      // Spelled otherwise, and begun just before a long text is cut.
+      // With the key escaped, and just before the point where a long text is cut.
       text_reply("{\"error\": \"" + std::string(290, 'x') + escaped(key) + "\"}", 500),
       text_reply("{\"choices\": [{\"text\": \"" + escaped(key) +
                      "\", \"finish_reason\": \"stop\"}], \"usage\": {\"prompt_tokens\": " +

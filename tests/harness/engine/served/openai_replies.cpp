@@ -63,7 +63,7 @@ std::int64_t size_of(const Json& text_or_list) {
                                        : text_or_list.size());
 }
 
-/// Tokens of a prompt: ids are counted, and bytes of text.
+/// The number of tokens of a prompt: its ids, or the bytes of its text.
 std::int64_t count_prompt(const Json& body) {
   if (!body.contains("messages")) return size_of(body.value("prompt", Json("")));
   std::int64_t count = 0;

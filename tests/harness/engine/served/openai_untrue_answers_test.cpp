@@ -1,4 +1,4 @@
-// Answers that look like one, and say nothing of the model's recall.
+// Replies that look like answers but do not show the model's recall.
 #include <gmock/gmock.h>
 
 #include <cstdint>

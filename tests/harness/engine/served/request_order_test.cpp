@@ -32,7 +32,7 @@ TEST(OrderOf, ShufflesByContent) {
   for (std::size_t i = 1; i < order.size(); ++i)
     neighbours += all[order[i - 1]].ids[1] == all[order[i]].ids[1] ? 1U : 0U;
   EXPECT_LT(neighbours, 50U);  // of 199; about 28 by chance
-  // What is left of a list keeps its order.
+  // A list that lost requests keeps the order of the rest.
   std::vector<std::int32_t> rest;
   for (const std::size_t place : order)
     if (place >= 100) rest.push_back(all[place].ids[2]);

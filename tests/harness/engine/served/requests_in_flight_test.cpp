@@ -1,4 +1,4 @@
-// How much is asked of a server at once, and how it ends before its end.
+// How many requests are in flight at once, and how asking is interrupted.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -18,7 +18,7 @@ namespace {
 
 using RequestsInFlightTest = ServedEngineTest;
 
-/// Lets nobody out before so many are in, or as many more.
+/// A repeating barrier: holds arrivals until `together` of them have arrived.
 class Rendezvous {
  public:
   explicit Rendezvous(int together) : together_(together) {}
@@ -122,7 +122,7 @@ void ask_until_interrupted() {
   std::_Exit(2);
 }
 
-// In a process of its own: an interrupt is for good.
+// In its own process, since an interrupt cannot be undone.
 TEST(RequestsInFlightDeathTest, AnInterruptReturnsWithinTwoSeconds) {
   EXPECT_EXIT(ask_until_interrupted(), testing::ExitedWithCode(0), "");
 }

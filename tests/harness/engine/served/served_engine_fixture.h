@@ -1,4 +1,4 @@
-// An engine that asks the tests' server, with a tokenizer of bytes, and keeps what it is told.
+// A fixture with an engine that asks the test server, using a byte tokenizer.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@
 
 namespace niah::served {
 
-/// A token for each byte, and after them one that ends a text and one that ends a turn.
+/// A token for each byte, one that ends a text and one that ends a turn.
 class ByteTokenizer : public models::Tokenizer {
  public:
   static constexpr models::TokenId kEnd = 256, kTurnEnd = 257;
@@ -58,7 +58,7 @@ class ByteTokenizer : public models::Tokenizer {
   std::vector<models::TokenId> none_;
 };
 
-/// Pauses of milliseconds.
+/// Pace settings with pauses of milliseconds, so that tests are fast.
 inline PaceSettings quick() {
   return {.first_pause = 0.001,
           .longest_pause = 0.004,
@@ -67,12 +67,12 @@ inline PaceSettings quick() {
           .jitter = [] { return 1.0; }};
 }
 
-/// Asks a server that a test describes.
+/// Asks a test server of the given behaviour.
 class ServedEngineTest : public testing::Test {
  public:
   static constexpr const char* kValue = "1234567";
 
-  /// The value is to be found in a prompt that ends in `name`.
+  /// A request to find the value in a prompt that ends in `name`.
   static Request request(const std::string& name = "1") {
     const std::string prompt = "The value is 1234567. What is the value? " + name;
     Request request;
@@ -119,7 +119,7 @@ class ServedEngineTest : public testing::Test {
           pace_);
     return *engine_;
   }
-  /// The answers, in the order of the requests; those that were not given have the text "-".
+  /// The answers in the order of the requests; "-" is the text of those that were not given.
   std::vector<Answer> ask(std::vector<Request> all, const std::stop_token& stop = {}) {
     std::vector<Answer> answers(all.size(), Answer{.id = {}, .text = "-"});
     RequestList list{.group = 0, .requests = std::move(all), .stop = stop};
@@ -132,7 +132,7 @@ class ServedEngineTest : public testing::Test {
     return answers;
   }
   Answer ask_one(const Request& one = request()) { return ask({one}).front(); }
-  /// What asking one request throws.
+  /// The message of the DataError that asking one request throws, or "no error".
   std::string error_of_asking() {
     try {
       ask_one();

@@ -1,4 +1,4 @@
-// Whole runs of sweeps by a server: what its variants are, and that nothing is lost or mixed.
+// Whole sweeps run on a server: its variants, and that no answers are lost or mixed up.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -48,7 +48,7 @@ using testing::UnorderedElementsAre;
 constexpr const char* kTokenizer = NIAH_SOURCE_DIR "/models/zoo/tokenizer";
 constexpr const char* kKeyVariable = "NIAH_SERVED_TEST_KEY";
 
-/// The first number of seven digits in a text.
+/// The first seven-digit number in a text.
 std::string value_in(const std::string& text) {
   std::string digits;
   for (const char c : text) {
@@ -60,12 +60,12 @@ std::string value_in(const std::string& text) {
   return digits.size() == 7 ? digits : "nothing";
 }
 
-/// A sweep asked of a server that finds every needle, unless a test spoils it.
+/// A sweep asked of a server that finds every needle, unless a test modifies it.
 class ServedRun : public testing::Test {
  protected:
   void SetUp() override { ::unsetenv(kKeyVariable); }
 
-  /// A server that finds what is in its prompts; `spoil` may answer in its place.
+  /// Starts a server that finds the value in its prompts; `spoil` may answer instead.
   void serve(std::function<std::optional<Reply>(const SeenRequest&)> spoil = {}) {
     GoodServer good;
     good.longest = longest_;
@@ -106,7 +106,7 @@ class ServedRun : public testing::Test {
     for (const reports::Record& record : records()) ++counts[record.outcome];
     return counts;
   }
-  /// The files of the run that hold a text.
+  /// The files of the run that contain a text.
   std::vector<std::string> files_with(const std::string& text) const {
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(out()))
@@ -218,7 +218,7 @@ TEST_F(ServedRun, TheKeyIsSentToTheServerAndIsInNoFile) {
   ::setenv(kKeyVariable, kKey, 1);
   std::atomic<int> asked = 0;
   serve([&](const SeenRequest& request) -> std::optional<Reply> {
-    // A server that says back what it was sent, in an error and in an answer.
+    // A server that echoes the key it was sent, in an error and in an answer.
     const std::string said = request.header("Authorization");
     if (asked++ == 0) return json_reply(openai_error("what is " + said, "x", 503), 503);
     return completion_stream({.text = " " + said, .prompt_tokens = 900});
