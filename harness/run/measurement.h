@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "harness/plan/journal.h"
+#include "harness/plan/sharding.h"
 #include "harness/plan/work_list.h"
 #include "harness/run/opened_engine.h"
 #include "harness/run/part.h"
-#include "reports/record.h"
 #include "tasks/protocol.h"
 
 namespace niah {
@@ -18,10 +18,9 @@ namespace niah {
 /// The measuring of a sweep by any number of engines.
 class Measurement {
  public:
-  /// All of them outlive it. Asks the samples whose index leaves shard.number - 1 when divided by
-  /// shard.of.
+  /// All of them outlive it. `samples`: which ones it asks.
   Measurement(const WorkList& work, const std::vector<OpenedEngine>& engines, Journal& journal,
-              reports::Shard shard);
+              const ShardSamples& samples);
 
   /// Asks everything that the journal does not hold, each engine as many cells at once as it likes.
   /// What memory did not suffice for is asked once more, by itself, and then recorded as such.
@@ -49,7 +48,7 @@ class Measurement {
   const WorkList* work_;
   const std::vector<OpenedEngine>* engines_;
   Journal* journal_;
-  reports::Shard shard_;
+  const ShardSamples* samples_;
   std::vector<Job> jobs_;
   std::map<const tasks::Cell*, std::size_t> joint_;  ///< jobs of cells that may end early
 };

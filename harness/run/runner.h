@@ -16,7 +16,7 @@ namespace niah {
 struct RunOptions {
   std::filesystem::path out;
   bool quiet = false;
-  /// This run's part of the samples: those whose index leaves `shard` - 1 when divided by `shards`.
+  /// This run's part of the samples, as share_out gives it.
   std::int64_t shard = 1, shards = 1;
 };
 
