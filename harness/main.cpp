@@ -113,6 +113,7 @@ int run(int argc, char** argv) {
   add_reproduce_command(program, chosen);
   add_run_command(program, chosen);
   add_merge_command(program, chosen);
+  add_slurm_command(program, chosen);
   add_report_command(program, chosen);
   add_regress_command(program, chosen);
   add_restore_command(program, chosen);

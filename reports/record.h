@@ -106,10 +106,26 @@ struct PlannedCell {
   bool operator==(const PlannedCell&) const = default;
 };
 
+/// The samples of one cell that one shard asks.
+struct ShardPart {
+  std::int64_t shard = 1;       ///< counted from 1
+  std::string kind = "recall";  ///< as in records
+  std::string task;
+  std::int64_t length = 0;
+  std::vector<std::int64_t> indexes;
+  bool operator==(const ShardPart&) const = default;
+};
+
+/// The most shards of a sweep.
+inline constexpr std::int64_t kMostShards = 100'000;
+
 /// The part of a sweep that a run covers, such as 2 of 3. Numbered from 1.
 struct Shard {
   std::int64_t number = 1;
   std::int64_t of = 1;
+  /// Of all shards of the sweep. Empty in descriptions of earlier versions, whose shard asked the
+  /// samples with index % of == number - 1.
+  std::vector<ShardPart> parts{};
   bool operator==(const Shard&) const = default;
 };
 

@@ -95,11 +95,36 @@ PlannedCell to_planned(const json& object) {
   return cell;
 }
 
+json to_json_shard(const Shard& shard) {
+  json out = {{"number", shard.number}, {"of", shard.of}};
+  for (const ShardPart& part : shard.parts)
+    out["parts"].push_back({{"shard", part.shard},
+                            {"kind", part.kind},
+                            {"task", part.task},
+                            {"length", part.length},
+                            {"indexes", part.indexes}});
+  return out;
+}
+
+ShardPart to_shard_part(const json& object, std::int64_t shards) {
+  FieldReader read(object, "a part of the shards of the run's description");
+  ShardPart part;
+  part.shard = read.integer("shard", 1, shards);
+  part.kind = read.text("kind");
+  part.task = read.text("task");
+  part.length = read.integer("length");
+  part.indexes = read.integers("indexes");
+  return part;
+}
+
 Shard to_shard(const json& object) {
   FieldReader read(object, "the shard of the run's description");
   Shard shard;
-  shard.of = read.integer("of", 1);
+  shard.of = read.integer("of", 1, kMostShards);
   shard.number = read.integer("number", 1, shard.of);
+  if (object.contains("parts"))
+    for (const json& part : read.array("parts"))
+      shard.parts.push_back(to_shard_part(part, shard.of));
   return shard;
 }
 
@@ -262,7 +287,7 @@ void to_json(json& json, const RunInfo& info) {
     json["tokenizer_tables_sha256"] = info.tokenizer_tables_sha256;
   }
   for (const PlannedCell& cell : info.planned) json["planned"].push_back(to_json_planned(cell));
-  if (info.shard) json["shard"] = {{"number", info.shard->number}, {"of", info.shard->of}};
+  if (info.shard) json["shard"] = to_json_shard(*info.shard);
   if (!info.merged_from.empty()) json["merged_from"] = info.merged_from;
   for (const GradientCurve& curve : info.gradients)
     json["gradients"].push_back(to_json_curve(curve));

@@ -28,6 +28,9 @@ class Cell {
   /// sample(ordinal).index, without making the sample: they differ only when some samples of a cell
   /// are missing: from a file, or left out by lm-eval.
   virtual std::int64_t index(std::int64_t ordinal) const { return ordinal; }
+  /// Up to which part of its text, from 0 to 1, sample(ordinal) is like the others of its cell: to
+  /// its first needle, roughly.
+  virtual double alike_until(std::int64_t ordinal) const = 0;
   virtual const CellRequest& request() const = 0;
 };
 

@@ -238,6 +238,10 @@ class FileCell final : public Cell {
 
   const CellRequest& request() const override { return request_; }
   std::int64_t index(std::int64_t ordinal) const override { return at(ordinal).index; }
+  double alike_until(std::int64_t ordinal) const override {
+    const Sample found = sample(ordinal);
+    return found.needle.begin == found.needle.end ? 1 : found.real_depth / 100;
+  }
   Sample sample(std::int64_t ordinal) const override { return parse_sample(at(ordinal).line); }
 
  private:

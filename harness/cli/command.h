@@ -57,6 +57,7 @@ void add_regress_command(CLI::App& program, Command& chosen);
 void add_report_command(CLI::App& program, Command& chosen);
 void add_selftest_command(CLI::App& program, Command& chosen);
 void add_show_command(CLI::App& program, Command& chosen);
+void add_slurm_command(CLI::App& program, Command& chosen);
 void add_tokenize_command(CLI::App& program, Command& chosen);
 void add_train_command(CLI::App& program, Command& chosen);
 void add_verify_command(CLI::App& program, Command& chosen);

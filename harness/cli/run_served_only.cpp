@@ -33,4 +33,8 @@ std::string price_with_engines(const SweepConfig& sweep, bool /*by_headers*/) {
   return describe_served(price_served(WorkList(sweep)), sweep);
 }
 
+std::optional<ShardNeeds> shard_needs(const SweepConfig& /*sweep*/, std::int64_t /*shards*/) {
+  return std::nullopt;
+}
+
 }  // namespace niah

@@ -1,5 +1,6 @@
 #include "harness/cli/run_with_engines.h"
 
+#include <algorithm>
 #include <iterator>
 #include <vector>
 
@@ -52,6 +53,17 @@ std::string price_with_engines(const SweepConfig& sweep, bool by_headers) {
   if (!has_served_variant(sweep)) return text;
   if (!text.empty()) text += "\n";
   return text + describe_served(price_served(WorkList(sweep)), sweep);
+}
+
+std::optional<ShardNeeds> shard_needs(const SweepConfig& sweep, std::int64_t shards) {
+  if (has_served_variant(sweep)) return std::nullopt;
+  ShardNeeds most;
+  for (const SweepPrice& shard : price_shards(sweep, shards)) {
+    most.seconds = std::max(most.seconds, shard.seconds_high);
+    for (const CellPrice& cell : shard.cells)
+      most.bytes = std::max(most.bytes, cell.memory.total());
+  }
+  return most;
 }
 
 }  // namespace niah

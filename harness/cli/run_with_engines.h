@@ -2,6 +2,8 @@
 // libtorch, run_served_only.cpp without.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "harness/config/sweep.h"
@@ -17,5 +19,15 @@ reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& opt
 /// What the sweep will cost, for people; nothing is written, and no server is asked. `by_headers`
 /// reads no weights. Throws what run_with_engines throws before its first sample.
 std::string price_with_engines(const SweepConfig& sweep, bool by_headers);
+
+/// What one shard of a sweep takes of a machine at most.
+struct ShardNeeds {
+  double seconds = 0;
+  double bytes = 0;
+};
+
+/// What the dearest of `shards` shards takes, measured on this machine; nullopt where that is not
+/// known: without libtorch, and where servers answer. Throws what price_with_engines throws.
+std::optional<ShardNeeds> shard_needs(const SweepConfig& sweep, std::int64_t shards);
 
 }  // namespace niah

@@ -17,6 +17,7 @@
 #include "harness/cost/throughput.h"
 #include "harness/engine/local/loading.h"
 #include "harness/engine/local/machine.h"
+#include "harness/plan/sharding.h"
 #include "harness/run/cell_batch.h"
 
 namespace niah {
@@ -55,8 +56,9 @@ struct PricedGroups {
   std::int64_t answers = 0;  ///< bytes that a worker may spend on long answers
 };
 
-/// Makes every sample and prices every cell for every group.
-void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& groups) {
+/// Makes those samples and prices every cell for every group.
+void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& groups,
+               const ShardSamples& samples = {}) {
   const SweepConfig& sweep = work.sweep();
   for (const CellBatch& batch :
        batch_lengths(work.assignments(), sweep, sweep.runtime.share_prefixes,
@@ -65,7 +67,11 @@ void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& grou
     std::vector<double> making;
     for (const WorkItem& assignment : batch) {
       const auto start = std::chrono::steady_clock::now();
-      cells.push_back({assignment.label, work.questions(assignment)});
+      cells.push_back(
+          {assignment.label, work.questions(assignment, [&](const auto& kind, const auto& task,
+                                                            auto length, auto index) {
+             return samples.holds(kind, task, length, index);
+           })});
       making.push_back(seconds_since(start));
       const std::string warning = work.short_warning(assignment, cells.back().questions);
       if (!warning.empty()) price.warnings.push_back(warning);
@@ -100,32 +106,62 @@ void add_up_time(SweepPrice& price) {
 
 }  // namespace
 
-SweepPrice price_sweep(const SweepConfig& sweep) {
+namespace {
+
+/// A sweep's models, loaded and measured.
+struct MeasuredSweep {
+  WorkList work;
+  SweepPrice price{};  ///< of no cell yet
+  PricedGroups priced{};
+};
+
+MeasuredSweep measure_sweep(const SweepConfig& sweep) {
   const Machine machine = prepare_machine(sweep.runtime);
-  const WorkList work(sweep);
-  PricedGroups priced{.chunk = prefill_chunk(sweep.runtime, machine),
-                      .answers = require_memory(work, machine)};
-  SweepPrice price;
+  MeasuredSweep measured{.work = WorkList(sweep)};
+  SweepPrice& price = measured.price;
+  PricedGroups& priced = measured.priced;
+  priced.chunk = prefill_chunk(sweep.runtime, machine);
+  priced.answers = require_memory(measured.work, machine);
   price.program = program_memory(machine);
   price.limit = memory_limit(sweep.runtime, machine.device);
-  const std::vector<LoadedVariant> variants = load_all(work, machine);
+  const std::vector<LoadedVariant> variants = load_all(measured.work, machine);
   require_distinct(variants);
   const std::vector<VariantGroup> groups = group_variants(variants);
   price.weights = weight_bytes(variants);
   price.workers = count_workers(groups, machine);
-  price.warnings = model_warnings(variants, work);
+  price.warnings = model_warnings(variants, measured.work);
 
   const auto begin = std::chrono::steady_clock::now();
   constexpr std::int64_t kFar = 32768;
-  const std::int64_t far = std::clamp(work.longest_length(), priced.chunk, kFar);
+  const std::int64_t far = std::clamp(measured.work.longest_length(), priced.chunk, kFar);
   for (const VariantGroup& group : groups) {
     priced.shapes.push_back(group_shape(group, machine.dtype));
     priced.throughputs.push_back(measure_throughput(group, priced.chunk, far, price.workers));
   }
   price.measured = seconds_since(begin);
-  add_cells(price, work, priced);
-  add_up_time(price);
-  return price;
+  return measured;
+}
+
+}  // namespace
+
+SweepPrice price_sweep(const SweepConfig& sweep) {
+  MeasuredSweep measured = measure_sweep(sweep);
+  add_cells(measured.price, measured.work, measured.priced);
+  add_up_time(measured.price);
+  return measured.price;
+}
+
+std::vector<SweepPrice> price_shards(const SweepConfig& sweep, std::int64_t shards) {
+  const MeasuredSweep measured = measure_sweep(sweep);
+  const std::vector<reports::ShardPart> parts = share_out(measured.work, shards);
+  std::vector<SweepPrice> prices(static_cast<std::size_t>(shards), measured.price);
+  for (std::int64_t number = 1; number <= shards; ++number) {
+    SweepPrice& price = prices[static_cast<std::size_t>(number - 1)];
+    add_cells(price, measured.work, measured.priced,
+              ShardSamples(reports::Shard{number, shards, parts}));
+    add_up_time(price);
+  }
+  return prices;
 }
 
 SweepPrice price_sweep_by_headers(const SweepConfig& sweep) {

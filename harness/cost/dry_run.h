@@ -28,8 +28,11 @@ struct SweepPrice {
 /// written. Throws what run_sweep throws before its first sample.
 SweepPrice price_sweep(const SweepConfig& sweep);
 
-/// The same from the checkpoints' headers alone: reads no weights, so it measures no speed, and can
-/// price models that this machine could not hold.
+/// The same for each of a sweep's shards.
+std::vector<SweepPrice> price_shards(const SweepConfig& sweep, std::int64_t shards);
+
+/// The same as price_sweep from the checkpoints' headers alone: reads no weights, so it measures no
+/// speed, and can price models that this machine could not hold.
 SweepPrice price_sweep_by_headers(const SweepConfig& sweep);
 
 /// A table for people: one line per cell and group of variants, then the totals.

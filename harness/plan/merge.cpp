@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <unordered_set>
 
 #include "harness/base/error.h"
@@ -19,6 +21,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/plan/plan.h"
+#include "harness/plan/shard_gaps.h"
 #include "reports/analysis/results.h"
 #include "reports/diagnosis/page.h"
 #include "reports/journal_reader.h"
@@ -50,10 +53,10 @@ void add_arithmetic(reports::RunInfo& all, const reports::RunInfo& info) {
         difference.name == "machine" ? all.machine : all.arithmetic[difference.name];
     const std::string both = reports::with_also(known, difference.second);
     if (both == known) continue;
-    all.caveats.push_back(fmt::format(
-        "Its parts were not computed alike: {}. The last bits of log-probabilities, and rarely an "
-        "answer, depend on that.",
-        difference.words()));
+    add_missing(all.caveats,
+                {fmt::format("Its parts were not computed alike: {}. The last bits of "
+                             "log-probabilities, and rarely an answer, depend on that.",
+                             difference.words())});
     known = both;
   }
   for (const auto& [name, value] : info.arithmetic) all.arithmetic.try_emplace(name, value);
@@ -80,26 +83,20 @@ void add_origin(std::vector<std::string>& origins, const fs::path& run,
                                                 : info.merged_from);
 }
 
-/// Warns of shards that are not among the runs, if the runs' plans number their shards.
-void warn_of_missing_shards(const std::vector<reports::RunInfo>& infos) {
-  std::set<std::int64_t> numbers;
-  const std::optional<reports::Shard> first = infos.front().shard;
+/// How the samples are divided among shards, if all shards among the runs agree on it.
+std::optional<reports::Shard> common_sharding(const std::vector<reports::RunInfo>& infos) {
+  std::optional<reports::Shard> common;
   for (const reports::RunInfo& info : infos) {
-    if (!first || !info.shard || info.shard->of != first->of) return;
-    numbers.insert(info.shard->number);
+    if (!info.shard) continue;
+    if (!common) common = info.shard;
+    if (common->of != info.shard->of || common->parts != info.shard->parts) return std::nullopt;
   }
-  std::vector<std::int64_t> missing;
-  for (std::int64_t number = 1; number <= first->of; ++number)
-    if (!numbers.contains(number)) missing.push_back(number);
-  if (!missing.empty())
-    print_warning(fmt::format("of {} shards these are not among the merged runs: {}", first->of,
-                              fmt::join(missing, ", ")));
+  return common;
 }
 
 /// One description of all runs: the earliest start, the latest end, what any of them asked.
-reports::RunInfo describe_all(const std::vector<fs::path>& runs) {
-  std::vector<reports::RunInfo> infos;
-  for (const fs::path& run : runs) infos.push_back(read_plan(run));
+reports::RunInfo describe_all(const std::vector<fs::path>& runs,
+                              const std::vector<reports::RunInfo>& infos) {
   reports::RunInfo all = infos.front();
   all.merged_from.clear();
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -117,7 +114,6 @@ reports::RunInfo describe_all(const std::vector<fs::path>& runs) {
     all.finished = std::max(all.finished, info.finished);
   }
   std::sort(all.lengths.begin(), all.lengths.end());
-  warn_of_missing_shards(infos);
   all.shard.reset();
   return all;
 }
@@ -165,14 +161,34 @@ void refuse_what_is_not_a_merge(const fs::path& out, const reports::RunInfo& inf
   }
 }
 
-/// Writes the records of all runs into `journal`.
+/// Tells records that are the same to the byte from those of one sample that was asked twice.
+class Repeats {
+ public:
+  /// Whether this line is the first of its kind.
+  bool is_new(const reports::Record& record, const std::string& line) {
+    return lines_[{record.variant, record.kind, record.task, record.length, record.index}]
+        .insert(std::hash<std::string>()(line))
+        .second;
+  }
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string, std::int64_t, std::int64_t>;
+
+  std::map<Key, std::set<std::size_t>> lines_;
+};
+
+/// Writes the records of all runs into `journal`, each once: a run may be named with the merge that
+/// holds it.
 void gather_records(const std::vector<fs::path>& runs, AppendFile& journal) {
   constexpr std::size_t kBuffer = std::size_t{1} << 20;
   journal.truncate(0);  // what an earlier merge left
   std::string lines;
+  Repeats repeats;
   for (const fs::path& run : runs) {
     const auto end = reports::read_records(run / kJournal, [&](const reports::Record& record) {
-      lines += nlohmann::json(record).dump() + "\n";
+      const std::string line = nlohmann::json(record).dump() + "\n";
+      if (!repeats.is_new(record, line)) return;
+      lines += line;
       if (lines.size() < kBuffer) return;
       journal.append(lines);
       lines.clear();
@@ -212,6 +228,21 @@ void check_records(const fs::path& part, const reports::RunInfo& info, const fs:
                     out.string(), lost, out.string()));
 }
 
+/// Says which shards have to be run again.
+void warn_of_missing_samples(const fs::path& journal, const reports::RunInfo& info,
+                             const reports::Shard& shard) {
+  constexpr std::size_t kMost = 20;
+  ShardGaps found(info, shard);
+  reports::read_records(journal, [&](const reports::Record& record) { found.add(record); });
+  const std::vector<ShardGap> gaps = found.gaps();
+  for (std::size_t i = 0; i < std::min(kMost, gaps.size()); ++i)
+    print_warning(fmt::format(
+        "shard {0}/{1}: {2} of {3} samples are missing; run the same sweep with --shard {0}/{1} "
+        "and merge again",
+        gaps[i].shard, shard.of, gaps[i].missing, gaps[i].samples));
+  if (gaps.size() > kMost) print_warning(fmt::format("and of {} more shards", gaps.size() - kMost));
+}
+
 /// Turns the gathered journal into a run. If the process is killed between any two steps, the
 /// folder is still a merge that the next one replaces: it has the unfinished journal, or a plan
 /// that names its origins.
@@ -229,7 +260,9 @@ void put_in_place(const fs::path& part, const reports::RunInfo& info, const fs::
 }  // namespace
 
 reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
-  const reports::RunInfo info = describe_all(runs);
+  std::vector<reports::RunInfo> infos;
+  for (const fs::path& run : runs) infos.push_back(read_plan(run));
+  const reports::RunInfo info = describe_all(runs, infos);
   refuse_what_is_not_a_merge(out, info);
   ensure_writable_folder(out);
   const fs::path part = out / kPart;
@@ -243,6 +276,8 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
     fs::remove(part, ignored);
     throw;
   }
+  if (const auto sharding = common_sharding(infos))
+    warn_of_missing_samples(out / kJournal, info, *sharding);
   return reports::write_report(info, {out / kJournal}, out);
 }
 

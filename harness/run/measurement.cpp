@@ -13,8 +13,8 @@
 namespace niah {
 
 Measurement::Measurement(const WorkList& work, const std::vector<OpenedEngine>& engines,
-                         Journal& journal, reports::Shard shard)
-    : work_(&work), engines_(&engines), journal_(&journal), shard_(shard) {
+                         Journal& journal, const ShardSamples& samples)
+    : work_(&work), engines_(&engines), journal_(&journal), samples_(&samples) {
   for (std::size_t engine = 0; engine < engines.size(); ++engine) plan(engine);
 }
 
@@ -125,7 +125,7 @@ void Measurement::run(bool quiet) {
   }
   Progress progress(work_->sweep().name, total, quiet);
   const std::stop_source failed;
-  const RunContext context{*work_, *journal_, progress, shard_, failed.get_token()};
+  const RunContext context{*work_, *journal_, progress, *samples_, failed.get_token()};
   std::mutex lock;
   std::vector<std::size_t> unfinished;
   run_jobs(queues, failed, [&](std::size_t i) {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "harness/plan/journal.h"
+#include "harness/plan/sharding.h"
 #include "harness/plan/work_list.h"
 #include "harness/run/opened_engine.h"
 #include "harness/run/part.h"
-#include "reports/record.h"
 #include "tasks/protocol.h"
 
 namespace niah {
@@ -18,9 +18,9 @@ namespace niah {
 /// Measures a sweep with any number of engines.
 class Measurement {
  public:
-  /// All arguments must outlive it. Asks the samples with index % shard.of == shard.number - 1.
+  /// All arguments must outlive it. `samples`: which samples it asks.
   Measurement(const WorkList& work, const std::vector<OpenedEngine>& engines, Journal& journal,
-              reports::Shard shard);
+              const ShardSamples& samples);
 
   /// Asks everything that has no record in the journal, with as many lists at once as each engine
   /// likes. A sample that ran out of memory is asked once more, by itself, and then recorded as
@@ -49,7 +49,7 @@ class Measurement {
   const WorkList* work_;
   const std::vector<OpenedEngine>* engines_;
   Journal* journal_;
-  reports::Shard shard_;
+  const ShardSamples* samples_;
   std::vector<Job> jobs_;
   std::map<const tasks::Cell*, std::size_t> joint_;  ///< jobs of cells that may end early
 };

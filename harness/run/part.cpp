@@ -25,7 +25,7 @@ std::vector<Question> open_questions(const RunContext& context, const WorkItem& 
                                      const AskedGroup& group) {
   return context.work.questions(cell, [&](const std::string& kind, const std::string& task,
                                           std::int64_t length, std::int64_t index) {
-    if (index % context.shard.of != context.shard.number - 1) return false;
+    if (!context.samples.holds(kind, task, length, index)) return false;
     return !std::all_of(group.variants.begin(), group.variants.end(), [&](const auto& variant) {
       return context.journal.has(variant.fingerprint, kind, task, length, index);
     });

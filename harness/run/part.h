@@ -13,6 +13,7 @@
 #include "harness/engine/request.h"
 #include "harness/plan/journal.h"
 #include "harness/plan/question.h"
+#include "harness/plan/sharding.h"
 #include "harness/plan/work_list.h"
 #include "harness/run/cell_batch.h"
 #include "harness/run/opened_engine.h"
@@ -40,8 +41,8 @@ struct RunContext {
   const WorkList& work;
   Journal& journal;
   Progress& progress;
-  reports::Shard shard{};  ///< whose samples are asked
-  std::stop_token stop{};  ///< something failed: nothing more is asked
+  const ShardSamples& samples;  ///< that are asked
+  std::stop_token stop{};       ///< something failed: nothing more is asked
 };
 
 /// How a part is asked.

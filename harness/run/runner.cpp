@@ -20,6 +20,7 @@
 #include "harness/base/text.h"
 #include "harness/plan/journal.h"
 #include "harness/plan/plan.h"
+#include "harness/plan/sharding.h"
 #include "harness/plan/work_list.h"
 #include "harness/run/measurement.h"
 #include "reports/diagnosis/page.h"
@@ -49,6 +50,7 @@ class Run {
 
  private:
   void open_engines(const EngineOpener& opener);
+  void take_shard(const std::optional<reports::RunInfo>& begun);
 
   RunOptions options_;
   WorkList work_;
@@ -59,10 +61,7 @@ class Run {
 
 Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener& opener)
     : options_(options), work_(sweep) {
-  if (options_.shards > 1 && sweep.samples.half_width > 0)
-    throw UsageError(
-        "--shard: with samples.half_width a cell ends by what all of its samples say, which no "
-        "shard knows; give a fixed number of samples");
+  if (options_.shards > 1) require_shardable(sweep);
   const std::filesystem::path plan = options_.out / "plan.json",
                               journal = options_.out / "journal.jsonl";
   const bool has_plan = is_there(plan), has_journal = is_there(journal);
@@ -79,8 +78,9 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
                       journal.string()));
     info_ = describe_sweep(work_);
     opener.describe(info_);
-    if (options_.shards > 1) info_.shard = reports::Shard{options_.shard, options_.shards};
-    if (const auto begun = check_plan(options_.out, info_)) keep_tokenizer(*begun, info_);
+    const std::optional<reports::RunInfo> begun = check_plan(options_.out, info_);
+    if (begun) keep_tokenizer(*begun, info_);
+    if (options_.shards > 1) take_shard(begun);
     open_engines(opener);
     write_plan(options_.out, info_);
     journal_->repair();
@@ -91,6 +91,19 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
   }
   // Until this run ends, an earlier one's results must not pass for its own.
   std::filesystem::remove(options_.out / "results.json");
+}
+
+/// A shard that was begun by an earlier version keeps its samples: its siblings have the others.
+void Run::take_shard(const std::optional<reports::RunInfo>& begun) {
+  reports::Shard& shard = info_.shard.emplace();
+  shard.number = options_.shard;
+  shard.of = options_.shards;
+  const bool is_known = begun && begun->shard && begun->shard->of == shard.of;
+  if (is_known && begun->shard->parts.empty()) return;
+  shard.parts = share_out(work_, shard.of);
+  if (is_known && begun->shard->parts != shard.parts)
+    say("the sweep is not the one that this shard was begun with: its samples are shared out anew, "
+        "and what other shards have may be asked again\n");
 }
 
 void Run::open_engines(const EngineOpener& opener) {
@@ -113,7 +126,8 @@ void Run::measure() {
         journal_->torn() ? ", one torn line was dropped" : "");
   for (const OpenedEngine& opened : engines_)
     if (opened.rehearse) opened.rehearse(options_.quiet);
-  Measurement(work_, engines_, *journal_, {options_.shard, options_.shards}).run(options_.quiet);
+  const ShardSamples samples = info_.shard ? ShardSamples(*info_.shard) : ShardSamples();
+  Measurement(work_, engines_, *journal_, samples).run(options_.quiet);
 }
 
 reports::Report Run::finish() {
@@ -129,10 +143,9 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
     return UsageError(fmt::format("--shard '{}': such as 2/4, the second of four, was expected",
                                   valid_utf8(text)));
   };
-  constexpr std::int64_t kMost = 100'000;
   const std::size_t slash = text.find('/');
   const auto number = [&](std::string_view part) {
-    const auto value = parse_integer(part, {1, kMost});
+    const auto value = parse_integer(part, {1, reports::kMostShards});
     if (!value) throw refuse();
     return *value;
   };

@@ -17,7 +17,7 @@ namespace niah {
 struct RunOptions {
   std::filesystem::path out;
   bool quiet = false;
-  /// This run's part of the samples: those with index % shards == shard - 1.
+  /// This run's part of the samples, as share_out gives it.
   std::int64_t shard = 1, shards = 1;
 };
 

@@ -128,6 +128,12 @@ class NiahCell final : public Cell {
 
   const CellRequest& request() const override { return request_; }
 
+  double alike_until(std::int64_t index) const override {
+    check_index(request_, index);
+    const Question question = ask(index);
+    return question.needles.empty() ? 1 : question.needles.front().depth / 100.0;
+  }
+
   Sample sample(std::int64_t index) const override {
     check_index(request_, index);
     const Question question = ask(index);

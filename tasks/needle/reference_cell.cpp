@@ -26,10 +26,13 @@ class ReferenceCell final : public Cell {
 
   std::int64_t index(std::int64_t ordinal) const override { return plan_of(ordinal).index; }
 
+  double alike_until(std::int64_t ordinal) const override {
+    return draft(ordinal).first_depth / 100;
+  }
+
   Sample sample(std::int64_t ordinal) const override {
     const SamplePlan& plan = plan_of(ordinal);
-    CPythonRandom random = plan.random;
-    ReferenceDraft draft = make_draft(task_, *haystack_, plan.units, shuffle_seed_, random);
+    ReferenceDraft draft = this->draft(ordinal);
     Sample sample;
     sample.protocol = protocol_;
     sample.task = task_.name;
@@ -48,6 +51,12 @@ class ReferenceCell final : public Cell {
   }
 
  private:
+  ReferenceDraft draft(std::int64_t ordinal) const {
+    const SamplePlan& plan = plan_of(ordinal);
+    CPythonRandom random = plan.random;
+    return make_draft(task_, *haystack_, plan.units, shuffle_seed_, random);
+  }
+
   const SamplePlan& plan_of(std::int64_t ordinal) const {
     check_index(request_, ordinal);
     return plans_[static_cast<std::size_t>(ordinal)];

@@ -137,6 +137,11 @@ ReferenceDraft make_draft(const Task& task, const ReferenceHaystack& haystack, s
                    [&](const ReferenceNeedle& needle) { return needle.sentence == draft.needle; });
   check(asked != needles.end(), "the needle asked for is one of the needles");
   draft.depth = asked->depth;
+  if (task.haystack != HaystackType::kDistractors)
+    draft.first_depth =
+        std::min_element(needles.begin(), needles.end(), [](const auto& a, const auto& b) {
+          return a.depth < b.depth;
+        })->depth;
   return draft;
 }
 

@@ -21,6 +21,8 @@ struct ReferenceDraft {
   std::vector<std::string> outputs = {};
   std::string needle = {};  ///< the sentence that holds the first expected answer
   double depth = 0;         ///< of that needle, percent
+  /// Of the first needle, percent; 0 where all of the haystack was drawn for this sample.
+  double first_depth = 0;
   ContextFrame frame = {};
 };
 

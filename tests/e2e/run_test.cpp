@@ -118,7 +118,7 @@ TEST_F(Run, ShardsMergedAreTheWholeRun) {
   };
   const Outcome lost = merge("12");
   EXPECT_EQ(lost.code, 3) << "a shard is missing";
-  EXPECT_THAT(lost.output, HasSubstr("not among the merged runs: 3"));
+  EXPECT_THAT(lost.output, HasSubstr("with --shard 3/3 and merge again"));
   EXPECT_THAT(read_file(path("merged") / "report.html", "test"), HasSubstr("have no record"));
   EXPECT_EQ(niah("report " + path("merged").string()).code, 3);
   EXPECT_EQ(niah("report --allow-missing " + path("merged").string()).code, 0);

@@ -111,7 +111,7 @@ TEST(RunInfo, RoundTripsAndToleratesOtherReadersFields) {
   info.planned = {{"recall", "s2", 4096, 40, true}, {"reasoning", "gsm8k", 0, 100, false}};
   info.variants[1].server = "vllm 0.32.0 at http://localhost:8000/v1, model m, chat";
   info.variants[1].same_as = "base";
-  info.shard = {2, 3};
+  info.shard = {2, 3, {{2, "recall", "s2", 4096, {0, 11}}, {3, "reasoning", "gsm8k", 0, {5}}}};
   info.merged_from = {"runs/a"};
   json first = info;
   first["resolved"] = "kept for the runner";
@@ -131,8 +131,15 @@ TEST(RunInfo, ReadsDescriptionsOfEarlierVersionsThatDoNotSayHowTheyComputed) {
   old["arithmetic"] = {{"dtype", 16}};
   EXPECT_THROW((void)old.get<RunInfo>(), DataError);
   old.erase("arithmetic");
-  old["shard"] = {{"number", 4}, {"of", 3}};
-  EXPECT_THROW((void)old.get<RunInfo>(), DataError);
+  old["shard"] = {{"number", 2}, {"of", 3}};
+  EXPECT_TRUE(old.get<RunInfo>().shard->parts.empty());
+  const json part = {
+      {"shard", 4}, {"kind", "recall"}, {"task", "s2"}, {"length", 4096}, {"indexes", {0}}};
+  for (const json& bad : {json{{"number", 4}, {"of", 3}}, json{{"number", 1}, {"of", 1'000'000}},
+                          json{{"number", 1}, {"of", 3}, {"parts", {part}}}}) {
+    old["shard"] = bad;
+    EXPECT_THROW((void)old.get<RunInfo>(), DataError) << bad;
+  }
 }
 
 TEST(RunInfo, NamesWhatWasComputedOtherwise) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
@@ -70,6 +71,69 @@ TEST_F(Merge, SaysWhatIsMissingOfThePlan) {
   EXPECT_THAT(read_file(path("out") / "report.html", "test"), HasSubstr("(4 of 6)"));
   fs::remove_all(path("out"));
   EXPECT_TRUE(reports::missing_samples(merge("123").results).empty());
+}
+
+TEST_F(Merge, SaysWhichShardsHaveToBeRunAgain) {
+  write_run("2", info_of(2), {plain_record(1)});
+  testing::internal::CaptureStderr();
+  merge("12");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: shard 2/3: 1 of 2 samples are missing; run the same sweep with --shard 2/3 "
+            "and merge again\n"
+            "warning: shard 3/3: 2 of 2 samples are missing; run the same sweep with --shard 3/3 "
+            "and merge again\n");
+}
+
+TEST_F(Merge, KnowsTheSamplesOfShardsThatShareTheirPrefixes) {
+  const auto info = [](std::int64_t number) {
+    reports::RunInfo info = info_of(number);
+    info.shard->parts = {{1, "recall", "s1", 4096, {0, 5, 2}},
+                         {2, "recall", "s1", 4096, {1}},
+                         {3, "recall", "s1", 4096, {3, 4}}};
+    return info;
+  };
+  write_run("1", info(1), {plain_record(0), plain_record(5), plain_record(2)});
+  write_run("3", info(3), {plain_record(4)});
+  testing::internal::CaptureStderr();
+  merge("13");
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("shard 2/3: 1 of 1 samples are missing"));
+  EXPECT_THAT(said, HasSubstr("shard 3/3: 1 of 2 samples are missing"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("shard 1/3")));
+
+  // Another version's shards do not say which samples these are.
+  fs::remove_all(path("out"));
+  testing::internal::CaptureStderr();
+  write_run("2", info_of(2), {});
+  merge("123");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+/// Every file below a folder.
+std::map<std::string, std::string> files_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file())
+      files[entry.path().lexically_relative(folder).string()] = read_file(entry.path(), "test");
+  return files;
+}
+
+TEST_F(Merge, AgainIsTheSameToTheByteAlsoTogetherWithItself) {
+  reports::RunInfo other = info_of(2);
+  other.arithmetic["processor"] = "B";
+  write_run("2", other, {plain_record(1), plain_record(4)});
+  merge("123");
+  fs::rename(path("out"), path("0"));
+  merge("123");
+  const auto first = files_of(path("0"));
+  EXPECT_EQ(files_of(path("out")), first);
+  merge("123");
+  EXPECT_EQ(files_of(path("out")), first);
+  merge_runs({path("out"), path("3")}, path("out"));
+  const auto together = files_of(path("out"));
+  EXPECT_EQ(together.at("journal.jsonl"), first.at("journal.jsonl")) << "no record twice";
+  merge_runs({path("out"), path("3")}, path("out"));
+  EXPECT_EQ(files_of(path("out")), together);
 }
 
 TEST_F(Merge, AgainGivesTheSameFolderAndAFoundShardIsAdded) {

@@ -2,12 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -170,16 +172,54 @@ TEST_F(RunSweep, VariantsAreShownInTheSweepsOrderWhicheverEngineHasThem) {
   EXPECT_EQ(info.variants[1].name, "sft");
 }
 
+/// The samples that have a record.
+std::set<std::int64_t> indexes_of(const std::vector<reports::Record>& records) {
+  std::set<std::int64_t> indexes;
+  for (const reports::Record& record : records) indexes.insert(record.index);
+  return indexes;
+}
+
 TEST_F(RunSweep, AShardAsksItsOwnSamples) {
   run({one_engine()}, sweep(), 2, 3);
-  std::set<std::int64_t> indexes;
-  for (const reports::Record& record : records()) indexes.insert(record.index);
-  EXPECT_EQ(indexes, (std::set<std::int64_t>{1}));
-  EXPECT_EQ(read_plan(out()).shard, (reports::Shard{2, 3}));
+  const auto shard = read_plan(out()).shard;
+  ASSERT_TRUE(shard);
+  EXPECT_EQ(shard->number, 2);
+  EXPECT_EQ(shard->of, 3);
+  std::set<std::int64_t> own, all;
+  for (const reports::ShardPart& part : shard->parts) {
+    all.insert(part.indexes.begin(), part.indexes.end());
+    if (part.shard == 2) own.insert(part.indexes.begin(), part.indexes.end());
+  }
+  EXPECT_EQ(all.size(), 4U) << "the plan knows the samples of all shards";
+  EXPECT_FALSE(own.empty());
+  EXPECT_EQ(indexes_of(records()), own);
+  EXPECT_EQ(records().size(), 2 * own.size()) << "of both variants";
   EXPECT_THAT(refusal_of<UsageError>([&] {
                 run({one_engine()}, sweep({{"samples", "{max: 50, half_width: 0.1}"}}), 2, 3);
               }),
               HasSubstr("--shard: with samples.half_width"));
+}
+
+TEST_F(RunSweep, AShardOfAnEarlierVersionGoesOnWithItsSamples) {
+  const auto interrupt = [](const Asked&) -> Answer { throw Interrupted("interrupted"); };
+  EXPECT_THROW(run({one_engine(interrupt)}, sweep(), 2, 3), Interrupted);
+  reports::RunInfo begun = read_plan(out());
+  begun.shard = reports::Shard{2, 3};
+  write_file(out() / "plan.json", nlohmann::json(begun).dump());
+  run({one_engine()}, sweep(), 2, 3);
+  EXPECT_EQ(indexes_of(records()), (std::set<std::int64_t>{1}));
+  EXPECT_EQ(read_plan(out()).shard, (reports::Shard{2, 3}));
+}
+
+TEST_F(RunSweep, AShardOfASweepThatHasGrownIsSharedOutAnew) {
+  run({one_engine()}, sweep(), 1, 2);
+  const std::set<std::int64_t> before = indexes_of(records());
+  testing::internal::CaptureStderr();
+  run({one_engine()}, sweep({{"samples", "12"}}), 1, 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("its samples are shared out anew"));
+  const std::set<std::int64_t> after = indexes_of(records());
+  EXPECT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+  EXPECT_GT(after.size(), before.size());
 }
 
 TEST_F(RunSweep, WarningsAreSaidAndKept) {
