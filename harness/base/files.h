@@ -88,9 +88,6 @@ class AppendFile {
   bool is_torn_ = false;  ///< a part of a write is there that could not be taken back
 };
 
-/// The folder that holds the running program, for data that is installed beside it.
-std::filesystem::path executable_folder();
-
 /// Bytes of a file.
 struct ByteRange {
   std::uint64_t begin = 0;

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
+#include "harness/base/shipped_data.h"
 #include "harness/cli/model_commands.h"
 #include "harness/cli/pair_options.h"
 #include "harness/cli/print_report.h"
@@ -30,11 +30,13 @@ struct ReproduceArguments {
   std::string haystack;
 };
 
-/// Folder that holds models/zoo: the source tree of this build, or what was installed beside it.
-fs::path data_root() {
-  const fs::path source = NIAH_SOURCE_ROOT;
-  if (fs::exists(source / "models" / "zoo")) return source;
-  return executable_folder().parent_path() / "share" / "niah";
+/// Folder that the built-in sweep's relative paths count from. The models that come with the
+/// program have to be there only where nobody names others.
+fs::path configs_folder(const PairArguments& pair) {
+  const fs::path zoo = "models/zoo";
+  const fs::path found = pair.any() ? find_shipped(zoo).value_or(zoo)
+                                    : require_shipped(zoo, "reproducing on the small models");
+  return found.parent_path().parent_path() / "configs";
 }
 
 /// The embedded sweep, changed as the options say.
@@ -48,14 +50,14 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   }
   if (arguments.full) overrides.emplace_back("samples", "100");
   for (auto& own : parse_overrides(arguments.overrides)) overrides.push_back(std::move(own));
+  const PairArguments& pair = arguments.pair;
   SweepConfig sweep =
-      parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", data_root() / "configs", overrides);
+      parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", configs_folder(pair), overrides);
   if (!arguments.haystack.empty()) {
     const bool repeat = sweep.haystack.repeat;
     sweep.haystack = tasks::find_haystack(arguments.haystack);
     sweep.haystack.repeat = repeat;
   }
-  const PairArguments& pair = arguments.pair;
   if (pair.any() && (pair.pre.empty() || (pair.post.empty() && pair.adapter.empty())))
     throw UsageError(
         "--pre and --post belong together: the checkpoints before and after the fine-tune (or "
