@@ -9,7 +9,7 @@ namespace niah {
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example) {
   CLI::App* command = program.add_subcommand(name, description);
-  command->footer("Example:\n  " + example);
+  command->footer(std::string(kExampleHeading) + "\n  " + example);
   return command;
 }
 
@@ -66,7 +66,8 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, double& valu
 }
 
 void add_device_option(CLI::App& command, std::string& device) {
-  command.add_option("--device", device, "cpu, cuda, cuda:N, or auto: CUDA where there is")
+  command.add_option("--device", device, "Where to compute; auto: CUDA where there is")
+      ->type_name("{auto|cpu|cuda|cuda:N}")
       ->capture_default_str();
 }
 

@@ -203,23 +203,35 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
   command
       ->add_option("--out", arguments->out,
                    "Folder for diagnose.html and its tables; a run's folder gets a link to it")
+      ->type_name(kFolderValue)
       ->required();
   command->add_flag("--weights-only", arguments->weights_only,
                     "Compare the files only, run nothing");
-  command->add_option("--task", arguments->task, "Task of the prompts")->capture_default_str();
-  command->add_option("--length", arguments->length, "Tokens of a prompt")->capture_default_str();
+  command->add_option("--task", arguments->task, "Task of the prompts")
+      ->type_name("TASK")
+      ->capture_default_str();
+  command->add_option("--length", arguments->length, "Tokens of a prompt")
+      ->type_name(kLengthValue)
+      ->capture_default_str();
   add_integer(*command, "--samples", arguments->samples, kSampleCount, "Number of prompts");
   add_seed(*command, arguments->seed, "Seed of the prompts");
-  command->add_option("--tokenizer", arguments->tokenizer, "Tokenizer (default: that of --pre)");
+  command->add_option("--tokenizer", arguments->tokenizer, "Tokenizer (default: that of --pre)")
+      ->type_name(kPathValue);
   command
       ->add_option("--haystack", arguments->haystack,
                    "kjv, prose, a folder of .txt files, or a text file")
+      ->type_name(kHaystackValue)
       ->capture_default_str();
   add_number(*command, "--lambda", arguments->lambda, {.low = 0}, "Ridge of qk-pro");
-  command->add_option("--dtype", arguments->dtype, "auto, fp32 or bf16")->capture_default_str();
+  command
+      ->add_option("--dtype", arguments->dtype,
+                   "What to compute in; auto: as runtime.dtype of a sweep")
+      ->type_name("{auto|fp32|bf16}")
+      ->capture_default_str();
   add_device_option(*command, arguments->device);
   add_repeated(*command, "--override", arguments->overrides,
-               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
+               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"")
+      ->type_name(kSettingValue);
   command->add_flag("--quiet", arguments->quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_diagnose(*arguments); }; });

@@ -132,25 +132,32 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       add_command(program, "generate", "Write samples as JSON lines, in any protocol",
                   "niah generate --protocol niah --task s2 --length 4K --samples 3 --seed 1 \\\n"
                   "    --tokenizer models/zoo/tokenizer --haystack kjv --out -");
-  command->add_option("--protocol", arguments->protocol, "niah, lm-eval or ruler")
+  command->add_option("--protocol", arguments->protocol, "How samples are made")
+      ->type_name("{niah|lm-eval|ruler}")
       ->capture_default_str();
   command
       ->add_option("--task", arguments->task,
                    "s1, s2, s3, multikey_1 to _3, multivalue, multiquery, absent")
+      ->type_name("TASK")
       ->required();
-  command->add_option("--length", arguments->length, "Nominal tokens: 4096, 4K, ...")->required();
+  command->add_option("--length", arguments->length, "Nominal tokens: 4096, 4K, ...")
+      ->type_name(kLengthValue)
+      ->required();
   add_integer(*command, "--samples", arguments->samples, kSampleCount, "How many");
   add_seed(*command, arguments->seed, "Seed");
   command->add_option("--tokenizer", arguments->tokenizer, "Checkpoint folder or tokenizer file")
+      ->type_name(kPathValue)
       ->required();
   command
       ->add_option("--haystack", arguments->haystack,
                    "kjv, prose, a folder of .txt files, or a text file")
+      ->type_name(kHaystackValue)
       ->required();
   command->add_flag("--repeat", arguments->repeat, "Start the text again when it ends");
   command->add_flag("--token-ids", arguments->token_ids,
                     "Add the prompt's ids (input, one space, gen_prefix) as input_ids");
   command->add_option("--out", arguments->out, "File, or - for standard output")
+      ->type_name(kFileValue)
       ->capture_default_str();
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_generate(*arguments); }; });

@@ -32,14 +32,19 @@ std::shared_ptr<models::CausalLM> ModelArguments::load() const {
 }
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("model", arguments.folder, "Checkpoint folder")->required();
+  command.add_option("model", arguments.folder, "Checkpoint folder")
+      ->type_name(kFolderValue)
+      ->required();
   add_adapter_option(command, arguments.adapter);
   add_repeated(command, "--override", arguments.overrides,
-               "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"");
+               "Change a field of its config.json: --override \"attn_logits_scaling=hype 500\"")
+      ->type_name(kSettingValue);
 }
 
 void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--dtype", arguments.dtype, "fp32 or bf16")->capture_default_str();
+  command.add_option("--dtype", arguments.dtype, "What to compute in")
+      ->type_name("{fp32|bf16}")
+      ->capture_default_str();
   add_device_option(command, arguments.device);
 }
 

@@ -23,10 +23,11 @@ std::string needle_text(const tasks::Sample& sample) {
 CLI::App* add_sample_command(CLI::App& program, const CommandText& text,
                              SampleArguments& arguments) {
   CLI::App* command = add_command(program, text);
-  command->add_option("run", arguments.run, "Run folder")->required();
+  command->add_option("run", arguments.run, "Run folder")->type_name(kFolderValue)->required();
   command
       ->add_option("sample", arguments.sample,
                    "Which one: task, length and index such as s2@64K#7; gsm8k#7")
+      ->type_name("ID")
       ->required();
   return command;
 }

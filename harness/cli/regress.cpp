@@ -155,8 +155,11 @@ void add_regress_command(CLI::App& program, Command& chosen) {
       "few samples to say",
       "niah regress --baseline baseline/results.json --current runs/tonight --junit regress.xml");
   command->add_option("--baseline", arguments->baseline, "results.json, or a run folder")
+      ->type_name(kPathValue)
       ->required();
-  command->add_option("--current", arguments->current, "Run folder, or results.json")->required();
+  command->add_option("--current", arguments->current, "Run folder, or results.json")
+      ->type_name(kPathValue)
+      ->required();
   add_number(*command, "--max-drop", arguments->max_drop, {0, 100},
              "A drop of so many points or fewer never fails");
   add_number(*command, "--alpha", arguments->alpha, {0, 1, /*open_low=*/true, /*open_high=*/true},
@@ -166,14 +169,20 @@ void add_regress_command(CLI::App& program, Command& chosen) {
              "the gate's rules, is inconclusive");
   command->add_flag("--allow-fewer-samples", arguments->allow_fewer_samples,
                     "The run may have only some of the baseline's samples");
-  command->add_option("--served-as", arguments->served_as,
-                      "The baseline's variant whose checkpoint this run's server has, where its "
-                      "config does not say it with `of:`; else its base");
-  command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell");
-  command->add_option("--summary", arguments->summary, "Write a Markdown summary");
+  command
+      ->add_option("--served-as", arguments->served_as,
+                   "The baseline's variant whose checkpoint this run's server has, where its "
+                   "config does not say it with `of:`; else its base")
+      ->type_name("VARIANT");
+  command->add_option("--junit", arguments->junit, "Write JUnit XML: one test case a cell")
+      ->type_name(kFileValue);
+  command->add_option("--summary", arguments->summary, "Write a Markdown summary")
+      ->type_name(kFileValue);
   auto* history =
-      command->add_option("--history", arguments->history, "Add this night to a file (JSON lines)");
+      command->add_option("--history", arguments->history, "Add this night to a file (JSON lines)")
+          ->type_name(kFileValue);
   command->add_option("--trend", arguments->trend, "Draw the history as a page (HTML)")
+      ->type_name(kFileValue)
       ->needs(history);
   command->add_flag(
       "--update-baseline", arguments->update_baseline,

@@ -110,7 +110,8 @@ ExitCode run_replay(const ReplayArguments& arguments) {
 void add_replay_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReplayArguments>();
   CLI::App* command = add_sample_command(program, kReplay, arguments->which);
-  command->add_option("--variant", arguments->variant, "Only this variant: base, sft, qk ...");
+  command->add_option("--variant", arguments->variant, "Only this variant: base, sft, qk ...")
+      ->type_name("VARIANT");
   add_integer(*command, "--top", arguments->top, {1, 1000}, "Likeliest first tokens to show");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });

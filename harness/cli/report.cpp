@@ -29,7 +29,7 @@ void add_report_command(CLI::App& program, Command& chosen) {
   CLI::App* command =
       add_command(program, "report", "Draw the reports of runs again from their journals",
                   "niah report runs/reproduce");
-  command->add_option("runs", arguments->runs, "Run folders")->required();
+  command->add_option("runs", arguments->runs, "Run folders")->type_name(kFolderValue)->required();
   add_allow_missing(*command, arguments->allow_missing);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });

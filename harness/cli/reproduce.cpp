@@ -100,17 +100,24 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
 void add_reproduce_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReproduceArguments>();
   CLI::App* command = add_command(program, kReproduce);
-  command->add_option("--out", arguments->options.out, "Run folder")->capture_default_str();
+  command->add_option("--out", arguments->options.out, "Run folder")
+      ->type_name(kFolderValue)
+      ->capture_default_str();
   command->add_flag("--quick", arguments->quick, "A look in about a minute: 4K and 16K, 8 samples");
   command->add_flag("--full", arguments->full, "100 samples a cell");
   add_pair_options(*command, arguments->pair, /*is_optional=*/true);
-  command->add_option("--family", arguments->family, "Name of the pair in the report");
+  command->add_option("--family", arguments->family, "Name of the pair in the report")
+      ->type_name("NAME");
   add_repeated(*command, "--override", arguments->config_overrides,
-               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"");
-  command->add_option("--haystack", arguments->haystack,
-                      "kjv, prose, a folder of .txt files, or a text file (default: kjv)");
+               "Change a field of their config.json: --override \"attn_logits_scaling=hype 500\"")
+      ->type_name(kSettingValue);
+  command
+      ->add_option("--haystack", arguments->haystack,
+                   "kjv, prose, a folder of .txt files, or a text file (default: kjv)")
+      ->type_name(kHaystackValue);
   add_repeated(*command, "--set", arguments->overrides,
-               "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
+               "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16")
+      ->type_name(kSettingValue);
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });

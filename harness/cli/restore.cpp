@@ -80,12 +80,17 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   models::RestoreCheckpointOptions& options = arguments->options;
   CLI::App* command = add_command(program, kRestore);
   add_pair_options(*command, arguments->pair);
-  command->add_option("--out", arguments->out, "Folder to write; must not be there")->required();
-  command->add_option("--method", arguments->method, "qk, qk-pro, qk-pro-exact, q, k or v")
+  command->add_option("--out", arguments->out, "Folder to write; must not be there")
+      ->type_name(kFolderValue)
+      ->required();
+  command->add_option("--method", arguments->method, "What is put back")
+      ->type_name("{qk|qk-pro|qk-pro-exact|q|k|v}")
       ->required();
   add_number(*command, "--lambda", options.restore.lambda, {.low = 0}, "Ridge of qk-pro");
-  command->add_option("--layers", arguments->layers,
-                      "Softmax layers to restore, such as 2,5-8 (default: all)");
+  command
+      ->add_option("--layers", arguments->layers,
+                   "Softmax layers to restore, such as 2,5-8 (default: all)")
+      ->type_name("LIST");
   add_number(*command, "--alpha", options.restore.alpha, {0, 1},
              "How far: 0 is the fine-tune, 1 is restored");
   command->add_flag("--windows", options.restore.windows, "Sliding-window layers, too");

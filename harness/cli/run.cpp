@@ -61,17 +61,22 @@ void add_run_command(CLI::App& program, Command& chosen) {
   CLI::App* command = add_command(
       program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
       "niah run configs/nightly.yaml --out runs/tonight");
-  command->add_option("config", arguments->config, "The sweep (YAML)")->required();
-  command->add_option("--out", arguments->options.out, "Run folder");
+  command->add_option("config", arguments->config, "The sweep (YAML)")
+      ->type_name(kFileValue)
+      ->required();
+  command->add_option("--out", arguments->options.out, "Run folder")->type_name(kFolderValue);
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
   command->add_flag(
       "--by-headers", arguments->by_headers,
       "With --dry-run: reads no weights, says no time, prices what does not fit here");
   add_repeated(*command, "--set", arguments->overrides,
-               "Change a key: --set samples=20, --set models.0.base=FOLDER");
-  command->add_option("--shard", arguments->shard,
-                      "Only a part of the samples, such as 2/4; `niah merge` puts parts together");
+               "Change a key: --set samples=20, --set models.0.base=FOLDER")
+      ->type_name(kSettingValue);
+  command
+      ->add_option("--shard", arguments->shard,
+                   "Only a part of the samples, such as 2/4; `niah merge` puts parts together")
+      ->type_name("I/N");
   command->add_flag("--quiet", arguments->options.quiet, "No progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_config(*arguments); }; });

@@ -15,7 +15,9 @@ void add_tokenize_command(CLI::App& program, Command& chosen) {
   CLI::App* command =
       add_command(program, "tokenize", "Token ids of JSON strings, one a line on standard input",
                   "echo '\"Hello world\"' | niah tokenize --tokenizer models/zoo/tokenizer");
-  command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")->required();
+  command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")
+      ->type_name(kPathValue)
+      ->required();
   command->callback([tokenizer, &chosen] {
     chosen = [tokenizer] {
       models::tokenize_lines(std::cin, write_stdout, *models::open_tokenizer(*tokenizer));

@@ -29,8 +29,11 @@ ExitCode run_train(const TrainArguments& arguments) {
 void add_train_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = add_command(program, kTrain);
-  command->add_option("recipe", arguments->recipe, "The recipe (YAML)")->required();
+  command->add_option("recipe", arguments->recipe, "The recipe (YAML)")
+      ->type_name(kFileValue)
+      ->required();
   command->add_option("--out", arguments->run.out, "Folder for the finished checkpoint")
+      ->type_name(kFolderValue)
       ->required();
   command->add_flag("--quiet", arguments->run.quiet, "No progress line");
   command->callback(

@@ -46,7 +46,9 @@ void add_verify_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<VerifyArguments>();
   CLI::App* command = add_command(program, kVerify);
   add_model_options(*command, arguments->model);
-  command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")->required();
+  command->add_option("--golden", arguments->golden, "Recorded logits (safetensors)")
+      ->type_name(kFileValue)
+      ->required();
   add_number(*command, "--tolerance", arguments->tolerance, {.low = 0},
              "Largest difference of a logit (fp32)");
   add_integer(*command, "--chunk", arguments->chunk, {0, kLongestLength},

@@ -3,6 +3,13 @@
 # installation can be moved as a whole.
 set(private_libraries lib/niah)
 
+option(NIAH_BUNDLE_ALL "Install every library that the program needs, but for the C library" OFF)
+if(NIAH_BUNDLE_ALL AND NIAH_WITH_PNG)
+  message(FATAL_ERROR "NIAH_BUNDLE_ALL=ON is for systems of which nothing is known, and a PNG takes fonts, which "
+                      "librsvg finds by the system's configuration: without those it would draw pictures without "
+                      "text. Give NIAH_WITH_PNG=OFF")
+endif()
+
 set(rpath $ORIGIN/../${private_libraries})
 if(NIAH_WITH_TORCH)
   # PyTorch's CUDA build needs gigabytes of NVIDIA's libraries, which stay where they are; and a libtorch of
@@ -30,20 +37,25 @@ set_target_properties(niah PROPERTIES INSTALL_RPATH "${rpath}")
 target_link_options(niah PRIVATE LINKER:--disable-new-dtags)
 
 install(TARGETS niah RUNTIME DESTINATION bin)
-if(NIAH_WITH_TORCH AND NIAH_BUNDLE_TORCH)
-  install(CODE "
-    set(program \"$<TARGET_FILE:niah>\")
-    set(folder \"\${CMAKE_INSTALL_PREFIX}/${private_libraries}\")
-    set(torch_libraries \"${niah_torch_libraries}\")")
-  install(SCRIPT ${CMAKE_CURRENT_LIST_DIR}/install_torch.cmake)
+set(documents share/doc/niah)
+install(CODE "
+  set(program \"$<TARGET_FILE:niah>\")
+  set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+  set(folder \"\${CMAKE_INSTALL_PREFIX}/${private_libraries}\")
+  set(documents \"\${prefix}/${documents}\")
+  set(torch_libraries \"${niah_torch_libraries}\")
+  set(with_the_systems ${NIAH_BUNDLE_ALL})")
+if((NIAH_WITH_TORCH AND NIAH_BUNDLE_TORCH) OR NIAH_BUNDLE_ALL)
+  install(SCRIPT ${CMAKE_CURRENT_LIST_DIR}/bundle_libraries.cmake)
 endif()
+install(SCRIPT ${CMAKE_CURRENT_LIST_DIR}/install_self_description.cmake)
 
 # Beside kjv.txt, which tasks/ installs where it made it.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/models/zoo DESTINATION share/niah/models)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/configs DESTINATION share/niah)
 
-set(documents share/doc/niah)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${documents})
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/copyright.txt DESTINATION ${documents} RENAME copyright)
 set(data ${CMAKE_SOURCE_DIR}/tasks/data)
 install(FILES ${data}/README.md ${data}/LICENSE-wonderwords DESTINATION ${documents}/data)
 install(FILES ${data}/punkt/LICENSE DESTINATION ${documents}/data/punkt)
