@@ -6,6 +6,7 @@
 #   bash docker/bootstrap.sh check                 what CI does: fuzzing (NIAH_FUZZ_SECONDS, default 10, a target),
 #                                                  sanitizers, then all tests of a build with warnings as errors
 #   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
+#   bash docker/bootstrap.sh package               install, build, make a Debian package of it: build/package
 #   bash docker/bootstrap.sh build                 install and build only
 #   bash docker/bootstrap.sh deps                  install only
 # Torch_DIR=<libtorch>/share/cmake/Torch uses that libtorch instead of fetching one.
@@ -75,6 +76,8 @@ install_libtorch() {
     die "pip's index gave a CUDA build of torch $torch_version; a CPU build is needed. Point pip at PyTorch's CPU index, or give Torch_DIR"
   fi
   rm -f "$libtorch"/torch/lib/libtorch_python.so
+  # Licences, which are passed on with the libraries: where they are depends on the version of the wheel.
+  unzip -q "$work"/torch-*.whl 'torch-*.dist-info/*LICENSE*' 'torch-*.dist-info/*NOTICE*' -d "$libtorch" 2> /dev/null || true
   rm -rf "$work"
   touch "$libtorch/.complete"
 }
@@ -123,6 +126,13 @@ sanitized_tests() {
   at_fixed_addresses ctest --preset "$preset" > "$log" 2>&1 || { grep -vE ' Passed | Start ' "$log" | tail -n 200 >&2; die "tests of preset $preset failed; log: $log"; }
 }
 
+package() {
+  local log=$root/build/package.log
+  build release niah
+  (cd "$root" && cpack --preset deb) > "$log" 2>&1 || { tail -n 20 "$log" >&2; die "cpack --preset deb failed; log: $log"; }
+  say "$(grep -oE '/[^ ]*[.]deb' "$log" | tail -n 1)"
+}
+
 check() {
   build fuzz
   export -f fuzz_one at_fixed_addresses say die
@@ -139,8 +149,8 @@ check() {
 main() {
   [ $# -gt 0 ] && shift
   case $job in
-    deps | build | test | check | bench | reproduce) ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    deps | build | test | check | bench | package | reproduce) ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
   cd "$root"
   [ "$(uname -s)" = Linux ] && command -v dpkg-query > /dev/null || die "this script is for Debian 12; elsewhere install the packages of docker/apt.txt by hand and build with cmake --preset release"
@@ -151,6 +161,7 @@ main() {
     build) build release ;;
     test) build release && ctest --preset release "$@" ;;
     check) check "$@" ;;
+    package) package ;;
     bench) build release && for b in "$root"/build/release/tests/bench/*_bench; do "$b" "$@"; done ;;
     # Only what reproduce needs: nobody should have to wait for the tests to compile.
     reproduce) build release niah && "$root/build/release/niah" reproduce "$@" ;;

@@ -49,7 +49,8 @@ std::string explain_wrong_word(const CLI::App& program, int argc, char** argv) {
   if (chosen.empty()) {
     if (argc < 2 || argv[1][0] == '-') return "";
     std::vector<std::string> names;
-    for (const CLI::App* command : commands) names.push_back(command->get_name());
+    for (const CLI::App* command : commands)
+      if (!command->get_group().empty()) names.push_back(command->get_name());
     return fmt::format("there is no command '{}'{} `niah --help` lists them", valid_utf8(argv[1]),
                        sentence_end(did_you_mean(argv[1], names)));
   }
@@ -126,6 +127,8 @@ int run(int argc, char** argv) {
   add_generate_command(program, chosen);
   add_tokenize_command(program, chosen);
   add_train_command(program, chosen);
+  add_completion_command(program, chosen);
+  add_man_command(program, chosen);
   refuse_empty_values(argc, argv);
   try {
     program.parse(argc, argv);

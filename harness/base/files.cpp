@@ -273,12 +273,6 @@ void AppendFile::truncate(std::size_t size) {
     throw DataError(fmt::format("repairing {}: {}", path_.string(), system_reason()));
 }
 
-fs::path executable_folder() {
-  std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  return error ? fs::path() : self.parent_path();
-}
-
 void create_file(const fs::path& path, std::uint64_t size) {
   const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0 || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)

@@ -89,10 +89,6 @@ class AppendFile {
   bool is_torn_ = false;  ///< a partial write could not be undone
 };
 
-/// The folder that holds the running program, for data that is installed next to it. Empty if
-/// unknown.
-std::filesystem::path executable_folder();
-
 /// A range of a file's bytes.
 struct ByteRange {
   std::uint64_t begin = 0;

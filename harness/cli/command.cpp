@@ -9,7 +9,7 @@ namespace niah {
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example) {
   CLI::App* command = program.add_subcommand(name, description);
-  command->footer("Example:\n  " + example);
+  command->footer(std::string(kExampleHeading) + "\n  " + example);
   return command;
 }
 
@@ -72,7 +72,7 @@ void add_device_option(CLI::App& command, std::string& device) {
       .add_option("--device", device,
                   "Where to compute: cpu, cuda, cuda:N (one of several), or auto (CUDA where there "
                   "is a GPU)")
-      ->type_name("NAME")
+      ->type_name("{auto|cpu|cuda|cuda:N}")
       ->capture_default_str();
 }
 

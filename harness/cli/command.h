@@ -19,6 +19,19 @@ using Command = std::function<ExitCode()>;
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& description,
                       const std::string& example);
 
+/// What the example of a command stands under.
+inline constexpr const char* kExampleHeading = "Example:";
+
+/// Names of values that completions complete as paths: ->type_name(kFileValue). They complete
+/// "{a|b}" by its words; described_program.h says more.
+inline constexpr const char* kFileValue = "FILE";
+inline constexpr const char* kFolderValue = "DIR";
+inline constexpr const char* kPathValue = "PATH";  ///< a file or a folder
+/// Values that several commands take.
+inline constexpr const char* kHaystackValue = "{kjv|prose|PATH}";
+inline constexpr const char* kLengthValue = "LENGTH";
+inline constexpr const char* kSettingValue = "KEY=VALUE";
+
 /// What `--help` says of a command.
 struct CommandText {
   const char* name;
@@ -45,9 +58,11 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, double& valu
 /// Adds --device, which takes what a config's runtime.device takes.
 void add_device_option(CLI::App& command, std::string& device);
 
+void add_completion_command(CLI::App& program, Command& chosen);
 void add_diagnose_command(CLI::App& program, Command& chosen);
 void add_generate_command(CLI::App& program, Command& chosen);
 void add_info_command(CLI::App& program, Command& chosen);
+void add_man_command(CLI::App& program, Command& chosen);
 void add_merge_command(CLI::App& program, Command& chosen);
 void add_reproduce_command(CLI::App& program, Command& chosen);
 void add_restore_command(CLI::App& program, Command& chosen);

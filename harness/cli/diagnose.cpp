@@ -224,15 +224,15 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
       ->add_option("--out", arguments->out,
                    "Folder for diagnose.html and its tables; in a run's folder the report links to "
                    "it")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   command->add_flag("--weights-only", arguments->weights_only,
                     "Compare the weights alone; no prompts are read");
   command->add_option("--task", arguments->task, "Task of the prompts: s1, s2, s3, ...")
-      ->type_name("NAME")
+      ->type_name("TASK")
       ->capture_default_str();
   command->add_option("--length", arguments->length, "Tokens of a prompt: 8192, 8K, ...")
-      ->type_name("N")
+      ->type_name(kLengthValue)
       ->capture_default_str();
   add_integer(*command, "--samples", arguments->samples, kSampleCount,
               "How many prompts to read with every variant");
@@ -240,11 +240,11 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
   command
       ->add_option("--tokenizer", arguments->tokenizer,
                    "Checkpoint folder or tokenizer file (default: that of --pre)")
-      ->type_name("PATH");
+      ->type_name(kPathValue);
   command
       ->add_option("--haystack", arguments->haystack,
                    "Text of the prompts: kjv, prose, a folder of .txt files, or a text file")
-      ->type_name("NAME|PATH")
+      ->type_name(kHaystackValue)
       ->capture_default_str();
   add_number(*command, "--lambda", arguments->lambda, {.low = 0},
              "Of the variant restored by qk-pro: from 0 (as qk) upwards (towards k)");
@@ -253,7 +253,7 @@ void add_diagnose_command(CLI::App& program, Command& chosen) {
           "--dtype", arguments->dtype,
           "Numbers to compute with: fp32, bf16, or auto (bf16 where the machine computes in "
           "it)")
-      ->type_name("NAME")
+      ->type_name("{auto|fp32|bf16}")
       ->capture_default_str();
   add_device_option(*command, arguments->device);
   add_repeated(*command, "--override", arguments->overrides,

@@ -136,37 +136,37 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->add_option(
           "--protocol", arguments->protocol,
           "How samples are made: niah (ours), or to the byte as lm-eval or ruler make them")
-      ->type_name("NAME")
+      ->type_name("{niah|lm-eval|ruler}")
       ->capture_default_str();
   command
       ->add_option("--task", arguments->task,
                    "What is hidden: s1, s2, s3, multikey_1 to multikey_3, multivalue, multiquery; "
                    "absent (nothing; of protocol niah alone)")
-      ->type_name("NAME")
+      ->type_name("TASK")
       ->required();
   command
       ->add_option("--length", arguments->length,
                    "Tokens of a prompt with the room for its answer: 4096, 4K, ...")
-      ->type_name("N")
+      ->type_name(kLengthValue)
       ->required();
   add_integer(*command, "--samples", arguments->samples, kSampleCount, "How many samples to write");
   add_seed(*command, arguments->seed, "The same seed makes the same samples");
   command
       ->add_option("--tokenizer", arguments->tokenizer,
                    "Checkpoint folder or tokenizer file, whose tokens are counted")
-      ->type_name("PATH")
+      ->type_name(kPathValue)
       ->required();
   command
       ->add_option("--haystack", arguments->haystack,
                    "The text to hide it in: kjv, prose, a folder of .txt files, or a text file")
-      ->type_name("NAME|PATH")
+      ->type_name(kHaystackValue)
       ->required();
   command->add_flag("--repeat", arguments->repeat,
                     "Start the text again where it is too short for the length");
   command->add_flag("--token-ids", arguments->token_ids,
                     "Add the prompt's ids (input, one space, gen_prefix) as input_ids");
   command->add_option("--out", arguments->out, "File to write, or - for standard output")
-      ->type_name("FILE")
+      ->type_name(kFileValue)
       ->capture_default_str();
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_generate(*arguments); }; });

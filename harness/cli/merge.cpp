@@ -29,12 +29,12 @@ void add_merge_command(CLI::App& program, Command& chosen) {
                   "  niah run sweep.yaml --shard 2/2 --out runs/b\n"
                   "  niah merge runs/a runs/b --out runs/whole");
   command->add_option("runs", arguments->runs, "Run folders of the shards")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   command
       ->add_option("--out", arguments->out,
                    "Folder of the whole run: a new one, or an earlier merge of the same runs")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   add_allow_missing(*command, arguments->allow_missing);
   command->callback(

@@ -32,7 +32,9 @@ std::shared_ptr<models::CausalLM> ModelArguments::load() const {
 }
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("model", arguments.folder, "Checkpoint folder")->type_name("DIR")->required();
+  command.add_option("model", arguments.folder, "Checkpoint folder")
+      ->type_name(kFolderValue)
+      ->required();
   add_adapter_option(command, arguments.adapter);
   add_repeated(command, "--override", arguments.overrides,
                "Change a field of its config.json for this command:"
@@ -41,7 +43,7 @@ void add_model_options(CLI::App& command, ModelArguments& arguments) {
 
 void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("--dtype", arguments.dtype, "Numbers to compute with: fp32 or bf16")
-      ->type_name("NAME")
+      ->type_name("{fp32|bf16}")
       ->capture_default_str();
   add_device_option(command, arguments.device);
 }

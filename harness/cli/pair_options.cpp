@@ -4,6 +4,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/progress.h"
+#include "harness/cli/command.h"
 #include "models/checkpoint/adapter_beside.h"
 
 namespace niah {
@@ -24,27 +25,27 @@ void PairArguments::warn_of_adapters_beside() const {
 
 void add_pair_options(CLI::App& command, PairArguments& arguments, bool is_optional) {
   command.add_option("--pre", arguments.pre, "Checkpoint folder before the fine-tune")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required(!is_optional);
   command
       .add_option(
           "--post", arguments.post,
           "Checkpoint folder after the fine-tune; with --adapter the folder that the adapter "
           "is on top of (default: --pre)")
-      ->type_name("DIR");
+      ->type_name(kFolderValue);
   command
       .add_option("--adapter", arguments.adapter,
                   "PEFT adapter folder: the fine-tune is this adapter on top of --post")
-      ->type_name("DIR");
+      ->type_name(kFolderValue);
   command
       .add_option("--pre-adapter", arguments.pre_adapter,
                   "PEFT adapter folder on top of --pre: both together are before the fine-tune")
-      ->type_name("DIR");
+      ->type_name(kFolderValue);
 }
 
 void add_adapter_option(CLI::App& command, std::string& adapter) {
   command.add_option("--adapter", adapter, "PEFT adapter folder, on top of the checkpoint")
-      ->type_name("DIR");
+      ->type_name(kFolderValue);
 }
 
 }  // namespace niah

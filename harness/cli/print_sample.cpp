@@ -23,7 +23,7 @@ std::string needle_text(const tasks::Sample& sample) {
 CLI::App* add_sample_command(CLI::App& program, const CommandText& text,
                              SampleArguments& arguments) {
   CLI::App* command = add_command(program, text);
-  command->add_option("run", arguments.run, "Run folder")->type_name("DIR")->required();
+  command->add_option("run", arguments.run, "Run folder")->type_name(kFolderValue)->required();
   command
       ->add_option("sample", arguments.sample,
                    "Which sample: task, length and index, such as s2@16K#7; of a reasoning set "

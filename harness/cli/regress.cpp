@@ -157,11 +157,11 @@ void add_regress_command(CLI::App& program, Command& chosen) {
   command
       ->add_option("--baseline", arguments->baseline,
                    "What to compare with: a results.json, or a run folder")
-      ->type_name("PATH")
+      ->type_name(kPathValue)
       ->required();
   command
       ->add_option("--current", arguments->current, "The run to judge: its folder or results.json")
-      ->type_name("PATH")
+      ->type_name(kPathValue)
       ->required();
   add_number(*command, "--max-drop", arguments->max_drop, {0, 100},
              "A drop of so many points or fewer never fails")
@@ -180,15 +180,15 @@ void add_regress_command(CLI::App& program, Command& chosen) {
                    "config does not say it with `of:` (default: its base)")
       ->type_name("NAME");
   command->add_option("--junit", arguments->junit, "Write JUnit XML: a test case a cell and band")
-      ->type_name("FILE");
+      ->type_name(kFileValue);
   command->add_option("--summary", arguments->summary, "Write a summary (Markdown), with all cells")
-      ->type_name("FILE");
+      ->type_name(kFileValue);
   auto* history = command
                       ->add_option("--history", arguments->history,
                                    "Add this night to a file of nights (JSON lines)")
-                      ->type_name("FILE");
+                      ->type_name(kFileValue);
   command->add_option("--trend", arguments->trend, "Draw the nights of --history as a page (HTML)")
-      ->type_name("FILE")
+      ->type_name(kFileValue)
       ->needs(history);
   command->add_flag(
       "--update-baseline", arguments->update_baseline,

@@ -116,7 +116,7 @@ void add_replay_command(CLI::App& program, Command& chosen) {
       ->add_option(
           "--variant", arguments->variant,
           "Ask only this variant: base, sft, qk, ... (default: all that are computed here)")
-      ->type_name("NAME");
+      ->type_name("VARIANT");
   add_integer(*command, "--top", arguments->top, {1, 1000},
               "How many of the likeliest first tokens to show");
   command->callback(

@@ -30,7 +30,7 @@ void add_report_command(CLI::App& program, Command& chosen) {
       add_command(program, "report", "Draw the reports of runs again from their journals",
                   "niah report runs/reproduce");
   command->add_option("runs", arguments->runs, "Run folders, one or more")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   add_allow_missing(*command, arguments->allow_missing);
   command->callback(

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
+#include "harness/base/shipped_data.h"
 #include "harness/cli/model_commands.h"
 #include "harness/cli/pair_options.h"
 #include "harness/cli/print_report.h"
@@ -30,12 +30,13 @@ struct ReproduceArguments {
   std::string haystack;
 };
 
-/// The folder that holds models/zoo: the source tree of this build, or what was installed with the
-/// program.
-fs::path data_root() {
-  const fs::path source = NIAH_SOURCE_ROOT;
-  if (fs::exists(source / "models" / "zoo")) return source;
-  return executable_folder().parent_path() / "share" / "niah";
+/// The folder that the built-in sweep's relative paths count from. The models that come with the
+/// program have to be there only if no others are named.
+fs::path configs_folder(const PairArguments& pair) {
+  const fs::path zoo = "models/zoo";
+  const fs::path found = pair.any() ? find_shipped(zoo).value_or(zoo)
+                                    : require_shipped(zoo, "reproducing on the small models");
+  return found.parent_path().parent_path() / "configs";
 }
 
 /// The embedded sweep, changed as the options say.
@@ -49,14 +50,14 @@ SweepConfig reproduce_sweep(const ReproduceArguments& arguments) {
   }
   if (arguments.full) overrides.emplace_back("samples", "100");
   for (auto& own : parse_overrides(arguments.overrides)) overrides.push_back(std::move(own));
+  const PairArguments& pair = arguments.pair;
   SweepConfig sweep =
-      parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", data_root() / "configs", overrides);
+      parse_sweep(kReproduceYaml, "reproduce.yaml (built in)", configs_folder(pair), overrides);
   if (!arguments.haystack.empty()) {
     const bool repeat = sweep.haystack.repeat;
     sweep.haystack = tasks::find_haystack(arguments.haystack);
     sweep.haystack.repeat = repeat;
   }
-  const PairArguments& pair = arguments.pair;
   if (pair.any() && (pair.pre.empty() || (pair.post.empty() && pair.adapter.empty())))
     throw UsageError(
         "--pre and --post belong together: the checkpoints before and after the fine-tune (or "
@@ -102,7 +103,7 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReproduceArguments>();
   CLI::App* command = add_command(program, kReproduce);
   command->add_option("--out", arguments->options.out, "Folder of the run")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->capture_default_str();
   command->add_flag("--quick", arguments->quick,
                     "A look in about a minute: 4K and 16K alone, 8 samples a cell");
@@ -119,7 +120,7 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
       ->add_option("--haystack", arguments->haystack,
                    "The text to hide needles in: kjv, prose, a folder of .txt files, or a text "
                    "file (default: kjv)")
-      ->type_name("NAME|PATH");
+      ->type_name(kHaystackValue);
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
   command->add_flag("--quiet", arguments->options.quiet, "Show no progress line");

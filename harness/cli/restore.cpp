@@ -81,14 +81,14 @@ void add_restore_command(CLI::App& program, Command& chosen) {
   CLI::App* command = add_command(program, kRestore);
   add_pair_options(*command, arguments->pair);
   command->add_option("--out", arguments->out, "Folder to write: a new or an empty one")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   command
       ->add_option("--method", arguments->method,
                    "What is put back: qk (W_Q and W_K), q, k or v (one of them), qk-pro (W_K, and "
                    "W_Q towards the old W_Q^T W_K), qk-pro-exact (the nearest with the old W_Q^T "
                    "W_K)")
-      ->type_name("NAME")
+      ->type_name("{qk|qk-pro|qk-pro-exact|q|k|v}")
       ->required();
   add_number(*command, "--lambda", options.restore.lambda, {.low = 0},
              "Of qk-pro: from 0 (as qk) upwards (towards k)");

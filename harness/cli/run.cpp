@@ -62,13 +62,13 @@ void add_run_command(CLI::App& program, Command& chosen) {
       program, "run", "Run a sweep from a YAML file (continues by itself when it was stopped)",
       "niah run configs/nightly.yaml --out runs/tonight");
   command->add_option("config", arguments->config, "The sweep (YAML)")
-      ->type_name("FILE")
+      ->type_name(kFileValue)
       ->required();
   command
       ->add_option("--out", arguments->options.out,
                    "Folder of the run: a new one, or that of the same sweep, which goes on (needed "
                    "but for --dry-run)")
-      ->type_name("DIR");
+      ->type_name(kFolderValue);
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
   command->add_flag("--by-headers", arguments->by_headers,

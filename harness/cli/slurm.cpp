@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <thread>
 
-#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
+#include "harness/base/shipped_data.h"
 #include "harness/base/units.h"
 #include "harness/cli/command.h"
 #include "harness/cli/run_with_engines.h"
@@ -78,7 +78,8 @@ ExitCode run_slurm(SlurmArguments arguments) {
   job.out = absolute(arguments.out);
   job.baseline = absolute(arguments.baseline);
   job.scratch = arguments.scratch;
-  job.program = arguments.niah.empty() ? executable_folder() / "niah" : absolute(arguments.niah);
+  job.program =
+      arguments.niah.empty() ? data_places().program_folder / "niah" : absolute(arguments.niah);
   if (job.cpus == 0) job.cpus = sweep.runtime.threads;
   if (job.cpus == 0) job.cpus = std::max(1U, std::thread::hardware_concurrency());
   if (job.gpus == 0 && sweep.runtime.device.starts_with("cuda")) job.gpus = 1;

@@ -16,7 +16,7 @@ void add_tokenize_command(CLI::App& program, Command& chosen) {
       add_command(program, "tokenize", "Token ids of JSON strings, one a line on standard input",
                   "echo '\"Hello world\"' | niah tokenize --tokenizer models/zoo/tokenizer");
   command->add_option("--tokenizer", *tokenizer, "Checkpoint folder or tokenizer file")
-      ->type_name("PATH")
+      ->type_name(kPathValue)
       ->required();
   command->callback([tokenizer, &chosen] {
     chosen = [tokenizer] {

@@ -30,10 +30,10 @@ void add_train_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = add_command(program, kTrain);
   command->add_option("recipe", arguments->recipe, "The recipe (YAML), of a model or a tokenizer")
-      ->type_name("FILE")
+      ->type_name(kFileValue)
       ->required();
   command->add_option("--out", arguments->run.out, "Folder to make for what was trained")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   command->add_flag("--quiet", arguments->run.quiet, "Show no progress line");
   command->callback(

@@ -50,7 +50,7 @@ void add_verify_command(CLI::App& program, Command& chosen) {
       ->add_option(
           "--golden", arguments->golden,
           "The recorded logits (safetensors), as tests/oracle/record_golden.py writes them")
-      ->type_name("FILE")
+      ->type_name(kFileValue)
       ->required();
   add_number(*command, "--tolerance", arguments->tolerance, {.low = 0},
              "How far apart logits may be in fp32 (in bf16 the clear tokens have to agree)");

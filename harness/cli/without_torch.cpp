@@ -53,7 +53,7 @@ void add_info_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = add_command(program, kInfo);
   command->add_option("model", arguments->folder, "Checkpoint folder")
-      ->type_name("DIR")
+      ->type_name(kFolderValue)
       ->required();
   add_adapter_option(*command, arguments->adapter);
   add_hash_option(*command, arguments->hash);

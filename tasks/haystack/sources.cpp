@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <system_error>
@@ -12,6 +11,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/base/sha256.h"
+#include "harness/base/shipped_data.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "tasks/haystack/prose.h"
@@ -138,14 +138,7 @@ std::vector<std::string> read_essays(const fs::path& folder) {
 
 std::vector<fs::path> kjv_candidates(const fs::path& given) {
   if (!given.empty()) return {given};
-  // A user who names a folder means it: falling back to another text would hide a mistake.
-  if (const char* folder = std::getenv("NIAH_DATA_DIR")) return {fs::path(folder) / "kjv.txt"};
-  std::vector<fs::path> candidates;
-#ifdef NIAH_KJV_FILE
-  candidates.emplace_back(NIAH_KJV_FILE);
-#endif
-  candidates.push_back(executable_folder() / ".." / "share" / "niah" / "kjv.txt");
-  return candidates;
+  return shipped_candidates("kjv.txt");
 }
 
 std::string read_kjv(const fs::path& given) {
@@ -159,7 +152,7 @@ std::string read_kjv(const fs::path& given) {
     for (const auto& path : candidates) names.push_back(path.string());
     throw DataError(fmt::format(
         "haystack kjv: the King James text is not there (looked for {}). Install Debian's package "
-        "bible-kjv and build again, or put kjv.txt into the folder that NIAH_DATA_DIR names, or go "
+        "bible-kjv and build again, or name the file: `haystack: {{kind: kjv, path: FILE}}`, or go "
         "without it: `haystack: {{kind: prose}}`.",
         fmt::join(names, ", ")));
   }

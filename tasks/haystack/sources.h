@@ -19,9 +19,8 @@ enum class HaystackKind {
 };
 
 /// How to get a haystack. `path` is the folder or file of kEssays and kText. For kKjv it may name
-/// the file; when it is empty the file is looked for in the folder that the environment variable
-/// NIAH_DATA_DIR names, then where the build exported it to, then in ../share/niah next to the
-/// program's folder.
+/// the file; when it is empty the file is the kjv.txt that comes with the program
+/// (harness/base/shipped_data.h).
 struct HaystackSpec {
   HaystackKind kind = HaystackKind::kKjv;
   std::filesystem::path path;
