@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/progress.h"
 #include "harness/base/shipped_data.h"
