@@ -3,8 +3,10 @@
 # time: finished steps are skipped.
 #   bash docker/bootstrap.sh reproduce [options]   install, build, run the paper's story (niah reproduce)
 #   bash docker/bootstrap.sh test                  install, build, run all tests
-#   bash docker/bootstrap.sh check                 what CI does: fuzzing (NIAH_FUZZ_SECONDS, default 10, a target),
-#                                                  sanitizers, then all tests of a build with warnings as errors
+#   bash docker/bootstrap.sh check [STAGE...]      what CI does, or some stages of it: fuzz (NIAH_FUZZ_SECONDS, default
+#                                                  10, a target), tsan, asan, tests (of a build with warnings as errors).
+#                                                  Only where named: clang (warnings as errors), tidy (clang-tidy of
+#                                                  the files that changed since NIAH_SINCE, default origin/main)
 #   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
 #   bash docker/bootstrap.sh package               install, build, make a Debian package of it: build/package
 #   bash docker/bootstrap.sh build                 install and build only
@@ -133,24 +135,56 @@ package() {
   say "$(grep -oE '/[^ ]*[.]deb' "$log" | tail -n 1)"
 }
 
-check() {
+fuzz_all() {
   build fuzz
   export -f fuzz_one at_fixed_addresses say die
   export root
   say "fuzzing $(ls "$root"/build/fuzz/tests/fuzz/*_fuzz | wc -l) targets for ${NIAH_FUZZ_SECONDS:-10} s each"
   ls "$root"/build/fuzz/tests/fuzz/*_fuzz | xargs -P "$(nproc)" -I '{}' bash -c 'fuzz_one "$1"' _ '{}'
-  sanitized_tests tsan
-  sanitized_tests asan
-  # Last, so that the last line is the verdict of all tests.
-  build check
-  ctest --preset check "$@"
+}
+
+# Sources that changed since a commit and are compiled by the preset tidy.
+changed_sources() {
+  local file
+  git -C "$root" diff --name-only --diff-filter=d "$1" -- '*.cpp' | while read -r file; do
+    if grep -qF "\"$root/$file\"" "$root/build/tidy/compile_commands.json"; then echo "$root/$file"; fi
+  done
+}
+
+# clang-tidy needs minutes for a few files, so it sees only what changed.
+tidy() {
+  local since=${NIAH_SINCE:-origin/main} base files
+  base=$(git -C "$root" merge-base "$since" HEAD 2> /dev/null) || die "clang-tidy is to see what changed since '$since', which is no commit here; set NIAH_SINCE"
+  cmake --preset tidy -S "$root" > "$root/build.log" 2>&1 || { tail -n 20 "$root/build.log" >&2; die "cmake --preset tidy failed; log: $root/build.log"; }
+  rm -f "$root/build.log"
+  files=$(changed_sources "$base")
+  [ -n "$files" ] || { say "clang-tidy: no source changed since $since"; return; }
+  say "clang-tidy of $(echo "$files" | wc -l) files"
+  echo "$files" | xargs -P "$(nproc)" -n 1 clang-tidy-16 -p "$root/build/tidy" --quiet --warnings-as-errors='*' \
+    || die "clang-tidy found what is listed above"
+}
+
+check() {
+  # The tests come last, so that the last line is their verdict.
+  [ $# -gt 0 ] || set -- fuzz tsan asan tests
+  local stage
+  for stage in "$@"; do
+    case $stage in
+      fuzz) fuzz_all ;;
+      tsan | asan) sanitized_tests "$stage" ;;
+      clang) build clang ;;
+      tests) build check && ctest --preset check ;;
+      tidy) tidy ;;
+      *) die "the stages of check are fuzz, tsan, asan, clang, tests and tidy; '$stage' is none of them" ;;
+    esac
+  done
 }
 
 main() {
   [ $# -gt 0 ] && shift
   case $job in
     deps | build | test | check | bench | package | reproduce) ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
   cd "$root"
   [ "$(uname -s)" = Linux ] && command -v dpkg-query > /dev/null || die "this script is for Debian 12; elsewhere install the packages of docker/apt.txt by hand and build with cmake --preset release"
