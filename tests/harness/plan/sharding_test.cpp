@@ -18,7 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-SweepConfig sweep(const Overrides& more = {}) {
+SweepConfig sharded_sweep(const Overrides& more = {}) {
   return parse_sweep(
       "name: shards\nhaystack: {kind: prose}\ntasks: [s1, s2, s3]\nlengths: [4K]\nsamples: 40\n"
       "models: [{name: m, base: base, variants: [base]}]\n"
@@ -86,9 +86,9 @@ TEST(CutRanges, WhatSharesMostStaysTogether) {
 }
 
 TEST(ShareOut, EverySampleIsOneShards) {
-  const WorkList work(sweep({{"lengths", "[1K, 2K]"},
-                             {"samples", "5"},
-                             {"tasks", "[s1, multikey_1, multikey_2, absent]"}}));
+  const WorkList work(sharded_sweep({{"lengths", "[1K, 2K]"},
+                                     {"samples", "5"},
+                                     {"tasks", "[s1, multikey_1, multikey_2, absent]"}}));
   for (const std::int64_t shards : {1, 2, 3, 7, 30, 64}) {
     const auto parts = share_out(work, shards);
     EXPECT_EQ(parts, share_out(work, shards));
@@ -107,10 +107,10 @@ TEST(ShareOut, EverySampleIsOneShards) {
 }
 
 TEST(ShareOut, ProblemsAreSharedOutAsWell) {
-  const WorkList work(sweep({{"lengths", "[1K]"},
-                             {"tasks", "[s1]"},
-                             {"samples", "2"},
-                             {"reasoning", "[{kind: word-problems, samples: 40}]"}}));
+  const WorkList work(sharded_sweep({{"lengths", "[1K]"},
+                                     {"tasks", "[s1]"},
+                                     {"samples", "2"},
+                                     {"reasoning", "[{kind: word-problems, samples: 40}]"}}));
   std::map<std::int64_t, std::size_t> problems;
   for (const reports::ShardPart& part : share_out(work, 4))
     if (part.kind == "reasoning") problems[part.shard] += part.indexes.size();
@@ -159,7 +159,7 @@ class SharedTokens {
 TEST(ShareOut, EightShardsOfACellReadAtMostAQuarterMoreThanOne) {
   constexpr std::int64_t kShards = 8;
   for (const char* task : {"s1", "s2", "s3"}) {
-    const WorkList work(sweep({{"tasks", std::string("[") + task + "]"}}));
+    const WorkList work(sharded_sweep({{"tasks", std::string("[") + task + "]"}}));
     const WorkItem cell = work.assignments().front();
     const SharedTokens tokens(work, cell);
     std::map<std::int64_t, std::int64_t> shard_of;
@@ -180,7 +180,7 @@ TEST(ShareOut, EightShardsOfACellReadAtMostAQuarterMoreThanOne) {
 TEST(ShareOut, ShardsOfASweepCostAboutTheSame) {
   // 1/8 of all tokens is what the dearest cannot be below; twice that would be a machine too few.
   constexpr std::int64_t kShards = 8;
-  const WorkList work(sweep({{"lengths", "[1K, 2K, 4K]"}}));
+  const WorkList work(sharded_sweep({{"lengths", "[1K, 2K, 4K]"}}));
   std::map<std::int64_t, std::int64_t> cost_of;
   const auto parts = share_out(work, kShards);
   for (const WorkItem& cell : work.assignments()) {
