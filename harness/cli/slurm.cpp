@@ -113,7 +113,9 @@ void add_slurm_command(CLI::App& program, Command& chosen) {
       program, "slurm", "Write the batch scripts that run a sweep's shards on a Slurm cluster",
       "niah slurm sweep.yaml --shards 8 --out runs/sweep\n"
       "  niah slurm sweep.yaml --shards 8 --out runs/sweep --time 04:00:00 --mem 16G | sh");
-  command->add_option("config", arguments->config, "The sweep (YAML)")->required();
+  command->add_option("config", arguments->config, "The sweep (YAML)")
+      ->type_name(kFileValue)
+      ->required();
   add_integer(*command, "--shards", job.shards, {1, reports::kMostShards},
               "Tasks of the job array, each of which asks one shard")
       ->required();
@@ -121,24 +123,34 @@ void add_slurm_command(CLI::App& program, Command& chosen) {
       ->add_option("--out", arguments->out,
                    "Folder of the scripts, the shards, and what they are merged into (merged); on "
                    "a disk that all nodes see")
+      ->type_name(kFolderValue)
       ->required();
   add_repeated(*command, "--set", job.overrides, "Change a key: --set samples=20");
-  command->add_option("--time", job.time,
-                      "A shard's time limit, such as 04:00:00 (default: from its price); a shard "
-                      "that needs longer goes on in another turn");
-  command->add_option("--mem", job.memory, "A shard's memory, such as 16G (default: its price)");
+  command
+      ->add_option("--time", job.time,
+                   "A shard's time limit, such as 04:00:00 (default: from its price); a shard that "
+                   "needs longer goes on in another turn")
+      ->type_name("TIME");
+  command->add_option("--mem", job.memory, "A shard's memory, such as 16G (default: its price)")
+      ->type_name("SIZE");
   add_integer(*command, "--cpus", job.cpus, kNotNegative,
               "Cores of a shard (0: runtime.threads, or as many as here)");
   add_integer(*command, "--gpus", job.gpus, kNotNegative,
               "GPUs of a shard (0: one where runtime.device is cuda)");
-  command->add_option("--scratch", arguments->scratch,
-                      "A folder of the nodes' own disks to work in; copied to --out at the end");
-  command->add_option("--baseline", arguments->baseline,
-                      "After the merge, `niah regress` against these results");
+  command
+      ->add_option("--scratch", arguments->scratch,
+                   "A folder of the nodes' own disks to work in; copied to --out at the end")
+      ->type_name(kFolderValue);
+  command
+      ->add_option("--baseline", arguments->baseline,
+                   "After the merge, `niah regress` against these results")
+      ->type_name(kPathValue);
   add_repeated(*command, "--sbatch", job.sbatch,
                "One more option of sbatch: --sbatch partition=long");
-  command->add_option("--niah", arguments->niah,
-                      "The program on the nodes (default: the one that runs)");
+  command
+      ->add_option("--niah", arguments->niah,
+                   "The program on the nodes (default: the one that runs)")
+      ->type_name(kFileValue);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_slurm(*arguments); }; });
 }

@@ -51,7 +51,7 @@ TEST(SlurmScripts, FillInTheTemplates) {
         "\nshards=12\n", "\nout='/runs/a sweep'\n", "\nscratch=\n"})
     EXPECT_THAT(scripts.shards, HasSubstr(line));
   EXPECT_THAT(scripts.shards, StartsWith("#!/usr/bin/env bash\n"));
-  EXPECT_THAT(scripts.shards, Not(HasSubstr("gres")));
+  EXPECT_THAT(scripts.shards, Not(HasSubstr("--gres")));
   EXPECT_EQ(body_of(scripts.shards), body_of(shipped("slurm/niah.sbatch")));
   EXPECT_THAT(scripts.merge, HasSubstr("\nout='/runs/a sweep'\nbaseline=\n"));
   EXPECT_EQ(body_of(scripts.merge), body_of(shipped("slurm/merge.sbatch")));
@@ -67,7 +67,7 @@ TEST(SlurmScripts, TakeGpusABaselineAndOptionsOfTheSite) {
   EXPECT_THAT(scripts.shards, HasSubstr("#SBATCH --gres=gpu:2\n"));
   EXPECT_THAT(scripts.shards, HasSubstr("\nscratch='/local'\n"));
   EXPECT_THAT(scripts.merge, HasSubstr("\nbaseline='/baseline/results.json'\n"));
-  EXPECT_THAT(scripts.merge, Not(HasSubstr("gres")));
+  EXPECT_THAT(scripts.merge, Not(HasSubstr("--gres")));
   for (const std::string& script : {scripts.shards, scripts.merge})
     EXPECT_THAT(script, HasSubstr("#SBATCH --partition=long\n#SBATCH --exclusive\n"));
 }
