@@ -63,6 +63,7 @@ TEST_F(SampleFiles, ReadBackWhatGenerateWrote) {
   EXPECT_EQ(cells[0]->request().samples, 3);
   EXPECT_EQ(json(cells[0]->sample(2)), all[2]);
   EXPECT_EQ(json(cells[1]->sample(1)), all[4]);
+  EXPECT_EQ(cells[0]->alike_until(2), all[2]["real_depth"].get<double>() / 100);
   EXPECT_EQ(read_sample_files({{folder_ / "a.jsonl", "", {}}}, 2)[0]->request().samples, 2);
 }
 

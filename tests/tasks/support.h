@@ -1,6 +1,7 @@
 // Helpers shared by the tests of this folder.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 
 #include "harness/base/code_points.h"
 #include "tasks/haystack/sources.h"
+#include "tasks/protocol.h"
 #include "tests/machine.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
@@ -50,6 +52,13 @@ inline std::int64_t count_triples(std::string_view text) {
 
 inline std::shared_ptr<const Haystack> prose() {
   return open_haystack({.kind = HaystackKind::kProse, .path = {}});
+}
+
+/// The part of its text, from 0 to 1, for which a cell's first sample is like its second one.
+inline double common_part(const Cell& cell) {
+  const std::string a = cell.sample(0).input, b = cell.sample(1).input;
+  const auto end = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+  return static_cast<double>(end - a.begin()) / static_cast<double>(a.size());
 }
 
 }  // namespace niah::tasks::test

@@ -144,6 +144,11 @@ TEST(NiahProtocol, SamplesShareTheirTextUpToTheNeedle) {
   EXPECT_GE(common, std::min(a.needle.begin, b.needle.begin));
 }
 
+TEST_P(EveryTask, KnowsHowLongSamplesAreAlike) {
+  const auto made = cell(GetParam(), 6001);
+  EXPECT_NEAR(test::common_part(*made), std::min(made->alike_until(0), made->alike_until(1)), 0.06);
+}
+
 TEST(NiahProtocol, TooShortIsRefusedAtOnceWithTheShortestThatFits) {
   for (const std::string& task : task_names("niah")) {
     try {

@@ -73,6 +73,15 @@ TEST(LmEvalProtocol, OneStreamRunsThroughAllCellsOfARun) {
   EXPECT_NE(sha256_hex(swapped[1]->sample(0).input), rows[0][0]["input_sha256"]);
 }
 
+TEST(LmEvalProtocol, KnowsHowLongSamplesAreAlike) {
+  for (const char* task : {"s1", "s2", "multikey_1", "multikey_2"}) {
+    const auto made = make_cells(spec("lm-eval", 3), {{task, 2048, 2}});
+    const Cell& cell = *made.front();
+    EXPECT_NEAR(test::common_part(cell), std::min(cell.alike_until(0), cell.alike_until(1)), 0.1)
+        << task;
+  }
+}
+
 /// Checks one recorded cell at a short length: it has exactly the samples that the harness keeps.
 void check_short_cell(const ProtocolSpec& spec, const std::vector<json>& rows) {
   const std::int64_t kept = rows.front()["kept"];
