@@ -8,6 +8,7 @@
 #include "reports/analysis/served_words.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/page.h"
+#include "reports/report.h"
 #include "tests/reports/served_run.h"
 
 namespace niah::reports {
