@@ -133,21 +133,23 @@ std::string zsh_command(const DescribedCommand& command) {
   return text + " ;;\n";
 }
 
+bool takes_files(const ValueWords& words) {
+  return words.path == ValueWords::Path::kFile || words.path == ValueWords::Path::kAny;
+}
+
 /// A text in single quotes, for fish.
 std::string fish_quoted(const std::string& text) {
   return fmt::format("'{}'", replace_all(replace_all(text, "\\", "\\\\"), "'", "\\'"));
 }
 
-/// The options of `complete` that say what a value or an argument may be.
-std::string fish_value(const std::string& value) {
-  const ValueWords words = value_words(value);
-  std::string offered = fmt::format("{}", fmt::join(words.choices, " "));
+/// The options of `complete` that say what is offered of a value or an argument.
+std::string fish_offered(const ValueWords& words) {
+  std::vector<std::string> offered = words.choices;
   if (words.path == ValueWords::Path::kFolder)
-    offered += (offered.empty() ? "" : " ") + std::string("(__fish_complete_directories)");
-  const bool takes_files =
-      words.path == ValueWords::Path::kFile || words.path == ValueWords::Path::kAny;
-  std::string text = takes_files ? " -F" : "";
-  if (!offered.empty()) text += fmt::format(" -a {}", fish_quoted(offered));
+    offered.emplace_back("(__fish_complete_directories)");
+  std::string text = takes_files(words) ? " -F" : "";
+  if (!offered.empty())
+    text += fmt::format(" -a {}", fish_quoted(fmt::format("{}", fmt::join(offered, " "))));
   return text;
 }
 
@@ -157,12 +159,13 @@ std::string fish_options(const DescribedCommand& command, const std::string& whe
     text += fmt::format("complete -c niah -n {}", fish_quoted(when));
     for (const std::string& name : option.names)
       text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-    if (!option.value.empty()) text += " -r" + fish_value(option.value);
+    const ValueWords words = value_words(option.value);
+    if (!option.value.empty()) text += (takes_files(words) ? " -r" : " -x") + fish_offered(words);
     text += fmt::format(" -d {}\n", fish_quoted(option.description));
   }
   for (const DescribedOption& argument : command.arguments)
-    if (const std::string value = fish_value(argument.value); !value.empty())
-      text += fmt::format("complete -c niah -n {}{}\n", fish_quoted(when), value);
+    if (const std::string offered = fish_offered(value_words(argument.value)); !offered.empty())
+      text += fmt::format("complete -c niah -n {}{}\n", fish_quoted(when), offered);
   return text;
 }
 

@@ -145,9 +145,9 @@ std::string head(const DescribedProgram& program, const std::string& page, std::
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   return fmt::format(
       ".TH {} 1 \"{}\" \"{} {}\" \"User Commands\"\n"
-      ".SH NAME\n{} \\- {}\n",
-      man_characters(title), date, program.itself.name, program.version, man_characters(page),
-      man_characters(summary));
+      ".SH NAME\n{}",
+      man_characters(title), date, program.itself.name, program.version,
+      man_text(fmt::format("{} - {}", page, summary)));
 }
 
 std::string command_synopsis(const DescribedProgram& program, const DescribedCommand& command) {

@@ -13,6 +13,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_CURRENT_LIST_DIR}/cpack_config.cmake)
 set(CPACK_NIAH_BUNDLE_ALL ${NIAH_BUNDLE_ALL})
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/debian_conventions.cmake)
 
 if(NIAH_BUNDLE_ALL)
   set(CPACK_GENERATOR TGZ)
@@ -27,7 +28,6 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # PNGs are drawn with the system's fonts, https servers known by its certificates.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, fonts-dejavu-core")
-set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 
 if(NOT NIAH_WITH_TORCH)
   string(APPEND CPACK_DEBIAN_PACKAGE_DESCRIPTION "

@@ -79,24 +79,30 @@ hide_sources() {
   done
 }
 
+# Runs a function with the sources hidden.
+out_of_sight() {
+  if [ "$(id -u)" = 0 ] && unshare -m true 2> /dev/null; then
+    unshare -m bash -euo pipefail -c "hide_sources; $1"
+  else
+    say "not root: the source tree stays in sight"
+    "$1"
+  fi
+}
+
 of_a_prefix() {
   cmake --install "$build" --prefix "$prefix" > "$work/install.log" 2>&1 \
     || { tail -n 20 "$work/install.log" >&2; die "cmake --install failed"; }
   local paths
   paths=$(readelf -d "$prefix/bin/niah" | sed -nE 's/.*\((RPATH|RUNPATH|NEEDED)\).*\[(.*)\]/\2/p')
   ! grep -F "$root" <<< "$paths" || die "the installed program looks for libraries in the source tree"
-  if [ "$(id -u)" = 0 ] && unshare -m true 2> /dev/null; then
-    unshare -m bash -euo pipefail -c 'hide_sources; use; read_the_manual'
-  else
-    say "not root: the source tree stays in sight"
-    use
-    read_the_manual
-  fi
+  out_of_sight use
+  out_of_sight read_the_manual
   # As a whole it can be moved.
   mv "$prefix" "$work/moved"
   prefix=$work/moved here=$work/again
-  mkdir "$here" && cp -r "$root/tests/data/cli/night" "$here"
-  use
+  mkdir "$here"
+  cp -r "$root/tests/data/cli/night" "$here"
+  out_of_sight use
 }
 
 # A bare Debian 12 in $bare, with the package sources of this machine.
@@ -119,8 +125,9 @@ make_bare_system() {
 
 # Runs `use` in the bare system, as nobody in particular, with the installation $1.
 use_there() {
-  chroot --userspec=65534:65534 "$bare" /usr/bin/env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 prefix="$1" here=/home/use \
-    with_torch="$with_torch" bash -euo pipefail -c "$(declare -f say die expect use); use"
+  unshare -m bash -euo pipefail -c 'mount -t proc proc "$0/proc"; exec chroot --userspec=65534:65534 "$0" "$@"' "$bare" \
+    /usr/bin/env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 prefix="$1" here=/home/use with_torch="$with_torch" \
+    bash -euo pipefail -c "$(declare -f say die expect use); use"
 }
 
 pack() {

@@ -44,8 +44,8 @@ TEST(Completion, OfFishOffersPathsAndChoices) {
       script,
       AllOf(HasSubstr(R"(-a draw -d 'Draw it: \'all\', or [some]. Exit 1: not drawn')"),
             HasSubstr("'__fish_seen_subcommand_from draw' -l out -r -F -d 'Where to'"),
-            HasSubstr("-l type -r -a 'fp32 bf16' -d 'How'"),
-            HasSubstr("-l haystack -r -F -a 'kjv prose'"), HasSubstr("-l set -r -d"),
+            HasSubstr("-l type -x -a 'fp32 bf16' -d 'How'"),
+            HasSubstr("-l haystack -r -F -a 'kjv prose'"), HasSubstr("-l set -x -d"),
             HasSubstr("-l quiet -d"),
             HasSubstr("'__fish_seen_subcommand_from draw' -a '(__fish_complete_directories)'\n"),
             Not(HasSubstr("secret"))));
