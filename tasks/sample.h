@@ -47,6 +47,7 @@ struct Sample {
   std::string prompt() const;
 };
 
+/// Every field by its name, the needle as [begin, end].
 void to_json(nlohmann::json& json, const Sample& sample);
 /// Throws DataError naming the missing or ill-typed field.
 void from_json(const nlohmann::json& json, Sample& sample);

@@ -29,6 +29,7 @@ enum class MissClass {
   kGarbage,          ///< none of the above
 };
 
+/// The class's name in journals: "hit", "wrong_value", ...
 std::string miss_class_name(MissClass miss);
 /// Throws DataError for an unknown name.
 MissClass parse_miss_class(const std::string& name);

@@ -52,7 +52,7 @@ bool is_linked(int fd) {
   return ::fstat(fd, &info) == 0 && info.st_nlink > 0;
 }
 
-/// A new file beside `target`, locked for as long as it is open.
+/// A new file next to `target`, locked for as long as it is open.
 Descriptor create_temporary(const fs::path& target, fs::path& temporary) {
   static std::atomic<unsigned> count{0};  // names only have to differ
   constexpr int kTries = 100;

@@ -81,6 +81,7 @@ struct PromptConfig {
   bool bos = true;             ///< keep what the tokenizer puts in front of a prompt
 };
 
+/// How many tokens the model may generate.
 struct GenerationConfig {
   std::int64_t max_new_tokens = 128;     ///< of the answer
   std::int64_t max_thinking_tokens = 0;  ///< of the thought before it, in addition
@@ -95,6 +96,7 @@ struct ReasoningConfig {
   std::int64_t max_new_tokens = 170;
 };
 
+/// How a sweep is computed; none of it changes what is asked.
 struct RuntimeConfig {
   std::string device = "auto";     ///< auto, cpu, cuda, cuda:N
   std::string dtype = "auto";      ///< auto, fp32, bf16
@@ -105,6 +107,7 @@ struct RuntimeConfig {
   std::int64_t memory = 0;  ///< bytes that may be used in all; 0: what the machine has
 };
 
+/// A whole sweep, with defaults filled in.
 struct SweepConfig {
   std::string name;
   std::string title;

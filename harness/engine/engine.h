@@ -22,6 +22,7 @@ struct Capabilities {
   std::int64_t lists_at_once = 1;  ///< lists worth asking in parallel; any more may wait
 };
 
+/// Answers requests to its variants, which are in groups.
 class Engine {
  public:
   virtual ~Engine() = default;

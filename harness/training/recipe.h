@@ -26,6 +26,7 @@ struct Phase {
   std::int64_t tokens = 256;  ///< tokens a row
 };
 
+/// What a training reads.
 struct DataSpec {
   DataKind kind = DataKind::kDocuments;
   tasks::HaystackSpec text;  ///< running text of documents
@@ -36,6 +37,7 @@ struct DataSpec {
   std::int64_t batch_problems = 16;  ///< problems a step (fine-tunes)
 };
 
+/// A recipe for a model: a fresh one, or a fine-tune of a checkpoint.
 struct Recipe {
   std::string name;
   std::uint64_t seed = 1;
@@ -61,6 +63,7 @@ struct TokenizerRecipe {
 
 /// Whether the file is a recipe for a tokenizer (it has `sentencepiece`).
 bool is_tokenizer_recipe(const std::filesystem::path& path);
+/// Reads and checks a recipe for a tokenizer. Throws what read_recipe throws.
 TokenizerRecipe read_tokenizer_recipe(const std::filesystem::path& path);
 
 /// Reads and checks a recipe. Relative paths are resolved against the recipe's folder. Throws

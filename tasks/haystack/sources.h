@@ -36,6 +36,7 @@ void require_path(const HaystackSpec& spec);
 
 /// "kjv", "prose", "essays", "text". Throws UsageError for another name, with the nearest one.
 HaystackKind parse_haystack_kind(const std::string& name);
+/// The name that parse_haystack_kind reads.
 std::string haystack_kind_name(HaystackKind kind);
 
 /// A haystack's text in sentences. Immutable and shared by all cells.
