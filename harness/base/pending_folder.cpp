@@ -110,6 +110,13 @@ fs::path normal_path(const fs::path& path) {
   return normal.has_filename() || normal == normal.root_path() ? normal : normal.parent_path();
 }
 
+fs::path canonical_path(const fs::path& path) {
+  std::error_code error;
+  const fs::path place = normal_path(resolve_links(normal_path(path)));
+  const fs::path canonical = fs::weakly_canonical(place, error);
+  return error ? place : canonical;
+}
+
 PendingFile::PendingFile(const fs::path& path) : path_(path) {
   if (path.empty()) throw UsageError("writing a file: its name is empty");
   if (!path.has_filename())

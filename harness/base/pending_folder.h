@@ -69,4 +69,8 @@ bool is_temporary_name(std::string_view name);
 /// in.
 std::filesystem::path normal_path(const std::filesystem::path& path);
 
+/// Where a path leads, which need not exist: absolute, with all symbolic links followed. Two paths
+/// of one file or folder have the same.
+std::filesystem::path canonical_path(const std::filesystem::path& path);
+
 }  // namespace niah

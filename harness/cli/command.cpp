@@ -21,7 +21,7 @@ CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description) {
   return command.add_option(name, values, description)
       ->allow_extra_args(false)
-      ->type_name("KEY=VALUE");
+      ->type_name(kSettingValue);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/base/shell.h"
 #include "harness/base/text.h"
 
 namespace niah {
@@ -17,11 +18,6 @@ std::string option_names(const DescribedCommand& command) {
   for (const DescribedOption& option : command.options)
     names.insert(names.end(), option.names.begin(), option.names.end());
   return fmt::format("{}", fmt::join(names, " "));
-}
-
-/// A text in single quotes, for bash and zsh.
-std::string shell_quoted(const std::string& text) {
-  return fmt::format("'{}'", replace_all(text, "'", "'\\''"));
 }
 
 std::string_view bash_paths(ValueWords::Path path) {

@@ -108,16 +108,12 @@ void refuse_shared_files(const RegressArguments& arguments) {
        {std::pair{"--junit", arguments.junit}, std::pair{"--summary", arguments.summary},
         std::pair{"--history", arguments.history}, std::pair{"--trend", arguments.trend}})
     if (!place.empty()) written.push_back({option, place});
-  const auto where = [](const fs::path& file) {
-    std::error_code error;
-    const fs::path place = fs::weakly_canonical(normal_path(file), error);
-    return error ? normal_path(file) : place;
-  };
   for (std::size_t i = 0; i < written.size(); ++i) {
     std::vector<Use> others = read;
     others.insert(others.end(), written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i));
     for (const Use& other : others)
-      if (where(other.file) == where(written[i].file) && !is_device(written[i].file))
+      if (canonical_path(other.file) == canonical_path(written[i].file) &&
+          !is_device(written[i].file))
         throw UsageError(fmt::format("{} would overwrite {}, which is of {}; give another file",
                                      written[i].option, written[i].file.string(), other.option));
   }

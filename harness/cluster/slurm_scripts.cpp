@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "harness/base/error.h"
+#include "harness/base/shell.h"
 #include "harness/base/text.h"
 #include "harness/embedded_configs.h"
 
@@ -23,17 +24,6 @@ std::string_view body_of(std::string_view script) {
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
-
-/// One word of a shell.
-std::string shell_word(std::string_view text) {
-  std::string word = "'";
-  for (const char c : text)
-    if (c == '\'')
-      word += "'\\''";
-    else
-      word += c;
-  return word + "'";
-}
 
 /// For a line that sbatch reads, too, which knows quotation marks and fills in what % stands for.
 std::string plain(const std::filesystem::path& path, std::string_view option) {
@@ -93,7 +83,7 @@ std::string shards_script(const SlurmJob& job, const std::string& out) {
   if (job.gpus > 0) options.push_back(fmt::format("gres=gpu:{}", job.gpus));
   std::string more;
   for (const std::string& override_text : job.overrides)
-    more += fmt::format("--set {} ", shell_word(override_text));
+    more += fmt::format("--set {} ", shell_quoted(override_text));
   return fmt::format(
       "#!/usr/bin/env bash\n"
       "# Written by `niah slurm`: the shards of a sweep, each a task of a job array. A task goes "
@@ -101,9 +91,9 @@ std::string shards_script(const SlurmJob& job, const std::string& out) {
       "# from its journal when it is queued again.\n"
       "{}niah={}\nconfig={}\nmore=({}--set \"runtime.threads=$SLURM_CPUS_PER_TASK\")\nshards={}\n"
       "out={}\nscratch={}\n{}",
-      options_of(job, options), shell_word(job.program.string()), shell_word(job.config.string()),
-      more, job.shards, shell_word(out),
-      job.scratch.empty() ? "" : shell_word(job.scratch.string()), body_of(kSlurmShards));
+      options_of(job, options), shell_quoted(job.program.string()),
+      shell_quoted(job.config.string()), more, job.shards, shell_quoted(out),
+      job.scratch.empty() ? "" : shell_quoted(job.scratch.string()), body_of(kSlurmShards));
 }
 
 std::string merge_script(const SlurmJob& job, const std::string& out) {
@@ -114,8 +104,8 @@ std::string merge_script(const SlurmJob& job, const std::string& out) {
       job.baseline.empty() ? "" : ", and compares it with a baseline",
       options_of(job, {"job-name=" + job_name(job.name) + "-merge", "cpus-per-task=1", "mem=4G",
                        "time=01:00:00", fmt::format("output=\"{}/logs/merge-%j.log\"", out)}),
-      shell_word(job.program.string()), shell_word(out),
-      job.baseline.empty() ? "" : shell_word(job.baseline.string()), body_of(kSlurmMerge));
+      shell_quoted(job.program.string()), shell_quoted(out),
+      job.baseline.empty() ? "" : shell_quoted(job.baseline.string()), body_of(kSlurmMerge));
 }
 
 }  // namespace
@@ -129,7 +119,7 @@ SlurmScripts slurm_scripts(const SlurmJob& job) {
 std::string submit_commands(const std::filesystem::path& shards,
                             const std::filesystem::path& merge) {
   return fmt::format("job=$(sbatch --parsable {})\nsbatch --dependency=afterany:\"$job\" {}\n",
-                     shell_word(shards.string()), shell_word(merge.string()));
+                     shell_quoted(shards.string()), shell_quoted(merge.string()));
 }
 
 std::string slurm_time(double seconds) {

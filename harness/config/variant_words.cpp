@@ -4,8 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include "harness/base/pending_folder.h"
 #include "harness/config/served_section.h"
@@ -70,17 +68,10 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
   return words;
 }
 
-/// Where a path leads, so that a link is the folder that it stands for.
-std::filesystem::path place_of(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::filesystem::path normal = normal_path(path);
-  const std::filesystem::path place = std::filesystem::weakly_canonical(normal, error);
-  return error ? normal : place;
-}
-
 bool is_same_place(const models::CheckpointPath& a, const models::CheckpointPath& b) {
-  return a.has_adapter() == b.has_adapter() && place_of(a.folder) == place_of(b.folder) &&
-         (!a.has_adapter() || place_of(a.adapter) == place_of(b.adapter));
+  return a.has_adapter() == b.has_adapter() &&
+         canonical_path(a.folder) == canonical_path(b.folder) &&
+         (!a.has_adapter() || canonical_path(a.adapter) == canonical_path(b.adapter));
 }
 
 /// Whether two variants of one pair are the same by their kind.

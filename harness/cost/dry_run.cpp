@@ -104,10 +104,6 @@ void add_up_time(SweepPrice& price) {
   price.seconds_high /= sharers;
 }
 
-}  // namespace
-
-namespace {
-
 /// A sweep's models, loaded and measured.
 struct MeasuredSweep {
   WorkList work;

@@ -178,8 +178,9 @@ class Repeats {
 };
 
 /// Writes the records of all runs into `journal`, each once: a run may be named with the merge that
-/// holds it.
-void gather_records(const std::vector<fs::path>& runs, AppendFile& journal) {
+/// holds it. Shows each to `gaps`, if there is one.
+void gather_records(const std::vector<fs::path>& runs, AppendFile& journal,
+                    std::optional<ShardGaps>& gaps) {
   constexpr std::size_t kBuffer = std::size_t{1} << 20;
   journal.truncate(0);  // what an earlier merge left
   std::string lines;
@@ -188,6 +189,7 @@ void gather_records(const std::vector<fs::path>& runs, AppendFile& journal) {
     const auto end = reports::read_records(run / kJournal, [&](const reports::Record& record) {
       const std::string line = nlohmann::json(record).dump() + "\n";
       if (!repeats.is_new(record, line)) return;
+      if (gaps) gaps->add(record);
       lines += line;
       if (lines.size() < kBuffer) return;
       journal.append(lines);
@@ -229,17 +231,13 @@ void check_records(const fs::path& part, const reports::RunInfo& info, const fs:
 }
 
 /// Says which shards have to be run again.
-void warn_of_missing_samples(const fs::path& journal, const reports::RunInfo& info,
-                             const reports::Shard& shard) {
+void warn_of_missing_samples(const std::vector<ShardGap>& gaps, std::int64_t shards) {
   constexpr std::size_t kMost = 20;
-  ShardGaps found(info, shard);
-  reports::read_records(journal, [&](const reports::Record& record) { found.add(record); });
-  const std::vector<ShardGap> gaps = found.gaps();
   for (std::size_t i = 0; i < std::min(kMost, gaps.size()); ++i)
     print_warning(fmt::format(
         "shard {0}/{1}: {2} of {3} samples are missing; run the same sweep with --shard {0}/{1} "
         "and merge again",
-        gaps[i].shard, shard.of, gaps[i].missing, gaps[i].samples));
+        gaps[i].shard, shards, gaps[i].missing, gaps[i].samples));
   if (gaps.size() > kMost) print_warning(fmt::format("and of {} more shards", gaps.size() - kMost));
 }
 
@@ -265,10 +263,13 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
   const reports::RunInfo info = describe_all(runs, infos);
   refuse_what_is_not_a_merge(out, info);
   ensure_writable_folder(out);
+  const std::optional<reports::Shard> sharding = common_sharding(infos);
+  std::optional<ShardGaps> gaps;
+  if (sharding) gaps.emplace(info, *sharding);
   const fs::path part = out / kPart;
   AppendFile journal(part);  // locked to the end: only the process with the lock removes it
   try {
-    gather_records(runs, journal);
+    gather_records(runs, journal, gaps);
     check_records(part, info, out);  // before anything looks like a run
     put_in_place(part, info, out);
   } catch (const Error&) {
@@ -276,8 +277,7 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
     fs::remove(part, ignored);
     throw;
   }
-  if (const auto sharding = common_sharding(infos))
-    warn_of_missing_samples(out / kJournal, info, *sharding);
+  if (gaps) warn_of_missing_samples(gaps->gaps(), sharding->of);
   return reports::write_report(info, {out / kJournal}, out);
 }
 

@@ -30,19 +30,11 @@ std::vector<PartRows> norm_rows(const MixerInfo& mixer, RestoreMethod method) {
   return rows;
 }
 
-/// The canonical path of a folder, which need not exist.
-fs::path place_of(const fs::path& path) {
-  std::error_code error;
-  const fs::path place = normal_path(resolve_links(normal_path(path)));
-  const fs::path canonical = fs::weakly_canonical(place, error);
-  return error ? place : canonical;
-}
-
 /// Refuses an output folder inside `folder`, which would be copied into itself. `kind` says in
 /// errors what `folder` is.
 void require_outside(const fs::path& out, const fs::path& folder, const char* kind) {
-  const std::string inside = place_of(out).string() + "/";
-  const std::string around = place_of(folder).string() + "/";
+  const std::string inside = canonical_path(out).string() + "/";
+  const std::string around = canonical_path(folder).string() + "/";
   if (inside.starts_with(around))
     throw UsageError(fmt::format("restoring: {} lies in the {} {}; choose another --out",
                                  out.string(), kind, folder.string()));

@@ -177,5 +177,16 @@ TEST(OwnFolder, IsEmptyNewOrKnownByAMarker) {
   check_folder(folder.path());
 }
 
+TEST(CanonicalPath, IsWhereLinksLeadAlsoToWhatIsNotThere) {
+  const TemporaryFolder folder;
+  const fs::path real = canonical_path(folder.path());
+  fs::create_directory(real / "a");
+  fs::create_symlink("a", real / "link");
+  fs::create_symlink("a/none", real / "dangling");
+  EXPECT_EQ(canonical_path(real / "link" / "b" / ".."), real / "a");
+  EXPECT_EQ(canonical_path(real / "link/new"), real / "a/new");
+  EXPECT_EQ(canonical_path(real / "dangling"), real / "a/none");
+}
+
 }  // namespace
 }  // namespace niah
