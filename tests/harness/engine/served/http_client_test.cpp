@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -40,6 +42,19 @@ TEST(HttpClient, SendsWhatIsAsked) {
   EXPECT_EQ(seen.header("authorization"), std::string("Bearer ") + kKey);
   EXPECT_EQ(seen.header("Content-Type"), "application/json");
   EXPECT_EQ(seen.header("Accept-Encoding"), "gzip, deflate");
+}
+
+TEST(HttpClient, ReachesServersByIpv6) {
+  const Behaviour fine = [](const SeenRequest&) { return text_reply("fine"); };
+  std::unique_ptr<MisbehavingServer> server;
+  try {
+    server = std::make_unique<MisbehavingServer>(fine, Loopback::kIpv6);
+  } catch (const std::runtime_error&) {
+    GTEST_SKIP() << "this machine has no IPv6";
+  }
+  const HttpResponse response = send(request_to(*server));
+  EXPECT_EQ(response.body, "fine") << response.fault;
+  EXPECT_THAT(server->requests().at(0).header("Host"), testing::StartsWith("[::1]:"));
 }
 
 TEST(HttpClient, LongPromptsAreSentWithoutAskingFirst) {

@@ -187,15 +187,20 @@ Next send_reply(Socket& socket, const Reply& reply, const std::function<void()>&
   return end_of(reply, socket);
 }
 
-Descriptor listen_somewhere() {
-  Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool is_ready =
-      ::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      ::listen(listening.get(), 512) == 0;
-  if (!is_ready) throw std::runtime_error("the tests' server cannot listen: " + system_reason());
+/// Binds to a free port.
+bool bind_to(int fd, Loopback loopback) {
+  sockaddr_in ipv4{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  sockaddr_in6 ipv6{.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+  return loopback == Loopback::kIpv4
+             ? ::bind(fd, reinterpret_cast<const sockaddr*>(&ipv4), sizeof ipv4) == 0
+             : ::bind(fd, reinterpret_cast<const sockaddr*>(&ipv6), sizeof ipv6) == 0;
+}
+
+Descriptor listen_somewhere(Loopback loopback) {
+  const int family = loopback == Loopback::kIpv4 ? AF_INET : AF_INET6;
+  Descriptor listening(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!bind_to(listening.get(), loopback) || ::listen(listening.get(), 512) != 0)
+    throw std::runtime_error("the tests' server cannot listen: " + system_reason());
   return listening;
 }
 
@@ -215,8 +220,12 @@ struct MisbehavingServer::State {
     std::jthread thread;
   };
 
+  State(Behaviour what, Loopback where)
+      : behaviour(std::move(what)), loopback(where), listening(listen_somewhere(where)) {}
+
   Behaviour behaviour;
-  Descriptor listening = listen_somewhere();
+  Loopback loopback;
+  Descriptor listening;
   Descriptor ends{::eventfd(0, EFD_CLOEXEC)};  ///< readable once the server shuts down
   mutable std::mutex lock;
   std::vector<SeenRequest> requests;
@@ -281,8 +290,8 @@ struct MisbehavingServer::State {
   }
 };
 
-MisbehavingServer::MisbehavingServer(Behaviour behaviour) : state_(std::make_unique<State>()) {
-  state_->behaviour = std::move(behaviour);
+MisbehavingServer::MisbehavingServer(Behaviour behaviour, Loopback loopback)
+    : state_(std::make_unique<State>(std::move(behaviour), loopback)) {
   state_->accepting = std::jthread([this] { state_->accept_all(); });
 }
 
@@ -294,13 +303,17 @@ MisbehavingServer::~MisbehavingServer() {
 }
 
 int MisbehavingServer::port() const {
-  sockaddr_in address{};
+  sockaddr_storage address{};
   socklen_t size = sizeof address;
   ::getsockname(state_->listening.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
+  // The port stands at the same place in both kinds of address.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
-std::string MisbehavingServer::origin() const { return fmt::format("http://127.0.0.1:{}", port()); }
+std::string MisbehavingServer::origin() const {
+  const bool is_ipv4 = state_->loopback == Loopback::kIpv4;
+  return fmt::format("http://{}:{}", is_ipv4 ? "127.0.0.1" : "[::1]", port());
+}
 
 std::vector<SeenRequest> MisbehavingServer::requests() const {
   const std::lock_guard guard(state_->lock);

@@ -1,4 +1,4 @@
-// An HTTP/1.1 server on 127.0.0.1 that behaves as a test tells it to, mostly badly.
+// An HTTP/1.1 server on this machine that behaves as a test tells it to, mostly badly.
 #pragma once
 
 #include <cstddef>
@@ -31,16 +31,20 @@ struct SeenRequest {
 /// Gives the reply to a request. Called from the connection's own thread; must return.
 using Behaviour = std::function<Reply(const SeenRequest&)>;
 
+/// The addresses under which a machine reaches itself: 127.0.0.1 and ::1.
+enum class Loopback { kIpv4, kIpv6 };
+
 /// A server that runs from construction to destruction. The destructor never waits for a client.
 class MisbehavingServer {
  public:
-  explicit MisbehavingServer(Behaviour behaviour);
+  /// Throws std::runtime_error where the machine has no such address.
+  explicit MisbehavingServer(Behaviour behaviour, Loopback loopback = Loopback::kIpv4);
   ~MisbehavingServer();
   MisbehavingServer(const MisbehavingServer&) = delete;
   MisbehavingServer& operator=(const MisbehavingServer&) = delete;
 
   int port() const;
-  std::string origin() const;                           ///< "http://127.0.0.1:PORT"
+  std::string origin() const;                           ///< such as "http://127.0.0.1:PORT"
   std::string url() const { return origin() + "/v1"; }  ///< base URL for a config
 
   std::vector<SeenRequest> requests() const;  ///< all so far, in order of arrival
