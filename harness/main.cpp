@@ -119,6 +119,7 @@ int run(int argc, char** argv) {
   add_regress_command(program, chosen);
   add_restore_command(program, chosen);
   add_diagnose_command(program, chosen);
+  add_attribute_command(program, chosen);
   add_show_command(program, chosen);
   add_replay_command(program, chosen);
   add_info_command(program, chosen);

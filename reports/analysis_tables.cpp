@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "harness/base/units.h"
+#include "reports/analysis/attribution.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 #include "reports/tables.h"
@@ -21,12 +22,12 @@ std::string recovered_text(const Recovery& recovery) {
                                                         : "n too small to tell";
 }
 
-std::string recovered_interval(const Recovery& recovery) {
-  if (!recovery.recovered) return kNone;
+std::string recovered_interval(const std::optional<Recovered>& recovered) {
+  if (!recovered) return kNone;
   const auto end = [](const std::optional<double>& value, const char* unbounded) {
     return value ? percent_signed(*value) : std::string(unbounded);
   };
-  return end(recovery.recovered->low, "−∞") + " to " + end(recovery.recovered->high, "∞");
+  return end(recovered->low, "−∞") + " to " + end(recovered->high, "∞");
 }
 
 /// The cell of `variant` that the figure is of, or nullptr.
@@ -99,8 +100,34 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
     if (rows == RecoveryRows::kLosses && !r.recovered) continue;
     table.add_row({task_label(r.task), format_length(r.length), label_of(results.run, r.restored),
                    std::to_string(r.n()), percent(r.base_recall()), percent(r.sft_recall()),
-                   percent(r.restored_recall()), recovered_text(r), recovered_interval(r)});
+                   percent(r.restored_recall()), recovered_text(r),
+                   recovered_interval(r.recovered)});
   }
+  return table;
+}
+
+Table attribution_table(const Results& results, const Analysis& analysis) {
+  constexpr const char* kAlone = "the part alone put back";
+  constexpr const char* kAllBut = "everything but the part";
+  Table table{"attribution",
+              "Part of the lost recall that each part of the weights brought back over all cells "
+              "together, with a paired bootstrap interval",
+              {{"model", Align::kLeft},
+               {"part", Align::kLeft},
+               {"brought back %", Align::kRight, kAlone},
+               {"95 % interval", Align::kRight, kAlone},
+               {"brought back %", Align::kRight, kAllBut},
+               {"95 % interval", Align::kRight, kAllBut}},
+              {}};
+  for (const Attribution& attribution : attributions(results, analysis))
+    for (const PartEffect& effect : attribution.alone) {
+      const PartEffect* rest = attribution.without(effect.part);
+      table.add_row({attribution.model, part_in_words(effect.part),
+                     percent_signed(effect.recovered.fraction),
+                     recovered_interval(effect.recovered),
+                     rest == nullptr ? kNone : percent_signed(rest->recovered.fraction),
+                     rest == nullptr ? kNone : recovered_interval(rest->recovered)});
+    }
   return table;
 }
 

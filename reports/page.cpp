@@ -4,6 +4,7 @@
 
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
+#include "reports/analysis/attribution.h"
 #include "reports/analysis/findings.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/diagnosis/page.h"
@@ -11,6 +12,7 @@
 #include "reports/draw/heatmap.h"
 #include "reports/draw/html.h"
 #include "reports/draw/line_chart.h"
+#include "reports/draw/part_chart.h"
 #include "reports/format.h"
 #include "reports/served_section.h"
 #include "reports/tables.h"
@@ -187,6 +189,20 @@ std::string misses_by_class(const Results& results) {
   return (meanings.empty() ? "" : "<dl>\n" + meanings + "</dl>\n") + html_table(table);
 }
 
+std::string attribution_section(const Results& results, const Analysis& analysis) {
+  std::string out;
+  for (const Attribution& attribution : attributions(results, analysis)) {
+    std::vector<PartBars> parts;
+    for (const PartEffect& effect : attribution.alone) {
+      const PartEffect* rest = attribution.without(effect.part);
+      parts.push_back({part_in_words(effect.part), effect.recovered,
+                       rest == nullptr ? std::nullopt : std::optional(rest->recovered)});
+    }
+    out += list(attribution_in_words(results, attribution)) + part_chart(parts);
+  }
+  return out + table_or_nothing(attribution_table(results, analysis));
+}
+
 std::string metadata(const Results& results) {
   const RunInfo& run = results.run;
   std::string out = "<dl>\n";
@@ -255,6 +271,10 @@ std::string report_page(const Results& results, const Analysis& analysis,
   out += section("recovery", "What restoring brought back",
                  "Only cells in which the fine-tune measurably lost recall; the file has them all.",
                  table_or_nothing(recovery_table(results, analysis, RecoveryRows::kLosses)));
+  out += section("attribution", "Which part of the weights forgot",
+                 "What came back when one part of the fine-tune's weights was put back to base, "
+                 "and when everything but that part was.",
+                 attribution_section(results, analysis));
   out += section("served", "Local against served",
                  "The same samples, answered here by the checkpoint and by the server that has it.",
                  served_section(results, analysis));

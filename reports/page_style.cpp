@@ -72,6 +72,11 @@ font-variant-numeric:tabular-nums}
 .series .line{stroke:var(--c)}
 .dashed .line{stroke-dasharray:6 4}
 .dotted .line{stroke-dasharray:1.5 3.5}
+.series .bar{fill:var(--c)}
+.hollow .bar{fill:none;stroke:var(--c);stroke-width:1.2}
+.whisker{fill:none;stroke:var(--ink);stroke-width:1}
+.parts{max-width:720px}
+.parts .name{font-size:12px;fill:var(--ink)}
 .key{display:flex;flex-wrap:wrap;gap:4px 20px;font-size:14px;margin:8px 0 16px;padding:0;
 list-style:none}
 .key li{display:flex;align-items:center;gap:7px}

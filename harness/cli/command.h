@@ -65,6 +65,7 @@ void add_info_command(CLI::App& program, Command& chosen);
 void add_man_command(CLI::App& program, Command& chosen);
 void add_merge_command(CLI::App& program, Command& chosen);
 void add_reproduce_command(CLI::App& program, Command& chosen);
+void add_attribute_command(CLI::App& program, Command& chosen);
 void add_restore_command(CLI::App& program, Command& chosen);
 void add_replay_command(CLI::App& program, Command& chosen);
 void add_run_command(CLI::App& program, Command& chosen);

@@ -21,6 +21,12 @@ inline constexpr CommandText kDiagnose = {
     "What a fine-tune did inside: how far weights and routing moved, and which heads still look "
     "at the needle",
     "niah diagnose --pre base --post base-cot --out runs/base-cot --length 16K"};
+inline constexpr CommandText kAttribute = {
+    "attribute",
+    "Which part of the weights forgot: recall with each part put back alone, and with all but it",
+    "niah attribute --quick\n"
+    "  niah attribute --pre base --post base-cot --out runs/attribution\n"
+    "  niah attribute --pre base --post base-cot --by-layer q,k --out runs/layers"};
 inline constexpr CommandText kReplay = {
     "replay", "Ask one sample of a run again, alone (exit 1: the answer is not the recorded one)",
     "niah replay runs/reproduce s2@16K#7 --variant sft"};

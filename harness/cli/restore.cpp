@@ -21,9 +21,16 @@ namespace {
 struct RestoreArguments {
   PairArguments pair;
   std::string out, method, layers;
+  std::vector<std::string> parts;
   bool no_biases = false, merge = false, has_lambda = false;
   models::RestoreCheckpointOptions options;
 };
+
+/// " of layers 2, 5"; nothing where all lies outside the layers.
+std::string layers_in_words(const std::vector<std::int64_t>& layers) {
+  if (layers.empty()) return "";
+  return fmt::format(" of {} {}", layers.size() == 1 ? "layer" : "layers", fmt::join(layers, ", "));
+}
 
 /// Prints what was written, and from which checkpoint each part of it came.
 void print_summary(const models::RestoreSummary& summary, const models::CheckpointPath& pre,
@@ -32,10 +39,9 @@ void print_summary(const models::RestoreSummary& summary, const models::Checkpoi
       summary.tensors.empty()
           ? "with alpha 0 nothing is restored, everything is"
           : fmt::format(
-                "{} of {} {} from {}, everything else",
+                "{}{} from {}, everything else",
                 reports::counted(static_cast<std::int64_t>(summary.tensors.size()), "tensor"),
-                summary.layers.size() == 1 ? "layer" : "layers", fmt::join(summary.layers, ", "),
-                pre.text());
+                layers_in_words(summary.layers), pre.text());
   print_out("{}\n", single_line(fmt::format("{}: {} from {} ({})", out, what, post.text(),
                                             format_bytes(static_cast<double>(summary.bytes)))));
   if (summary.has_new_initialisation)
@@ -53,6 +59,24 @@ void print_summary(const models::RestoreSummary& summary, const models::Checkpoi
               100 * *summary.residual);
 }
 
+/// Reads --parts, which other options that name parts do not go with.
+void read_parts(RestoreArguments& arguments) {
+  models::RestoreCheckpointOptions& options = arguments.options;
+  if (options.restore.method != models::RestoreMethod::kParts) {
+    if (!arguments.parts.empty() || options.restore.complement)
+      throw UsageError("--parts and --complement belong to --method parts");
+    return;
+  }
+  if (arguments.parts.empty())
+    throw UsageError("--method parts needs --parts, what is put back, such as --parts q,k,mlp");
+  if (options.linear || options.norms || options.gates)
+    throw UsageError(
+        "--linear, --norms and --gates do not go with --method parts: name them in --parts "
+        "(linear, norms, gate)");
+  for (const std::string& name : arguments.parts)
+    options.restore.parts.insert(models::parse_weight_part(name));
+}
+
 ExitCode run_restore(RestoreArguments arguments) {
   models::RestoreCheckpointOptions& options = arguments.options;
   options.restore.method = models::parse_restore_method(arguments.method);
@@ -62,6 +86,7 @@ ExitCode run_restore(RestoreArguments arguments) {
     throw UsageError("--lambda belongs to --method qk-pro; leave it out, or choose that method");
   if (options.restore.lambda < 0)
     throw UsageError(fmt::format("--lambda {}: 0 or more was expected", options.restore.lambda));
+  read_parts(arguments);
   return_large_blocks();
   const models::CheckpointPath pre = arguments.pair.before(), post = arguments.pair.after();
   if (arguments.merge && !post.has_adapter())
@@ -87,9 +112,18 @@ void add_restore_command(CLI::App& program, Command& chosen) {
       ->add_option("--method", arguments->method,
                    "What is put back: qk (W_Q and W_K), q, k or v (one of them), qk-pro (W_K, and "
                    "W_Q towards the old W_Q^T W_K), qk-pro-exact (the nearest with the old W_Q^T "
-                   "W_K)")
-      ->type_name("{qk|qk-pro|qk-pro-exact|q|k|v}")
+                   "W_K), parts (see --parts)")
+      ->type_name("{qk|qk-pro|qk-pro-exact|q|k|v|parts}")
       ->required();
+  command
+      ->add_option("--parts", arguments->parts,
+                   "Of parts: q, k, v, o and gate of the softmax layers; norms; linear (the linear "
+                   "layers' mixers); conv; mlp; experts; embedding; head; such as q,k,mlp")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
+  command->add_flag("--complement", options.restore.complement,
+                    "Of parts: put back everything else instead");
   add_number(*command, "--lambda", options.restore.lambda, {.low = 0},
              "Of qk-pro: from 0 (as qk) upwards (towards k)");
   command

@@ -70,6 +70,8 @@ void add_restore_command(CLI::App& program, Command&) { add_unavailable(program,
 
 void add_diagnose_command(CLI::App& program, Command&) { add_unavailable(program, kDiagnose); }
 
+void add_attribute_command(CLI::App& program, Command&) { add_unavailable(program, kAttribute); }
+
 void add_replay_command(CLI::App& program, Command&) { add_unavailable(program, kReplay); }
 
 void add_verify_command(CLI::App& program, Command&) { add_unavailable(program, kVerify); }

@@ -64,6 +64,7 @@ VariantConfig plain_variant(const YamlMap& map, const std::string& name, const M
     return variant;
   }
   std::vector<std::string> known = models::restore_method_names();
+  std::erase(known, "parts");  // it needs to be told which
   known.insert(known.begin(), {"base", "sft"});
   if (parts.served) known.insert(known.begin(), "served");
   if (std::find(known.begin(), known.end(), name) == known.end())
@@ -124,6 +125,20 @@ VariantConfig read_served_variant(YamlMap& map) {
   return variant;
 }
 
+/// Reads what `method: parts` restores.
+void read_parts_to_restore(YamlMap& map, models::RestoreOptions& options) {
+  if (options.method != models::RestoreMethod::kParts) {
+    for (const char* key : {"parts", "complement"})
+      if (map.has(key)) map.refuse(key, "it belongs to `method: parts`");
+    return;
+  }
+  for (const std::string& name : map.texts("parts"))
+    options.parts.insert(
+        at_its_place(map, "parts", [&] { return models::parse_weight_part(name); }));
+  if (options.parts.empty()) map.refuse("parts", "it is empty; name at least one part");
+  options.complement = map.boolean("complement", false);
+}
+
 VariantConfig read_restoration(YamlMap& map) {
   VariantConfig variant;
   variant.kind = VariantKind::kRestored;
@@ -136,7 +151,8 @@ VariantConfig read_restoration(YamlMap& map) {
   variant.restore.lambda = map.number("lambda", variant.restore.lambda, {.low = 0});
   variant.restore.alpha = map.number("alpha", 1, {0, 1});
   if (map.has("layers")) variant.restore.layers = read_layer_list(map);
-  variant.name = map.text("name", models::restore_method_name(variant.restore.method));
+  read_parts_to_restore(map, variant.restore);
+  variant.name = map.text("name", restoration_name(variant.restore));
   return variant;
 }
 
@@ -145,9 +161,10 @@ VariantConfig read_variant(YamlMap map, const fs::path& base, const ModelParts& 
   const int given = (map.has("of") && !is_served ? 1 : 0) + (map.has("method") ? 1 : 0) +
                     (map.has("checkpoint") ? 1 : 0) + (is_served ? 1 : 0);
   if (given != 1)
-    map.refuse("method",
-               "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v), `checkpoint` (a folder), "
-               "`of` (base or sft) and `served` (a server)");
+    map.refuse(
+        "method",
+        "give one of `method` (qk, qk-pro, qk-pro-exact, q, k, v, parts), `checkpoint` (a folder), "
+        "`of` (base or sft) and `served` (a server)");
   if (!map.has("checkpoint") && !is_served)
     for (const char* key : {"role", "restored_from", "fine_tune"})
       if (map.has(key))

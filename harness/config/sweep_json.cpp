@@ -63,6 +63,11 @@ nlohmann::ordered_json plan_variant(const VariantConfig& variant) {
     one["method"] = models::restore_method_name(variant.restore.method);
     if (variant.restore.method == models::RestoreMethod::kQkPro)
       one["lambda"] = variant.restore.lambda;
+    if (variant.restore.method == models::RestoreMethod::kParts) {
+      for (const models::WeightPart part : variant.restore.parts)
+        one["parts"].push_back(models::weight_part_name(part));
+      if (variant.restore.complement) one["complement"] = true;
+    }
     if (variant.restore.alpha != 1) one["alpha"] = variant.restore.alpha;
     if (variant.restore.layers) one["layers"] = *variant.restore.layers;
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "harness/base/pending_folder.h"
 #include "harness/config/served_section.h"
@@ -25,6 +26,11 @@ struct Words {
   std::string label, text;
 };
 
+std::string capitalised(std::string text) {
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
 /// Label and text of a restoration.
 Words restoration_words(const models::RestoreOptions& options) {
   switch (options.method) {
@@ -42,6 +48,9 @@ Words restoration_words(const models::RestoreOptions& options) {
       return {"K only", "W_K from base (ablation)"};
     case models::RestoreMethod::kV:
       return {"V only", "W_V from base (ablation)"};
+    case models::RestoreMethod::kParts:
+      return {capitalised(parts_in_words(options)),
+              parts_in_words(options) + " from base (ablation)"};
   }
   throw std::logic_error("unknown restoration");
 }
@@ -144,8 +153,19 @@ void describe_plainly(ModelConfig& model) {
   describe_all(model.variants);
 }
 
+std::string restoration_name(const models::RestoreOptions& options) {
+  if (options.method != models::RestoreMethod::kParts)
+    return models::restore_method_name(options.method);
+  std::string name = options.complement ? "all-but" : "parts";
+  for (const models::WeightPart part : options.parts) name += "-" + models::weight_part_name(part);
+  if (options.layers) name += fmt::format("-layers-{}", fmt::join(*options.layers, "-"));
+  return name;
+}
+
 std::string restore_text(const models::RestoreOptions& options) {
-  std::string text = models::restore_method_name(options.method);
+  std::string text = options.method == models::RestoreMethod::kParts
+                         ? parts_in_words(options)
+                         : models::restore_method_name(options.method);
   if (options.method == models::RestoreMethod::kQkPro)
     text += fmt::format(" lambda {}", options.lambda);
   return text + parts_text(options, " ");

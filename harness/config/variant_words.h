@@ -1,6 +1,7 @@
 // Labels and descriptions of variants where the file gives none.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "harness/config/sweep.h"
@@ -14,6 +15,9 @@ void describe_all(std::vector<VariantConfig>& variants);
 /// Calls the variants of `model` what the first of `others` with the same pair of checkpoints calls
 /// its base, its fine-tune and its restorations of the same kind; what it has not keeps its words.
 void call_as(ModelConfig& model, const std::vector<ModelConfig>& others);
+
+/// What a restoration is called by default: "qk", "parts-q-k", "all-but-mlp-layers-2".
+std::string restoration_name(const models::RestoreOptions& options);
 
 /// The first variant of that kind, or nullptr.
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind);

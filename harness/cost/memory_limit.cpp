@@ -16,6 +16,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
 #include "models/registry.h"
+#include "models/surgery/weight_parts.h"
 
 namespace niah {
 
@@ -55,11 +56,14 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
     return meta;
   };
   std::int64_t of_sft = 0;
+  std::vector<const models::RestoreOptions*> parts;
   for (const VariantConfig& variant : model.variants) {
     if (variant.kind == VariantKind::kServed) continue;
     const bool restored = variant.kind == VariantKind::kRestored;
     if (restored || variant.kind == VariantKind::kSft) {
       ++of_sft;
+      if (variant.restore.method == models::RestoreMethod::kParts)
+        parts.push_back(&variant.restore);
       continue;
     }
     const bool base = variant.kind == VariantKind::kBase;
@@ -73,7 +77,9 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
   const auto& mixers = sft->info().mixers;
   const auto softmax = std::find_if(mixers.begin(), mixers.end(),
                                     [](const models::MixerInfo& mixer) { return mixer.attends; });
-  const std::int64_t shared = softmax - mixers.begin();
+  std::int64_t shared = softmax - mixers.begin();
+  for (const models::RestoreOptions* options : parts)
+    shared = std::min(shared, models::first_changed_layer(sft->info(), *options));
   price.groups.push_back(group_shape(*sft, fmt::format("{}: fine-tuned and restored", model.name),
                                      of_sft, std::min(shared, sft->num_layers() - 1), dtype));
 }

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_set>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -13,6 +16,7 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/sha256.h"
 #include "harness/version.h"
+#include "models/surgery/weight_parts.h"
 #include "models/weights.h"
 
 namespace niah::models {
@@ -89,19 +93,40 @@ std::vector<PartRows> changed_rows(const MixerInfo& mixer,
   return rows;
 }
 
-std::vector<std::string> tensors_of(const std::vector<PartRows>& rows) {
-  std::vector<std::string> names;
-  for (const PartRows& part : rows)
-    if (std::find(names.begin(), names.end(), part.rows.tensor) == names.end())
-      names.push_back(part.rows.tensor);
-  return names;
+std::vector<ChangedTensor> changed_tensors(const ModelInfo& info,
+                                           const RestoreCheckpointOptions& options) {
+  std::vector<PartRows> rows;
+  if (options.restore.method == RestoreMethod::kParts) {
+    rows = rows_of_parts(info, options.restore);
+    if (!options.biases) std::erase_if(rows, [](const PartRows& part) { return part.is_bias; });
+  } else {
+    for (const std::int64_t index : choose_layers(info, options.restore, options.linear))
+      std::ranges::move(changed_rows(info.mixers[static_cast<std::size_t>(index)], options),
+                        std::back_inserter(rows));
+  }
+  std::map<std::string, std::vector<PartRows>> by_tensor;
+  for (const PartRows& part : rows) by_tensor[part.rows.tensor].push_back(part);
+  std::vector<ChangedTensor> tensors;
+  for (const std::string& name : tensors_of(rows))
+    tensors.push_back({name, std::move(by_tensor.at(name))});
+  return tensors;
 }
 
-std::vector<PartRows> rows_of(const std::string& tensor, const std::vector<PartRows>& rows) {
-  std::vector<PartRows> own;
-  std::copy_if(rows.begin(), rows.end(), std::back_inserter(own),
-               [&](const PartRows& part) { return part.rows.tensor == tensor; });
-  return own;
+std::vector<std::int64_t> layers_of(const ModelInfo& info,
+                                    const std::vector<ChangedTensor>& tensors) {
+  std::set<std::int64_t> layers;
+  const auto placed = parts_by_tensor(info);
+  for (const ChangedTensor& tensor : tensors)
+    if (const auto layer = placed.at(tensor.name).front().layer) layers.insert(*layer);
+  return {layers.begin(), layers.end()};
+}
+
+std::vector<std::string> tensors_of(const std::vector<PartRows>& rows) {
+  std::vector<std::string> names;
+  std::unordered_set<std::string> known;
+  for (const PartRows& part : rows)
+    if (known.insert(part.rows.tensor).second) names.push_back(part.rows.tensor);
+  return names;
 }
 
 void require_restorable(const CheckpointPath& pre, const CheckpointPath& post, const fs::path& out,
@@ -162,6 +187,11 @@ void write_manifest(const fs::path& folder, const CheckpointPath& pre, const Che
   json["biases"] = options.biases;
   json["norms"] = options.norms;
   json["gates"] = options.gates;
+  if (options.restore.method == RestoreMethod::kParts) {
+    for (const WeightPart part : options.restore.parts)
+      json["parts"].push_back(weight_part_name(part));
+    json["complement"] = options.restore.complement;
+  }
   json["layers"] = summary.layers;
   if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
   if (summary.residual) json["residual"] = *summary.residual;

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -45,10 +46,23 @@ bool makes_new_weights(RestoreMethod method);
 /// The rows of a layer that a restoration with these options writes.
 std::vector<PartRows> changed_rows(const MixerInfo& mixer, const RestoreCheckpointOptions& options);
 
+/// The rows of one tensor that are restored.
+struct ChangedTensor {
+  std::string name;
+  std::vector<PartRows> rows;
+};
+
+/// All rows of the model that a restoration with these options writes, layer by layer. Throws what
+/// choose_layers and rows_of_parts throw.
+std::vector<ChangedTensor> changed_tensors(const ModelInfo& info,
+                                           const RestoreCheckpointOptions& options);
+
+/// The layers that the tensors belong to, in ascending order.
+std::vector<std::int64_t> layers_of(const ModelInfo& info,
+                                    const std::vector<ChangedTensor>& tensors);
+
 /// The names of the tensors that `rows` belong to, each once.
 std::vector<std::string> tensors_of(const std::vector<PartRows>& rows);
-/// Those of `rows` that belong to one tensor.
-std::vector<PartRows> rows_of(const std::string& tensor, const std::vector<PartRows>& rows);
 
 /// Throws UsageError if `out` is not empty or is inside one of the checkpoints or adapters, and for
 /// an alpha outside [0, 1].

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "harness/base/error.h"
+#include "models/surgery/weight_parts.h"
 
 namespace niah::models {
 
@@ -259,6 +260,8 @@ std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method
     case RestoreMethod::kV:
       add(mixer.of(Part::kValue));
       break;
+    case RestoreMethod::kParts:
+      break;  // see rows_of_parts
   }
   return rows;
 }
@@ -289,12 +292,32 @@ void put_heads(WeightMap& weights, const MixerInfo& mixer, Part part, const at::
   weights[rows.tensor] = mixed;
 }
 
+/// The tensors of `weights` that `rows` belong to.
+WeightMap tensors_at(const std::vector<PartRows>& rows, const WeightMap& weights) {
+  WeightMap tensors;
+  for (const PartRows& part : rows)
+    tensors.emplace(part.rows.tensor, find(weights, part.rows.tensor));
+  return tensors;
+}
+
+/// Brings the tensors of `post` in `into` only as far towards their restored values as `alpha`.
+void interpolate(const WeightMap& post, WeightMap& into, double alpha) {
+  for (const auto& [name, after] : post) into[name] = interpolated(after, into[name], alpha);
+}
+
 }  // namespace
+
+void copy_rows(const WeightMap& pre, WeightMap& into, const std::vector<PartRows>& rows,
+               double alpha) {
+  const WeightMap post = tensors_at(rows, into);
+  take(pre, into, rows);
+  interpolate(post, into, alpha);
+}
 
 void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
                   const std::vector<PartRows>& rows, const RestoreOptions& options) {
-  WeightMap post;
-  for (const PartRows& part : rows) post.emplace(part.rows.tensor, find(into, part.rows.tensor));
+  if (!keeps_routing(options.method)) return copy_rows(pre, into, rows, options.alpha);
+  const WeightMap post = tensors_at(rows, into);
   take(pre, into, rows);
   if (options.method == RestoreMethod::kQkPro)
     put_heads(into, mixer, Part::kQuery,
@@ -306,13 +329,16 @@ void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
     put_heads(into, mixer, Part::kQuery, query);
     put_heads(into, mixer, Part::kKey, key);
   }
-  for (const auto& [name, after] : post)
-    into[name] = interpolated(after, into[name], options.alpha);
+  interpolate(post, into, options.alpha);
 }
 
 WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& info,
                   const RestoreOptions& options) {
   WeightMap restored = post;
+  if (options.method == RestoreMethod::kParts) {
+    copy_rows(pre, restored, rows_of_parts(info, options), options.alpha);
+    return restored;
+  }
   for (const std::int64_t index : choose_layers(info, options)) {
     const MixerInfo& mixer = info.mixers[static_cast<std::size_t>(index)];
     restore_rows(pre, restored, mixer, restored_rows(mixer, options.method), options);

@@ -19,10 +19,10 @@ namespace niah::models {
 std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOptions& options,
                                         bool linear = false);
 
-/// The weights of `post` with the projections of the chosen softmax layers restored from `pre`.
-/// Nothing is copied that can be shared: unchanged tensors are those of `post`, entirely restored
-/// ones those of `pre`. Throws DataError if a tensor is missing or has another shape in `pre`, and
-/// what choose_layers throws.
+/// The weights of `post` with the projections of the chosen softmax layers, or with kParts the rows
+/// of these parts, restored from `pre`. Nothing is copied that can be shared: unchanged tensors are
+/// those of `post`, entirely restored ones those of `pre`. Throws DataError if a tensor is missing
+/// or has another shape in `pre`, and what choose_layers and rows_of_parts throw.
 WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& info,
                   const RestoreOptions& options);
 
@@ -37,6 +37,11 @@ std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method
 /// or computes them as the method requires.
 void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
                   const std::vector<PartRows>& rows, const RestoreOptions& options);
+
+/// Replaces `rows` in `into`, which holds the weights after the fine-tune, by those of `pre`, or
+/// goes the way there as far as `alpha`.
+void copy_rows(const WeightMap& pre, WeightMap& into, const std::vector<PartRows>& rows,
+               double alpha);
 
 /// A view [repetitions, rows, ...] of rows of a tensor.
 at::Tensor view_rows(const at::Tensor& tensor, const TensorRows& rows);

@@ -24,18 +24,18 @@ constexpr const char* kMerge = "give --merge to write a merged checkpoint";
 /// Removes an adapter's changes to the rows that are restored.
 class AdapterRestoration {
  public:
-  AdapterRestoration(const CheckpointPair& pair, const RestoreCheckpointOptions& options)
-      : pair_(pair),
-        options_(options),
-        adapter_(*pair.post.checkpoint->adapter()),
-        name_before_(pair) {}
+  explicit AdapterRestoration(const CheckpointPair& pair)
+      : pair_(pair), adapter_(*pair.post.checkpoint->adapter()), name_before_(pair) {}
 
-  void layer(std::int64_t index) {
-    const MixerInfo& mixer = pair_.post.meta->info().mixers[static_cast<std::size_t>(index)];
-    const std::vector<PartRows> rows = changed_rows(mixer, options_);
-    const std::size_t before = summary_.tensors.size();
-    for (const std::string& name : tensors_of(rows)) restore(name, rows_of(name, rows));
-    if (summary_.tensors.size() > before) summary_.layers.push_back(index);
+  void remove(const std::vector<ChangedTensor>& changed) {
+    std::vector<ChangedTensor> done;
+    for (const ChangedTensor& tensor : changed) {
+      stop_if_interrupted();
+      const std::size_t before = summary_.tensors.size();
+      restore(tensor.name, tensor.rows);
+      if (summary_.tensors.size() > before) done.push_back(tensor);
+    }
+    summary_.layers = layers_of(pair_.post.meta->info(), done);
   }
 
   RestoreSummary finish() {
@@ -129,7 +129,6 @@ class AdapterRestoration {
   }
 
   const CheckpointPair& pair_;
-  const RestoreCheckpointOptions& options_;
   const Adapter& adapter_;
   NamesBefore name_before_;
   std::set<const TensorInfo*> dropped_;
@@ -157,12 +156,8 @@ RestoreSummary restore_adapter(const CheckpointPath& pre, const CheckpointPath& 
   require_restorable(pre, post, out, options.restore);
   require_copies(options.restore);
   const CheckpointPair pair = open_pair(pre, post);
-  AdapterRestoration restoration(pair, options);
-  for (const std::int64_t index :
-       choose_layers(pair.post.meta->info(), options.restore, options.linear)) {
-    stop_if_interrupted();
-    restoration.layer(index);
-  }
+  AdapterRestoration restoration(pair);
+  restoration.remove(changed_tensors(pair.post.meta->info(), options));
   RestoreSummary summary = restoration.finish();
 
   PendingFolder pending(out);

@@ -126,6 +126,16 @@ class Copying {
   std::jthread thread_;
 };
 
+/// The output head that is stored beside the embedding `name` and equal to it; nullptr if there is
+/// none.
+const TensorInfo* tied_head(const OpenCheckpoint& from, const std::string& name) {
+  const ModelInfo& info = from.meta->info();
+  const bool is_embedding = std::ranges::any_of(info.others, [&](const OtherPart& other) {
+    return other.rows.part == Part::kEmbedding && other.rows.rows.tensor == name;
+  });
+  return is_embedding && !info.tied_head.empty() ? from.checkpoint->find(info.tied_head) : nullptr;
+}
+
 /// Writes restored layers into the copy of the checkpoint at `folder`.
 class Restoration {
  public:
@@ -133,25 +143,31 @@ class Restoration {
               const RestoreCheckpointOptions& options)
       : pre_(pair.pre), post_(pair.post), folder_(folder), options_(options), name_before_(pair) {}
 
-  void layer(std::int64_t index) {
-    const MixerInfo& mixer = post_.meta->info().mixers[static_cast<std::size_t>(index)];
-    const std::vector<PartRows> rows = changed_rows(mixer, options_);
-    if (makes_new_weights(options_.restore.method))
-      restore(mixer, rows);
-    else
-      for (const std::string& name : tensors_of(rows))  // one at a time to save memory
-        restore(mixer, rows_of(name, rows));
-    summary_.layers.push_back(index);
+  /// Copies tensors one at a time to save memory. New weights need a layer's W_Q and W_K together.
+  void write_all(const std::vector<ChangedTensor>& changed) {
+    const ModelInfo& info = post_.meta->info();
+    summary_.layers = layers_of(info, changed);
+    if (!makes_new_weights(options_.restore.method)) {
+      for (const ChangedTensor& tensor : changed) {
+        stop_if_interrupted();
+        restore(MixerInfo(), tensor.rows);
+      }
+      return;
+    }
+    for (const std::int64_t index : summary_.layers) {
+      stop_if_interrupted();
+      const MixerInfo& mixer = info.mixers[static_cast<std::size_t>(index)];
+      restore(mixer, changed_rows(mixer, options_));
+    }
   }
 
-  /// Writes all tensors that the adapter changes and layer() did not write.
+  /// Writes all tensors that the adapter changes and no other function wrote.
   void merge_adapter() {
     const Adapter* adapter = post_.checkpoint->adapter();
     if (adapter == nullptr) return;
-    std::set<std::string> written;
-    for (const RestoredTensor& tensor : summary_.tensors) written.insert(tensor.name);
+    const std::set<std::string> done = written();
     for (const auto& [name, change] : adapter->changes()) {
-      if (written.contains(name)) continue;
+      if (done.contains(name)) continue;
       stop_if_interrupted();
       const at::Tensor merged = read_tensor(post_.checkpoint, name).contiguous();
       require_finite(name, merged);
@@ -166,6 +182,12 @@ class Restoration {
   }
 
  private:
+  std::set<std::string> written() const {
+    std::set<std::string> names;
+    for (const RestoredTensor& tensor : summary_.tensors) names.insert(tensor.name);
+    return names;
+  }
+
   /// Writes the tensors that `rows` belong to, with those rows restored.
   void restore(const MixerInfo& mixer, const std::vector<PartRows>& rows) {
     std::map<std::string, std::pair<StoredTensor, StoredTensor>> stored;  // before and after
@@ -203,6 +225,8 @@ class Restoration {
           name, dtype_name(info.dtype), post_.checkpoint->file_of(name).string()));
     require_finite(name, stored);
     const std::string file = put(name, stored);
+    if (const TensorInfo* head = tied_head(post_, name))
+      put(head->name, stored.to(scalar_type(head->dtype)).contiguous());
     const double size = norm_of(post);
     const double change = norm_of(stored.to(post.scalar_type()) - post);
     summary_.tensors.push_back(
@@ -254,14 +278,12 @@ void require_place_for_head(const OpenCheckpoint& post) {
 
 /// The byte ranges of each file of `post` that are overwritten.
 std::map<std::string, std::vector<ByteRange>> written_bytes(
-    const OpenCheckpoint& post, const std::vector<std::int64_t>& layers,
-    const RestoreCheckpointOptions& options) {
-  const ModelInfo& info = post.meta->info();
+    const OpenCheckpoint& post, const std::vector<ChangedTensor>& changed) {
   std::set<std::string> names;
-  for (const std::int64_t index : layers)
-    for (const std::string& name :
-         tensors_of(changed_rows(info.mixers[static_cast<std::size_t>(index)], options)))
-      names.insert(name);
+  for (const ChangedTensor& tensor : changed) {
+    names.insert(tensor.name);
+    if (const TensorInfo* head = tied_head(post, tensor.name)) names.insert(head->name);
+  }
   if (const Adapter* adapter = post.checkpoint->adapter())
     for (const auto& [name, change] : adapter->changes()) names.insert(name);
   std::map<std::string, std::vector<ByteRange>> written;
@@ -280,17 +302,13 @@ RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPat
   require_restorable(pre, post, out, options.restore);
   const CheckpointPair pair = open_pair(pre, post);
   require_place_for_head(pair.post);
-  std::vector<std::int64_t> layers =
-      choose_layers(pair.post.meta->info(), options.restore, options.linear);
-  if (options.restore.alpha == 0) layers.clear();  // bit for bit the fine-tune
+  std::vector<ChangedTensor> changed = changed_tensors(pair.post.meta->info(), options);
+  if (options.restore.alpha == 0) changed.clear();  // bit for bit the fine-tune
 
   PendingFolder pending(out);
-  Copying copying(post.folder, pending.path(), written_bytes(pair.post, layers, options));
+  Copying copying(post.folder, pending.path(), written_bytes(pair.post, changed));
   Restoration restoration(pair, pending.path(), options);
-  for (const std::int64_t index : layers) {
-    stop_if_interrupted();
-    restoration.layer(index);
-  }
+  restoration.write_all(changed);
   restoration.merge_adapter();
   copying.finish();
   RestoreSummary summary = restoration.finish();

@@ -17,35 +17,77 @@
 namespace niah::models {
 namespace {
 
-constexpr std::array<std::pair<RestoreMethod, const char*>, 6> kMethods = {{
+constexpr std::array<std::pair<RestoreMethod, const char*>, 7> kMethods = {{
     {RestoreMethod::kQk, "qk"},
     {RestoreMethod::kQkPro, "qk-pro"},
     {RestoreMethod::kQkProExact, "qk-pro-exact"},
     {RestoreMethod::kQ, "q"},
     {RestoreMethod::kK, "k"},
     {RestoreMethod::kV, "v"},
+    {RestoreMethod::kParts, "parts"},
 }};
 
-}  // namespace
+constexpr std::array<std::pair<WeightPart, const char*>, 12> kParts = {{
+    {WeightPart::kQuery, "q"},
+    {WeightPart::kKey, "k"},
+    {WeightPart::kValue, "v"},
+    {WeightPart::kOutput, "o"},
+    {WeightPart::kGate, "gate"},
+    {WeightPart::kNorms, "norms"},
+    {WeightPart::kLinear, "linear"},
+    {WeightPart::kConvolutions, "conv"},
+    {WeightPart::kMlp, "mlp"},
+    {WeightPart::kExperts, "experts"},
+    {WeightPart::kEmbedding, "embedding"},
+    {WeightPart::kHead, "head"},
+}};
 
-std::vector<std::string> restore_method_names() {
+template <class Names>
+std::vector<std::string> names_of(const Names& all) {
   std::vector<std::string> names;
-  for (const auto& [method, text] : kMethods) names.emplace_back(text);
+  for (const auto& [value, text] : all) names.emplace_back(text);
   return names;
 }
 
-RestoreMethod parse_restore_method(const std::string& name) {
-  for (const auto& [method, text] : kMethods)
-    if (name == text) return method;
-  const std::vector<std::string> known = restore_method_names();
-  throw UsageError(fmt::format("'{}' is not a restore method ({}){}", name, fmt::join(known, ", "),
+/// The value called `name`; `kind` says in the error what it is not.
+template <class Names>
+auto parse_name(const Names& all, const std::string& name, const char* kind) {
+  for (const auto& [value, text] : all)
+    if (name == text) return value;
+  const std::vector<std::string> known = names_of(all);
+  throw UsageError(fmt::format("'{}' is not {} ({}){}", name, kind, fmt::join(known, ", "),
                                did_you_mean(name, known)));
 }
 
-std::string restore_method_name(RestoreMethod method) {
-  for (const auto& [known, text] : kMethods)
-    if (known == method) return text;
-  throw std::logic_error("unknown restore method");
+template <class Names, class Value>
+std::string name_in(const Names& all, Value value) {
+  for (const auto& [known, text] : all)
+    if (known == value) return text;
+  throw std::logic_error("a value without a name");
+}
+
+}  // namespace
+
+std::vector<std::string> restore_method_names() { return names_of(kMethods); }
+
+RestoreMethod parse_restore_method(const std::string& name) {
+  return parse_name(kMethods, name, "a restore method");
+}
+
+std::string restore_method_name(RestoreMethod method) { return name_in(kMethods, method); }
+
+std::vector<std::string> weight_part_names() { return names_of(kParts); }
+
+WeightPart parse_weight_part(const std::string& name) {
+  return parse_name(kParts, name, "a part of the weights");
+}
+
+std::string weight_part_name(WeightPart part) { return name_in(kParts, part); }
+
+std::string parts_in_words(const RestoreOptions& options) {
+  std::vector<std::string> names;
+  for (const WeightPart part : options.parts) names.push_back(weight_part_name(part));
+  return fmt::format("{}{}", options.complement ? "all but " : "parts ", fmt::join(names, ", "));
 }
 
 std::vector<std::int64_t> parse_layers(const std::string& text) {

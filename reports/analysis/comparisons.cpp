@@ -201,4 +201,15 @@ Analysis analyse(const Results& results) {
   return analysis;
 }
 
+std::optional<Recovered> pooled_recovery(const Analysis& analysis, const std::string& restored) {
+  HitPatterns pooled{};
+  for (const Recovery& recovery : analysis.recoveries)
+    if (recovery.restored == restored)
+      for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
+  const std::int64_t lost = pooled[4] + pooled[5];
+  const std::int64_t gained = pooled[2] + pooled[3];
+  if (mcnemar_two_sided(lost, gained) > kComparisonAlpha) return std::nullopt;
+  return recovered_fraction(pooled);
+}
+
 }  // namespace niah::reports

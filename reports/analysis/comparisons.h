@@ -99,4 +99,8 @@ struct Analysis {
 /// Deterministic.
 Analysis analyse(const Results& results);
 
+/// What a restoration (a fingerprint) recovered over all cells together; nullopt if together they
+/// show no significant loss.
+std::optional<Recovered> pooled_recovery(const Analysis& analysis, const std::string& restored);
+
 }  // namespace niah::reports

@@ -20,31 +20,10 @@ namespace {
 /// A wider interval is reported as too wide to say how much was recovered.
 constexpr double kWidestUsefulInterval = 0.8;
 
-std::string interval_words(const Recovered& recovered) {
-  if (!recovered.low || !recovered.high)
-    return "95 % interval unbounded: n is too small to say more";
-  const std::string range = fmt::format("95 % interval {} to {}", percent_signed(*recovered.low),
-                                        percent_words(*recovered.high));
-  const bool wide = *recovered.high - *recovered.low > kWidestUsefulInterval;
-  return wide ? range + ": too wide to say how much" : range;
-}
-
 /// Names the fine-tune, since "its loss" would be ambiguous after a sentence about another variant.
 std::string whose_loss(const RunInfo& run, const VariantInfo& restored) {
   const VariantInfo* tuned = find_variant(run, restored.model, restored.fine_tune);
   return tuned == nullptr ? "the loss" : "what " + label_of(run, *tuned) + " lost";
-}
-
-/// What a restoration recovered over all cells together; nullopt if they show no significant loss.
-std::optional<Recovered> pooled_recovery(const Analysis& analysis, const VariantInfo& variant) {
-  HitPatterns pooled{};
-  for (const Recovery& recovery : analysis.recoveries)
-    if (recovery.restored == variant.fingerprint)
-      for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
-  const std::int64_t lost = pooled[4] + pooled[5];
-  const std::int64_t gained = pooled[2] + pooled[3];
-  if (mcnemar_two_sided(lost, gained) > kComparisonAlpha) return std::nullopt;
-  return recovered_fraction(pooled);
 }
 
 /// The restoration that the headline is about; the points cover the others.
@@ -68,7 +47,7 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
   }
   const VariantInfo* restored = first_restored(results.run, model);
   if (restored == nullptr) return text;
-  if (const auto recovered = pooled_recovery(analysis, *restored))
+  if (const auto recovered = pooled_recovery(analysis, restored->fingerprint))
     add(fmt::format("Over all cells together {} brought back {} of {} ({}).",
                     label_of(results.run, *restored), percent_words(recovered->fraction),
                     whose_loss(results.run, *restored), interval_words(*recovered)));
@@ -135,7 +114,7 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   std::string text, last_loss;
   for (const VariantInfo& variant : results.run.variants) {
     if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
-    const auto recovered = pooled_recovery(analysis, variant);
+    const auto recovered = pooled_recovery(analysis, variant.fingerprint);
     if (!recovered) continue;
     const std::string loss = whose_loss(results.run, variant);
     text += fmt::format("{}{} brought back {}{} ({})", text.empty() ? "" : "; ",
@@ -312,6 +291,15 @@ void add_short_cell_warning(const Results& results, std::vector<std::string>& wa
 }
 
 }  // namespace
+
+std::string interval_words(const Recovered& recovered) {
+  if (!recovered.low || !recovered.high)
+    return "95 % interval unbounded: n is too small to say more";
+  const std::string range = fmt::format("95 % interval {} to {}", percent_signed(*recovered.low),
+                                        percent_words(*recovered.high));
+  const bool wide = *recovered.high - *recovered.low > kWidestUsefulInterval;
+  return wide ? range + ": too wide to say how much" : range;
+}
 
 std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
   const std::string sft = label_of(run, r.sft);

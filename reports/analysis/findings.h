@@ -20,6 +20,10 @@ struct Findings {
 /// when nothing was lost or n is too small to tell.
 Findings findings_in_words(const Results& results, const Analysis& analysis);
 
+/// "95 % interval 55 to 92 %", followed by what it does not tell where it is unbounded or very
+/// wide.
+std::string interval_words(const Recovered& recovered);
+
 /// "S3 at 64K: base 96 % (n = 25), after CoT-SFT 41 %, after QK-Restore 83 %: 76 % of the loss
 /// recovered (95 % interval 55 to 92 %)."
 std::string recovery_in_words(const RunInfo& run, const Recovery& recovery);

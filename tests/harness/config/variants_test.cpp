@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
 
 #include "harness/config/variant_words.h"
@@ -83,6 +85,31 @@ TEST(Sweep, ACheckpointSaysItsPart) {
   EXPECT_THAT(refusal(replaced(kSweep, "lambda: 0.5", "role: control")),
               HasSubstr("it belongs to a `checkpoint`"));
   EXPECT_THAT(refusal(replaced(kSweep, "method: qk-pro", "method: q")), HasSubstr("qk-pro"));
+}
+
+TEST(Sweep, AnyPartsAreRestored) {
+  const auto with = [](const std::string& restored) {
+    return replaced(kSweep, "{method: qk-pro, lambda: 0.5}", restored);
+  };
+  const SweepConfig sweep = parse(with("{method: parts, parts: [mlp, k], complement: true}"));
+  const VariantConfig& all_but = variant(sweep, "all-but-k-mlp");
+  EXPECT_EQ(all_but.restore.parts, (std::set{models::WeightPart::kKey, models::WeightPart::kMlp}));
+  EXPECT_TRUE(all_but.restore.complement);
+  EXPECT_EQ(all_but.description,
+            "All but k, mlp: the fine-tune with all but k, mlp from base (ablation)");
+  EXPECT_EQ(restore_text(all_but.restore), "all but k, mlp");
+  const auto plan = nlohmann::json::parse(sweep_to_json(sweep))["models"][0]["variants"][3];
+  EXPECT_EQ(plan["parts"], (nlohmann::json{"k", "mlp"}));
+  EXPECT_EQ(plan["complement"], true);
+  EXPECT_EQ(variant(parse(with("{method: parts, parts: v}")), "parts-v").label, "Parts v");
+
+  EXPECT_THAT(refusal(with("{method: parts, parts: [vv]}")), HasSubstr("did you mean 'v'"));
+  EXPECT_THAT(refusal(with("{method: parts}")), HasSubstr("parts"));
+  EXPECT_THAT(refusal(with("{method: parts, parts: []}")), HasSubstr("parts"));
+  EXPECT_THAT(refusal(with("parts")), HasSubstr("'parts' is not a variant"));
+  EXPECT_THAT(refusal(with("{method: q, parts: [q]}")), HasSubstr("belongs to `method: parts`"));
+  EXPECT_THAT(refusal(with("{method: q, complement: true}")),
+              HasSubstr("belongs to `method: parts`"));
 }
 
 TEST(Sweep, VariantsThatAreTheSameAreRefused) {

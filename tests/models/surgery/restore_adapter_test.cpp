@@ -207,6 +207,17 @@ TEST_F(RestoreAdapter, OnlyTheLayersAndPartsThatAreAsked) {
   EXPECT_EQ(names.size(), tensors_.size() - 2);
 }
 
+TEST_F(RestoreAdapter, PartsOfAnyKindGoBack) {
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kMlp, WeightPart::kValue};
+  const RestoreSummary summary = restore_adapter(folder_, path(), out_, options);
+  EXPECT_EQ(summary.layers, (std::vector<std::int64_t>{0, 1, 3}));
+  for (const std::string& name : names_in(out_))
+    EXPECT_TRUE(name.find("q_proj") != name.npos || name.find("k_proj") != name.npos) << name;
+  EXPECT_EQ(names_in(out_).size(), 2U * 2U * 2U);
+}
+
 TEST_F(RestoreAdapter, WhatAnAdapterCannotHoldIsRefused) {
   RestoreCheckpointOptions options;
   options.restore.method = RestoreMethod::kQkPro;
@@ -284,6 +295,24 @@ TEST_F(AdapterOfAStoredTiedHead, ChangesOfTheEmbeddingAloneAreRefused) {
   tensors_.clear();
   add(embedding + ".weight", at::randn({97, 64}));
   EXPECT_THAT(refusal(), HasSubstr("lm_head.weight that the base stores beside it"));
+}
+
+TEST_F(AdapterOfAStoredTiedHead, ARestoredEmbeddingIsTheHead) {
+  const fs::path before = temporary_.path() / "before";
+  fs::copy(folder_, before);
+  WeightMap old = base_;
+  old["model.embed_tokens.weight"] = base_.at("model.embed_tokens.weight") + 1;
+  old["lm_head.weight"] = old.at("model.embed_tokens.weight");
+  save_weights(before / "model.safetensors", old, {{"format", "pt"}});
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kEmbedding};
+  const RestoreSummary summary = restore_checkpoint(before, folder_, out_, options);
+  EXPECT_TRUE(summary.layers.empty());
+  const WeightMap restored = load_weights(std::make_shared<Checkpoint>(out_), at::kFloat);
+  for (const char* name : {"model.embed_tokens.weight", "lm_head.weight"})
+    EXPECT_TRUE(at::equal(restored.at(name), old.at(name))) << name;
+  load_model(out_, at::kFloat);
 }
 
 TEST_F(AdapterOfAStoredTiedHead, OthersAreMergedIntoWhatOpens) {

@@ -244,9 +244,11 @@ TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
   const ModelInfo info = load_model(post_, at::kFloat)->info();
   for (const RestoreMethod method :
        {RestoreMethod::kQk, RestoreMethod::kQkPro, RestoreMethod::kQkProExact, RestoreMethod::kQ,
-        RestoreMethod::kK, RestoreMethod::kV}) {
+        RestoreMethod::kK, RestoreMethod::kV, RestoreMethod::kParts}) {
     RestoreCheckpointOptions options;
     options.restore.method = method;
+    if (method == RestoreMethod::kParts)
+      options.restore.parts = {WeightPart::kQuery, WeightPart::kMlp, WeightPart::kEmbedding};
     options.restore.alpha = 0.7;
     restore_checkpoint(pre_, post_, out_, options);
     const WeightMap memory = restore(read(pre_), read(post_), info, options.restore);
@@ -254,6 +256,29 @@ TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
       EXPECT_TRUE(at::equal(tensor, memory.at(name))) << name;
     fs::remove_all(out_);
   }
+}
+
+TEST_F(RestoreCheckpoint, QueryAndKeyAsPartsAreQkToTheByte) {
+  restore_checkpoint(pre_, post_, temporary_.path() / "qk", {});
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kQuery, WeightPart::kKey};
+  const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, options);
+  EXPECT_EQ(bytes(out_ / "model.safetensors"), bytes(temporary_.path() / "qk/model.safetensors"));
+  EXPECT_EQ(summary.layers.size(), softmax_layers(load_model(post_, at::kFloat)->info()).size());
+  EXPECT_THAT(bytes(out_ / "restore.json"), HasSubstr("\"parts\": [\n    \"q\",\n    \"k\"\n  ]"));
+}
+
+TEST_F(RestoreCheckpoint, PartsAndTheirComplementAreTheCheckpointBefore) {
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kLinear, WeightPart::kHead};
+  const fs::path some = temporary_.path() / "some";
+  restore_checkpoint(pre_, post_, some, options);
+  options.restore.complement = true;
+  restore_checkpoint(pre_, some, out_, options);
+  const WeightMap before = read(pre_), after = read(out_);
+  for (const auto& [name, tensor] : after) EXPECT_TRUE(at::equal(tensor, before.at(name))) << name;
 }
 
 TEST_F(RestoreCheckpoint, WhatIsNotOneModelIsRefusedWithTheDifferences) {

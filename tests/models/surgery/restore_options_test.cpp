@@ -10,9 +10,24 @@ namespace niah::models {
 namespace {
 
 TEST(RestoreOptions, NamesOfMethods) {
-  for (const char* name : {"qk", "qk-pro", "qk-pro-exact", "q", "k", "v"})
+  for (const char* name : {"qk", "qk-pro", "qk-pro-exact", "q", "k", "v", "parts"})
     EXPECT_EQ(restore_method_name(parse_restore_method(name)), name);
   EXPECT_THROW(parse_restore_method("kq"), UsageError);
+}
+
+TEST(RestoreOptions, NamesOfParts) {
+  RestoreOptions options{.method = RestoreMethod::kParts};
+  for (const std::string& name : weight_part_names()) {
+    EXPECT_EQ(weight_part_name(parse_weight_part(name)), name);
+    options.parts.insert(parse_weight_part(name));
+  }
+  EXPECT_EQ(options.parts.size(), 12U);
+  EXPECT_THAT(refusal_of<UsageError>([] { parse_weight_part("mpl"); }),
+              testing::HasSubstr("'mpl' is not a part of the weights (q, k, v"));
+  options.parts = {WeightPart::kMlp, WeightPart::kQuery};
+  EXPECT_EQ(parts_in_words(options), "parts q, mlp");
+  options.complement = true;
+  EXPECT_EQ(parts_in_words(options), "all but q, mlp");
 }
 
 TEST(RestoreOptions, LayersAreListsAndRanges) {

@@ -1,0 +1,115 @@
+#include "reports/draw/part_chart.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+#include "reports/draw/line_chart.h"
+#include "reports/format.h"
+
+namespace niah::reports {
+namespace {
+
+constexpr double kWidth = 640, kLeft = 190, kRight = 24, kTop = 8, kBottom = 34;
+constexpr double kRow = 34, kBar = 10, kGapBetween = 3;
+constexpr double kLowest = -0.5, kHighest = 1.5;
+
+/// What the x axis shows: at least from nothing to everything.
+struct Range {
+  double low = 0, high = 1;
+
+  void include(const std::optional<Recovered>& recovered) {
+    if (!recovered) return;
+    for (const double value : {recovered->fraction, recovered->low.value_or(kLowest),
+                               recovered->high.value_or(kHighest)}) {
+      low = std::min(low, std::max(value, kLowest));
+      high = std::max(high, std::min(value, kHighest));
+    }
+  }
+  double x_of(double value) const {
+    return kLeft + (std::clamp(value, low, high) - low) / (high - low) * (kWidth - kLeft - kRight);
+  }
+};
+
+std::string title_of(const std::string& name, const Recovered& recovered) {
+  const auto end = [](const std::optional<double>& value, const char* unbounded) {
+    return value ? percent_signed(*value) : std::string(unbounded);
+  };
+  return fmt::format("{}: {} % brought back, 95 % interval {} to {}", name,
+                     percent_signed(recovered.fraction), end(recovered.low, "−∞"),
+                     end(recovered.high, "∞"));
+}
+
+/// A bar from nothing to the fraction, and its interval as a line with ends.
+std::string bar_svg(const Range& range, double y, const std::string& css, const std::string& name,
+                    const Recovered& recovered) {
+  const double zero = range.x_of(0), tip = range.x_of(recovered.fraction);
+  const double low = range.x_of(recovered.low.value_or(kLowest));
+  const double high = range.x_of(recovered.high.value_or(kHighest)), middle = y + kBar / 2;
+  return fmt::format(
+      "<g class=\"{}\"><title>{}</title><rect class=\"bar\" x=\"{:.1f}\" y=\"{:.1f}\" "
+      "width=\"{:.1f}\" height=\"{}\"/><path class=\"whisker\" d=\"M{:.1f} {:.1f}H{:.1f}M{:.1f} "
+      "{:.1f}v6M{:.1f} {:.1f}v6\"/></g>\n",
+      css, escape_html(title_of(name, recovered)), std::min(zero, tip), y, std::abs(tip - zero),
+      kBar, low, middle, high, low, middle - 3, high, middle - 3);
+}
+
+std::string axis_svg(const Range& range, double bottom) {
+  std::string out;
+  for (int percent = -50; percent <= 150; percent += 25) {
+    const double value = percent / 100.0;
+    if (value < range.low - 1e-9 || value > range.high + 1e-9) continue;
+    const double x = range.x_of(value);
+    out += fmt::format(
+        "<path class=\"rule\" d=\"M{0:.1f} {1}V{2:.1f}\"/><text class=\"tick mid\" x=\"{0:.1f}\" "
+        "y=\"{3:.1f}\">{4}</text>\n",
+        x, kTop, bottom, bottom + 14, percent_signed(value));
+  }
+  return out + fmt::format(
+                   "<text class=\"tick mid\" x=\"{:.1f}\" y=\"{:.1f}\">part of the lost recall "
+                   "brought back, percent</text>\n",
+                   (kLeft + kWidth - kRight) / 2, bottom + 30);
+}
+
+std::string key_item(const std::string& css, const char* text) {
+  return fmt::format(
+      "<li><svg class=\"{}\" width=\"26\" height=\"10\" aria-hidden=\"true\"><rect class=\"bar\" "
+      "x=\"1\" y=\"1\" width=\"24\" height=\"8\"/></svg>{}</li>\n",
+      css, text);
+}
+
+}  // namespace
+
+std::string part_chart(const std::vector<PartBars>& parts) {
+  if (parts.empty()) return "";
+  Range range;
+  bool has_all_but = false;
+  for (const PartBars& part : parts) {
+    range.include(part.alone);
+    range.include(part.all_but);
+    has_all_but = has_all_but || part.all_but;
+  }
+  const std::string alone = series_class(1), all_but = series_class(2) + " hollow";
+  const double bottom = kTop + kRow * static_cast<double>(parts.size());
+  std::string out = "<ul class=\"key\">\n" + key_item(alone, "the part alone put back");
+  if (has_all_but) out += key_item(all_but, "everything but the part put back");
+  out += fmt::format(
+      "</ul>\n<svg class=\"chart parts\" role=\"img\" aria-label=\"What each part brought back; "
+      "the figures stand in the table below\" viewBox=\"0 0 {} {}\">\n",
+      kWidth, bottom + kBottom);
+  out += axis_svg(range, bottom);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const PartBars& part = parts[i];
+    const double top = kTop + kRow * static_cast<double>(i) + (kRow - 2 * kBar - kGapBetween) / 2;
+    out += fmt::format("<text class=\"name end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 10,
+                       top + kBar + kGapBetween / 2 + 4, escape_html(part.name));
+    if (part.alone) out += bar_svg(range, top, alone, part.name + " alone", *part.alone);
+    if (part.all_but)
+      out +=
+          bar_svg(range, top + kBar + kGapBetween, all_but, "all but " + part.name, *part.all_but);
+  }
+  return out + "</svg>\n";
+}
+
+}  // namespace niah::reports

@@ -1,0 +1,130 @@
+#include "reports/analysis/attribution.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "reports/draw/part_chart.h"
+#include "reports/tables.h"
+#include "tests/reports/synthetic_run.h"
+
+namespace niah::reports {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+/// A restoration, and how many of 40 samples it finds.
+struct Restored {
+  std::string method;
+  std::int64_t hits = 0;
+};
+
+/// Base finds 40 of 40 samples, the fine-tune 10, and the restorations as many as they say.
+Results results_of(const std::vector<Restored>& restored, std::int64_t of_sft = 10) {
+  RunInfo run = synthetic_info();
+  run.variants.resize(2);
+  for (const Restored& one : restored) {
+    VariantInfo variant;
+    variant.fingerprint = "f-" + one.method;
+    variant.model = run.variants[0].model;
+    variant.name = one.method;
+    variant.label = one.method;
+    variant.role = Role::kRestored;
+    variant.restored_from = "base";
+    variant.fine_tune = "sft";
+    variant.method = one.method;
+    run.variants.push_back(variant);
+  }
+  Collector collector(run);
+  const auto add = [&](const std::string& variant, std::int64_t hits) {
+    for (std::int64_t i = 0; i < 40; ++i) {
+      const Record record = synthetic_record(variant.c_str(), "s3", 65536, i);
+      collector.add(i < hits ? record : missed(record));
+    }
+  };
+  add("f-base", 40);
+  add("f-sft", of_sft);
+  for (const Restored& one : restored) add("f-" + one.method, one.hits);
+  return std::move(collector).finish();
+}
+
+std::vector<std::string> words_of(const Results& results) {
+  const auto found = attributions(results, analyse(results));
+  return found.empty() ? std::vector<std::string>() : attribution_in_words(results, found[0]);
+}
+
+TEST(Attribution, NamesThePartThatTheLossLiesIn) {
+  const Results results = results_of({{"parts mlp", 11},
+                                      {"qk", 39},
+                                      {"all but q, k", 10},
+                                      {"v", 10},
+                                      {"qk alpha 0.5", 30},
+                                      {"parts linear layers 0", 12}});
+  const auto found = attributions(results, analyse(results));
+  ASSERT_EQ(found.size(), 1U);
+  std::vector<std::string> parts;
+  for (const PartEffect& effect : found[0].alone) parts.push_back(effect.part);
+  EXPECT_THAT(parts, ElementsAre("q, k", "linear layers 0", "mlp", "v"));
+  ASSERT_NE(found[0].without("q, k"), nullptr);
+  EXPECT_EQ(found[0].without("mlp"), nullptr);
+  EXPECT_NEAR(found[0].alone[0].recovered.fraction, 29.0 / 30, 1e-9);
+
+  const auto words = attribution_in_words(results, found[0]);
+  EXPECT_THAT(words[0], HasSubstr("each part alone: W_Q and W_K 97 % (95 % interval "));
+  EXPECT_THAT(words[0], HasSubstr("; the linear layers of layer 0 7 % ("));
+  EXPECT_THAT(words[0], HasSubstr("; the other part less."));
+  EXPECT_THAT(words[1], HasSubstr("The loss lies in W_Q and W_K: everything else put back brings "
+                                  "back 0 %"));
+  EXPECT_EQ(words.at(2), "To take: qk, which brings back the most.");
+}
+
+TEST(Attribution, SaysThatALossIsSpread) {
+  const auto words = words_of(results_of({{"parts mlp", 22}, {"parts linear", 23}, {"qk", 20}}));
+  EXPECT_THAT(words.at(1), HasSubstr("The loss is spread over the weights: no part alone brings "
+                                     "back half of it, and the most, 43 %, is by the linear"));
+  EXPECT_EQ(words.size(), 2U) << "nothing to take";
+}
+
+TEST(Attribution, SaysWhatIsNotInOnePlaceAlone) {
+  EXPECT_THAT(words_of(results_of({{"parts mlp", 38}, {"all but mlp", 36}, {"qk", 20}})).at(1),
+              HasSubstr("it is not there alone: everything else put back brings back 87 %"));
+  EXPECT_THAT(words_of(results_of({{"parts mlp", 28}, {"qk", 20}})).at(1),
+              HasSubstr("most of the loss comes back, but not nearly all"));
+}
+
+TEST(Attribution, ClaimsNothingWithoutCertainty) {
+  const auto words = words_of(results_of({{"parts mlp", 11}, {"qk", 10}}));
+  EXPECT_THAT(words.at(1), HasSubstr("n is too small"));
+}
+
+TEST(Attribution, IsOfRunsThatAskForPartsAndLostSomething) {
+  EXPECT_TRUE(words_of(results_of({{"q", 20}, {"k", 30}, {"qk", 39}})).empty());
+  EXPECT_TRUE(words_of(results_of({{"parts mlp", 39}})).empty());
+  EXPECT_TRUE(words_of(results_of({{"parts mlp", 39}, {"qk", 39}}, /*of_sft=*/40)).empty());
+}
+
+TEST(Attribution, PartsInWords) {
+  EXPECT_EQ(part_in_words("q"), "W_Q");
+  EXPECT_EQ(part_in_words("q, k, mlp"), "W_Q, W_K and the MLPs");
+  EXPECT_EQ(part_in_words("embedding layers 2,3"), "the embedding of layers 2, 3");
+}
+
+TEST(Attribution, IsDrawnAndTabulated) {
+  const Results results = results_of({{"parts mlp", 11}, {"qk", 39}, {"all but q, k", 10}});
+  const Table table = attribution_table(results, analyse(results));
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_EQ(table.rows[0][1], "W_Q and W_K");
+  EXPECT_EQ(table.rows[0][4], "0");
+  EXPECT_EQ(table.rows[1][4], "–");
+
+  const std::string chart = part_chart(
+      {{"a < b", Recovered{0.5, 0.25, std::nullopt}, Recovered{-3.0, -9.0, 0.1}}, {"c", {}, {}}});
+  EXPECT_THAT(chart, HasSubstr("a &lt; b alone: 50 % brought back, 95 % interval 25 to ∞"));
+  EXPECT_THAT(chart, HasSubstr("everything but the part put back"));
+  EXPECT_THAT(chart, Not(HasSubstr("nan")));
+  EXPECT_EQ(part_chart({}), "");
+}
+
+}  // namespace
+}  // namespace niah::reports
