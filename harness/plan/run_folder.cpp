@@ -123,7 +123,7 @@ StoredSample RunFolder::sample(const SampleId& id) const {
     return stored;
   }
   stored.sample = work->cell->sample(ordinal);
-  stored.prompt = work_->format().frame(stored.sample->input, stored.sample->gen_prefix);
+  stored.prompt = work_->format().frame(*stored.sample);
   return stored;
 }
 
