@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <set>
 #include <string>
@@ -60,8 +59,10 @@ class Writer {
 };
 
 void write_tables(const Results& results, const Analysis& analysis, Writer& writer) {
+  const Table comparisons = comparison_numbers(results, analysis);
   for (const Table& table : all_tables(results, analysis)) {
-    writer.write("tables/" + table.name, ".csv", csv(table));
+    const bool as_numbers = table.name == comparisons.name;
+    writer.write("tables/" + table.name, ".csv", csv(as_numbers ? comparisons : table));
     if (for_programs(table)) continue;
     writer.write("tables/" + table.name, ".md", markdown(table));
     writer.write("tables/" + table.name, ".tex", latex(table));
@@ -87,14 +88,6 @@ void write_heatmaps(const Results& results, Writer& writer) {
   }
 }
 
-/// A task's name in a file name, by lm-evaluation-harness's rule.
-std::string task_in_file_name(std::string task) {
-  std::replace_if(
-      task.begin(), task.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; },
-      '_');
-  return task;
-}
-
 /// Writes one folder per variant, as lm-evaluation-harness writes one per model.
 void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer& writer) {
   const std::string time = lm_eval_time(results.run.started);
@@ -106,8 +99,7 @@ void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer&
     for (const std::string& task : tasks) {
       const std::string lines = samples.lines(variant.fingerprint, task);
       if (lines.empty()) continue;
-      writer.write(folder + "samples_" + task_in_file_name(lm_eval_task(task)) + "_" + time,
-                   ".jsonl", lines);
+      writer.write(folder + "samples_" + lm_eval_task(task) + "_" + time, ".jsonl", lines);
     }
   }
 }

@@ -31,6 +31,9 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
 /// Every paired comparison with its test.
 Table comparison_table(const Results& results, const Analysis& analysis);
 
+/// The same for programs: plain numbers, shares in points, and nothing where there is none.
+Table comparison_numbers(const Results& results, const Analysis& analysis);
+
 /// How likely the expected value was, whether generated or not: mean log-probability and median
 /// rank by cell.
 Table value_table(const Results& results);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +28,14 @@ json standard_error(const Cell& cell) {
 
 std::string lm_eval_task(const std::string& task) {
   const bool single = task.size() == 2 && task[0] == 's' && task[1] >= '1' && task[1] <= '9';
-  return single ? "niah_single_" + task.substr(1) : task;
+  if (single) return "niah_single_" + task.substr(1);
+  if (task.starts_with("multi")) return "niah_" + task;
+  if (task == "vt" || task == "cwe" || task == "fwe") return "ruler_" + task;
+  std::string name = task;
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; },
+      '_');
+  return name;
 }
 
 std::string lm_eval_time(const std::string& iso8601) {
@@ -108,9 +116,10 @@ std::string lm_eval_results(const Results& results, const VariantInfo& variant) 
     out["higher_is_better"][name] = better;
     out["n-samples"][name] = {{"original", asked}, {"effective", scored}};
   }
-  for (const std::string& task : results.reasoning_tasks()) {
-    const Cell* cell = results.reasoning_cell(variant.fingerprint, task);
+  for (const std::string& set : results.reasoning_tasks()) {
+    const Cell* cell = results.reasoning_cell(variant.fingerprint, set);
     if (cell == nullptr || cell->n == 0) continue;
+    const std::string task = lm_eval_task(set);
     out["results"][task] = {{"alias", task},
                             {"exact_match,none", cell->mean_score},
                             {"exact_match_stderr,none", standard_error(*cell)}};

@@ -29,7 +29,8 @@ class LmEvalSamples {
   std::map<std::pair<std::string, std::string>, std::map<Place, std::string>> samples_;
 };
 
-/// The task's name in the harness: "niah_single_1" for "s1".
+/// The task's name in the harness: "niah_single_1" for "s1". Other names are as the harness has
+/// them in the names of files, where it then looks for them: "word_problems" for "word-problems".
 std::string lm_eval_task(const std::string& task);
 
 /// A run's time as the harness writes it in file names: "2026-11-25T15-28-02.000000".

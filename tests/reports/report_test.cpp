@@ -230,6 +230,22 @@ TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
             whole.reasoning_cell("f-base", "gsm8k")->recall());
 }
 
+TEST(LmEval, ATaskHasOneNameInFileNamesAndResults) {
+  EXPECT_EQ(lm_eval_task("s2"), "niah_single_2");
+  EXPECT_EQ(lm_eval_task("multikey_3"), "niah_multikey_3");
+  EXPECT_EQ(lm_eval_task("vt"), "ruler_vt");
+  // The harness makes file names of task names, and looks for the task by the file's name.
+  EXPECT_EQ(lm_eval_task("word-problems"), "word_problems");
+  RunInfo info = synthetic_info();
+  std::vector<Record> records = synthetic_records(info, 4);
+  for (Record& record : records)
+    if (record.kind != "recall") record.task = "word-problems";
+  const Results results = collect(info, records);
+  const auto json = nlohmann::json::parse(lm_eval_results(results, info.variants[0]));
+  EXPECT_TRUE(json.at("results").contains("word_problems"));
+  EXPECT_FALSE(json.at("results").contains("word-problems"));
+}
+
 TEST(LmEval, SamplesAreLinesByLengthAndIndexWithoutWhatWasNotMeasured) {
   LmEvalSamples samples;
   samples.add(synthetic_record("f", "s3", 65536, 1));

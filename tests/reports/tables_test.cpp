@@ -54,6 +54,20 @@ TEST(Tables, WhatForgetsAlreadyAtTheShortestHasNoEffectiveLength) {
               AllOf(HasSubstr("≥ 16K"), HasSubstr(none), Not(HasSubstr("(from"))));
 }
 
+TEST(Tables, ComparisonsForProgramsAreNumbers) {
+  const Results results = one_cell(25, 24, 10, 21);
+  const Table table = comparison_numbers(results, analyse(results));
+  ASSERT_FALSE(table.rows.empty());
+  const std::string numbers = "0123456789.-+e";
+  for (const auto& row : table.rows)
+    for (std::size_t i = 5; i < row.size(); ++i)
+      EXPECT_EQ(row[i].find_first_not_of(numbers), std::string::npos) << row[i];
+  EXPECT_EQ(table.rows[0][2], "65536");
+  std::vector<std::string> differences;
+  for (const auto& row : table.rows) differences.push_back(row[8]);
+  EXPECT_THAT(differences, testing::Contains("-56")) << "10 of 25 after 24";
+}
+
 TEST(Tables, PublishedFiguresOfTheRunsOwnModelGetTheDifference) {
   Results results = one_cell(10, 9, 5, 8);
   const std::string own = results.run.variants[0].model;
