@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/error.h"
 #include "harness/base/sha256.h"
 
 namespace niah::reports {
@@ -22,6 +23,22 @@ json standard_error(const Cell& cell) {
   if (cell.n < 2 || cell.mean_score != cell.recall()) return nullptr;
   const double p = cell.recall();
   return std::sqrt(p * (1 - p) / static_cast<double>(cell.n - 1));
+}
+
+/// A logged sample with the text that was asked, as the harness logs it.
+std::string with_text(const std::string& line, const SampleText& text) {
+  json sample = json::parse(line);
+  if (sample["prompt_hash"] != sha256_hex(text.prompt)) {
+    throw DataError(fmt::format(
+        "writing lm_eval/ with prompts: sample {} of {} is not the one that was asked (its prompt "
+        "has another hash); was the haystack, the tokenizer or the program changed since?",
+        sample["doc"]["index"].dump(), sample["doc"]["max_length"].dump()));
+  }
+  sample["doc"]["input"] = text.input;
+  sample["doc"]["gen_prefix"] = text.gen_prefix;
+  sample["arguments"] = {
+      {"gen_args_0", {{"arg_0", text.prompt}, {"arg_1", {{"do_sample", false}}}}}};
+  return sample.dump(-1, ' ', false, kReplace);
 }
 
 }  // namespace
@@ -69,13 +86,17 @@ void LmEvalSamples::add(const Record& record) {
       sample.dump(-1, ' ', false, kReplace);
 }
 
-std::string LmEvalSamples::lines(const std::string& variant, const std::string& task) const {
+std::string LmEvalSamples::lines(const std::string& variant, const std::string& task,
+                                 const SampleTexts& texts) const {
   const auto found = samples_.find({variant, task});
   if (found == samples_.end()) return "";
   std::string out;
   int id = 0;
-  for (const auto& [place, sample] : found->second)
-    out += fmt::format("{{\"doc_id\":{},{}\n", id++, sample.substr(1));
+  for (const auto& [place, sample] : found->second) {
+    const std::string line =
+        texts ? with_text(sample, texts(task, place.first, place.second)) : sample;
+    out += fmt::format("{{\"doc_id\":{},{}\n", id++, line.substr(1));
+  }
   return out;
 }
 
