@@ -142,7 +142,7 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->add_option(
           "--task", arguments->task,
           "What is hidden: s1, s2, s3, multikey_1 to multikey_3, multivalue, multiquery; "
-          "absent (nothing; of protocol niah alone); or RULER's vt, cwe, fwe, which need no "
+          "absent (nothing; of protocol niah alone); or RULER's vt, cwe, fwe, which use no "
           "haystack")
       ->type_name("TASK")
       ->required();
