@@ -13,17 +13,17 @@
 namespace niah::tasks {
 namespace {
 
-constexpr std::int64_t kAnswerTokens = 120;
+constexpr std::int64_t kCommonWordsRoom = 120;
 constexpr std::int64_t kCommon = 10;
-constexpr std::int64_t kStep = 10;
+constexpr std::int64_t kWordStep = 10;
 /// Seeds the order of the words in lm-eval, whatever the run's seed is.
-constexpr std::uint64_t kLmEvalSeed = 42;
-constexpr std::string_view kHead =
+constexpr std::uint64_t kListSeed = 42;
+constexpr std::string_view kListHead =
     "Below is a numbered list of words. In these words, some appear more often than others. "
     "Memorize the ones that appear most often.\n";
-constexpr std::string_view kTail =
+constexpr std::string_view kListQuestion =
     "\nQuestion: What are the 10 most common words in the above list?";
-constexpr std::string_view kPrefix =
+constexpr std::string_view kListPrefix =
     "Answer: The top 10 words that appear most often in the list are:";
 
 using Words = std::vector<std::string_view>;
@@ -96,10 +96,10 @@ WordList draw_list(const Words& words, std::int64_t count, Repeats repeats, CPyt
 
 SyntheticDraft draft_of(WordList list, std::int64_t words) {
   SyntheticDraft draft;
-  draft.head = kHead;
+  draft.head = kListHead;
   draft.context = std::move(list.text);
-  draft.tail = kTail;
-  draft.gen_prefix = kPrefix;
+  draft.tail = kListQuestion;
+  draft.gen_prefix = kListPrefix;
   draft.outputs.assign(list.common.begin(), list.common.end());
   draft.units = words;
   return draft;
@@ -110,14 +110,14 @@ std::int64_t floor_quotient(double a, double b) { return std::llround((a - std::
 
 /// The worked example with its answer after `joint`.
 std::string worked_example(const WordList& list, std::string_view joint) {
-  return fmt::format("{}{}{} {}{}{}\n", kHead, list.text, kTail, kPrefix, joint,
+  return fmt::format("{}{}{} {}{}{}\n", kListHead, list.text, kListQuestion, kListPrefix, joint,
                      numbered(list.common));
 }
 
 class LmEvalCommonWords final : public SyntheticProgram {
  public:
   explicit LmEvalCommonWords(SyntheticRequest request) : request_(std::move(request)) {
-    CPythonRandom random(kLmEvalSeed);
+    CPythonRandom random(kListSeed);
     words_ = shuffled_words(random);
   }
 
@@ -129,9 +129,9 @@ class LmEvalCommonWords final : public SyntheticProgram {
       const Words answer(draft.outputs.begin(), draft.outputs.end());
       return count(fmt::format("{}{} {}", worked_example(example, ""), draft.text(),
                                numbered(answer))) +
-             kAnswerTokens;
+             kCommonWordsRoom;
     };
-    return grow_size(length_of, request_.cell.length, kStep,
+    return grow_size(length_of, request_.cell.length, kWordStep,
                      static_cast<std::int64_t>(words_.size()));
   }
 
@@ -142,11 +142,11 @@ class LmEvalCommonWords final : public SyntheticProgram {
   }
 
   std::int64_t length(const SyntheticDraft& draft) const override {
-    return count(draft.text()) + kAnswerTokens;
+    return count(draft.text()) + kCommonWordsRoom;
   }
 
   std::int64_t limit() const override { return request_.cell.length; }
-  std::int64_t step() const override { return kStep; }
+  std::int64_t step() const override { return kWordStep; }
 
  private:
   std::int64_t count(std::string_view text) const { return request_.counter.count(text); }
@@ -175,11 +175,11 @@ class RulerCommonWords final : public SyntheticProgram {
   std::int64_t find_size(ReferenceStreams& streams) const override {
     constexpr std::int64_t kFirstTry = 4096;
     const auto length_of = [&](std::int64_t units) { return length(draw(units, streams)); };
-    const auto tokens = static_cast<double>(length_of(kFirstTry) - kAnswerTokens);
+    const auto tokens = static_cast<double>(length_of(kFirstTry) - kCommonWordsRoom);
     const double per_word = tokens / static_cast<double>(kFirstTry);
     const std::int64_t high =
         2 * floor_quotient(static_cast<double>(request_.cell.length), per_word);
-    return bisect_size(length_of, request_.cell.length, kStep, std::max(high, 2 * kStep));
+    return bisect_size(length_of, request_.cell.length, kWordStep, std::max(high, 2 * kWordStep));
   }
 
   std::optional<SyntheticDraft> make(std::int64_t units, ReferenceStreams& streams) const override {
@@ -187,11 +187,11 @@ class RulerCommonWords final : public SyntheticProgram {
   }
 
   std::int64_t length(const SyntheticDraft& draft) const override {
-    return request_.counter.count_bare(draft.text()) + kAnswerTokens;
+    return request_.counter.count_bare(draft.text()) + kCommonWordsRoom;
   }
 
   std::int64_t limit() const override { return request_.cell.length; }
-  std::int64_t step() const override { return kStep; }
+  std::int64_t step() const override { return kWordStep; }
 
  private:
   SyntheticDraft draw(std::int64_t units, ReferenceStreams& streams) const {
@@ -229,7 +229,7 @@ std::unique_ptr<const SyntheticProgram> ruler_common_words(const SyntheticReques
 }
 
 CPythonRandom lm_eval_word_shuffles() {
-  CPythonRandom random(kLmEvalSeed);
+  CPythonRandom random(kListSeed);
   shuffled_words(random);
   return random;
 }

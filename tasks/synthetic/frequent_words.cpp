@@ -13,21 +13,21 @@
 namespace niah::tasks {
 namespace {
 
-constexpr std::int64_t kAnswerTokens = 50;
+constexpr std::int64_t kFrequentWordsRoom = 50;
 constexpr std::int64_t kWordLetters = 6;
 constexpr std::int64_t kTokensAWord = 50;  // of the length, for each word of the vocabulary
 constexpr std::int64_t kAsked = 3;
 /// Seeds the order of the words in lm-eval, whatever the run's seed is.
-constexpr std::uint64_t kLmEvalSeed = 42;
+constexpr std::uint64_t kVocabularySeed = 42;
 /// The most frequent word, which is not asked for.
 constexpr std::string_view kNoise = "...";
-constexpr std::string_view kHead =
+constexpr std::string_view kCodedHead =
     "Read the following coded text and track the frequency of each coded word. Find the three most "
     "frequently appeared coded words. ";
-constexpr std::string_view kTail =
+constexpr std::string_view kCodedQuestion =
     "\nQuestion: Do not provide any explanation. Please ignore the dots '....'. What are the three "
     "most frequently appeared words in the above coded text?";
-constexpr std::string_view kPrefix =
+constexpr std::string_view kCodedPrefix =
     "Answer: According to the coded text above, the three most frequently appeared words are:";
 
 using Vocabulary = std::vector<std::string>;
@@ -75,10 +75,10 @@ class FrequentWords final : public SyntheticProgram {
   }
 
   std::int64_t length(const SyntheticDraft& draft) const override {
-    return tokens(draft) + kAnswerTokens;
+    return tokens(draft) + kFrequentWordsRoom;
   }
 
-  std::int64_t limit() const override { return room_ + kAnswerTokens; }
+  std::int64_t limit() const override { return room_ + kFrequentWordsRoom; }
   std::int64_t step() const override { return room_ / 32; }
 
  private:
@@ -103,10 +103,10 @@ class FrequentWords final : public SyntheticProgram {
       text.insert(text.end(), static_cast<std::size_t>(occurrences(words, i + 1)), vocabulary[i]);
     CPythonRandom(shuffle_seed_).shuffle(text);
     SyntheticDraft draft;
-    draft.head = kHead;
+    draft.head = kCodedHead;
     draft.context = fmt::format("{}", fmt::join(text, " "));
-    draft.tail = kTail;
-    draft.gen_prefix = kPrefix;
+    draft.tail = kCodedQuestion;
+    draft.gen_prefix = kCodedPrefix;
     if (vocabulary.size() > kAsked)
       draft.outputs.assign(vocabulary.begin() + 1, vocabulary.begin() + 1 + kAsked);
     draft.units = static_cast<std::int64_t>(text.size());
@@ -123,12 +123,13 @@ class FrequentWords final : public SyntheticProgram {
 
 std::unique_ptr<const SyntheticProgram> lm_eval_frequent_words(const SyntheticRequest& request) {
   // The harness keeps no room for the answer: its texts fill the whole length.
-  return std::make_unique<FrequentWords>(request, request.cell.length, kLmEvalSeed,
+  return std::make_unique<FrequentWords>(request, request.cell.length, kVocabularySeed,
                                          /*counts_special_tokens=*/true);
 }
 
 std::unique_ptr<const SyntheticProgram> ruler_frequent_words(const SyntheticRequest& request) {
-  return std::make_unique<FrequentWords>(request, request.cell.length - kAnswerTokens, request.seed,
+  return std::make_unique<FrequentWords>(request, request.cell.length - kFrequentWordsRoom,
+                                         request.seed,
                                          /*counts_special_tokens=*/false);
 }
 

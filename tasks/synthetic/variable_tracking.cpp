@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kVariables = 5;  // one that has the value, and four hops
 constexpr int kNameLetters = 5;
 constexpr int kExampleNameLetters = 3;
-constexpr std::int64_t kAnswerTokens = 30;
+constexpr std::int64_t kTrackingRoom = 30;
 /// Tokens that the worked example may have.
 constexpr std::int64_t kExampleLength = 500;
 constexpr std::int64_t kExampleStep = 5;
@@ -158,12 +158,12 @@ class LmEvalVariableTracking final : public SyntheticProgram {
     };
     const std::int64_t units = grow_size(
         [&](std::int64_t tried) {
-          return sizing_tokens(required(make_example(tried), request_)) + kAnswerTokens;
+          return sizing_tokens(required(make_example(tried), request_)) + kTrackingRoom;
         },
         kExampleLength, kExampleStep, kExampleLength);
     const SyntheticDraft draft = first_example(
         units, make_example,
-        [&](const SyntheticDraft& one) { return count(one.text()) + kAnswerTokens; }, request_);
+        [&](const SyntheticDraft& one) { return count(one.text()) + kTrackingRoom; }, request_);
     example_.names = draft.outputs;
     example_.text = fmt::format("{} {}\n\n", draft.text(), fmt::join(draft.outputs, " "));
     example_.tokens = count(example_.text);
@@ -172,7 +172,7 @@ class LmEvalVariableTracking final : public SyntheticProgram {
   std::int64_t find_size(ReferenceStreams& streams) const override {
     return grow_size(
         [&](std::int64_t units) {
-          return sizing_tokens(required(make(units, streams), request_)) + kAnswerTokens +
+          return sizing_tokens(required(make(units, streams), request_)) + kTrackingRoom +
                  example_.tokens;
         },
         request_.cell.length, step(), request_.cell.length);
@@ -188,7 +188,7 @@ class LmEvalVariableTracking final : public SyntheticProgram {
   }
 
   std::int64_t length(const SyntheticDraft& draft) const override {
-    return count(draft.text()) + kAnswerTokens + example_.tokens;
+    return count(draft.text()) + kTrackingRoom + example_.tokens;
   }
 
   std::int64_t limit() const override { return request_.cell.length; }
@@ -256,7 +256,7 @@ class RulerVariableTracking final : public SyntheticProgram {
     const auto length_of = [&](std::int64_t units) {
       const auto draft = draw(units, rules(kNameLetters, /*draws_value=*/true), streams);
       return count(required(draft, request_).text()) +
-             std::exchange(beside, example_.tokens + kAnswerTokens);
+             std::exchange(beside, example_.tokens + kTrackingRoom);
     };
     return bisect(length_of, request_.cell.length, step());
   }
@@ -270,7 +270,7 @@ class RulerVariableTracking final : public SyntheticProgram {
   }
 
   std::int64_t length(const SyntheticDraft& draft) const override {
-    return count(draft.text()) + kAnswerTokens;
+    return count(draft.text()) + kTrackingRoom;
   }
 
   std::int64_t limit() const override { return request_.cell.length; }

@@ -133,7 +133,7 @@ std::int64_t occurrences(std::string text, const std::string& word) {
   return found;
 }
 
-TEST(NiahSynthetic, TheAnswerIsInTheText) {
+TEST(SyntheticTasks, TheAnswerIsInTheText) {
   const auto cells =
       make_cells(spec("niah", 5), {{"vt", 3000, 2}, {"cwe", 3000, 2}, {"fwe", 3000, 2}});
   const Sample vt = cells[0]->sample(1);
