@@ -163,6 +163,38 @@ Table comparison_table(const Results& results, const Analysis& analysis) {
   return table;
 }
 
+Table comparison_numbers(const Results& results, const Analysis& analysis) {
+  Table table{"comparisons",
+              "Paired comparisons as numbers; a field is empty where there is none",
+              {{"kind", Align::kLeft},
+               {"task", Align::kLeft},
+               {"length"},
+               {"variant", Align::kLeft},
+               {"against", Align::kLeft},
+               {"pairs"},
+               {"lost"},
+               {"gained"},
+               {"difference_points"},
+               {"p"},
+               {"p_holm"},
+               {"would_show_points"},
+               {"change_nats"},
+               {"change_low"},
+               {"change_high"}},
+              {}};
+  const auto number = [](double value) { return fmt::format("{:.6g}", value); };
+  for (const Comparison& c : analysis.comparisons)
+    table.add_row({c.kind, c.task, std::to_string(c.length), label_of(results.run, c.variant),
+                   label_of(results.run, c.reference), std::to_string(c.pairs.n()),
+                   std::to_string(c.pairs.only_first), std::to_string(c.pairs.only_second),
+                   number(100 * c.pairs.difference()), number(c.p), number(c.adjusted),
+                   c.detectable ? number(100 * *c.detectable) : "",
+                   c.log_prob ? number(c.log_prob->mean) : "",
+                   c.log_prob ? number(c.log_prob->interval.low) : "",
+                   c.log_prob ? number(c.log_prob->interval.high) : ""});
+  return table;
+}
+
 Table trend_table(const Results& results, const Analysis& analysis) {
   Table table{
       "trends",

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,7 +16,6 @@
 #include "reports/diagnosis/page.h"
 #include "reports/draw/heatmap.h"
 #include "reports/draw/png.h"
-#include "reports/export/lm_eval.h"
 #include "reports/export/results_json.h"
 #include "reports/format.h"
 #include "reports/page.h"
@@ -60,8 +58,10 @@ class Writer {
 };
 
 void write_tables(const Results& results, const Analysis& analysis, Writer& writer) {
+  const Table comparisons = comparison_numbers(results, analysis);
   for (const Table& table : all_tables(results, analysis)) {
-    writer.write("tables/" + table.name, ".csv", csv(table));
+    const bool as_numbers = table.name == comparisons.name;
+    writer.write("tables/" + table.name, ".csv", csv(as_numbers ? comparisons : table));
     if (for_programs(table)) continue;
     writer.write("tables/" + table.name, ".md", markdown(table));
     writer.write("tables/" + table.name, ".tex", latex(table));
@@ -87,16 +87,9 @@ void write_heatmaps(const Results& results, Writer& writer) {
   }
 }
 
-/// A task's name in a file name, by lm-evaluation-harness's rule.
-std::string task_in_file_name(std::string task) {
-  std::replace_if(
-      task.begin(), task.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; },
-      '_');
-  return task;
-}
-
 /// Writes one folder per variant, as lm-evaluation-harness writes one per model.
-void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer& writer) {
+void write_lm_eval(const Results& results, const LmEvalSamples& samples, const SampleTexts& texts,
+                   Writer& writer) {
   const std::string time = lm_eval_time(results.run.started);
   for (const VariantInfo& variant : results.run.variants) {
     const std::string folder = "lm_eval/" + variant_stem(results.run, variant) + "/";
@@ -104,10 +97,9 @@ void write_lm_eval(const Results& results, const LmEvalSamples& samples, Writer&
     std::vector<std::string> tasks = results.run.tasks;
     for (const std::string& task : results.reasoning_tasks()) tasks.push_back(task);
     for (const std::string& task : tasks) {
-      const std::string lines = samples.lines(variant.fingerprint, task);
+      const std::string lines = samples.lines(variant.fingerprint, task, texts);
       if (lines.empty()) continue;
-      writer.write(folder + "samples_" + task_in_file_name(lm_eval_task(task)) + "_" + time,
-                   ".jsonl", lines);
+      writer.write(folder + "samples_" + lm_eval_task(task) + "_" + time, ".jsonl", lines);
     }
   }
 }
@@ -121,7 +113,8 @@ class Gathering {
     if (collector_.add(record)) samples_.add(record);
   }
   /// Writes the reports. `journal` is what was found in the journal; nullopt for records in memory.
-  Report draw(const std::optional<JournalEnd>& journal, const fs::path& out) && {
+  Report draw(const std::optional<JournalEnd>& journal, const fs::path& out,
+              const SampleTexts& texts) && {
     Report report{std::move(collector_).finish(), {}, journal.value_or(JournalEnd{})};
     if (journal) report.results.journal_records = journal->records;
     report.results.torn = journal && journal->torn;
@@ -129,7 +122,7 @@ class Gathering {
     Writer writer(out);
     write_tables(report.results, report.analysis, writer);
     write_heatmaps(report.results, writer);
-    write_lm_eval(report.results, samples_, writer);
+    write_lm_eval(report.results, samples_, texts, writer);
     std::error_code ignored;
     const std::string page = report_page(report.results, report.analysis, writer.names(),
                                          fs::exists(out / kDiagnosisPage, ignored));
@@ -145,8 +138,8 @@ class Gathering {
 
 }  // namespace
 
-Report write_report(const RunInfo& run, const std::vector<fs::path>& journals,
-                    const fs::path& out) {
+Report write_report(const RunInfo& run, const std::vector<fs::path>& journals, const fs::path& out,
+                    const SampleTexts& texts) {
   Gathering gathering(run);
   JournalEnd all;
   for (const fs::path& journal : journals) {
@@ -156,13 +149,13 @@ Report write_report(const RunInfo& run, const std::vector<fs::path>& journals,
     all.valid_bytes += end.valid_bytes;
     all.torn = all.torn || end.torn;
   }
-  return std::move(gathering).draw(all, out);
+  return std::move(gathering).draw(all, out, texts);
 }
 
 Report write_report(const RunInfo& run, const std::vector<Record>& records, const fs::path& out) {
   Gathering gathering(run);
   for (const Record& record : records) gathering.add(record);
-  return std::move(gathering).draw(std::nullopt, out);
+  return std::move(gathering).draw(std::nullopt, out, {});
 }
 
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour) {

@@ -6,6 +6,7 @@
 
 #include "reports/analysis/comparisons.h"
 #include "reports/analysis/results.h"
+#include "reports/export/lm_eval.h"
 #include "reports/journal_reader.h"
 #include "reports/record.h"
 
@@ -20,9 +21,10 @@ struct Report {
 
 /// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/
 /// and lm_eval/ into the folder `out`, each file atomically. The same records give the same files,
-/// except for times. Throws DataError for a bad journal or a folder that cannot be written.
+/// except for times. `texts` puts the samples' prompts into lm_eval/. Throws DataError for a bad
+/// journal or a folder that cannot be written, and what `texts` throws.
 Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>& journals,
-                    const std::filesystem::path& out);
+                    const std::filesystem::path& out, const SampleTexts& texts = {});
 
 /// The same from records in memory.
 Report write_report(const RunInfo& run, const std::vector<Record>& records,

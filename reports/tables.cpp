@@ -26,8 +26,6 @@ std::string band_title(const DepthBand& band) {
   return fmt::format("{:g}–{:g}", band.low, band.high);
 }
 
-std::vector<DepthBand> no_bands() { return depth_bands(Cell{}); }
-
 void add_variant_columns(Table& table, const Results& results) {
   for (const VariantInfo& variant : results.run.variants) {
     const std::string label = label_of(results.run, variant);
@@ -115,13 +113,15 @@ Table depth_table(const Results& results, const std::string& task) {
                           task_label(task)),
               {{"variant", Align::kLeft}, {"length"}, {"n"}},
               {}};
-  for (const DepthBand& band : no_bands()) table.columns.push_back({band_title(band)});
+  const int bands = results.depth_bands_of(task);
+  for (const DepthBand& band : depth_bands(Cell{}, bands))
+    table.columns.push_back({band_title(band)});
   for (const VariantInfo& variant : results.run.variants) {
     for (const std::int64_t length : results.run.lengths) {
       const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
       std::vector<std::string> row = {label_of(results.run, variant), format_length(length),
                                       std::to_string(cell == nullptr ? 0 : cell->n)};
-      for (const DepthBand& band : cell == nullptr ? no_bands() : depth_bands(*cell))
+      for (const DepthBand& band : depth_bands(cell == nullptr ? Cell{} : *cell, bands))
         row.push_back(band_recall(band));
       table.add_row(std::move(row));
     }

@@ -34,6 +34,9 @@ Table attribution_table(const Results& results, const Analysis& analysis);
 /// Every paired comparison with its test.
 Table comparison_table(const Results& results, const Analysis& analysis);
 
+/// The same for programs: plain numbers, shares in points, and nothing where there is none.
+Table comparison_numbers(const Results& results, const Analysis& analysis);
+
 /// How likely the expected value was, whether generated or not: mean log-probability and median
 /// rank by cell.
 Table value_table(const Results& results);

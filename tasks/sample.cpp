@@ -62,9 +62,9 @@ Span read_needle(const nlohmann::json& json) {
 
 std::string Sample::prompt() const {
   std::string text;
-  text.reserve(input.size() + 1 + gen_prefix.size());
+  text.reserve(input.size() + target_delimiter.size() + gen_prefix.size());
   text += input;
-  text += ' ';
+  text += target_delimiter;
   return text += gen_prefix;
 }
 
@@ -84,6 +84,10 @@ void to_json(nlohmann::json& json, const Sample& sample) {
           {"length", sample.length},
           {"haystack_units", sample.haystack_units},
           {"prompt_sha256", sample.prompt_sha256}};
+  const Sample usual;
+  if (sample.target_delimiter != usual.target_delimiter)
+    json["target_delimiter"] = sample.target_delimiter;
+  if (sample.answer_tokens != usual.answer_tokens) json["answer_tokens"] = sample.answer_tokens;
 }
 
 void from_json(const nlohmann::json& json, Sample& sample) {
@@ -105,6 +109,10 @@ void from_json(const nlohmann::json& json, Sample& sample) {
   sample.real_depth = number<double>(json, "real_depth");
   sample.length = number<std::int64_t>(json, "length");
   sample.haystack_units = number<std::int64_t>(json, "haystack_units");
+  if (json.contains("target_delimiter"))
+    sample.target_delimiter = field<std::string>(json, "target_delimiter");
+  if (json.contains("answer_tokens"))
+    sample.answer_tokens = number<std::int64_t>(json, "answer_tokens");
   sample.prompt_sha256 = field<std::string>(json, "prompt_sha256");
 }
 

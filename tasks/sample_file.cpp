@@ -64,12 +64,27 @@ T field(const Line& line, const json& object, const char* name) {
                            found->type_name()));
 }
 
+bool hides_needles(const Task& task) { return task.family == TaskFamily::kNeedle; }
+
+/// "vt" of "samples_ruler_vt_2026-01-01.jsonl", as lm-eval calls it, or of a folder "vt", as RULER
+/// does; empty when the path names no such task.
+std::string synthetic_task_of_path(const std::filesystem::path& path) {
+  const std::string text = path.string();
+  for (const Task& task : all_tasks()) {
+    if (hides_needles(task)) continue;
+    if (text.find(fmt::format("ruler_{}_", task.name)) != text.npos) return task.name;
+    const auto folder = path.parent_path();
+    if (std::find(folder.begin(), folder.end(), task.name) != folder.end()) return task.name;
+  }
+  return "";
+}
+
 /// "s2" of "samples_niah_single_2_2026-01-01.jsonl" or of a folder "niah_single_2"; empty when the
 /// path names no task.
 std::string task_of_path(const std::filesystem::path& path) {
   const std::string text = path.string();
   const auto at = text.rfind("niah_");
-  if (at == std::string::npos) return "";
+  if (at == std::string::npos) return synthetic_task_of_path(path);
   const std::string_view name = std::string_view(text).substr(at + 5);
   if (name.starts_with("single_") && name.size() > 7) return fmt::format("s{}", name[7]);
   for (const Task& task : all_tasks())
@@ -118,6 +133,36 @@ void locate_needle(const Line& line, Sample& sample) {
   sample.depth = sample.real_depth;
 }
 
+/// As locate_needle(), for a task that hides none: the first assignment of vt, and nothing of a
+/// task whose answer is everywhere in the text.
+void locate_answer(const Line& line, const Task& task, Sample& sample) {
+  if (sample.outputs.empty()) refuse(line, "it expects no answer");
+  sample.answer_tokens = task.answer_tokens;
+  if (sample.protocol == "lm-eval") sample.target_delimiter = task.lm_eval_delimiter;
+  if (task.family != TaskFamily::kVariableTracking) return complete_sample(sample, "", {});
+  const std::string& input = sample.input;
+  const std::size_t begin = input.rfind(fmt::format("VAR {} = ", sample.outputs.front()));
+  const std::size_t value = begin == input.npos ? begin : input.find(" = ", begin) + 3;
+  const std::size_t head = input.rfind("\n\n", begin), tail = input.rfind('\n');
+  const std::size_t end = std::min(input.find_first_not_of("0123456789", value), input.size());
+  if (begin == input.npos || head == input.npos || end == value || tail < end)
+    refuse(line, fmt::format("no number is assigned to the first variable, '{}', in the text",
+                             valid_utf8(sample.outputs.front())));
+  sample.key = input.substr(value, end - value);
+  complete_sample(sample, std::string_view(input).substr(begin, end - begin),
+                  {head + 2, input.size() - tail});
+  sample.depth = sample.real_depth;
+}
+
+/// Fills in what follows from the text, by the kind of task.
+void locate(const Line& line, Sample& sample) {
+  const auto& tasks = all_tasks();
+  const auto task = std::find_if(tasks.begin(), tasks.end(),
+                                 [&](const Task& one) { return one.name == sample.task; });
+  if (task == tasks.end() || hides_needles(*task)) return locate_needle(line, sample);
+  locate_answer(line, *task, sample);
+}
+
 /// "KEY" of "The special magic number for KEY mentioned in the provided text is".
 std::string key_of_prefix(const std::string& prefix) {
   const auto begin = prefix.find(" for "), end = prefix.rfind(" mentioned in ");
@@ -136,7 +181,7 @@ Sample from_lm_eval(const Line& line, const json& doc) {
   sample.length = field<std::int64_t>(line, doc, "length");
   sample.max_length = field<std::int64_t>(line, doc, "max_length");
   sample.key = key_of_prefix(sample.gen_prefix);
-  locate_needle(line, sample);
+  locate(line, sample);
   return sample;
 }
 
@@ -161,7 +206,7 @@ Sample from_ruler(const Line& line, const json& row) {
     refuse(line, "field 'answer_prefix' does not start with a space, as RULER's does");
   sample.gen_prefix = prefix.substr(1);
   sample.key = key_of_prefix(sample.gen_prefix);
-  locate_needle(line, sample);
+  locate(line, sample);
   return sample;
 }
 
@@ -213,6 +258,9 @@ Sample parse_sample(const Line& line) {
   if (sample.index < 0) refuse(line, "field 'index' is negative");
   if (sample.max_length < 1) refuse(line, "the nominal length is not positive");
   if (sample.length < 0) refuse(line, "field 'length' is negative");
+  if (sample.answer_tokens < 1 || sample.answer_tokens > kGenerationTokens)
+    refuse(line, fmt::format("field 'answer_tokens' is {}, expected 1 to {}", sample.answer_tokens,
+                             kGenerationTokens));
   const auto is_blank = [](const std::string& answer) { return strip(answer).empty(); };
   if (std::any_of(sample.outputs.begin(), sample.outputs.end(), is_blank))
     refuse(line, "an expected answer is empty; every output would be right");

@@ -153,9 +153,38 @@ bool is_part(std::string_view answer, const std::vector<std::string>& uuids,
           }));
 }
 
+/// Whether the values are words of letters, not numbers or UUIDs.
+bool are_words(const std::vector<std::string>& values) {
+  const auto has_digit = [](const std::string& value) {
+    return std::any_of(value.begin(), value.end(), is_digit);
+  };
+  return !values.empty() && std::none_of(values.begin(), values.end(), has_digit);
+}
+
+/// Whether the answer holds a word of letters that is as long as one of the values: there is no
+/// other way to know what might have been meant for one.
+bool contains_word_like(std::string_view text, const std::vector<std::string>& values) {
+  const auto words = separate_runs(text, is_alphanumeric);
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return std::any_of(values.begin(), values.end(),
+                       [&](const std::string& value) { return value.size() == word.size(); });
+  });
+}
+
+/// As classify_miss(), of an answer that should name words.
+MissClass classify_word_miss(std::string_view text, const ScoringInput& answer) {
+  if (string_match_all(text, *answer.expected) > 0) return MissClass::kPartialValue;
+  if (is_refusal(text)) return MissClass::kRefused;
+  if (is_echo(text, answer.prompt)) return MissClass::kHaystackEcho;
+  if (contains_word_like(text, *answer.expected)) return MissClass::kWrongValue;
+  if (answer.hit_token_limit && !is_loop(text)) return MissClass::kOutOfTokens;
+  return MissClass::kGarbage;
+}
+
 /// The class of an answer that is neither a hit nor an unfinished thought.
 MissClass classify_miss(std::string_view text, const ScoringInput& answer) {
   const auto& expected = *answer.expected;
+  if (are_words(expected)) return classify_word_miss(text, answer);
   const bool of_uuids = std::any_of(expected.begin(), expected.end(), is_uuid);
   const std::vector<std::string> uuids = of_uuids ? short_uuids(text) : std::vector<std::string>();
   const bool partial = std::any_of(expected.begin(), expected.end(), [&](const std::string& value) {

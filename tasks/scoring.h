@@ -17,7 +17,8 @@ double string_match_all(std::string_view output, const std::vector<std::string>&
 enum class MissClass {
   kHit,              ///< all expected answers found
   kWrongValue,       ///< another value-shaped string (7 digits, a UUID); of `absent`: any. When a
-                     ///< UUID was hidden, also a UUID that lacks a few characters
+                     ///< UUID was hidden, also a UUID that lacks a few characters; when words are
+                     ///< asked for, words of their lengths
   kPartialValue,     ///< only the first characters are right, or a few characters of a UUID are
                      ///< missing, or only some of several values are there
   kHaystackEcho,     ///< text of the haystack repeated instead of an answer

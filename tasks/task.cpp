@@ -11,6 +11,7 @@
 namespace niah::tasks {
 
 const std::vector<Task>& all_tasks() {
+  using enum TaskFamily;
   using enum HaystackType;
   using enum ValueType;
   static const std::vector<Task> tasks = {
@@ -23,6 +24,9 @@ const std::vector<Task>& all_tasks() {
       {.name = "multivalue", .values = 4},
       {.name = "multiquery", .keys = 4, .queries = 4},
       {.name = "absent", .absent = true},
+      {.name = "vt", .family = kVariableTracking, .answer_tokens = 30},
+      {.name = "cwe", .family = kCommonWords, .answer_tokens = 120, .lm_eval_delimiter = "\n\n"},
+      {.name = "fwe", .family = kFrequentWords, .answer_tokens = 50},
   };
   return tasks;
 }

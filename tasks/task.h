@@ -1,6 +1,7 @@
 // The list of tasks, and what each one asks.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +22,21 @@ enum class ValueType {
   kUuid,    ///< a version-4 UUID
 };
 
-/// One task of RULER's needle family, by the names of its configuration.
+/// How a task's texts are made.
+enum class TaskFamily {
+  kNeedle,            ///< needles hidden in a haystack
+  kVariableTracking,  ///< a chain of assignments among lines of filler
+  kCommonWords,       ///< a list of words, some of them often
+  kFrequentWords,     ///< made-up words, some of them often
+};
+
+/// One task of RULER, by the names of its configuration. What is said of needles and haystack is of
+/// the needle family alone.
 struct Task {
   std::string name;
+  TaskFamily family = TaskFamily::kNeedle;
+  std::int64_t answer_tokens = 128;     ///< kept free for the answer; no answer may be longer
+  std::string lm_eval_delimiter = " ";  ///< before the start of the answer, in protocol lm-eval
   HaystackType haystack = HaystackType::kText;
   ValueType key = ValueType::kWords;
   ValueType value = ValueType::kNumber;

@@ -1,7 +1,9 @@
-// The part of `info` that reads only a checkpoint's files. All functions print to standard output.
+// The part of `info` that reads only a checkpoint's files. Functions named print_... print to
+// standard output.
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "models/checkpoint/checkpoint.h"
 
@@ -20,7 +22,17 @@ void print_left_out(const models::Checkpoint& checkpoint);
 /// enough that it takes no more than a second or two.
 void print_weights_hash(const models::Checkpoint& checkpoint, bool is_asked);
 
-/// Adds --hash, an option of `info`.
-void add_hash_option(CLI::App& command, bool& hash);
+/// What the functions above print, as JSON: path, model_type, tensors by type, bytes, files,
+/// adapter, tokenizer, warnings, weights_sha256 (null where print_weights_hash() computes none).
+nlohmann::json checkpoint_json(const models::Checkpoint& checkpoint, bool hash_is_asked);
+
+/// Options of `info`: what of a checkpoint is said, and how.
+struct InfoOptions {
+  bool hash = false;
+  bool json = false;
+};
+
+/// Adds --hash and --json.
+void add_info_options(CLI::App& command, InfoOptions& options);
 
 }  // namespace niah

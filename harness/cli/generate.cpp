@@ -139,9 +139,11 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->type_name("{niah|lm-eval|ruler}")
       ->capture_default_str();
   command
-      ->add_option("--task", arguments->task,
-                   "What is hidden: s1, s2, s3, multikey_1 to multikey_3, multivalue, multiquery; "
-                   "absent (nothing; of protocol niah alone)")
+      ->add_option(
+          "--task", arguments->task,
+          "What is hidden: s1, s2, s3, multikey_1 to multikey_3, multivalue, multiquery; "
+          "absent (nothing; of protocol niah alone); or RULER's vt, cwe, fwe, which use no "
+          "haystack")
       ->type_name("TASK")
       ->required();
   command

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/output.h"
 #include "harness/base/text.h"
@@ -33,26 +34,60 @@ std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& 
   }
 }
 
-void print_state_sizes(const models::ModelInfo& info) {
-  std::int64_t growing = 0, bounded = 0, state = 0;
+/// What a model keeps of what it read.
+struct StateSizes {
+  std::int64_t values_a_token = 0;  ///< keys and values of layers without a window
+  std::int64_t fixed_bytes = 0;     ///< whatever the length; matrices in fp32, the rest in bf16
+};
+
+StateSizes state_sizes(const models::ModelInfo& info) {
+  StateSizes sizes;
+  std::int64_t bounded = 0;
   for (const models::MixerInfo& mixer : info.mixers) {
     const models::MixerCost& cost = mixer.cost;
-    if (cost.window == 0) growing += cost.kv_values;
+    if (cost.window == 0) sizes.values_a_token += cost.kv_values;
     if (cost.window > 0) bounded += cost.kv_values * (cost.window - 1);
-    state += 4 * cost.state_values;
+    sizes.fixed_bytes += 4 * cost.state_values;
     bounded += cost.tail_values;
   }
+  sizes.fixed_bytes += 2 * bounded;
+  return sizes;
+}
+
+void print_state_sizes(const models::ModelInfo& info) {
+  const StateSizes sizes = state_sizes(info);
   print_out("  KV cache       {} a token in bf16, {} in fp32\n",
-            format_bytes(static_cast<double>(2 * growing)),
-            format_bytes(static_cast<double>(4 * growing)));
-  if (state + bounded > 0)
+            format_bytes(static_cast<double>(2 * sizes.values_a_token)),
+            format_bytes(static_cast<double>(4 * sizes.values_a_token)));
+  if (sizes.fixed_bytes > 0)
     print_out(
         "  fixed state    {} whatever the length (recurrent matrices in fp32, the rest bf16)\n",
-        format_bytes(static_cast<double>(state + 2 * bounded)));
+        format_bytes(static_cast<double>(sizes.fixed_bytes)));
+}
+
+/// What only the architecture knows, beside what the files' headers say.
+nlohmann::json model_json(nlohmann::json json, const models::ModelInfo& info,
+                          const std::map<std::string, std::int64_t>& parts,
+                          std::int64_t parameters) {
+  json["architecture"] = info.architecture;
+  json["tested_against"] = models::tested_against(info.architecture);
+  json["hidden_size"] = info.hidden_size;
+  json["vocabulary"] = info.vocab_size;
+  json["layers"] = info.mixers.size();
+  json["pattern"] = models::layer_pattern(info);
+  json["parameters"] = parameters;
+  json["parameters_by_part"] = parts;
+  json["context"] = nullptr;
+  if (info.max_positions > 0) json["context"] = info.max_positions;
+  const StateSizes sizes = state_sizes(info);
+  json["kv_bytes_a_token_bf16"] = 2 * sizes.values_a_token;
+  json["fixed_state_bytes"] = sizes.fixed_bytes;
+  for (const std::string& warning : info.warnings) json["warnings"].push_back(warning);
+  return json;
 }
 
 struct InfoArguments : ModelArguments {
-  bool hash = false;
+  InfoOptions options;
 };
 
 ExitCode run_info(const InfoArguments& arguments) {
@@ -68,6 +103,12 @@ ExitCode run_info(const InfoArguments& arguments) {
     parameters += item.value().numel();
   }
 
+  if (arguments.options.json) {
+    const auto json =
+        model_json(checkpoint_json(checkpoint, arguments.options.hash), info, parts, parameters);
+    write_stdout(json.dump(2) + "\n");
+    return ExitCode::kOk;
+  }
   print_out("{}\n", single_line(arguments.path().text()));
   print_out("  architecture   {}, hidden size {}, vocabulary {}\n", info.architecture,
             info.hidden_size, format_count(info.vocab_size));
@@ -85,7 +126,7 @@ ExitCode run_info(const InfoArguments& arguments) {
   print_tokenizer(checkpoint);
   for (const std::string& warning : info.warnings) print_out("  warning        {}\n", warning);
   print_left_out(checkpoint);
-  print_weights_hash(checkpoint, arguments.hash);
+  print_weights_hash(checkpoint, arguments.options.hash);
   return ExitCode::kOk;
 }
 
@@ -95,7 +136,7 @@ void add_info_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<InfoArguments>();
   CLI::App* command = add_command(program, kInfo);
   add_model_options(*command, *arguments);
-  add_hash_option(*command, arguments->hash);
+  add_info_options(*command, arguments->options);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_info(*arguments); }; });
 }

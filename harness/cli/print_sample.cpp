@@ -57,11 +57,15 @@ void print_sample(const SampleId& id, const StoredSample& stored,
   if (const auto& sample = stored.sample) {
     // With `bos: false` the model does not read what the tokenizer puts in front of the prompt.
     const std::int64_t dropped = tokenizer.count_prompt(prompt) - record_template.prompt_tokens;
-    const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
-    print_out("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",
-              sample->real_depth, sample->depth, format_count(needle.begin - dropped),
-              format_count(needle.end - dropped));
-    print_out("            {}\n", quoted(needle_text(*sample)));
+    if (sample->needle == tasks::Span{}) {
+      print_out("  needle    none\n");
+    } else {
+      const TokenSpan needle = needle_tokens(*sample, prompt, tokenizer);
+      print_out("  needle    at {:.1f} % of the haystack ({:.1f} % asked for), tokens {} to {}\n",
+                sample->real_depth, sample->depth, format_count(needle.begin - dropped),
+                format_count(needle.end - dropped));
+      print_out("            {}\n", quoted(needle_text(*sample)));
+    }
     print_out("  begins    {}\n", quoted(sample->input, 120));
   }
   constexpr std::size_t kEnd = 160;

@@ -13,12 +13,15 @@ namespace {
 struct ReportArguments {
   std::vector<std::string> runs;
   bool allow_missing = false;
+  bool prompts = false;
 };
 
 ExitCode run_report(const ReportArguments& arguments) {
   ExitCode code = ExitCode::kOk;
-  for (const std::string& run : arguments.runs)
-    code = std::max(code, print_whole_report(draw_again(run), run, arguments.allow_missing));
+  for (const std::string& run : arguments.runs) {
+    const reports::Report report = arguments.prompts ? draw_with_prompts(run) : draw_again(run);
+    code = std::max(code, print_whole_report(report, run, arguments.allow_missing));
+  }
   return code;
 }
 
@@ -33,6 +36,8 @@ void add_report_command(CLI::App& program, Command& chosen) {
       ->type_name(kFolderValue)
       ->required();
   add_allow_missing(*command, arguments->allow_missing);
+  command->add_flag("--prompts", arguments->prompts,
+                    "Put every sample's prompt into lm_eval/, made again from the plan");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }

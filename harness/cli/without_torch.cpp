@@ -1,6 +1,8 @@
 // Takes the place of the commands that need libtorch, in a build without it.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
@@ -27,8 +29,12 @@ void add_unavailable(CLI::App& program, const CommandText& text) {
 
 /// Prints what the files' headers say. Which layers there are, what state they keep, and whether
 /// the tensors match the config, only the architectures know, and those need libtorch.
-ExitCode run_info(const models::CheckpointPath& path, bool hash) {
+ExitCode run_info(const models::CheckpointPath& path, const InfoOptions& options) {
   const models::Checkpoint checkpoint(path);
+  if (options.json) {
+    write_stdout(checkpoint_json(checkpoint, options.hash).dump(2) + "\n");
+    return ExitCode::kOk;
+  }
   const std::vector<std::string> names = checkpoint.tensor_names();
   std::int64_t values = 0;
   for (const std::string& name : names) values += checkpoint.find(name)->numel();
@@ -39,7 +45,7 @@ ExitCode run_info(const models::CheckpointPath& path, bool hash) {
   print_tokenizer(checkpoint);
   print_out("  layers         not looked at: this program was built without libtorch\n");
   print_left_out(checkpoint);
-  print_weights_hash(checkpoint, hash);
+  print_weights_hash(checkpoint, options.hash);
   return ExitCode::kOk;
 }
 
@@ -48,7 +54,7 @@ ExitCode run_info(const models::CheckpointPath& path, bool hash) {
 void add_info_command(CLI::App& program, Command& chosen) {
   struct Arguments {
     std::string folder, adapter;
-    bool hash = false;
+    InfoOptions options;
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = add_command(program, kInfo);
@@ -56,10 +62,10 @@ void add_info_command(CLI::App& program, Command& chosen) {
       ->type_name(kFolderValue)
       ->required();
   add_adapter_option(*command, arguments->adapter);
-  add_hash_option(*command, arguments->hash);
+  add_info_options(*command, arguments->options);
   command->callback([arguments, &chosen] {
     chosen = [arguments] {
-      return run_info({arguments->folder, arguments->adapter}, arguments->hash);
+      return run_info({arguments->folder, arguments->adapter}, arguments->options);
     };
   });
 }

@@ -40,10 +40,12 @@ PromptFormat::PromptFormat(const SweepConfig& sweep, const models::Tokenizer& to
   if (end.size() == 1) stop_ids_.push_back(end.front());
 }
 
-std::string PromptFormat::frame(std::string_view question, std::string_view answer_prefix) const {
+std::string PromptFormat::frame(std::string_view question, std::string_view answer_prefix,
+                                std::string_view delimiter) const {
   const std::string_view start = config_.answer_prefix ? answer_prefix : std::string_view();
   if (config_.format == "raw")
-    return start.empty() ? std::string(question) : fmt::format("{} {}", question, start);
+    return start.empty() ? std::string(question)
+                         : fmt::format("{}{}{}", question, delimiter, start);
   if (config_.format == "custom")
     return fmt::format("{}{}{}{}", config_.prefix, question, config_.suffix, start);
   return fmt::format("{}{}<|im_start|>assistant\n{}",

@@ -7,6 +7,7 @@
 
 #include "harness/config/sweep.h"
 #include "models/tokenizer/tokenizer.h"
+#include "tasks/sample.h"
 
 namespace niah {
 
@@ -18,8 +19,13 @@ class PromptFormat {
   PromptFormat(const SweepConfig& sweep, const models::Tokenizer& tokenizer);
 
   /// The prompt for `question`; followed by `answer_prefix`, the start of the answer (may be
-  /// empty), if the sweep gives the model one.
-  std::string frame(std::string_view question, std::string_view answer_prefix) const;
+  /// empty), if the sweep gives the model one. Without a frame, `delimiter` is between them.
+  std::string frame(std::string_view question, std::string_view answer_prefix,
+                    std::string_view delimiter = " ") const;
+  /// The same of a sample.
+  std::string frame(const tasks::Sample& sample) const {
+    return frame(sample.input, sample.gen_prefix, sample.target_delimiter);
+  }
   /// The ids of a framed text, given those of Tokenizer::encode_prompt: with `bos: false`, without
   /// what the tokenizer put in front.
   std::vector<models::TokenId> with_bos_policy(std::vector<models::TokenId> ids) const;

@@ -30,22 +30,23 @@ Question needle_question(const tasks::Cell& cell, std::int64_t ordinal, const Pr
                          const models::Tokenizer& tokenizer, models::PromptEncoder& encoder,
                          const GenerationConfig& generation) {
   const tasks::Sample sample = cell.sample(ordinal);
-  const std::string prompt = format.frame(sample.input, sample.gen_prefix);
+  const std::string prompt = format.frame(sample);
   Question question;
   question.prompt = [&cell, ordinal] { return cell.sample(ordinal).prompt(); };
-  question.framed = [&cell, ordinal, &format] {
-    const tasks::Sample again = cell.sample(ordinal);
-    return format.frame(again.input, again.gen_prefix);
-  };
+  question.framed = [&cell, ordinal, &format] { return format.frame(cell.sample(ordinal)); };
   question.bare = [&cell, ordinal] { return cell.sample(ordinal).input; };
   question.system = format.system();
   if (format.gives_answer_prefix()) question.answer_prefix = sample.gen_prefix;
   question.ids = format.with_bos_policy(encoder.encode_prompt(prompt));
   if (!sample.outputs.empty() && format.gives_answer_prefix()) {
-    question.expected_text = " " + sample.outputs.front();
+    question.expected_text = sample.gen_prefix.ends_with(' ') ? "" : " ";
+    question.expected_text += sample.outputs.front();
     question.draft = continuation_ids(tokenizer, prompt, question.expected_text);
   }
-  question.max_new_tokens = generation.max_new_tokens;
+  // Of the tasks with less room for an answer, a longer one is cut off, as RULER does.
+  const bool is_shorter = sample.answer_tokens < tasks::kGenerationTokens;
+  question.max_new_tokens = is_shorter ? std::min(generation.max_new_tokens, sample.answer_tokens)
+                                       : generation.max_new_tokens;
   question.max_thinking_tokens = generation.max_thinking_tokens;
   question.stop_when_decided = generation.stop_when_decided;
   question.open_thought = format.open_thought();

@@ -45,6 +45,16 @@ reports::Report draw_again(const std::filesystem::path& run) {
   return reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
 }
 
+reports::Report draw_with_prompts(const std::filesystem::path& run) {
+  const RunFolder folder(run, "");
+  const auto text_of = [&](const std::string& task, std::int64_t length, std::int64_t index) {
+    const StoredSample stored = folder.sample({task, length, index});
+    if (!stored.sample) return reports::SampleText{stored.prompt, "", stored.prompt};
+    return reports::SampleText{stored.sample->input, stored.sample->gen_prefix, stored.prompt};
+  };
+  return reports::write_report(folder.info(), {run / "journal.jsonl"}, run, text_of);
+}
+
 std::string SampleId::text() const {
   return length == 0 ? fmt::format("{}#{}", task, index)
                      : fmt::format("{}@{}#{}", task, format_length(length), index);
@@ -123,7 +133,7 @@ StoredSample RunFolder::sample(const SampleId& id) const {
     return stored;
   }
   stored.sample = work->cell->sample(ordinal);
-  stored.prompt = work_->format().frame(stored.sample->input, stored.sample->gen_prefix);
+  stored.prompt = work_->format().frame(*stored.sample);
   return stored;
 }
 

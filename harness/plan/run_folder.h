@@ -18,6 +18,8 @@ namespace niah {
 
 /// Draws a run's reports again from its plan and journal. Throws DataError.
 reports::Report draw_again(const std::filesystem::path& run);
+/// The same with every sample's prompt in lm_eval/, made again. Throws what RunFolder throws, too.
+reports::Report draw_with_prompts(const std::filesystem::path& run);
 
 /// One sample of a run, as people write it: "s2@64K#7", or "gsm8k#7" for a reasoning problem.
 struct SampleId {

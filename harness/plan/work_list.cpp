@@ -13,6 +13,7 @@
 #include "harness/plan/sizing.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "tasks/sample_file.h"
+#include "tasks/task.h"
 
 namespace niah {
 namespace {
@@ -24,11 +25,17 @@ void add_once(std::vector<T>& list, const T& value) {
 
 /// Corrects the lengths of a sample from a file, which may have been sized by another tokenizer,
 /// and without the format's overhead.
-void count_anew(reports::Record& record, const PromptFormat& format,
+void count_anew(reports::Record& record, const PromptFormat& format, std::int64_t answer_tokens,
                 const GenerationConfig& generation) {
-  record.real_length =
-      record.prompt_tokens + tasks::kGenerationTokens + generation.max_thinking_tokens;
+  record.real_length = record.prompt_tokens + answer_tokens + generation.max_thinking_tokens;
   record.length -= format.overhead();
+}
+
+std::int64_t answer_tokens_of(const std::string& task) {
+  const auto& all = tasks::all_tasks();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == task; });
+  return found == all.end() ? tasks::kGenerationTokens : found->answer_tokens;
 }
 
 }  // namespace
@@ -159,7 +166,8 @@ std::vector<Question> WorkList::questions(const WorkItem& assignment, const Want
     questions.push_back(
         needle_question(cell, i, *format_, *tokenizer_, encoder, sweep_.generation));
     if (!sweep_.sample_files.empty())
-      count_anew(questions.back().record_template, *format_, sweep_.generation);
+      count_anew(questions.back().record_template, *format_, answer_tokens_of(cell.request().task),
+                 sweep_.generation);
   }
   return questions;
 }

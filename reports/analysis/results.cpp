@@ -36,6 +36,18 @@ std::string joined(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+int Results::depth_bands_of(std::string_view task) const {
+  bool has_samples = false;
+  for (const Cell& cell : cells) {
+    if (cell.kind != "recall" || cell.task != task) continue;
+    for (const Outcome& sample : cell.samples) {
+      if (sample.depth > 0) return kDepthBands;
+      has_samples = has_samples || sample.scored;
+    }
+  }
+  return has_samples ? 1 : kDepthBands;
+}
+
 const Cell* Results::find(std::string_view kind, std::string_view variant, std::string_view task,
                           std::int64_t length) const {
   const auto at = std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {

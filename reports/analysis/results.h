@@ -57,6 +57,9 @@ struct Results {
                           std::int64_t length) const {
     return find("recall", variant, task, length);
   }
+  /// Into how many bands of depth a needle task is divided: one where no needle stands anywhere but
+  /// at the start, as of tasks whose answer is everywhere in the text.
+  int depth_bands_of(std::string_view task) const;
   /// The cell of a reasoning set, or nullptr if it has no records.
   const Cell* reasoning_cell(std::string_view variant, std::string_view task) const {
     return find("reasoning", variant, task, 0);

@@ -171,11 +171,11 @@ std::string file_surroundings(const Heatmap& map, const Layout& layout) {
          legend_parts(map.scale, map.id, layout.left, below + 52);
 }
 
-Heatmap empty_heatmap(const Results& results) {
+Heatmap empty_heatmap(const Results& results, const std::string& task) {
   Heatmap map;
   for (const std::int64_t length : results.run.lengths)
     map.columns.push_back(format_length(length));
-  for (const DepthBand& band : depth_bands(Cell{}, kDepthBands))
+  for (const DepthBand& band : depth_bands(Cell{}, results.depth_bands_of(task)))
     map.rows.push_back(fmt::format("{:g}–{:g}", band.low, band.high));
   map.cells.assign(map.rows.size(), std::vector<HeatmapCell>(map.columns.size()));
   return map;
@@ -192,13 +192,13 @@ std::string id_of(const Results& results, const std::string& prefix, const Varia
 
 Heatmap recall_heatmap(const Results& results, const VariantInfo& variant,
                        const std::string& task) {
-  Heatmap map = empty_heatmap(results);
+  Heatmap map = empty_heatmap(results, task);
   map.id = id_of(results, "recall", variant, task);
   map.title = fmt::format("{}: recall of {}", task_label(task), label_of(results.run, variant));
   for (std::size_t column = 0; column < map.columns.size(); ++column) {
     const Cell* cell = results.recall_cell(variant.fingerprint, task, results.run.lengths[column]);
     if (cell == nullptr) continue;
-    const std::vector<DepthBand> bands = depth_bands(*cell, kDepthBands);
+    const std::vector<DepthBand> bands = depth_bands(*cell, static_cast<int>(map.rows.size()));
     for (std::size_t row = 0; row < bands.size(); ++row) {
       const DepthBand& band = bands[row];
       if (band.n == 0) continue;
@@ -211,7 +211,7 @@ Heatmap recall_heatmap(const Results& results, const VariantInfo& variant,
 
 Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
                            const VariantInfo& variant, const std::string& task) {
-  Heatmap map = empty_heatmap(results);
+  Heatmap map = empty_heatmap(results, task);
   map.id = id_of(results, "difference", variant, task);
   map.scale = Scale::kDifference;
   map.title = fmt::format("{}: {} minus {}", task_label(task), label_of(results.run, variant),
@@ -221,7 +221,8 @@ Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
     const Cell* first = results.recall_cell(reference.fingerprint, task, length);
     const Cell* second = results.recall_cell(variant.fingerprint, task, length);
     if (first == nullptr || second == nullptr) continue;
-    const std::vector<PairCounts> bands = pair_samples_by_band(*first, *second, kDepthBands);
+    const std::vector<PairCounts> bands =
+        pair_samples_by_band(*first, *second, static_cast<int>(map.rows.size()));
     for (std::size_t row = 0; row < bands.size(); ++row)
       if (bands[row].n() > 0) map.cells[row][column] = {bands[row].difference(), bands[row].n()};
   }

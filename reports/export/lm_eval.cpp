@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/error.h"
 #include "harness/base/sha256.h"
 
 namespace niah::reports {
@@ -23,11 +25,34 @@ json standard_error(const Cell& cell) {
   return std::sqrt(p * (1 - p) / static_cast<double>(cell.n - 1));
 }
 
+/// A logged sample with the text that was asked, as the harness logs it.
+std::string with_text(const std::string& line, const SampleText& text) {
+  json sample = json::parse(line);
+  if (sample["prompt_hash"] != sha256_hex(text.prompt)) {
+    throw DataError(fmt::format(
+        "writing lm_eval/ with prompts: sample {} of {} is not the one that was asked (its prompt "
+        "has another hash); was the haystack, the tokenizer or the program changed since?",
+        sample["doc"]["index"].dump(), sample["doc"]["max_length"].dump()));
+  }
+  sample["doc"]["input"] = text.input;
+  sample["doc"]["gen_prefix"] = text.gen_prefix;
+  sample["arguments"] = {
+      {"gen_args_0", {{"arg_0", text.prompt}, {"arg_1", {{"do_sample", false}}}}}};
+  return sample.dump(-1, ' ', false, kReplace);
+}
+
 }  // namespace
 
 std::string lm_eval_task(const std::string& task) {
   const bool single = task.size() == 2 && task[0] == 's' && task[1] >= '1' && task[1] <= '9';
-  return single ? "niah_single_" + task.substr(1) : task;
+  if (single) return "niah_single_" + task.substr(1);
+  if (task.starts_with("multi")) return "niah_" + task;
+  if (task == "vt" || task == "cwe" || task == "fwe") return "ruler_" + task;
+  std::string name = task;
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; },
+      '_');
+  return name;
 }
 
 std::string lm_eval_time(const std::string& iso8601) {
@@ -61,13 +86,17 @@ void LmEvalSamples::add(const Record& record) {
       sample.dump(-1, ' ', false, kReplace);
 }
 
-std::string LmEvalSamples::lines(const std::string& variant, const std::string& task) const {
+std::string LmEvalSamples::lines(const std::string& variant, const std::string& task,
+                                 const SampleTexts& texts) const {
   const auto found = samples_.find({variant, task});
   if (found == samples_.end()) return "";
   std::string out;
   int id = 0;
-  for (const auto& [place, sample] : found->second)
-    out += fmt::format("{{\"doc_id\":{},{}\n", id++, sample.substr(1));
+  for (const auto& [place, sample] : found->second) {
+    const std::string line =
+        texts ? with_text(sample, texts(task, place.first, place.second)) : sample;
+    out += fmt::format("{{\"doc_id\":{},{}\n", id++, line.substr(1));
+  }
   return out;
 }
 
@@ -108,9 +137,10 @@ std::string lm_eval_results(const Results& results, const VariantInfo& variant) 
     out["higher_is_better"][name] = better;
     out["n-samples"][name] = {{"original", asked}, {"effective", scored}};
   }
-  for (const std::string& task : results.reasoning_tasks()) {
-    const Cell* cell = results.reasoning_cell(variant.fingerprint, task);
+  for (const std::string& set : results.reasoning_tasks()) {
+    const Cell* cell = results.reasoning_cell(variant.fingerprint, set);
     if (cell == nullptr || cell->n == 0) continue;
+    const std::string task = lm_eval_task(set);
     out["results"][task] = {{"alias", task},
                             {"exact_match,none", cell->mean_score},
                             {"exact_match_stderr,none", standard_error(*cell)}};

@@ -8,6 +8,7 @@ namespace niah::tasks::data {
 /// The words of wonderwords 3.0.1, one per line, in the package's order.
 std::string_view adjectives();
 std::string_view nouns();
+std::string_view verbs();
 
 /// NLTK's English Punkt parameters: abbreviations, one per line.
 std::string_view punkt_abbreviations();

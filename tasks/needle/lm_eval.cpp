@@ -1,5 +1,5 @@
-// lm-evaluation-harness' needle tasks, sample for sample (tasks/ruler/prepare_niah.py of
-// version 0.4.13).
+// lm-evaluation-harness' tasks of RULER, sample for sample: needles (tasks/ruler/prepare_niah.py of
+// version 0.4.13), and the run through all cells of a process.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "tasks/needle/protocols.h"
 #include "tasks/needle/reference_cell.h"
+#include "tasks/synthetic/program.h"
 
 namespace niah::tasks {
 namespace {
@@ -100,6 +101,20 @@ std::unique_ptr<Cell> make_cell(const ReferenceRun& run, const CellRequest& requ
   return make_reference_cell(run, request, std::move(plans));
 }
 
+/// As make_cell(), for a task without needles. Every sample fits.
+std::unique_ptr<Cell> make_synthetic(const SyntheticRequest& request, bool is_last,
+                                     ReferenceStreams& streams) {
+  const std::shared_ptr<const SyntheticProgram> program = open_lm_eval_program(request, streams);
+  const std::int64_t units = program->find_size(streams);
+  const auto asked = static_cast<std::size_t>(request.cell.samples);
+  std::vector<SyntheticPlan> plans;
+  for (std::int64_t i = 0; i < kSamplesPerCell && !(is_last && plans.size() == asked); ++i) {
+    SyntheticPlan plan = plan_synthetic(*program, request, units, streams);
+    if (plans.size() < asked) plans.push_back(std::move(plan));
+  }
+  return make_synthetic_cell(program, request, std::move(plans));
+}
+
 }  // namespace
 
 Cells make_lm_eval_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
@@ -108,7 +123,7 @@ Cells make_lm_eval_cells(const ProtocolSpec& spec, const std::vector<CellRequest
       spec, std::make_shared<ReferenceHaystack>(spec, counter, CorpusRules{.joint = " "}),
       kShuffleSeed,
       [](const ReferenceDraft& draft) { return draft.input.count_tokens() + kGenerationTokens; }};
-  CPythonRandom random(spec.seed);
+  ReferenceStreams streams = lm_eval_streams(spec.seed);
   Cells cells;
   for (const auto& request : requests) {
     if (request.samples > kSamplesPerCell) {
@@ -117,7 +132,11 @@ Cells make_lm_eval_cells(const ProtocolSpec& spec, const std::vector<CellRequest
                       "makes {} and no more. Use protocol niah for more.",
                       request.samples, request.task, request.length, kSamplesPerCell));
     }
-    cells.push_back(make_cell(run, request, &request == &requests.back(), random));
+    const bool is_last = &request == &requests.back();
+    const bool has_needles = find_task(spec.protocol, request.task).family == TaskFamily::kNeedle;
+    cells.push_back(has_needles ? make_cell(run, request, is_last, streams.random)
+                                : make_synthetic({spec.protocol, request, counter, spec.seed},
+                                                 is_last, streams));
   }
   return cells;
 }

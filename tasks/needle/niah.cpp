@@ -13,6 +13,7 @@
 #include "tasks/needle/protocols.h"
 #include "tasks/needle/templates.h"
 #include "tasks/random/counter.h"
+#include "tasks/synthetic/niah_cell.h"
 #include "tasks/task.h"
 
 namespace niah::tasks {
@@ -308,13 +309,19 @@ Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& 
   const TokenCounter counter(spec.count, spec.counts_add);
   std::map<std::string, std::int64_t> longest;
   for (const auto& request : requests) {
-    auto& length = longest[filler_name(find_task(spec.protocol, request.task))];
+    const Task& task = find_task(spec.protocol, request.task);
+    if (task.family != TaskFamily::kNeedle) continue;
+    auto& length = longest[filler_name(task)];
     length = std::max(length, request.length);
   }
   std::map<std::string, std::shared_ptr<const HaystackText>> fillers;
   Cells cells;
   for (const auto& request : requests) {
     const Task& task = find_task(spec.protocol, request.task);
+    if (task.family != TaskFamily::kNeedle) {
+      cells.push_back(make_niah_synthetic_cell({spec.protocol, request, counter, spec.seed}));
+      continue;
+    }
     const auto name = filler_name(task);
     auto& haystack_text = fillers[name];
     if (!haystack_text) haystack_text = make_filler(spec, task, longest[name], counter);

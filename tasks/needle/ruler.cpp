@@ -1,10 +1,12 @@
-// NVIDIA RULER's needle tasks, sample for sample (its scripts/data/synthetic/niah.py).
+// NVIDIA RULER's tasks, sample for sample: needles (its scripts/data/synthetic/niah.py), and a
+// process for each cell.
 #include <algorithm>
 #include <limits>
 
 #include "tasks/needle/protocols.h"
 #include "tasks/needle/reference_cell.h"
 #include "tasks/needle/templates.h"
+#include "tasks/synthetic/program.h"
 
 namespace niah::tasks {
 namespace {
@@ -64,6 +66,18 @@ SamplePlan plan_sample(const ReferenceRun& run, const CellRequest& request, cons
   throw too_short(run, request, shortest);
 }
 
+/// A cell of a task without needles.
+std::unique_ptr<Cell> make_synthetic(const SyntheticRequest& request) {
+  ReferenceStreams streams = ruler_streams(request.seed);
+  const std::shared_ptr<const SyntheticProgram> program = open_ruler_program(request, streams);
+  const std::int64_t units = program->find_size(streams);
+  std::vector<SyntheticPlan> plans;
+  for (std::int64_t i = 0; i < request.cell.samples; ++i) {
+    plans.push_back(plan_synthetic(*program, request, units, streams));
+  }
+  return make_synthetic_cell(program, request, std::move(plans));
+}
+
 }  // namespace
 
 Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
@@ -73,6 +87,10 @@ Cells make_ruler_cells(const ProtocolSpec& spec, const std::vector<CellRequest>&
   Cells cells;
   for (const auto& request : requests) {
     const Task& task = find_task(spec.protocol, request.task);
+    if (task.family != TaskFamily::kNeedle) {
+      cells.push_back(make_synthetic({spec.protocol, request, counter, spec.seed}));
+      continue;
+    }
     const ReferenceRun run{spec, haystack, spec.seed, [&](const ReferenceDraft& draft) {
                              return template_tokens(task, counter, draft) + kGenerationTokens;
                            }};

@@ -1,6 +1,5 @@
 #include "tasks/random/cpython.h"
 
-#include <algorithm>
 #include <bit>
 #include <unordered_set>
 
@@ -9,12 +8,6 @@
 
 namespace niah::tasks {
 namespace {
-
-constexpr std::size_t kShift = 397;  // the middle word of MT19937's recurrence
-constexpr std::uint32_t kMatrix = 0x9908B0DF;
-constexpr std::uint32_t kUpperMask = 0x80000000;
-constexpr std::uint32_t kLowerMask = 0x7FFFFFFF;
-constexpr std::uint32_t kArraySeed = 19650218;
 
 /// Populations up to this size are sampled from a pool; for larger ones, positions that were
 /// already chosen are drawn again (random.sample's own rule).
@@ -26,60 +19,18 @@ std::size_t pool_limit(std::size_t count) {
   return limit + power;
 }
 
+/// The number in 32-bit words, the lowest first.
+std::vector<std::uint32_t> words_of(std::uint64_t number) {
+  std::vector<std::uint32_t> words{static_cast<std::uint32_t>(number)};
+  if (number >> 32) words.push_back(static_cast<std::uint32_t>(number >> 32));
+  return words;
+}
+
 }  // namespace
 
-CPythonRandom::CPythonRandom(std::uint64_t seed) {
-  std::vector<std::uint32_t> key{static_cast<std::uint32_t>(seed)};
-  if (seed >> 32) key.push_back(static_cast<std::uint32_t>(seed >> 32));
-  seed_by_array(key);
-}
+CPythonRandom::CPythonRandom(std::uint64_t seed) : words_(words_of(seed)) {}
 
-CPythonRandom::CPythonRandom(const std::vector<std::uint32_t>& magnitude) {
-  check(!magnitude.empty(), "a seed has at least one word");
-  seed_by_array(magnitude);
-}
-
-void CPythonRandom::seed_by_array(const std::vector<std::uint32_t>& key) {
-  state_[0] = kArraySeed;
-  for (std::uint32_t i = 1; i < kStateSize; ++i) {
-    state_[i] = 1812433253U * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
-  }
-  std::size_t i = 1;
-  const auto advance = [this, &i] {
-    if (++i < kStateSize) return;
-    state_[0] = state_[kStateSize - 1];
-    i = 1;
-  };
-  for (std::size_t step = 0; step < std::max(kStateSize, key.size()); ++step) {
-    const std::size_t j = step % key.size();
-    state_[i] = (state_[i] ^ ((state_[i - 1] ^ (state_[i - 1] >> 30)) * 1664525U)) + key[j] +
-                static_cast<std::uint32_t>(j);
-    advance();
-  }
-  for (std::size_t step = 0; step < kStateSize - 1; ++step) {
-    state_[i] = (state_[i] ^ ((state_[i - 1] ^ (state_[i - 1] >> 30)) * 1566083941U)) -
-                static_cast<std::uint32_t>(i);
-    advance();
-  }
-  state_[0] = kUpperMask;
-}
-
-void CPythonRandom::refill() {
-  for (std::size_t i = 0; i < kStateSize; ++i) {
-    const std::uint32_t y = (state_[i] & kUpperMask) | (state_[(i + 1) % kStateSize] & kLowerMask);
-    state_[i] = state_[(i + kShift) % kStateSize] ^ (y >> 1) ^ ((y & 1) ? kMatrix : 0);
-  }
-  position_ = 0;
-}
-
-std::uint32_t CPythonRandom::next32() {
-  if (position_ == kStateSize) refill();
-  std::uint32_t y = state_[position_++];
-  y ^= y >> 11;
-  y ^= (y << 7) & 0x9D2C5680;
-  y ^= (y << 15) & 0xEFC60000;
-  return y ^ (y >> 18);
-}
+CPythonRandom::CPythonRandom(const std::vector<std::uint32_t>& magnitude) : words_(magnitude) {}
 
 std::uint64_t CPythonRandom::bits(int bits) {
   check(bits >= 1 && bits <= 64, "bits() gives 1 to 64 bits");
@@ -102,6 +53,12 @@ std::uint64_t CPythonRandom::below(std::uint64_t n) {
   std::uint64_t drawn = bits(width);
   while (drawn >= n) drawn = bits(width);
   return drawn;
+}
+
+double CPythonRandom::unit() {
+  const std::uint64_t high = next32() >> 5;  // 27 bits
+  const std::uint64_t low = next32() >> 6;   // 26 bits
+  return static_cast<double>((high << 26) | low) / static_cast<double>(std::uint64_t{1} << 53);
 }
 
 std::int64_t CPythonRandom::randint(std::int64_t low, std::int64_t high) {
@@ -128,6 +85,14 @@ std::vector<std::size_t> CPythonRandom::sample(std::size_t n, std::size_t count)
     if (chosen.insert(j).second) taken.push_back(j);
   }
   return taken;
+}
+
+std::string CPythonRandom::letters(char first, int letters, int count) {
+  std::string word;
+  for (int i = 0; i < count; ++i) {
+    word += static_cast<char>(first + static_cast<int>(unit() * letters));
+  }
+  return word;
 }
 
 std::string CPythonRandom::uuid4() {

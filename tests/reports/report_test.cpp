@@ -9,6 +9,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/sha256.h"
 #include "reports/analysis/findings.h"
 #include "reports/draw/gradient_chart.h"
 #include "reports/export/lm_eval.h"
@@ -230,6 +231,22 @@ TEST(LmEval, NamesTasksAndMetricsAsThatHarnessDoesWithoutSentinels) {
             whole.reasoning_cell("f-base", "gsm8k")->recall());
 }
 
+TEST(LmEval, ATaskHasOneNameInFileNamesAndResults) {
+  EXPECT_EQ(lm_eval_task("s2"), "niah_single_2");
+  EXPECT_EQ(lm_eval_task("multikey_3"), "niah_multikey_3");
+  EXPECT_EQ(lm_eval_task("vt"), "ruler_vt");
+  // The harness makes file names of task names, and looks for the task by the file's name.
+  EXPECT_EQ(lm_eval_task("word-problems"), "word_problems");
+  RunInfo info = synthetic_info();
+  std::vector<Record> records = synthetic_records(info, 4);
+  for (Record& record : records)
+    if (record.kind != "recall") record.task = "word-problems";
+  const Results results = collect(info, records);
+  const auto json = nlohmann::json::parse(lm_eval_results(results, info.variants[0]));
+  EXPECT_TRUE(json.at("results").contains("word_problems"));
+  EXPECT_FALSE(json.at("results").contains("word-problems"));
+}
+
 TEST(LmEval, SamplesAreLinesByLengthAndIndexWithoutWhatWasNotMeasured) {
   LmEvalSamples samples;
   samples.add(synthetic_record("f", "s3", 65536, 1));
@@ -247,6 +264,24 @@ TEST(LmEval, SamplesAreLinesByLengthAndIndexWithoutWhatWasNotMeasured) {
   EXPECT_EQ(read[1]["65536"], 1.0);
   EXPECT_EQ(read[1]["resps"][0][0], read[1]["filtered_resps"][0]);
   EXPECT_EQ(lm_eval_time("2026-11-25T15:28:02Z"), "2026-11-25T15-28-02.000000");
+}
+
+TEST(LmEval, SamplesHoldTheirPromptsOnlyIfTheseAreTheOnesThatWereAsked) {
+  Record record = synthetic_record("f", "s3", 4096, 2);
+  record.prompt_sha256 = sha256_hex("the prompt");
+  LmEvalSamples samples;
+  samples.add(record);
+  const auto texts = [](const std::string& prompt) {
+    return [prompt](const std::string&, std::int64_t, std::int64_t) {
+      return SampleText{"the", "prompt", prompt};
+    };
+  };
+  const auto row = nlohmann::json::parse(samples.lines("f", "s3", texts("the prompt")));
+  EXPECT_EQ(row["arguments"]["gen_args_0"]["arg_0"], "the prompt");
+  EXPECT_EQ(row["doc"]["input"], "the");
+  EXPECT_EQ(row["doc"]["gen_prefix"], "prompt");
+  EXPECT_THROW(samples.lines("f", "s3", texts("another")), DataError);
+  EXPECT_TRUE(nlohmann::json::parse(samples.lines("f", "s3"))["arguments"].empty());
 }
 
 class WriteReport : public testing::Test {

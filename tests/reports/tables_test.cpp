@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "reports/draw/heatmap.h"
 #include "reports/report.h"
 #include "tests/reports/synthetic_run.h"
 
@@ -52,6 +53,41 @@ TEST(Tables, WhatForgetsAlreadyAtTheShortestHasNoEffectiveLength) {
   EXPECT_EQ(trend_table(results, analysis).rows.at(1).at(2), none);
   EXPECT_THAT(summary_text(results, analysis, false),
               AllOf(HasSubstr("≥ 16K"), HasSubstr(none), Not(HasSubstr("(from"))));
+}
+
+TEST(Tables, ATaskWithoutDepthsHasOneBand) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(1);
+  info.tasks = {"cwe", "s2"};
+  info.lengths = {4096};
+  std::vector<Record> records;
+  for (std::int64_t i = 0; i < 8; ++i) {
+    records.push_back(synthetic_record("f-base", "s2", 4096, i));
+    records.push_back(synthetic_record("f-base", "cwe", 4096, i));
+    records.back().depth = records.back().real_depth = 0;
+  }
+  const Results results = collect(info, records);
+  EXPECT_EQ(depth_table(results, "s2").columns.size(), 13U);
+  const Table table = depth_table(results, "cwe");
+  ASSERT_EQ(table.columns.size(), 4U) << "variant, length, n, and all depths";
+  EXPECT_EQ(table.columns[3].title, "0–100");
+  const Heatmap map = recall_heatmap(results, info.variants[0], "cwe");
+  ASSERT_EQ(map.rows.size(), 1U);
+  EXPECT_EQ(map.cells[0][0].n, 8);
+}
+
+TEST(Tables, ComparisonsForProgramsAreNumbers) {
+  const Results results = one_cell(25, 24, 10, 21);
+  const Table table = comparison_numbers(results, analyse(results));
+  ASSERT_FALSE(table.rows.empty());
+  const std::string numbers = "0123456789.-+e";
+  for (const auto& row : table.rows)
+    for (std::size_t i = 5; i < row.size(); ++i)
+      EXPECT_EQ(row[i].find_first_not_of(numbers), std::string::npos) << row[i];
+  EXPECT_EQ(table.rows[0][2], "65536");
+  std::vector<std::string> differences;
+  for (const auto& row : table.rows) differences.push_back(row[8]);
+  EXPECT_THAT(differences, testing::Contains("-56")) << "10 of 25 after 24";
 }
 
 TEST(Tables, PublishedFiguresOfTheRunsOwnModelGetTheDifference) {

@@ -122,6 +122,36 @@ TEST_F(SampleFiles, ReadPreparedDataOfRuler) {
   EXPECT_EQ(read_sample_files({{loose, "", 2048}}, 0)[0]->request().length, 2048);
 }
 
+TEST_F(SampleFiles, ReadTasksWithoutNeedlesOfBothPrograms) {
+  ProtocolSpec spec;
+  spec.count = [](std::string_view text) {
+    return static_cast<std::int64_t>(std::count(text.begin(), text.end(), ' ')) + 1;
+  };
+  for (const std::string task : {"vt", "cwe", "fwe"}) {
+    spec.protocol = "lm-eval";
+    Sample sample = make_cells(spec, {{task, 1024, 1}})[0]->sample(0);
+    const auto logged =
+        write("samples_ruler_" + task + "_2026-01-01.jsonl", lm_eval_doc(sample).dump());
+    Sample back = read_sample_files({{logged, "", {}}}, 0)[0]->sample(0);
+    EXPECT_EQ(back.prompt_sha256, sample.prompt_sha256) << task;
+    EXPECT_EQ(back.answer_tokens, sample.answer_tokens);
+    EXPECT_EQ(back.needle, sample.needle);
+    EXPECT_EQ(back.key, sample.key);
+    EXPECT_DOUBLE_EQ(back.real_depth, sample.real_depth);
+
+    spec.protocol = "ruler";
+    sample = make_cells(spec, {{task, 1024, 1}})[0]->sample(0);
+    json line = lm_eval_doc(sample);
+    line.erase("gen_prefix");
+    line["answer_prefix"] = " " + sample.gen_prefix;
+    back = read_sample_files(
+               {{write("1024/data/" + task + "/validation.jsonl", line.dump()), "", {}}}, 0)[0]
+               ->sample(0);
+    EXPECT_EQ(back.prompt_sha256, sample.prompt_sha256) << task;
+    EXPECT_EQ(back.needle, sample.needle);
+  }
+}
+
 TEST_F(SampleFiles, SayWhatIsWrongWithFileAndLine) {
   json good = generated("niah")[0]->sample(0);
   const auto with = [&](const char* field, const json& value) {
