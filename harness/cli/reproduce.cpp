@@ -14,6 +14,7 @@
 #include "harness/config/sweep.h"
 #include "harness/config/variant_words.h"
 #include "harness/embedded_configs.h"
+#include "harness/plan/run_mark.h"
 
 namespace niah {
 namespace {
@@ -124,8 +125,11 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key of configs/reproduce.yaml: --set runtime.dtype=bf16");
   command->add_flag("--quiet", arguments->options.quiet, "Show no progress line");
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] {
+      return with_mark(arguments->options.out, [&] { return run_reproduce(*arguments); });
+    };
+  });
 }
 
 }  // namespace niah

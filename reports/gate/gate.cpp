@@ -10,6 +10,8 @@
 #include "reports/analysis/cells.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
+#include "reports/gate/evidence.h"
+#include "reports/gate/refusals.h"
 #include "reports/gate/variant_pairs.h"
 
 namespace niah::reports {
@@ -17,22 +19,6 @@ namespace {
 
 /// Cells and bands are two families of tests; each gets half of alpha.
 constexpr double kFamilies = 2;
-
-void refuse_unless_same(const char* what, const std::string& baseline, const std::string& current) {
-  if (baseline == current) return;
-  throw DataError(fmt::format(
-      "comparing with the baseline: the {} differs (baseline: {}; this run: {}), so the two were "
-      "not asked the same; compare with a baseline of this {}",
-      what, baseline, current, what));
-}
-
-void refuse_other_questions(const RunInfo& baseline, const RunInfo& current) {
-  refuse_unless_same("protocol", baseline.protocol, current.protocol);
-  refuse_unless_same("seed", std::to_string(baseline.seed), std::to_string(current.seed));
-  if (!is_same_tokenizer(baseline, current))
-    refuse_unless_same("tokenizer", baseline.tokenizer, current.tokenizer);
-  refuse_unless_same("haystack", baseline.haystack, current.haystack);
-}
 
 /// The rule that decides whether recall dropped in one of `tests` cells or bands.
 DropRule rule_of(const GateOptions& options, std::int64_t tests) {
@@ -293,12 +279,16 @@ GateCell test_of(Matched& match, const RunInfo& run, const GateOptions& options)
   GateCell test;
   test.kind = cell.kind;
   test.model = match.variant->baseline->model;
+  test.baseline = cell.variant;
   test.variant = match.variant->name();
   if (match.variant->current != nullptr) test.current = match.variant->current->fingerprint;
   test.task = cell.task;
   test.length = cell.length;
   test.reason = not_measured_reason(match, run, options);
-  if (match.current != nullptr) test.pairs = pair_samples(cell, *match.current);
+  if (match.current != nullptr) {
+    test.pairs = pair_samples(cell, *match.current);
+    find_turned(cell, *match.current, test);
+  }
   test.p = mcnemar_one_sided(test.pairs.only_first, test.pairs.only_second);
   return test;
 }
@@ -336,7 +326,10 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   Verdict verdict;
   verdict.options = options;
   const VariantPairs variants = pair_variants(baseline.run, current.run, options.served_as);
+  refuse_strangers(baseline.run, current.run, variants);
+  if (options.require_same_arithmetic) refuse_other_arithmetic(baseline.run, current.run, variants);
   verdict.is_mixed = variants.has_mixed_pair;
+  describe_sides(variants, baseline.run, current.run, verdict);
   std::vector<Matched> matched = match_cells(baseline, current, variants);
   for (Matched& match : matched) verdict.cells.push_back(test_of(match, current.run, options));
   adjust(verdict.cells);

@@ -19,6 +19,8 @@ struct GateOptions {
   double power = 0.8;       ///< probability with which a drop of `detectable` must be found
   double detectable = 0.2;  ///< a cell that cannot detect a drop of this size is inconclusive
   bool allow_fewer_samples = false;  ///< accept a run that lacks some of the baseline's samples
+  /// Refuse a run that was computed on another device or in another dtype, instead of a note.
+  bool require_same_arithmetic = false;
   /// The baseline's variant whose checkpoint the run's served variants serve, for those that do not
   /// name it. If empty, a served variant with the role base is compared with the baseline's base.
   std::string served_as{};
@@ -30,12 +32,21 @@ enum class GateOutcome { kPass, kRegression, kInconclusive, kNotMeasured };
 /// "pass", "regression", "inconclusive", "not measured".
 std::string gate_outcome_name(GateOutcome outcome);
 
+/// A sample that one of the two runs answered right and the other did not.
+struct TurnedSample {
+  std::int64_t index = 0;
+  double depth = 0;  ///< requested depth, percent
+  /// What had to be found and what either run said; empty where that is not known (evidence.h).
+  std::string expected{}, before{}, now{};
+};
+
 /// One cell of the baseline compared with the same cell of the run.
 struct GateCell {
   std::string kind;
   std::string model;
-  std::string variant;  ///< name, not fingerprint: the weights are expected to differ
-  std::string current;  ///< fingerprint of the run's variant; empty if the run has none
+  std::string variant;   ///< name, not fingerprint: the weights are expected to differ
+  std::string baseline;  ///< fingerprint of the baseline's variant
+  std::string current;   ///< fingerprint of the run's variant; empty if the run has none
   std::string task;
   std::int64_t length = 0;
   PairCounts pairs;     ///< first: baseline, second: this run
@@ -47,6 +58,8 @@ struct GateCell {
   /// Change in the expected value's log-probability, in nats. The intervals of all cells hold
   /// simultaneously.
   std::optional<MeanChange> log_prob;
+  std::vector<TurnedSample> lost, gained;  ///< by ascending index
+  std::optional<double> seconds;  ///< that the run spent on it; nullopt if unknown (evidence.h)
   GateOutcome outcome = GateOutcome::kNotMeasured;
   std::string reason;  ///< one sentence; empty for a pass
 };
@@ -64,9 +77,18 @@ struct GateBand {
   bool regression = false;
 };
 
+/// One of the two runs that are compared.
+struct GateSide {
+  std::string place;     ///< the run folder or results.json; empty if unknown
+  std::string finished;  ///< ISO 8601 UTC
+  /// For each compared variant its name, label, checkpoint and fingerprint, in words.
+  std::vector<std::string> variants;
+};
+
 /// The gate's verdict.
 struct Verdict {
   GateOptions options;
+  GateSide baseline, current;
   std::vector<GateCell> cells;  ///< in the baseline's order
   std::int64_t cell_tests = 0;  ///< cells that have pairs: over so many Holm adjusts
   std::vector<GateBand> bands;
@@ -84,11 +106,15 @@ struct Verdict {
 /// could not be measured, or only in part, never passes; one that adaptive sampling ended earlier
 /// than the baseline's is compared on the samples that both have. Differences in device, dtype or
 /// processor are reported in the notes. Throws DataError if protocol, seed, tokenizer, haystack or
-/// prompts differ.
+/// prompts differ, if the run has none of the baseline's variants, and by
+/// `require_same_arithmetic`.
 Verdict gate(const Results& baseline, const Results& current, const GateOptions& options = {});
 
 /// The verdict as Markdown, for a CI job's summary page.
 std::string gate_markdown(const Verdict& verdict);
+
+/// The same for a comparison that was refused: the first line has the reason.
+std::string refusal_markdown(const std::string& reason);
 
 /// One line a cell and a regressed band, worst first, for a terminal or a log; many inconclusive
 /// cells share one.
