@@ -23,6 +23,7 @@
 #include "reports/gate/evidence.h"
 #include "reports/gate/history.h"
 #include "reports/gate/junit.h"
+#include "reports/gate/verdict_json.h"
 
 namespace niah {
 namespace {
@@ -140,6 +141,7 @@ bool is_device(const fs::path& path) {
 void remove_outputs(const GateFiles& files) {
   remove_output(files.junit);
   remove_output(files.summary);
+  remove_output(files.json);
 }
 
 Comparison compared_or_refused(const GateFiles& files, const std::function<Comparison()>& compare) {
@@ -164,6 +166,7 @@ void write_refusal(const GateFiles& files, ExitCode code, const std::string& rea
   };
   attempt(files.junit, [&] { write_file(files.junit, reports::junit_of_refusal(reason, "niah")); });
   attempt(files.summary, [&] { write_file(files.summary, reports::refusal_markdown(reason)); });
+  attempt(files.json, [&] { write_file(files.json, reports::json_of_refusal(reason, code)); });
   attempt(files.history, [&] {
     reports::append_night(files.history, reports::make_refused_night(utc_now(), code, reason));
     write_trend(files, "Recall, night after night");
@@ -188,6 +191,7 @@ void write_verdict(const GateFiles& files, const Comparison& comparison) {
   write_stdout(reports::gate_lines(verdict));
   if (!files.junit.empty()) write_file(files.junit, reports::junit_xml(verdict, current.run.name));
   if (!files.summary.empty()) write_file(files.summary, reports::gate_markdown(verdict));
+  if (!files.json.empty()) write_file(files.json, reports::verdict_json(verdict));
   if (files.history.empty()) return;
   reports::append_night(files.history, reports::make_night(verdict, current));
   write_trend(files, fmt::format("{}, night after night", current.run.name));

@@ -30,7 +30,7 @@ void require_recent(const reports::Results& current, double hours);
 /// Whether `path` is written to instead of being replaced: a device or a pipe, such as /dev/stdout.
 bool is_device(const std::filesystem::path& path);
 
-/// Removes the JUnit file and the summary that an earlier night left.
+/// Removes the verdict that an earlier night left as JUnit, summary and JSON.
 void remove_outputs(const GateFiles& files);
 
 /// A run and what the gate says of it.
@@ -39,8 +39,8 @@ struct Comparison {
   reports::Verdict verdict;
 };
 
-/// Calls `compare`. What an earlier night left as JUnit and summary is removed first; if `compare`
-/// throws, both say why, and the history has a night that was refused. Passes on what it throws.
+/// Calls `compare`, after remove_outputs(). If it throws, those files say why, and the history has
+/// a night that was refused. Passes on what it throws.
 Comparison compared_or_refused(const GateFiles& files, const std::function<Comparison()>& compare);
 
 /// Writes that nothing was compared, and why, to every file that can be written.

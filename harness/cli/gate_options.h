@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "harness/cli/command.h"
 #include "reports/gate/gate.h"
@@ -14,17 +15,21 @@ struct GateArguments {
   std::string served_as;
   double max_drop = 5, alpha = 0.05, detectable = 20;  // points, probability, points
   bool allow_fewer_samples = false, allow_other_arithmetic = false;
+  std::string inconclusive = "fail";
+  std::vector<std::string> tolerances;  // "s3@64K=10"
 
+  /// Throws UsageError for a tolerance that is none.
   reports::GateOptions options() const;
 };
 
 /// Where a verdict is written; an empty name: nowhere.
 struct GateFiles {
-  std::string junit, summary, history, trend;
+  std::string junit, summary, history, trend, json;
 };
 
 void add_gate_options(CLI::App& command, GateArguments& arguments);
 
-void add_junit_and_summary(CLI::App& command, GateFiles& files);
+/// Adds --junit, --summary and --json.
+void add_verdict_files(CLI::App& command, GateFiles& files);
 
 }  // namespace niah

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kJunit = "regress.xml";
 constexpr const char* kSummary = "regress.md";
+constexpr const char* kJson = "regress.json";
 constexpr const char* kHistory = "history.jsonl";
 constexpr const char* kTrend = "trend.html";
 
@@ -34,7 +35,7 @@ struct NightlyArguments {
   std::string if_missing = "refuse";
   std::vector<std::string> overrides;
   GateArguments gate;
-  GateFiles copies;  ///< JUnit and summary once more, where the user wants them
+  GateFiles copies;  ///< what the gate says once more, where the user wants them
   bool quiet = false;
 };
 
@@ -46,7 +47,7 @@ struct Night {
 
 GateFiles files_in(const fs::path& out) {
   return {(out / kJunit).string(), (out / kSummary).string(), (out / kHistory).string(),
-          (out / kTrend).string()};
+          (out / kTrend).string(), (out / kJson).string()};
 }
 
 Night night_of(const NightlyArguments& arguments) {
@@ -77,8 +78,9 @@ void refuse_shared_files(const NightlyArguments& arguments, const Night& night) 
   const fs::path baseline = canonical_path(results_file(arguments.baseline));
   for (const fs::path& written :
        {fs::path(night.files.junit), fs::path(night.files.summary), fs::path(night.files.history),
-        fs::path(night.files.trend), fs::path(arguments.copies.junit),
-        fs::path(arguments.copies.summary), night.run / "results.json"})
+        fs::path(night.files.trend), fs::path(arguments.copies.junit), fs::path(night.files.json),
+        fs::path(arguments.copies.summary), fs::path(arguments.copies.json),
+        night.run / "results.json"})
     if (!written.empty() && canonical_path(written) == baseline)
       throw UsageError(
           fmt::format("--baseline {}: {} would be written there; keep the baseline "
@@ -152,6 +154,7 @@ void copy_outputs(const GateFiles& from, const GateFiles& to) {
   };
   copy(from.junit, to.junit);
   copy(from.summary, to.summary);
+  copy(from.json, to.json);
 }
 
 ExitCode run_nightly(const NightlyArguments& arguments) {
@@ -201,7 +204,7 @@ void add_nightly_command(CLI::App& program, Command& chosen) {
   command
       ->add_option("--out", arguments->out,
                    "Folder of all nights: a folder for each run, and regress.xml, regress.md, "
-                   "history.jsonl and trend.html")
+                   "regress.json, history.jsonl and trend.html")
       ->type_name(kFolderValue)
       ->required();
   command
@@ -220,7 +223,7 @@ void add_nightly_command(CLI::App& program, Command& chosen) {
   add_repeated(*command, "--set", arguments->overrides,
                "Change a key of the sweep: --set samples=20, --set models.0.base=FOLDER");
   add_gate_options(*command, arguments->gate);
-  add_junit_and_summary(*command, arguments->copies);
+  add_verdict_files(*command, arguments->copies);
   command->add_flag("--quiet", arguments->quiet, "Show no progress line");
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_nightly(*arguments); }; });

@@ -49,10 +49,11 @@ void refuse_shared_files(const RegressArguments& arguments) {
     for (const char* name : {"journal.jsonl", "plan.json"})
       read.push_back({option, fs::path(place) / name});
   }
-  for (const auto& [option, place] : {std::pair{"--junit", arguments.files.junit},
-                                      std::pair{"--summary", arguments.files.summary},
-                                      std::pair{"--history", arguments.files.history},
-                                      std::pair{"--trend", arguments.files.trend}})
+  for (const auto& [option, place] :
+       {std::pair{"--junit", arguments.files.junit},
+        std::pair{"--summary", arguments.files.summary},
+        std::pair{"--history", arguments.files.history},
+        std::pair{"--trend", arguments.files.trend}, std::pair{"--json", arguments.files.json}})
     if (!place.empty()) written.push_back({option, place});
   for (std::size_t i = 0; i < written.size(); ++i) {
     std::vector<Use> others = read;
@@ -104,7 +105,7 @@ void add_regress_command(CLI::App& program, Command& chosen) {
   add_number(*command, "--max-age", arguments->max_age, {0, 100'000},
              "Refuse a run that ended more than so many hours ago: an earlier night's (0: never)")
       ->type_name("HOURS");
-  add_junit_and_summary(*command, arguments->files);
+  add_verdict_files(*command, arguments->files);
   auto* history = command
                       ->add_option("--history", arguments->files.history,
                                    "Add this night to a file of nights (JSON lines)")

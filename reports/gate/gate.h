@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/error.h"
@@ -11,6 +12,13 @@
 #include "reports/analysis/results.h"
 
 namespace niah::reports {
+
+/// A larger or smaller drop than GateOptions::max_drop that never fails, for a task or one cell.
+struct Tolerance {
+  std::string task;
+  std::int64_t length = 0;  ///< 0: at every length, and in depth bands
+  double max_drop = 0;
+};
 
 /// When a drop fails the gate, and when there is too little evidence. Shares, not percent.
 struct GateOptions {
@@ -24,6 +32,11 @@ struct GateOptions {
   /// The baseline's variant whose checkpoint the run's served variants serve, for those that do not
   /// name it. If empty, a served variant with the role base is compared with the baseline's base.
   std::string served_as{};
+  std::vector<Tolerance> tolerances{};
+  bool inconclusive_passes = false;  ///< what n does not suffice for is exit 0, and said
+
+  /// The drop that never fails in a cell, or with length 0 in a task's depth bands.
+  double max_drop_of(std::string_view task, std::int64_t length) const;
 };
 
 /// The result of one cell.
@@ -96,8 +109,11 @@ struct Verdict {
   bool is_mixed = false;           ///< some pair compares a local with a served variant
 
   /// kCheckFailed if recall was lost; else kNotMeasured if a cell was not measured or nothing was
-  /// compared; else kInconclusive if a cell is inconclusive; else kOk.
+  /// compared; else kInconclusive if a cell is inconclusive, unless that passes by the options;
+  /// else kOk.
   ExitCode exit_code() const;
+  /// Whether some cell is inconclusive, and nothing is worse.
+  bool is_inconclusive() const;
 };
 
 /// Compares the run with the baseline, sample by sample; variants are matched by pair_variants(). A
@@ -106,8 +122,8 @@ struct Verdict {
 /// could not be measured, or only in part, never passes; one that adaptive sampling ended earlier
 /// than the baseline's is compared on the samples that both have. Differences in device, dtype or
 /// processor are reported in the notes. Throws DataError if protocol, seed, tokenizer, haystack or
-/// prompts differ, if the run has none of the baseline's variants, and by
-/// `require_same_arithmetic`.
+/// prompts differ, if a tolerance is of no cell, if the run has none of the baseline's variants,
+/// and by `require_same_arithmetic`.
 Verdict gate(const Results& baseline, const Results& current, const GateOptions& options = {});
 
 /// The verdict as Markdown, for a CI job's summary page.

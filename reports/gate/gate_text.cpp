@@ -48,7 +48,7 @@ std::vector<GateBand> shown_bands(const Verdict& verdict) {
       all.pairs += band->pairs;
       all.high = band->high;
       all.adjusted = std::min(all.adjusted, band->adjusted);
-      is_even = is_even && loss_of(band->pairs) > verdict.options.max_drop;
+      is_even = is_even && loss_of(band->pairs) > verdict.options.max_drop_of(band->task, 0);
     }
     if (is_even && shown.size() > before + 1) {
       shown.resize(before);
@@ -105,13 +105,12 @@ std::string drift_warning(const GateCell& cell) {
 }
 
 std::string headline(const Verdict& verdict) {
+  if (verdict.is_inconclusive()) return "The evidence does not suffice";
   switch (verdict.exit_code()) {
     case ExitCode::kOk:
       return "No recall was lost";
     case ExitCode::kCheckFailed:
       return "Recall was lost";
-    case ExitCode::kInconclusive:
-      return "The evidence does not suffice";
     default:
       return "Not everything could be measured";
   }
@@ -139,10 +138,15 @@ std::string rules(const Verdict& verdict) {
     finest = std::min(finest.value_or(1), *cell.detectable);
     coarsest = std::max(coarsest.value_or(0), *cell.detectable);
   }
+  std::string others;
+  for (const Tolerance& one : options.tolerances)
+    others += fmt::format("{}{} in {}", others.empty() ? " (" : ", ", percent(one.max_drop, 0),
+                          cell_label(one.task, one.length));
   std::string text = fmt::format(
-      "A cell or depth band fails on a drop of more than {} points that is significant at {} over "
+      "A cell or depth band fails on a drop of more than {} points{} that is significant at {} "
+      "over "
       "the whole gate (exact one-sided McNemar on paired samples, Holm).",
-      percent(options.max_drop, 0), options.alpha);
+      percent(options.max_drop, 0), others.empty() ? "" : others + ")", options.alpha);
   if (finest) {
     const std::string least = detectable_points(*finest), most = detectable_points(*coarsest);
     text += fmt::format(
@@ -178,7 +182,7 @@ std::string inconclusive_words(const Verdict& verdict, const std::vector<const G
     smallest = std::min(smallest, cell->pairs.n());
     largest = std::max(largest, cell->pairs.n());
     const PairCounts& pairs = cell->pairs;
-    const DropRule rule{.max_drop = verdict.options.max_drop};
+    const DropRule rule{.max_drop = verdict.options.max_drop_of(cell->task, cell->length)};
     fell += rule.is_large(pairs.only_first, pairs.only_second, pairs.n()) ? 1 : 0;
   }
   const std::string n = smallest == largest ? fmt::format("{}", smallest)
@@ -188,8 +192,10 @@ std::string inconclusive_words(const Verdict& verdict, const std::vector<const G
       "them",
       cells.size(), fmt::join(names, ", "), cells.size() - names.size(), n,
       counted(verdict.cell_tests, "test"),
-      fell > 0 ? fmt::format("; in {} recall fell by more than {} points, which may be chance",
-                             fell, percent(verdict.options.max_drop, 0))
+      fell > 0 ? fmt::format("; in {} recall fell by more than {}, which may be chance", fell,
+                             verdict.options.tolerances.empty()
+                                 ? percent(verdict.options.max_drop, 0) + " points"
+                                 : "is tolerated")
                : "");
 }
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "reports/format.h"
 
 namespace niah::reports {
 namespace {
@@ -35,6 +37,18 @@ void refuse_other_questions(const RunInfo& baseline, const RunInfo& current) {
   if (!is_same_tokenizer(baseline, current))
     refuse_unless_same("tokenizer", baseline.tokenizer, current.tokenizer);
   refuse_unless_same("haystack", baseline.haystack, current.haystack);
+}
+
+void refuse_unknown_cell(const Results& baseline, const Tolerance& tolerance) {
+  std::vector<std::string> names;
+  for (const Cell& cell : baseline.cells) {
+    const bool is_length = tolerance.length == 0 || cell.length == tolerance.length;
+    if (cell.task == tolerance.task && is_length) return;
+    if (std::find(names.begin(), names.end(), cell.task) == names.end()) names.push_back(cell.task);
+  }
+  throw UsageError(fmt::format("--tolerance: the baseline has no {}, it has {}",
+                               cell_label(single_line(tolerance.task), tolerance.length),
+                               fmt::join(names, ", ")));
 }
 
 void refuse_other_arithmetic(const RunInfo& baseline, const RunInfo& current,

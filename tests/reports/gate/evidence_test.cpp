@@ -9,6 +9,8 @@
 
 #include "harness/base/files.h"
 #include "reports/gate/junit.h"
+#include "reports/gate/verdict_json.h"
+#include "tests/refusal.h"
 #include "tests/reports/synthetic_run.h"
 #include "tests/temporary_folder.h"
 
@@ -128,6 +130,51 @@ TEST(Alarm, SaysNothingOfALogProbabilityThatFellByNothing) {
   };
   EXPECT_THAT(gate_lines(gate(night(-0.1), night(-0.101))), Not(HasSubstr("nats")));
   EXPECT_THAT(gate_lines(gate(night(-0.1), night(-0.12))), HasSubstr("fell by 0.02 nats"));
+}
+
+TEST(Tolerance, OfACellOrATaskTakesThePlaceOfMaxDrop) {
+  const Results baseline = nightly(400, always), current = nightly(400, losing(10, 20));
+  GateOptions options;
+  EXPECT_EQ(gate(baseline, current, options).exit_code(), ExitCode::kCheckFailed);
+  options.tolerances = {{"s2", 65536, 0.25}};
+  const Verdict near = gate(baseline, current, options);
+  EXPECT_EQ(near.cells[0].outcome, GateOutcome::kRegression);
+  EXPECT_NE(near.cells[1].outcome, GateOutcome::kRegression);
+  EXPECT_THAT(gate_markdown(near), HasSubstr("more than 5 points (25 in S2 at 64K) that is"));
+  options.tolerances = {{"s2", 0, 0.25}};
+  options.detectable = 0.4;
+  EXPECT_EQ(gate(baseline, current, options).exit_code(), ExitCode::kOk);
+  options.tolerances = {{"s3", 0, 0.25}};
+  EXPECT_THAT(refusal_of<UsageError>([&] { gate(baseline, current, options); }),
+              HasSubstr("--tolerance: the baseline has no S3, it has s2"));
+  options.tolerances = {{"s2", 1, 0.25}};
+  EXPECT_THROW(gate(baseline, current, options), UsageError);
+}
+
+TEST(Inconclusive, PassesWhereThatIsAskedForButIsNotCalledNoLoss) {
+  GateOptions options;
+  options.inconclusive_passes = true;
+  const Verdict thin = gate(nightly(10, always), nightly(10, always), options);
+  EXPECT_EQ(thin.exit_code(), ExitCode::kOk);
+  EXPECT_THAT(gate_markdown(thin), StartsWith("## The evidence does not suffice"));
+  EXPECT_THAT(junit_xml(thin, "n"), HasSubstr("skipped=\"2\""));
+  EXPECT_EQ(nlohmann::json::parse(verdict_json(thin)).at("verdict"), "inconclusive");
+  EXPECT_EQ(gate(nightly(10, always), nightly(0, always), options).exit_code(),
+            ExitCode::kNotMeasured);
+}
+
+TEST(VerdictJson, HasWhatProgramsNeed) {
+  const auto json =
+      nlohmann::json::parse(verdict_json(gate(nightly(200, always), nightly(200, losing(0, 30)))));
+  EXPECT_EQ(json.at("exit_code"), 1);
+  EXPECT_EQ(json.at("verdict"), "regression");
+  const auto& cell = json.at("cells").at(1);
+  EXPECT_EQ(cell.at("outcome"), "regression");
+  EXPECT_EQ(cell.at("recall"), 0.7);
+  EXPECT_EQ(cell.at("lost").size(), 60U);
+  const auto refused = nlohmann::json::parse(json_of_refusal("no \xFF", ExitCode::kUsage));
+  EXPECT_EQ(refused.at("verdict"), "refused");
+  EXPECT_EQ(refused.at("exit_code"), 2);
 }
 
 TEST(Junit, CasesThatPassHaveTheirFigure) {
