@@ -39,26 +39,24 @@ struct NightlyArguments {
   bool quiet = false;
 };
 
-/// One night: where its run is, and where its files are.
-struct Night {
-  fs::path run;
-  GateFiles files;
-};
-
 GateFiles files_in(const fs::path& out) {
   return {(out / kJunit).string(), (out / kSummary).string(), (out / kHistory).string(),
           (out / kTrend).string(), (out / kJson).string()};
 }
 
-Night night_of(const NightlyArguments& arguments) {
-  const fs::path out = arguments.out;
+/// Where tonight's run is. Throws UsageError.
+fs::path run_folder(const NightlyArguments& arguments) {
   const std::string name = arguments.night.empty() ? utc_now().substr(0, 10) : arguments.night;
   const bool is_name = fs::path(name).filename() == name && name != "." && name != "..";
   if (!is_name)
     throw UsageError(
         fmt::format("--night '{}': the name of a folder in --out was expected, such as 2026-11-28",
                     valid_utf8(name)));
-  return {out / name, files_in(out)};
+  const fs::path run = fs::path(arguments.out) / name;
+  if (canonical_path(results_file(arguments.baseline)) == canonical_path(run / "results.json"))
+    throw UsageError(fmt::format(
+        "--baseline {}: that is tonight's run itself; give another --night", arguments.baseline));
+  return run;
 }
 
 /// Prepares the folder of nights. Throws UsageError when it holds anything else.
@@ -74,18 +72,15 @@ void prepare_folder(const NightlyArguments& arguments) {
 }
 
 /// Throws UsageError when the baseline is one of the files that are written.
-void refuse_shared_files(const NightlyArguments& arguments, const Night& night) {
+void refuse_shared_files(const NightlyArguments& arguments, const GateFiles& files) {
   const fs::path baseline = canonical_path(results_file(arguments.baseline));
-  for (const fs::path& written :
-       {fs::path(night.files.junit), fs::path(night.files.summary), fs::path(night.files.history),
-        fs::path(night.files.trend), fs::path(arguments.copies.junit), fs::path(night.files.json),
-        fs::path(arguments.copies.summary), fs::path(arguments.copies.json),
-        night.run / "results.json"})
+  const GateFiles& copies = arguments.copies;
+  for (const std::string& written : {files.junit, files.summary, files.json, files.history,
+                                     files.trend, copies.junit, copies.summary, copies.json})
     if (!written.empty() && canonical_path(written) == baseline)
       throw UsageError(
-          fmt::format("--baseline {}: {} would be written there; keep the baseline "
-                      "elsewhere",
-                      arguments.baseline, written.filename().string()));
+          fmt::format("--baseline {}: {} would be written there; keep the baseline elsewhere",
+                      arguments.baseline, fs::path(written).filename().string()));
 }
 
 /// Runs the sweep into the night's folder. Returns what the run itself would exit with.
@@ -112,26 +107,27 @@ ExitCode run_night(const NightlyArguments& arguments, const fs::path& run) {
 /// Whether tonight's run is to become the first baseline. Throws DataError where there is none and
 /// this is not allowed, or not the first night: a baseline that has vanished must not be replaced
 /// by a run that may have lost recall.
-bool is_first_baseline(const NightlyArguments& arguments, const Night& night) {
+bool is_first_baseline(const NightlyArguments& arguments, const fs::path& run,
+                       const std::string& history) {
   if (is_there(results_file(arguments.baseline))) return false;
-  if (arguments.if_missing != "write") refuse_without_baseline(arguments, night.run);
+  if (arguments.if_missing != "write") refuse_without_baseline(arguments, run);
   std::size_t compared = 0;
-  if (is_there(night.files.history))
-    for (const reports::GateRun& earlier : reports::read_history(night.files.history))
+  if (is_there(history))
+    for (const reports::GateRun& earlier : reports::read_history(history))
       compared += earlier.refused.empty() ? 1 : 0;
   if (compared > 0)
     throw DataError(
         fmt::format("the baseline {} is not there any more, although {} nights have been compared "
                     "with one ({}); put it back",
-                    arguments.baseline, compared, night.files.history));
+                    arguments.baseline, compared, history));
   return true;
 }
 
-Comparison compare_night(const NightlyArguments& arguments, const Night& night, ExitCode ran,
+Comparison compare_night(const NightlyArguments& arguments, const fs::path& folder, ExitCode ran,
                          bool is_first) {
-  reports::Results current = read_current(night.run.string());
+  const std::string run = folder.string();
+  reports::Results current = read_current(run);
   const reports::Results baseline = is_first ? current : read_baseline(arguments.baseline);
-  const std::string run = night.run.string();
   Comparison comparison = compare_places(is_first ? run : arguments.baseline, baseline, run,
                                          std::move(current), arguments.gate.options());
   reports::Verdict& verdict = comparison.verdict;
@@ -158,28 +154,29 @@ void copy_outputs(const GateFiles& from, const GateFiles& to) {
 }
 
 ExitCode run_nightly(const NightlyArguments& arguments) {
-  const Night night = night_of(arguments);
-  refuse_shared_files(arguments, night);
+  const GateFiles files = files_in(arguments.out);
+  refuse_shared_files(arguments, files);
   prepare_folder(arguments);
   remove_outputs(arguments.copies);
+  fs::path run;
   bool is_first = false;
   std::optional<Comparison> comparison;
   try {
-    comparison = compared_or_refused(night.files, [&] {
-      const ExitCode ran = run_night(arguments, night.run);
-      is_first = is_first_baseline(arguments, night);
-      return compare_night(arguments, night, ran, is_first);
+    comparison = compared_or_refused(files, [&] {
+      run = run_folder(arguments);
+      const ExitCode ran = run_night(arguments, run);
+      is_first = is_first_baseline(arguments, run, files.history);
+      return compare_night(arguments, run, ran, is_first);
     });
   } catch (...) {
-    copy_outputs(night.files, arguments.copies);
+    copy_outputs(files, arguments.copies);
     throw;
   }
   const ExitCode code = comparison->verdict.exit_code();
-  if (is_first && code == ExitCode::kOk) replace_baseline(arguments.baseline, night.run.string());
-  write_verdict(night.files, *comparison);
-  copy_outputs(night.files, arguments.copies);
-  say("Summary: {}\nAll nights: {}\n", single_line(night.files.summary),
-      single_line(night.files.trend));
+  if (is_first && code == ExitCode::kOk) replace_baseline(arguments.baseline, run.string());
+  write_verdict(files, *comparison);
+  copy_outputs(files, arguments.copies);
+  say("Summary: {}\nAll nights: {}\n", single_line(files.summary), single_line(files.trend));
   return code;
 }
 
