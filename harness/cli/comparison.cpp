@@ -53,11 +53,18 @@ reports::Results read_side(const std::string& option, const std::string& place,
   return results;
 }
 
-/// The last run in the folder that a place names, or that has the results.json which it names.
+/// The run folder that a place names, or that has the results.json which it names; nullopt for a
+/// file of another name, which is a copy: what stands next to it is not of its run.
+std::optional<fs::path> run_folder_of(const std::string& place) {
+  const fs::path path = place;
+  if (is_folder(path)) return path;
+  if (path.filename() != "results.json") return std::nullopt;
+  return path.parent_path();
+}
+
 std::optional<LastRun> last_run_of(const std::string& place) {
-  if (is_folder(place)) return read_last_run(place);
-  const fs::path file = place;
-  return file.filename() == "results.json" ? read_last_run(file.parent_path()) : std::nullopt;
+  const auto folder = run_folder_of(place);
+  return folder ? read_last_run(*folder) : std::nullopt;
 }
 
 /// Throws DataError when the last run in the folder of `place` did not end well.
@@ -180,7 +187,8 @@ Comparison compare_places(const std::string& baseline_place, const reports::Resu
   verdict.baseline.place = valid_utf8(baseline_place);
   verdict.current.place = valid_utf8(current_place);
   const auto journal = [](const std::string& place) {
-    return results_file(place).parent_path() / "journal.jsonl";
+    const auto folder = run_folder_of(place);
+    return folder ? *folder / "journal.jsonl" : fs::path();
   };
   reports::add_evidence(journal(baseline_place), journal(current_place), verdict);
   return {std::move(current), std::move(verdict)};
