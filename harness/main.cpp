@@ -117,6 +117,7 @@ int run(int argc, char** argv) {
   add_slurm_command(program, chosen);
   add_report_command(program, chosen);
   add_regress_command(program, chosen);
+  add_nightly_command(program, chosen);
   add_restore_command(program, chosen);
   add_diagnose_command(program, chosen);
   add_attribute_command(program, chosen);

@@ -9,6 +9,7 @@
 #include "harness/cli/pair_sweep.h"
 #include "harness/config/variant_words.h"
 #include "harness/embedded_configs.h"
+#include "harness/plan/run_mark.h"
 #include "models/surgery/changed_parts.h"
 
 namespace niah {
@@ -84,8 +85,11 @@ void add_attribute_command(CLI::App& program, Command& chosen) {
       ->allow_extra_args(false)
       ->type_name("LIST");
   add_pair_sweep_options(*command, arguments->sweep, "attribution.yaml");
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_attribute(*arguments); }; });
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] {
+      return with_mark(arguments->sweep.options.out, [&] { return run_attribute(*arguments); });
+    };
+  });
 }
 
 }  // namespace niah

@@ -69,6 +69,7 @@ void add_attribute_command(CLI::App& program, Command& chosen);
 void add_restore_command(CLI::App& program, Command& chosen);
 void add_replay_command(CLI::App& program, Command& chosen);
 void add_run_command(CLI::App& program, Command& chosen);
+void add_nightly_command(CLI::App& program, Command& chosen);
 void add_regress_command(CLI::App& program, Command& chosen);
 void add_report_command(CLI::App& program, Command& chosen);
 void add_selftest_command(CLI::App& program, Command& chosen);

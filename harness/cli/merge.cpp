@@ -1,8 +1,12 @@
 // niah merge: the shards of a sweep, put together.
 #include "harness/plan/merge.h"
 
+#include <fmt/format.h>
+
+#include "harness/base/progress.h"
 #include "harness/cli/command.h"
 #include "harness/cli/print_report.h"
+#include "harness/plan/run_mark.h"
 
 namespace niah {
 namespace {
@@ -14,9 +18,12 @@ struct MergeArguments {
 };
 
 ExitCode run_merge(const MergeArguments& arguments) {
-  return print_whole_report(
-      merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out), arguments.out,
-      arguments.allow_missing);
+  const reports::Report report =
+      merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out);
+  if (arguments.allow_missing) remove_mark(arguments.out);
+  if (const auto last = read_last_run(arguments.out))
+    print_warning(fmt::format("`niah regress` will refuse {}: {}", arguments.out, last->error));
+  return print_whole_report(report, arguments.out, arguments.allow_missing);
 }
 
 }  // namespace

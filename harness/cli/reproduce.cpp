@@ -5,6 +5,7 @@
 #include "harness/cli/model_commands.h"
 #include "harness/cli/pair_sweep.h"
 #include "harness/embedded_configs.h"
+#include "harness/plan/run_mark.h"
 
 namespace niah {
 namespace {
@@ -42,8 +43,11 @@ void add_reproduce_command(CLI::App& program, Command& chosen) {
   command->add_flag("--full", arguments->full,
                     "100 samples a cell (without it 40 at 4K down to 5 at 256K)");
   add_pair_sweep_options(*command, arguments->sweep, "reproduce.yaml");
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_reproduce(*arguments); }; });
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] {
+      return with_mark(arguments->sweep.options.out, [&] { return run_reproduce(*arguments); });
+    };
+  });
 }
 
 }  // namespace niah

@@ -10,6 +10,7 @@
 #include "harness/cli/print_report.h"
 #include "harness/cli/run_with_engines.h"
 #include "harness/config/sweep.h"
+#include "harness/plan/run_mark.h"
 
 namespace niah {
 namespace {
@@ -37,12 +38,12 @@ void say_what_is_asked_again(const reports::Results& results) {
       reports::unmeasured_words(outcomes));
 }
 
+SweepConfig sweep_of(const RunArguments& arguments) {
+  return read_sweep(arguments.config, parse_overrides(arguments.overrides));
+}
+
 ExitCode run_config(RunArguments arguments) {
-  const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
-  if (arguments.dry_run) {
-    write_stdout(price_with_engines(sweep, arguments.by_headers));
-    return ExitCode::kOk;
-  }
+  const SweepConfig sweep = sweep_of(arguments);
   if (arguments.by_headers) throw UsageError("--by-headers is a way of --dry-run; give both");
   if (!arguments.shard.empty())
     std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
@@ -52,6 +53,13 @@ ExitCode run_config(RunArguments arguments) {
   say_what_is_asked_again(report.results);
   const bool is_empty_shard = arguments.options.shards > 1 && report.results.cells.empty();
   return is_empty_shard ? ExitCode::kOk : code;
+}
+
+ExitCode run_run(const RunArguments& arguments) {
+  if (!arguments.dry_run)
+    return with_mark(arguments.options.out, [&] { return run_config(arguments); });
+  write_stdout(price_with_engines(sweep_of(arguments), arguments.by_headers));
+  return ExitCode::kOk;
 }
 
 }  // namespace
@@ -83,8 +91,7 @@ void add_run_command(CLI::App& program, Command& chosen) {
           "parts together")
       ->type_name("I/N");
   command->add_flag("--quiet", arguments->options.quiet, "Show no progress line");
-  command->callback(
-      [arguments, &chosen] { chosen = [arguments] { return run_config(*arguments); }; });
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run_run(*arguments); }; });
 }
 
 }  // namespace niah

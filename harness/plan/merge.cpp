@@ -14,13 +14,16 @@
 #include <system_error>
 #include <tuple>
 #include <unordered_set>
+#include <utility>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/pending_folder.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/plan/plan.h"
+#include "harness/plan/run_mark.h"
 #include "harness/plan/shard_gaps.h"
 #include "reports/analysis/results.h"
 #include "reports/diagnosis/page.h"
@@ -127,8 +130,9 @@ constexpr const char* kPart = "journal.jsonl.part";
 /// Whether files of this name may be in a merged run: a merge writes them, or diagnose adds them.
 bool is_of_merge(const std::string& name) {
   constexpr std::array kNames = {
-      kPlan,    kJournal,   kPart,     "results.json",          "report.html",
-      "tables", "heatmaps", "lm_eval", reports::kDiagnosisPage, "diagnosis"};
+      kPlan,         kJournal, kPart,      kLastRunFile, "results.json",
+      "report.html", "tables", "heatmaps", "lm_eval",    reports::kDiagnosisPage,
+      "diagnosis"};
   return std::find(kNames.begin(), kNames.end(), std::string_view(name)) != kNames.end() ||
          is_temporary_name(name);
 }
@@ -241,23 +245,40 @@ void warn_of_missing_samples(const std::vector<ShardGap>& gaps, std::int64_t sha
   if (gaps.size() > kMost) print_warning(fmt::format("and of {} more shards", gaps.size() - kMost));
 }
 
-/// Turns the gathered journal into a run. If the process is killed between any two steps, the
-/// folder is still a merge that the next one replaces: it has the unfinished journal, or a plan
-/// that names its origins.
-void put_in_place(const fs::path& part, const reports::RunInfo& info, const fs::path& out) {
+/// What must be said of runs whose last `niah run` did not end well; empty if all did.
+std::string troubles_of(const std::vector<fs::path>& runs) {
+  std::vector<std::string> troubles;
+  for (const fs::path& run : runs)
+    if (const auto last = read_last_run(run); last && !last->ended_well())
+      troubles.push_back(fmt::format("{}: its last run, {}", run.string(), last->trouble()));
+  return fmt::format("{}", fmt::join(troubles, "; "));
+}
+
+/// Turns the gathered journal into a run. `troubles` becomes the mark of the merge: what a shard
+/// that was refused tonight holds is of an earlier night. If the process is killed between any two
+/// steps, the folder is still a merge that the next one replaces: it has the unfinished journal, or
+/// a plan that names its origins.
+void put_in_place(const fs::path& part, const reports::RunInfo& info, const fs::path& out,
+                  const std::string& troubles) {
   std::error_code error;
   fs::remove(out / "results.json",
              error);  // until this ends, old results must not pass for its own
+  if (troubles.empty()) remove_mark(out);
   write_file(out / kPlan, nlohmann::json(info).dump(2) + "\n");
   fs::rename(part, out / kJournal, error);
   if (error)
     throw DataError(
         fmt::format("merging: writing {}: {}", (out / kJournal).string(), error.message()));
+  if (!troubles.empty()) mark_failed(out, troubles);
 }
 
-}  // namespace
+/// Whether `out` holds an earlier merge, whose results must not pass for those of one that fails.
+bool holds_merge(const fs::path& out) {
+  return is_there(out / kPlan) && !read_plan(out).merged_from.empty();
+}
 
-reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
+reports::Report merge_into(const std::vector<fs::path>& runs, const fs::path& out,
+                           const std::string& troubles) {
   std::vector<reports::RunInfo> infos;
   for (const fs::path& run : runs) infos.push_back(read_plan(run));
   const reports::RunInfo info = describe_all(runs, infos);
@@ -271,7 +292,7 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
   try {
     gather_records(runs, journal, gaps);
     check_records(part, info, out);  // before anything looks like a run
-    put_in_place(part, info, out);
+    put_in_place(part, info, out, troubles);
   } catch (const Error&) {
     std::error_code ignored;
     fs::remove(part, ignored);
@@ -279,6 +300,19 @@ reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& ou
   }
   if (gaps) warn_of_missing_samples(gaps->gaps(), sharding->of);
   return reports::write_report(info, {out / kJournal}, out);
+}
+
+}  // namespace
+
+reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
+  const std::string troubles = troubles_of(runs);  // `out` may be one of them
+  if (!holds_merge(out)) return merge_into(runs, out, troubles);
+  std::optional<reports::Report> report;
+  with_mark(out, [&] {
+    report = merge_into(runs, out, troubles);
+    return ExitCode::kOk;
+  });
+  return std::move(*report);
 }
 
 }  // namespace niah

@@ -20,6 +20,7 @@
 #include "harness/base/text.h"
 #include "harness/plan/journal.h"
 #include "harness/plan/plan.h"
+#include "harness/plan/run_mark.h"
 #include "harness/plan/sharding.h"
 #include "harness/plan/work_list.h"
 #include "harness/run/measurement.h"
@@ -66,7 +67,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
                               journal = options_.out / "journal.jsonl";
   const bool has_plan = is_there(plan), has_journal = is_there(journal);
   require_own_folder(options_.out, {"plan.json", reports::kDiagnosisPage}, "running a sweep",
-                     {"journal.jsonl"});
+                     {"journal.jsonl", kLastRunFile});
   ensure_writable_folder(options_.out);
   try {
     // Loading takes minutes. Before that, the folder is locked and checked to be of the same run.
@@ -82,11 +83,13 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
     if (begun) keep_tokenizer(*begun, info_);
     if (options_.shards > 1) take_shard(begun);
     open_engines(opener);
+    mark_begun(options_.out);  // of a new folder: a killed run must not look like a whole one
     write_plan(options_.out, info_);
     journal_->repair();
   } catch (...) {
     std::error_code ignored;
     if (!has_journal) std::filesystem::remove(journal, ignored);
+    if (!has_plan && !is_there(plan)) remove_mark(options_.out);
     throw;
   }
   // Until this run ends, an earlier one's results must not pass for its own.
@@ -133,7 +136,10 @@ void Run::measure() {
 reports::Report Run::finish() {
   info_.finished = utc_now();
   write_plan(options_.out, info_);
-  return reports::write_report(info_, {options_.out / "journal.jsonl"}, options_.out);
+  reports::Report report =
+      reports::write_report(info_, {options_.out / "journal.jsonl"}, options_.out);
+  mark_ended(options_.out, info_.config_json);
+  return report;
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ struct RunOptions {
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
 /// Asks what the journal in `options.out` does not hold yet, with the engines that `opener` opens,
-/// then draws the reports. The folder will hold plan.json, journal.jsonl and what reports write.
+/// then draws the reports. The folder will hold plan.json, journal.jsonl, the mark of its last run
+/// and what reports write.
 /// Throws UsageError when the folder holds a run of another plan, or for a shard of a sweep whose
 /// cells may end early, Interrupted (finished work saved) on Ctrl-C, DataError for files and
 /// memory.

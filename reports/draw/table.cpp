@@ -17,19 +17,6 @@ std::string heading(const Column& column) {
   return column.title.empty() ? column.group : column.group + ": " + column.title;
 }
 
-std::string markdown_cell(const std::string& text) {
-  std::string out;
-  for (const char c : one_line(valid_utf8(text))) {
-    if (c == '|' || c == '\\' || c == '`' || c == '*' || c == '_' || c == '[') out += '\\';
-    if (c == '<') {
-      out += "&lt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string csv_cell(const std::string& cell) {
   const std::string text = one_line(valid_utf8(cell));
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -115,15 +102,28 @@ void Table::add_row(std::vector<std::string> row) {
   rows.push_back(std::move(row));
 }
 
+std::string markdown_text(const std::string& text) {
+  std::string out;
+  for (const char c : one_line(valid_utf8(text))) {
+    if (c == '|' || c == '\\' || c == '`' || c == '*' || c == '_' || c == '[') out += '\\';
+    if (c == '<') {
+      out += "&lt;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string markdown(const Table& table) {
-  std::string out = fmt::format("**{}**\n\n|", markdown_cell(table.caption));
-  for (const Column& column : table.columns) out += " " + markdown_cell(heading(column)) + " |";
+  std::string out = fmt::format("**{}**\n\n|", markdown_text(table.caption));
+  for (const Column& column : table.columns) out += " " + markdown_text(heading(column)) + " |";
   out += "\n|";
   for (const Column& column : table.columns)
     out += column.align == Align::kRight ? " ---: |" : " --- |";
   for (const auto& row : table.rows) {
     out += "\n|";
-    for (const std::string& cell : row) out += " " + markdown_cell(cell) + " |";
+    for (const std::string& cell : row) out += " " + markdown_text(cell) + " |";
   }
   return out + "\n";
 }

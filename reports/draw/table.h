@@ -28,6 +28,10 @@ struct Table {
   void add_row(std::vector<std::string> row);
 };
 
+/// A text as Markdown shows it, on one line: without effect of what Markdown and HTML give a
+/// meaning.
+std::string markdown_text(const std::string& text);
+
 /// A GitHub pipe table below the caption. A column's group precedes its title ("base: n").
 std::string markdown(const Table& table);
 

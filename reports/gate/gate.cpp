@@ -10,6 +10,8 @@
 #include "reports/analysis/cells.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
+#include "reports/gate/evidence.h"
+#include "reports/gate/refusals.h"
 #include "reports/gate/variant_pairs.h"
 
 namespace niah::reports {
@@ -18,28 +20,12 @@ namespace {
 /// Cells and bands are two families of tests; each gets half of alpha.
 constexpr double kFamilies = 2;
 
-void refuse_unless_same(const char* what, const std::string& baseline, const std::string& current) {
-  if (baseline == current) return;
-  throw DataError(fmt::format(
-      "comparing with the baseline: the {} differs (baseline: {}; this run: {}), so the two were "
-      "not asked the same; compare with a baseline of this {}",
-      what, baseline, current, what));
-}
-
-void refuse_other_questions(const RunInfo& baseline, const RunInfo& current) {
-  refuse_unless_same("protocol", baseline.protocol, current.protocol);
-  refuse_unless_same("seed", std::to_string(baseline.seed), std::to_string(current.seed));
-  if (!is_same_tokenizer(baseline, current))
-    refuse_unless_same("tokenizer", baseline.tokenizer, current.tokenizer);
-  refuse_unless_same("haystack", baseline.haystack, current.haystack);
-}
-
 /// The rule that decides whether recall dropped in one of `tests` cells or bands.
-DropRule rule_of(const GateOptions& options, std::int64_t tests) {
+DropRule rule_of(const GateOptions& options, std::int64_t tests, double max_drop) {
   return {.alpha = options.alpha,
           .tests = std::max<std::int64_t>(tests, 1),
           .factor = kFamilies,
-          .max_drop = options.max_drop};
+          .max_drop = max_drop};
 }
 
 /// Samples of the baseline that the run lacks, or has but could not measure.
@@ -131,9 +117,10 @@ void adjust(std::vector<Test>& tests) {
     family[i]->adjusted = std::min(1.0, kFamilies * adjusted[i]);
 }
 
-bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& options) {
+bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& options,
+                   double max_drop) {
   return adjusted <= options.alpha &&
-         rule_of(options, 1).is_large(pairs.only_first, pairs.only_second, pairs.n());
+         rule_of(options, 1, max_drop).is_large(pairs.only_first, pairs.only_second, pairs.n());
 }
 
 /// How small a drop a cell of `n` pairs would have shown among so many tests, where that is too
@@ -147,7 +134,8 @@ std::string coarse_words(const GateCell& cell, std::int64_t tests) {
 
 /// Whether what was measured is enough to pass, and if not, why.
 void judge(GateCell& cell, std::int64_t tests, const GateOptions& options) {
-  if (is_regression(cell.pairs, cell.adjusted, options)) {
+  const double max_drop = options.max_drop_of(cell.task, cell.length);
+  if (is_regression(cell.pairs, cell.adjusted, options, max_drop)) {
     cell.outcome = GateOutcome::kRegression;
     cell.reason = fmt::format("recall fell {} ({} after Holm)", change_words(cell.pairs),
                               p_words(cell.adjusted));
@@ -155,7 +143,7 @@ void judge(GateCell& cell, std::int64_t tests, const GateOptions& options) {
   }
   if (!cell.reason.empty()) return;  // not measured, or only in part
   cell.outcome = GateOutcome::kInconclusive;
-  if (drop_of(cell.pairs) > options.max_drop) {
+  if (drop_of(cell.pairs) > max_drop) {
     cell.reason = fmt::format("recall fell {}, but n = {} cannot tell this from chance ({})",
                               change_words(cell.pairs), cell.pairs.n(), p_words(cell.adjusted));
   } else if (!cell.detectable || *cell.detectable > options.detectable) {
@@ -206,9 +194,15 @@ void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
 void fill_detectable(Verdict& verdict) {
   verdict.cell_tests = std::count_if(verdict.cells.begin(), verdict.cells.end(),
                                      [](const GateCell& cell) { return cell.pairs.n() > 0; });
-  DetectableDrops drops(rule_of(verdict.options, verdict.cell_tests), verdict.options.power);
-  for (GateCell& cell : verdict.cells)
-    if (cell.pairs.n() > 0) cell.detectable = drops.at(cell.pairs.n(), cell.pairs.noise());
+  std::map<double, DetectableDrops> by_tolerance;
+  for (GateCell& cell : verdict.cells) {
+    if (cell.pairs.n() == 0) continue;
+    const double max_drop = verdict.options.max_drop_of(cell.task, cell.length);
+    const DropRule rule = rule_of(verdict.options, verdict.cell_tests, max_drop);
+    DetectableDrops& drops =
+        by_tolerance.try_emplace(max_drop, rule, verdict.options.power).first->second;
+    cell.detectable = drops.at(cell.pairs.n(), cell.pairs.noise());
+  }
 }
 
 /// Notes differences in how the two runs were computed, which alone can change answers.
@@ -293,14 +287,31 @@ GateCell test_of(Matched& match, const RunInfo& run, const GateOptions& options)
   GateCell test;
   test.kind = cell.kind;
   test.model = match.variant->baseline->model;
+  test.baseline = cell.variant;
   test.variant = match.variant->name();
   if (match.variant->current != nullptr) test.current = match.variant->current->fingerprint;
   test.task = cell.task;
   test.length = cell.length;
   test.reason = not_measured_reason(match, run, options);
-  if (match.current != nullptr) test.pairs = pair_samples(cell, *match.current);
+  if (match.current != nullptr) {
+    test.pairs = pair_samples(cell, *match.current);
+    find_turned(cell, *match.current, test);
+  }
   test.p = mcnemar_one_sided(test.pairs.only_first, test.pairs.only_second);
   return test;
+}
+
+/// The worst of all cells and depth bands.
+GateOutcome worst_of(const Verdict& verdict) {
+  const auto any = [&](GateOutcome outcome) {
+    return std::any_of(verdict.cells.begin(), verdict.cells.end(),
+                       [&](const GateCell& cell) { return cell.outcome == outcome; });
+  };
+  const bool band_lost = std::any_of(verdict.bands.begin(), verdict.bands.end(),
+                                     [](const GateBand& band) { return band.regression; });
+  if (band_lost || any(GateOutcome::kRegression)) return GateOutcome::kRegression;
+  if (verdict.cells.empty() || any(GateOutcome::kNotMeasured)) return GateOutcome::kNotMeasured;
+  return any(GateOutcome::kInconclusive) ? GateOutcome::kInconclusive : GateOutcome::kPass;
 }
 
 }  // namespace
@@ -319,24 +330,42 @@ std::string gate_outcome_name(GateOutcome outcome) {
   return "";
 }
 
+double GateOptions::max_drop_of(std::string_view task, std::int64_t length) const {
+  double found = max_drop;
+  for (const Tolerance& tolerance : tolerances) {
+    if (tolerance.task != task) continue;
+    if (tolerance.length == length) return tolerance.max_drop;
+    if (tolerance.length == 0) found = tolerance.max_drop;
+  }
+  return found;
+}
+
+bool Verdict::is_inconclusive() const { return worst_of(*this) == GateOutcome::kInconclusive; }
+
 ExitCode Verdict::exit_code() const {
-  const auto any = [&](GateOutcome outcome) {
-    return std::any_of(cells.begin(), cells.end(),
-                       [&](const GateCell& cell) { return cell.outcome == outcome; });
-  };
-  const bool band_lost =
-      std::any_of(bands.begin(), bands.end(), [](const GateBand& band) { return band.regression; });
-  if (band_lost || any(GateOutcome::kRegression)) return ExitCode::kCheckFailed;
-  if (cells.empty() || any(GateOutcome::kNotMeasured)) return ExitCode::kNotMeasured;
-  return any(GateOutcome::kInconclusive) ? ExitCode::kInconclusive : ExitCode::kOk;
+  switch (worst_of(*this)) {
+    case GateOutcome::kRegression:
+      return ExitCode::kCheckFailed;
+    case GateOutcome::kNotMeasured:
+      return ExitCode::kNotMeasured;
+    case GateOutcome::kInconclusive:
+      return options.inconclusive_passes ? ExitCode::kOk : ExitCode::kInconclusive;
+    case GateOutcome::kPass:
+      return ExitCode::kOk;
+  }
+  return ExitCode::kNotMeasured;
 }
 
 Verdict gate(const Results& baseline, const Results& current, const GateOptions& options) {
   refuse_other_questions(baseline.run, current.run);
+  for (const Tolerance& tolerance : options.tolerances) refuse_unknown_cell(baseline, tolerance);
   Verdict verdict;
   verdict.options = options;
   const VariantPairs variants = pair_variants(baseline.run, current.run, options.served_as);
+  refuse_strangers(baseline.run, current.run, variants);
+  if (options.require_same_arithmetic) refuse_other_arithmetic(baseline.run, current.run, variants);
   verdict.is_mixed = variants.has_mixed_pair;
+  describe_sides(variants, baseline.run, current.run, verdict);
   std::vector<Matched> matched = match_cells(baseline, current, variants);
   for (Matched& match : matched) verdict.cells.push_back(test_of(match, current.run, options));
   adjust(verdict.cells);
@@ -347,7 +376,8 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   verdict.bands = band_tests(matched);
   adjust(verdict.bands);
   for (GateBand& band : verdict.bands)
-    band.regression = is_regression(band.pairs, band.adjusted, options);
+    band.regression =
+        is_regression(band.pairs, band.adjusted, options, options.max_drop_of(band.task, 0));
   verdict.notes = notes_on(baseline, current, variants, matched);
   const std::string early = early_note(matched, verdict.cells);
   if (!early.empty()) verdict.notes.push_back(early);

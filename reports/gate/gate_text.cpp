@@ -6,6 +6,7 @@
 #include "harness/base/text.h"
 #include "reports/draw/table.h"
 #include "reports/format.h"
+#include "reports/gate/evidence.h"
 #include "reports/gate/gate.h"
 
 namespace niah::reports {
@@ -15,11 +16,50 @@ namespace {
 constexpr std::array kOrder = {GateOutcome::kRegression, GateOutcome::kNotMeasured,
                                GateOutcome::kInconclusive, GateOutcome::kPass};
 
+double loss_of(const PairCounts& pairs) { return pairs.n() == 0 ? 0 : -pairs.difference(); }
+
+/// The cells of one outcome; those that lost recall by size of their loss.
 std::vector<const GateCell*> cells_of(const Verdict& verdict, GateOutcome outcome) {
   std::vector<const GateCell*> cells;
   for (const GateCell& cell : verdict.cells)
     if (cell.outcome == outcome) cells.push_back(&cell);
+  if (outcome == GateOutcome::kRegression)
+    std::stable_sort(cells.begin(), cells.end(), [](const GateCell* a, const GateCell* b) {
+      return loss_of(a->pairs) > loss_of(b->pairs);
+    });
   return cells;
+}
+
+/// Depth bands that lost recall, as they are shown: by size of their loss, and as one where the
+/// loss is even over depth, that is, larger than what is tolerated in every band.
+std::vector<GateBand> shown_bands(const Verdict& verdict) {
+  std::vector<GateBand> shown;
+  for (auto first = verdict.bands.begin(); first != verdict.bands.end();) {
+    const auto last = std::find_if(first, verdict.bands.end(), [&](const GateBand& band) {
+      return band.model != first->model || band.variant != first->variant ||
+             band.task != first->task;
+    });
+    GateBand all = *first;
+    all.pairs = {};
+    bool is_even = true;
+    const std::size_t before = shown.size();
+    for (auto band = first; band != last; ++band) {
+      if (band->regression) shown.push_back(*band);
+      all.pairs += band->pairs;
+      all.high = band->high;
+      all.adjusted = std::min(all.adjusted, band->adjusted);
+      is_even = is_even && loss_of(band->pairs) > verdict.options.max_drop_of(band->task, 0);
+    }
+    if (is_even && shown.size() > before + 1) {
+      shown.resize(before);
+      shown.push_back(all);
+    }
+    first = last;
+  }
+  std::stable_sort(shown.begin(), shown.end(), [](const GateBand& a, const GateBand& b) {
+    return loss_of(a.pairs) > loss_of(b.pairs);
+  });
+  return shown;
 }
 
 std::string variant_name(const std::string& model, const std::string& variant) {
@@ -32,8 +72,9 @@ std::string change(const PairCounts& pairs) {
 }
 
 std::string band_name(const GateBand& band) {
-  return fmt::format("{} at depth {:g}–{:g} %, all lengths", task_label(band.task), band.low,
-                     band.high);
+  const std::string task = task_label(band.task);
+  if (band.low == 0 && band.high == 100) return task + " at every depth, all lengths";
+  return fmt::format("{} at depth {:g}–{:g} %, all lengths", task, band.low, band.high);
 }
 
 std::string detectable_words(const GateCell& cell) {
@@ -56,19 +97,20 @@ std::string shown_drop(const GateCell& cell, std::int64_t tests) {
 /// Added to the line of a passing cell whose expected value became less likely, since recall may
 /// drop next.
 std::string drift_warning(const GateCell& cell) {
-  if (cell.outcome != GateOutcome::kPass || !cell.log_prob || cell.log_prob->interval.high >= 0)
+  constexpr double kSmallest = 0.005;  // what is shown as 0.00 is no hint
+  if (cell.outcome != GateOutcome::kPass || !cell.log_prob || cell.log_prob->interval.high >= 0 ||
+      cell.log_prob->mean > -kSmallest)
     return "";
   return fmt::format("; the value's log-probability fell by {:.2f} nats", -cell.log_prob->mean);
 }
 
 std::string headline(const Verdict& verdict) {
+  if (verdict.is_inconclusive()) return "The evidence does not suffice";
   switch (verdict.exit_code()) {
     case ExitCode::kOk:
       return "No recall was lost";
     case ExitCode::kCheckFailed:
       return "Recall was lost";
-    case ExitCode::kInconclusive:
-      return "The evidence does not suffice";
     default:
       return "Not everything could be measured";
   }
@@ -96,10 +138,15 @@ std::string rules(const Verdict& verdict) {
     finest = std::min(finest.value_or(1), *cell.detectable);
     coarsest = std::max(coarsest.value_or(0), *cell.detectable);
   }
+  std::string others;
+  for (const Tolerance& one : options.tolerances)
+    others += fmt::format("{}{} in {}", others.empty() ? " (" : ", ", percent(one.max_drop, 0),
+                          cell_label(one.task, one.length));
   std::string text = fmt::format(
-      "A cell or depth band fails on a drop of more than {} points that is significant at {} over "
+      "A cell or depth band fails on a drop of more than {} points{} that is significant at {} "
+      "over "
       "the whole gate (exact one-sided McNemar on paired samples, Holm).",
-      percent(options.max_drop, 0), options.alpha);
+      percent(options.max_drop, 0), others.empty() ? "" : others + ")", options.alpha);
   if (finest) {
     const std::string least = detectable_points(*finest), most = detectable_points(*coarsest);
     text += fmt::format(
@@ -135,7 +182,7 @@ std::string inconclusive_words(const Verdict& verdict, const std::vector<const G
     smallest = std::min(smallest, cell->pairs.n());
     largest = std::max(largest, cell->pairs.n());
     const PairCounts& pairs = cell->pairs;
-    const DropRule rule{.max_drop = verdict.options.max_drop};
+    const DropRule rule{.max_drop = verdict.options.max_drop_of(cell->task, cell->length)};
     fell += rule.is_large(pairs.only_first, pairs.only_second, pairs.n()) ? 1 : 0;
   }
   const std::string n = smallest == largest ? fmt::format("{}", smallest)
@@ -145,15 +192,40 @@ std::string inconclusive_words(const Verdict& verdict, const std::vector<const G
       "them",
       cells.size(), fmt::join(names, ", "), cells.size() - names.size(), n,
       counted(verdict.cell_tests, "test"),
-      fell > 0 ? fmt::format("; in {} recall fell by more than {} points, which may be chance",
-                             fell, percent(verdict.options.max_drop, 0))
+      fell > 0 ? fmt::format("; in {} recall fell by more than {}, which may be chance", fell,
+                             verdict.options.tolerances.empty()
+                                 ? percent(verdict.options.max_drop, 0) + " points"
+                                 : "is tolerated")
                : "");
+}
+
+/// What was compared with what; nothing where the two places are not known.
+std::vector<std::string> side_lines(const Verdict& verdict) {
+  if (verdict.current.place.empty()) return {};
+  return {"this run: " + side_words(verdict.current), "baseline: " + side_words(verdict.baseline)};
+}
+
+/// The most cells whose samples a terminal or a summary shows.
+constexpr std::size_t kMostWithSamples = 3;
+
+/// Of the cells with the largest losses the samples that were lost, as they are typed.
+std::string samples_markdown(const Verdict& verdict) {
+  std::string out;
+  const std::vector<const GateCell*> cells = cells_of(verdict, GateOutcome::kRegression);
+  for (std::size_t i = 0; i < std::min(kMostWithSamples, cells.size()); ++i) {
+    out += fmt::format("\n**{}**\n\n", markdown_text(cell_name(*cells[i])));
+    for (const std::string& line : sample_lines(verdict, *cells[i]))
+      out += "    " + one_line(valid_utf8(line)) + "\n";
+  }
+  return out.empty() ? out : out + "\n";
 }
 
 }  // namespace
 
 std::string gate_markdown(const Verdict& verdict) {
   std::string out = fmt::format("## {}\n\n{}.\n\n", headline(verdict), tally(verdict));
+  for (const std::string& line : side_lines(verdict)) out += "- " + markdown_text(line) + "\n";
+  if (!verdict.current.place.empty()) out += "\n";
   Table table{"gate",
               "Cells, worst first",
               {{"verdict", Align::kLeft},
@@ -166,32 +238,33 @@ std::string gate_markdown(const Verdict& verdict) {
                {"value log-probability, nats"},
                {"why", Align::kLeft}},
               {}};
-  for (const GateBand& band : verdict.bands)
-    if (band.regression)
-      table.add_row({gate_outcome_name(GateOutcome::kRegression),
-                     variant_name(band.model, band.variant), band_name(band),
-                     std::to_string(band.pairs.n()), change(band.pairs), p_value(band.adjusted),
-                     std::string(kGap), std::string(kGap), "recall fell in this depth band"});
-  for (const GateOutcome outcome : kOrder)
+  for (const GateOutcome outcome : kOrder) {
     for (const GateCell* cell : cells_of(verdict, outcome))
       table.add_row({gate_outcome_name(outcome), variant_name(cell->model, cell->variant),
                      cell_label(cell->task, cell->length), std::to_string(cell->pairs.n()),
                      change(cell->pairs), p_value(cell->adjusted), detectable_words(*cell),
                      log_prob_words(*cell), cell->reason});
-  out += markdown(table) + "\n" + rules(verdict) + "\n";
+    if (outcome != GateOutcome::kRegression) continue;
+    for (const GateBand& band : shown_bands(verdict))
+      table.add_row({gate_outcome_name(outcome), variant_name(band.model, band.variant),
+                     band_name(band), std::to_string(band.pairs.n()), change(band.pairs),
+                     p_value(band.adjusted), std::string(kGap), std::string(kGap),
+                     "recall fell in this depth band"});
+  }
+  out += markdown(table) + "\n" + samples_markdown(verdict) + rules(verdict) + "\n";
   for (const std::string& note : verdict.notes) out += "\n" + note + "\n";
   return out;
+}
+
+std::string refusal_markdown(const std::string& reason) {
+  return fmt::format("## Not compared: {}\n\nNothing is known of tonight's recall.\n",
+                     markdown_text(reason));
 }
 
 std::string gate_lines(const Verdict& verdict) {
   constexpr std::size_t kMostInconclusive = 3;  // more are one line
   std::string out;
   const auto add = [&](const std::string& line) { out += one_line(valid_utf8(line)) + "\n"; };
-  for (const GateBand& band : verdict.bands)
-    if (band.regression)
-      add(fmt::format("{:<13} {} {}: {} (n = {}, {})", gate_outcome_name(GateOutcome::kRegression),
-                      variant_name(band.model, band.variant), band_name(band), change(band.pairs),
-                      band.pairs.n(), p_words(band.adjusted)));
   for (const GateOutcome outcome : kOrder) {
     const std::vector<const GateCell*> cells = cells_of(verdict, outcome);
     const std::string begin = fmt::format("{:<13} ", gate_outcome_name(outcome));
@@ -199,9 +272,18 @@ std::string gate_lines(const Verdict& verdict) {
       add(begin + inconclusive_words(verdict, cells, kMostInconclusive));
       continue;
     }
-    for (const GateCell* cell : cells) add(begin + cell_words(*cell, verdict.cell_tests));
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      add(begin + cell_words(*cells[i], verdict.cell_tests));
+      if (outcome != GateOutcome::kRegression || i >= kMostWithSamples) continue;
+      for (const std::string& line : sample_lines(verdict, *cells[i])) add("  " + line);
+    }
+    if (outcome != GateOutcome::kRegression) continue;
+    for (const GateBand& band : shown_bands(verdict))
+      add(fmt::format("{}{} {}: {} (n = {}, {})", begin, variant_name(band.model, band.variant),
+                      band_name(band), change(band.pairs), band.pairs.n(), p_words(band.adjusted)));
   }
   for (const std::string& note : verdict.notes) add("note: " + note);
+  for (const std::string& line : side_lines(verdict)) add(line);
   add(headline(verdict) + ". " + tally(verdict) + ".");
   return out;
 }

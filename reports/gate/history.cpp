@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -28,10 +29,12 @@ json to_line(const GateRun& night) {
                      {"n", cell.n},
                      {"hits", cell.hits},
                      {"outcome", cell.outcome}});
-  return {{"time", night.time},
-          {"exit_code", night.exit_code},
-          {"regressions", night.regressions},
-          {"cells", cells}};
+  json line = {{"time", night.time},
+               {"exit_code", night.exit_code},
+               {"regressions", night.regressions},
+               {"cells", cells}};
+  if (!night.refused.empty()) line["refused"] = night.refused;
+  return line;
 }
 
 NightCell to_cell(const json& one) {
@@ -56,6 +59,7 @@ GateRun to_night(const json& line) {
   night.exit_code = static_cast<int>(read.integer("exit_code", 0, 255));
   night.regressions = read.texts("regressions");
   for (const json& cell : read.array("cells")) night.cells.push_back(to_cell(cell));
+  night.refused = read.text_or("refused", "");
   return night;
 }
 
@@ -104,6 +108,14 @@ GateRun make_night(const Verdict& verdict, const Results& current) {
   return night;
 }
 
+GateRun make_refused_night(std::string time, ExitCode code, std::string reason) {
+  return {.time = std::move(time),
+          .exit_code = static_cast<int>(code),
+          .cells = {},
+          .regressions = {},
+          .refused = std::move(reason)};
+}
+
 void append_night(const std::filesystem::path& path, const GateRun& night) {
   AppendFile file(path);
   std::vector<GateRun> nights;
@@ -115,8 +127,9 @@ void append_night(const std::filesystem::path& path, const GateRun& night) {
                     "not be a history; give another file, or remove it",
                     path.string()));
   if (end.torn) file.truncate(end.valid_bytes);
-  const bool known = std::any_of(nights.begin(), nights.end(),
-                                 [&](const GateRun& old) { return old.time == night.time; });
+  const bool known = std::any_of(nights.begin(), nights.end(), [&](const GateRun& old) {
+    return old.time == night.time && old.refused == night.refused;
+  });
   if (known) return;
   file.append(to_line(night).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }

@@ -27,15 +27,19 @@ struct GateRun {
   int exit_code = 0;
   std::vector<NightCell> cells;
   std::vector<std::string> regressions;  ///< one sentence per cell or depth band that lost recall
+  std::string refused{};  ///< why nothing was compared; empty for a night with a verdict
   bool operator==(const GateRun&) const = default;
 };
 
 /// The history entry for a verdict on `current`.
 GateRun make_night(const Verdict& verdict, const Results& current);
 
+/// The history entry for a night, `time`, of which nothing was compared.
+GateRun make_refused_night(std::string time, ExitCode code, std::string reason);
+
 /// Appends the night to the file, creating it if needed and removing an incomplete last line. Does
-/// nothing if the file has a night with the same time. Throws DataError if the file is not a
-/// history or cannot be written.
+/// nothing if the file has a night with the same time and as much of a verdict. Throws DataError if
+/// the file is not a history or cannot be written.
 void append_night(const std::filesystem::path& path, const GateRun& night);
 
 /// The nights of a history file, in its order; an incomplete last line is left out. Throws

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "harness/base/text.h"
 #include "reports/format.h"
+#include "reports/gate/evidence.h"
 
 namespace niah::reports {
 namespace {
@@ -26,49 +28,113 @@ std::string element_of(GateOutcome outcome) {
   return "error";
 }
 
+struct CaseCounts {
+  std::int64_t tests = 0;
+  std::int64_t failures = 0;
+  std::int64_t errors = 0;
+  std::int64_t skipped = 0;
+};
+
+/// What a test case says.
+struct Case {
+  GateOutcome outcome = GateOutcome::kPass;
+  std::string reason{};   ///< of an outcome that is no pass
+  std::string details{};  ///< more lines of that
+  std::string figure{};
+  std::optional<double> seconds{};
+};
+
 std::string test_case(const std::string& suite, const std::string& model,
-                      const std::string& variant, const std::string& name, GateOutcome outcome,
-                      const std::string& reason) {
-  const std::string head = fmt::format("  <testcase classname=\"{}.{}.{}\" name=\"{}\"", xml(suite),
-                                       xml(model), xml(variant), xml(name));
-  const std::string element = element_of(outcome);
-  if (element.empty()) return head + "/>\n";
-  return fmt::format("{}>\n    <{} message=\"{}\"/>\n  </testcase>\n", head, element, xml(reason));
+                      const std::string& variant, const std::string& name, const Case& found) {
+  const std::string time = found.seconds ? fmt::format(" time=\"{:.3f}\"", *found.seconds) : "";
+  const std::string head = fmt::format("  <testcase classname=\"{}.{}.{}\" name=\"{}\"{}>\n",
+                                       xml(suite), xml(model), xml(variant), xml(name), time);
+  const std::string element = element_of(found.outcome);
+  std::string body;
+  if (!element.empty() && found.details.empty())
+    body = fmt::format("    <{} message=\"{}\"/>\n", element, xml(found.reason));
+  if (!element.empty() && !found.details.empty())
+    body = fmt::format("    <{0} message=\"{1}\">{2}</{0}>\n", element, xml(found.reason),
+                       xml(found.details));
+  if (!found.figure.empty())
+    body += fmt::format("    <system-out>{}</system-out>\n", xml(found.figure));
+  return head + body + "  </testcase>\n";
+}
+
+std::string figure_of(const PairCounts& pairs) {
+  if (pairs.n() == 0) return "";
+  return fmt::format("{} → {} (n = {})", percent(pairs.first_recall()),
+                     percent(pairs.second_recall()), pairs.n());
+}
+
+/// The lost samples of a cell, one line each.
+std::string details_of(const Verdict& verdict, const GateCell& cell) {
+  if (cell.outcome != GateOutcome::kRegression) return "";
+  std::string text;
+  for (const std::string& line : sample_lines(verdict, cell))
+    text += one_line(valid_utf8(line)) + "\n";
+  return text;
+}
+
+/// What was compared with what; nothing where the places are not known.
+std::string properties_of(const Verdict& verdict) {
+  if (verdict.current.place.empty()) return "";
+  return fmt::format(
+      "  <properties>\n    <property name=\"run\" value=\"{}\"/>\n    <property "
+      "name=\"baseline\" value=\"{}\"/>\n  </properties>\n",
+      xml(side_words(verdict.current)), xml(side_words(verdict.baseline)));
+}
+
+/// A document of one suite; `body` is its test cases and what follows them.
+std::string suite_document(const std::string& suite, const CaseCounts& counts,
+                           const std::string& body) {
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite "
+      "name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}"
+      "</testsuite>\n</testsuites>\n",
+      xml(suite), counts.tests, counts.failures, counts.errors, counts.skipped, body);
 }
 
 }  // namespace
 
 std::string junit_xml(const Verdict& verdict, const std::string& suite) {
   std::string cases;
-  std::int64_t tests = 0;
-  std::int64_t failures = 0;
-  std::int64_t errors = 0;
-  std::int64_t skipped = 0;
+  CaseCounts counts;
   const auto add = [&](const std::string& model, const std::string& variant,
-                       const std::string& name, GateOutcome outcome, const std::string& reason) {
-    cases += test_case(suite, model, variant, name, outcome, reason);
-    ++tests;
-    failures += outcome == GateOutcome::kRegression ? 1 : 0;
-    errors += outcome == GateOutcome::kNotMeasured ? 1 : 0;
-    skipped += outcome == GateOutcome::kInconclusive ? 1 : 0;
+                       const std::string& name, const Case& found) {
+    const GateOutcome outcome = found.outcome;
+    cases += test_case(suite, model, variant, name, found);
+    ++counts.tests;
+    counts.failures += outcome == GateOutcome::kRegression ? 1 : 0;
+    counts.errors += outcome == GateOutcome::kNotMeasured ? 1 : 0;
+    counts.skipped += outcome == GateOutcome::kInconclusive ? 1 : 0;
   };
   for (const GateCell& cell : verdict.cells)
-    add(cell.model, cell.variant, cell_label(cell.task, cell.length), cell.outcome, cell.reason);
+    add(cell.model, cell.variant, cell_label(cell.task, cell.length),
+        {.outcome = cell.outcome,
+         .reason = cell.reason,
+         .details = details_of(verdict, cell),
+         .figure = figure_of(cell.pairs),
+         .seconds = cell.seconds});
   for (const GateBand& band : verdict.bands) {
     if (band.pairs.n() == 0) continue;
     add(band.model, band.variant,
         fmt::format("{} depth {:g}–{:g} %", task_label(band.task), band.low, band.high),
-        band.regression ? GateOutcome::kRegression : GateOutcome::kPass,
-        fmt::format("recall fell in this depth band ({} after Holm)", p_words(band.adjusted)));
+        {.outcome = band.regression ? GateOutcome::kRegression : GateOutcome::kPass,
+         .reason =
+             fmt::format("recall fell in this depth band ({} after Holm)", p_words(band.adjusted)),
+         .figure = figure_of(band.pairs)});
   }
   std::string notes;
   for (const std::string& note : verdict.notes) notes += xml(note) + "\n";
   if (!notes.empty()) notes = "  <system-out>" + notes + "</system-out>\n";
-  return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite "
-      "name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}{}"
-      "</testsuite>\n</testsuites>\n",
-      xml(suite), tests, failures, errors, skipped, cases, notes);
+  return suite_document(suite, counts, properties_of(verdict) + cases + notes);
+}
+
+std::string junit_of_refusal(const std::string& reason, const std::string& suite) {
+  return suite_document(suite, {.tests = 1, .errors = 1},
+                        test_case(suite, "niah", "regress", "the comparison with the baseline",
+                                  {.outcome = GateOutcome::kNotMeasured, .reason = reason}));
 }
 
 }  // namespace niah::reports

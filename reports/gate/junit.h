@@ -11,4 +11,7 @@ namespace niah::reports {
 /// measured an error, an inconclusive cell is skipped.
 std::string junit_xml(const Verdict& verdict, const std::string& suite);
 
+/// One test case that is an error: the comparison was refused, for this reason.
+std::string junit_of_refusal(const std::string& reason, const std::string& suite);
+
 }  // namespace niah::reports

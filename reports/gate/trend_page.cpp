@@ -168,12 +168,23 @@ std::string verdict_word(int exit_code) {
   }
 }
 
-std::string losses(const std::vector<GateRun>& nights) {
-  std::string out;
-  for (auto night = nights.rbegin(); night != nights.rend(); ++night)
-    for (const std::string& sentence : night->regressions)
-      out += "<li>" + html_text(day(night->time) + "  " + sentence) + "</li>\n";
-  return out.empty() ? "" : "<h2>Where recall was lost</h2>\n<ul>\n" + out + "</ul>\n";
+std::string list_item(const GateRun& night, const std::string& sentence) {
+  return "<li>" + html_text(day(night.time) + "  " + sentence) + "</li>\n";
+}
+
+std::string section_of(std::string_view title, const std::string& items) {
+  return items.empty() ? "" : fmt::format("<h2>{}</h2>\n<ul>\n{}</ul>\n", title, items);
+}
+
+/// What went wrong, latest night first.
+std::string troubles(const std::vector<GateRun>& nights) {
+  std::string lost, refused;
+  for (auto night = nights.rbegin(); night != nights.rend(); ++night) {
+    for (const std::string& sentence : night->regressions) lost += list_item(*night, sentence);
+    if (!night->refused.empty()) refused += list_item(*night, night->refused);
+  }
+  return section_of("Where recall was lost", lost) +
+         section_of("Nights that were not compared", refused);
 }
 
 }  // namespace
@@ -194,7 +205,7 @@ std::string trend_page(const std::vector<GateRun>& nights, const std::string& ti
       "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}: {}. A red triangle marks a night on which the "
       "gate found recall lost.</p>\n</header>\n<main>\n",
       html_text(title), counted(static_cast<std::int64_t>(nights.size()), "night"), tally);
-  body += "<section>\n" + losses(nights);
+  body += "<section>\n" + troubles(nights);
   for (const Series& series : all) body += series_figure(nights, series);
   body += "</section>\n";
   constexpr std::string_view kStyle =

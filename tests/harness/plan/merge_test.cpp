@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/plan/run_mark.h"
 #include "reports/export/results_json.h"
 #include "tests/harness/plan/plain_record.h"
 #include "tests/refusal.h"
@@ -145,6 +146,9 @@ TEST_F(Merge, AgainGivesTheSameFolderAndAFoundShardIsAdded) {
   EXPECT_EQ(merged_samples(), 6);
   EXPECT_THAT(refusal("12"), HasSubstr("2 records that these runs do not have"));
   EXPECT_EQ(merged_samples(), 6) << "nothing is lost by a merge that is refused";
+  EXPECT_THAT(read_last_run(path("out"))->error, HasSubstr("2 records")) << "but it is marked";
+  merge("123");
+  EXPECT_FALSE(read_last_run(path("out")));
   EXPECT_FALSE(fs::exists(path("out") / "journal.jsonl.part"));
 }
 
@@ -175,6 +179,18 @@ TEST_F(Merge, KilledBetweenAnyTwoFilesItIsMergedAgain) {
   cut_off({"plan.json", "journal.jsonl"});
   cut_off({"plan.json", "journal.jsonl", "tables"});
   cut_off({"plan.json", "journal.jsonl", "tables", "heatmaps", "lm_eval", "results.json"});
+}
+
+TEST_F(Merge, CarriesOnThatTheLastRunOfAShardDidNotEndWell) {
+  mark_begun(path("2"));
+  merge("123");
+  const auto last = read_last_run(path("out"));
+  ASSERT_TRUE(last);
+  EXPECT_FALSE(last->ended_well());
+  EXPECT_THAT(last->error, HasSubstr(path("2").string() + ": its last run, begun"));
+  mark_ended(path("2"), "{}");
+  merge("123");
+  EXPECT_FALSE(read_last_run(path("out"))) << "the same folder as where nothing went wrong";
 }
 
 TEST_F(Merge, RefusesAFolderThatHoldsAnythingElse) {

@@ -16,7 +16,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/sha256.h"
 #include "harness/plan/plan.h"
+#include "harness/plan/run_mark.h"
 #include "tests/harness/run/fake_run.h"
 #include "tests/refusal.h"
 
@@ -106,6 +108,32 @@ TEST_F(RunSweep, WhatAnEngineThrowsEndsTheRunWithItsWords) {
   EXPECT_EQ(refusal_of([&] { run({one_engine(after(2, refuse))}); }), "401: who are you?");
   EXPECT_EQ(records().size(), 2U);
   EXPECT_EQ(run({one_engine()}).results.cells.at(0).n, 4) << "the folder stays usable";
+}
+
+TEST_F(RunSweep, IsMarkedAsUnfinishedUntilItEndsWellAlsoWithNothingLeftToAsk) {
+  const auto mark = [&] { return read_last_run(out()).value(); };
+  run({one_engine([&](const Asked& asked) {
+    EXPECT_FALSE(mark().ended_well()) << "a kill leaves it so";
+    return right(asked);
+  })});
+  EXPECT_TRUE(mark().ended_well());
+  EXPECT_EQ(mark().config_sha256, sha256_hex(read_plan(out()).config_json));
+  const auto refuse = [](const Asked&) -> Answer { throw DataError("who are you?"); };
+  EXPECT_THROW(run({one_engine(refuse)}, sweep({{"samples", "6"}})), DataError);
+  EXPECT_FALSE(mark().ended_well());
+  run({one_engine()}, sweep({{"samples", "6"}}));
+  EXPECT_TRUE(mark().ended_well());
+  mark_begun(out());
+  const FakeSpec idle = one_engine();
+  run({idle}, sweep({{"samples", "6"}}));
+  EXPECT_EQ(idle.log->answers(), 0);
+  EXPECT_TRUE(mark().ended_well()) << "a run that stands complete was run tonight";
+}
+
+TEST_F(RunSweep, ANewFolderThatIsRefusedStaysEmpty) {
+  const FakeSpec twice{.groups = {{"base"}}};
+  EXPECT_THROW(run({twice, twice}), UsageError);
+  EXPECT_TRUE(std::filesystem::is_empty(out()));
 }
 
 TEST_F(RunSweep, AnEngineThatAnswersTwiceIsABugThatComesThroughIt) {

@@ -53,6 +53,20 @@ TEST(History, ReadsWhatItWroteAndSurvivesATornLine) {
   EXPECT_EQ(read_history(path), (std::vector<GateRun>{first, second}));
 }
 
+TEST(History, ARefusedNightHasItsReasonAndDoesNotHideANightOfTheSameTime) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "history.jsonl";
+  const std::string time = "2026-01-02T03:00:00Z";
+  const GateRun refused = make_refused_night(time, ExitCode::kUsage, "the <seed> differs");
+  append_night(path, refused);
+  append_night(path, refused);
+  append_night(path, night(time));
+  EXPECT_EQ(read_history(path), (std::vector<GateRun>{refused, night(time)}));
+  const std::string page = trend_page(read_history(path), "nights");
+  EXPECT_THAT(page, HasSubstr("Nights that were not compared"));
+  EXPECT_THAT(page, HasSubstr("2026-01-02  the &lt;seed&gt; differs"));
+}
+
 TEST(History, RefusesWhatIsNoNightWithFileAndLine) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "history.jsonl";

@@ -1,0 +1,117 @@
+#include "harness/plan/run_mark.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "harness/base/files.h"
+#include "harness/base/path_kind.h"
+#include "harness/base/sha256.h"
+#include "harness/base/text.h"
+#include "harness/plan/plan.h"
+#include "models/checkpoint/checkpoint.h"
+#include "reports/json_fields.h"
+
+namespace niah {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_mark(const fs::path& folder, const LastRun& run) {
+  nlohmann::json json = {{"started", run.started}};
+  const auto add = [&](const char* key, const std::string& value) {
+    if (!value.empty()) json[key] = valid_utf8(value);
+  };
+  add("ended", run.ended);
+  add("error", run.error);
+  add("config_sha256", run.config_sha256);
+  write_file(folder / kLastRunFile, json.dump(2) + "\n");
+}
+
+/// When the run in progress was begun. A mark that cannot be read is replaced, not an error: it is
+/// the new run's turn to write it.
+std::string begun_at(const fs::path& folder) {
+  try {
+    const auto run = read_last_run(folder);
+    if (run && run->ended.empty()) return run->started;
+  } catch (const DataError&) {
+  }
+  return utc_now();
+}
+
+}  // namespace
+
+std::string LastRun::trouble() const {
+  if (ended.empty())
+    return fmt::format("begun {}, did not end: it still runs, or was killed", started);
+  return fmt::format("begun {}, was refused or ended early: {}", started, error);
+}
+
+std::optional<LastRun> read_last_run(const fs::path& folder) {
+  const fs::path path = folder / kLastRunFile;
+  if (!is_listed(path)) return std::nullopt;
+  const nlohmann::json json = models::parse_json_file(path, "reading how the last run ended");
+  try {
+    reports::FieldReader read(json, "the last run");
+    LastRun run;
+    run.started = read.text("started");
+    run.ended = read.text_or("ended", "");
+    run.error = read.text_or("error", "");
+    run.config_sha256 = read.text_or("config_sha256", "");
+    return run;
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+void mark_begun(const fs::path& folder) { write_mark(folder, {.started = utc_now()}); }
+
+void mark_ended(const fs::path& folder, const std::string& config_json) {
+  write_mark(
+      folder,
+      {.started = begun_at(folder), .ended = utc_now(), .config_sha256 = sha256_hex(config_json)});
+}
+
+void mark_failed(const fs::path& folder, const std::string& error) {
+  write_mark(folder, {.started = begun_at(folder), .ended = utc_now(), .error = error});
+}
+
+void remove_mark(const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove(folder / kLastRunFile, ignored);
+}
+
+std::string words_of(const std::exception_ptr& error) {
+  constexpr std::size_t kMost = 2000;
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const Error& known) {
+    return cut_short(single_line(known.what()), kMost);
+  } catch (const std::exception& unforeseen) {  // libtorch adds stack frames in further lines
+    const std::string_view text = unforeseen.what();
+    return cut_short(single_line(text.substr(0, text.find('\n'))), kMost);
+  } catch (...) {
+    return "an error without words";
+  }
+}
+
+ExitCode with_mark(const fs::path& folder, const std::function<ExitCode()>& work) {
+  const auto holds_run = [&] { return !folder.empty() && is_there(folder / "plan.json"); };
+  if (holds_run()) mark_begun(folder);
+  try {
+    return work();
+  } catch (...) {
+    try {
+      if (holds_run()) mark_failed(folder, words_of(std::current_exception()));
+    } catch (const Error&) {  // the mark of a run that was begun stays
+    }
+    throw;
+  }
+}
+
+}  // namespace niah

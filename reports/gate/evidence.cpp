@@ -1,0 +1,175 @@
+#include "reports/gate/evidence.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "harness/base/path_kind.h"
+#include "harness/base/shell.h"
+#include "harness/base/text.h"
+#include "harness/base/units.h"
+#include "reports/analysis/variant_labels.h"
+#include "reports/format.h"
+#include "reports/journal_reader.h"
+
+namespace niah::reports {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::size_t kMostOfAnswer = 80;  // code points
+
+/// A member of an object that is a text; empty where there is none.
+std::string string_member(const json& object, const std::string& key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
+/// The object of this name in the list `key` of `object`; null where there is none.
+json member_named(const json& object, const char* key, const std::string& name) {
+  const auto list = object.find(key);
+  if (list == object.end() || !list->is_array()) return {};
+  const auto found = std::find_if(list->begin(), list->end(), [&](const json& one) {
+    return one.is_object() && string_member(one, "name") == name;
+  });
+  return found == list->end() ? json() : *found;
+}
+
+/// A checkpoint as a config has it: a folder, or a folder with an adapter on it.
+std::string checkpoint_words(const json& object, const std::string& key) {
+  const auto value = object.find(key);
+  if (value == object.end() || !value->is_object()) return string_member(object, key);
+  return fmt::format("{} + {}", string_member(*value, "base"), string_member(*value, "adapter"));
+}
+
+/// The checkpoint of a variant in the config of its run; empty where it is not found: the config is
+/// shown, never relied on.
+std::string checkpoint_of(const RunInfo& run, const VariantInfo& variant) {
+  const json config = json::parse(run.config_json, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) return "";
+  const json model = member_named(config, "models", variant.model);
+  if (model.is_null()) return "";
+  const json one = member_named(model, "variants", variant.name);
+  if (one.is_null()) return "";
+  return one.contains("checkpoint") ? checkpoint_words(one, "checkpoint")
+                                    : checkpoint_words(model, string_member(one, "of"));
+}
+
+std::string variant_words(const RunInfo& run, const VariantInfo& variant) {
+  std::vector<std::string> parts = {label_of(run, variant)};
+  const std::string place = variant.server.empty() ? checkpoint_of(run, variant) : variant.server;
+  if (!place.empty()) parts.push_back(place);
+  parts.push_back("fingerprint " + variant.fingerprint);
+  return fmt::format("{} {} ({})", variant.model, variant.name, fmt::join(parts, ", "));
+}
+
+GateSide side_of(const VariantPairs& variants, const RunInfo& run,
+                 const VariantInfo* VariantPair::*which) {
+  GateSide side;
+  side.finished = run.finished;
+  for (const VariantPair& pair : variants.pairs)
+    if (pair.*which != nullptr) side.variants.push_back(variant_words(run, *(pair.*which)));
+  return side;
+}
+
+/// Calls `visit` with each cell and sample of the verdict that a record is of.
+void visit_shown(Verdict& verdict, const Record& record, std::string GateCell::*variant,
+                 const std::function<void(TurnedSample&)>& visit) {
+  for (GateCell& cell : verdict.cells) {
+    const bool is_of_cell = cell.*variant == record.variant && cell.kind == record.kind &&
+                            cell.task == record.task && cell.length == record.length;
+    if (!is_of_cell) continue;
+    for (auto* turned : {&cell.lost, &cell.gained})
+      for (std::size_t i = 0; i < std::min(kMostShown, turned->size()); ++i)
+        if ((*turned)[i].index == record.index) visit((*turned)[i]);
+  }
+}
+
+std::string answer_words(const std::string& answer) {
+  return fmt::format("\"{}\"", shorten(one_line(valid_utf8(answer)), kMostOfAnswer));
+}
+
+std::string shown_id(const GateCell& cell, std::int64_t index) {
+  return cell.length == 0 ? fmt::format("{}#{}", cell.task, index)
+                          : fmt::format("{}@{}#{}", cell.task, format_length(cell.length), index);
+}
+
+void add_sample(const Verdict& verdict, const GateCell& cell, const TurnedSample& sample,
+                std::string_view what, std::vector<std::string>& lines) {
+  const std::string id = shown_id(cell, sample.index);
+  std::string line = fmt::format("{} {}", what, id);
+  if (cell.length > 0) line += fmt::format(" at depth {:.0f} %", sample.depth);
+  if (!sample.expected.empty()) line += fmt::format(": {} was asked for", sample.expected);
+  if (!sample.before.empty())
+    line += fmt::format("; the baseline said {}", answer_words(sample.before));
+  if (!sample.now.empty()) line += fmt::format("; this run said {}", answer_words(sample.now));
+  lines.push_back(line);
+  if (verdict.current.place.empty()) return;
+  const std::string run = shell_quoted(verdict.current.place);
+  lines.push_back(fmt::format("  niah show {} '{}'", run, id));
+  lines.push_back(fmt::format("  niah replay {} '{}'", run, id));
+}
+
+}  // namespace
+
+void find_turned(const Cell& baseline, const Cell& current, GateCell& cell) {
+  for_each_match({&baseline, &current}, [&](const std::vector<const Outcome*>& outcomes) {
+    const Outcome &before = *outcomes[0], &now = *outcomes[1];
+    if (before.hit == now.hit) return;
+    (before.hit ? cell.lost : cell.gained).push_back({now.index, now.depth});
+  });
+}
+
+void describe_sides(const VariantPairs& variants, const RunInfo& baseline, const RunInfo& current,
+                    Verdict& verdict) {
+  verdict.baseline = side_of(variants, baseline, &VariantPair::baseline);
+  verdict.current = side_of(variants, current, &VariantPair::current);
+}
+
+void add_evidence(const fs::path& baseline_journal, const fs::path& current_journal,
+                  Verdict& verdict) {
+  if (is_there(baseline_journal))
+    read_records(baseline_journal, [&](const Record& record) {
+      visit_shown(verdict, record, &GateCell::baseline,
+                  [&](TurnedSample& sample) { sample.before = record.text; });
+    });
+  if (!is_there(current_journal)) return;
+  std::map<std::tuple<std::string, std::string, std::string, std::int64_t>, double> seconds;
+  read_records(current_journal, [&](const Record& record) {
+    seconds[{record.kind, record.variant, record.task, record.length}] += record.seconds;
+    visit_shown(verdict, record, &GateCell::current, [&](TurnedSample& sample) {
+      sample.now = record.text;
+      sample.expected = fmt::format("{}", fmt::join(record.expected, ", "));
+    });
+  });
+  for (GateCell& cell : verdict.cells) {
+    const auto known = seconds.find({cell.kind, cell.current, cell.task, cell.length});
+    if (known != seconds.end()) cell.seconds = known->second;
+  }
+}
+
+std::string side_words(const GateSide& side) {
+  return fmt::format("{}, ended {}: {}", side.place, side.finished, fmt::join(side.variants, "; "));
+}
+
+std::vector<std::string> sample_lines(const Verdict& verdict, const GateCell& cell) {
+  std::vector<std::string> lines;
+  if (cell.lost.empty()) return lines;
+  lines.push_back(fmt::format("{} lost, {} gained", counted(std::ssize(cell.lost), "sample"),
+                              cell.gained.size()));
+  const auto add = [&](const std::vector<TurnedSample>& samples, std::string_view what) {
+    for (std::size_t i = 0; i < std::min(kMostShown, samples.size()); ++i)
+      add_sample(verdict, cell, samples[i], what, lines);
+  };
+  add(cell.lost, "lost");
+  add(cell.gained, "gained");
+  return lines;
+}
+
+}  // namespace niah::reports
