@@ -45,6 +45,9 @@ struct ProtocolSpec {
   /// Llama 3, Qwen), not of SentencePiece. Then a haystack is counted once, not once for every
   /// sample. The samples are the same either way.
   bool counts_add = false;
+  /// Depths in percent for the needles that are asked for, in turn: sample i has its first one at
+  /// depth i modulo their number. Of protocol niah alone; empty: those of RULER.
+  std::vector<double> depths = {};
 };
 
 /// The cells of `requests`, in that order, which matters for lm-eval: one random stream runs

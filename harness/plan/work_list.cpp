@@ -10,6 +10,7 @@
 #include "harness/base/path_kind.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/config/ranges.h"
 #include "harness/plan/sizing.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "tasks/sample_file.h"
@@ -26,9 +27,16 @@ void add_once(std::vector<T>& list, const T& value) {
 /// and without the format's overhead.
 void count_anew(reports::Record& record, const PromptFormat& format,
                 const GenerationConfig& generation) {
-  record.real_length =
-      record.prompt_tokens + tasks::kGenerationTokens + generation.max_thinking_tokens;
+  record.real_length = record.prompt_tokens +
+                       std::max(tasks::kGenerationTokens, generation.max_new_tokens) +
+                       generation.max_thinking_tokens;
   record.length -= format.overhead();
+}
+
+std::string depth_list(const std::vector<double>& depths) {
+  std::vector<std::string> texts;
+  for (const double depth : depths) texts.push_back(depth_text(depth));
+  return fmt::format("{}", fmt::join(texts, " "));
 }
 
 }  // namespace
@@ -86,21 +94,24 @@ void WorkList::read_cells() {
 void WorkList::make_cells() {
   const auto haystack = tasks::open_haystack(sweep_.haystack);
   haystack_id_ = fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
+  // Where the needles stand is part of the text that is read, and told apart with it.
+  if (!sweep_.depths.empty()) haystack_id_ += fmt::format(", depths {}", depth_list(sweep_.depths));
   // Task by task, as lm-eval builds them: its one random stream runs through all cells.
   std::vector<tasks::CellRequest> requests;
   for (const std::string& task : sweep_.tasks)
     for (const std::int64_t length : sweep_.lengths)
       requests.push_back({task, std::max<std::int64_t>(1, length - format_->overhead()),
-                          sweep_.samples.at(length)});
+                          sweep_.samples.at(task, length)});
   try {
-    cells_ = tasks::make_cells(protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_),
-                               requests);
+    auto spec = protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_);
+    spec.depths = sweep_.depths;
+    cells_ = tasks::make_cells(spec, requests);
   } catch (const UsageError& error) {
     if (format_->overhead() == 0) throw;
     throw UsageError(
-        fmt::format("{} ({} tokens of every length are kept for the prompt's format and "
-                    "the thought)",
-                    error.what(), format_->overhead()));
+        fmt::format("{} ({} tokens of every length are kept for the prompt's format, the thought "
+                    "and what an answer may have beyond {})",
+                    error.what(), format_->overhead(), tasks::kGenerationTokens));
   }
   std::stable_sort(cells_.begin(), cells_.end(), [](const auto& a, const auto& b) {
     return a->request().length < b->request().length;

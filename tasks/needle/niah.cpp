@@ -25,7 +25,7 @@ constexpr std::int64_t kDepthStep = 11;
 /// A needle and its depth in percent.
 struct Needle {
   std::string sentence;
-  int depth = 0;
+  double depth = 0;
 };
 
 /// What one sample asks, without its haystack.
@@ -115,14 +115,16 @@ struct Fit {
 
 class NiahCell final : public Cell {
  public:
-  NiahCell(CellRequest request, const Task& task, std::uint64_t seed,
+  NiahCell(CellRequest request, const Task& task, const ProtocolSpec& spec,
            std::shared_ptr<const HaystackText> haystack_text)
       : request_(std::move(request)),
         task_(task),
-        seed_(seed),
+        seed_(spec.seed),
+        given_depths_(spec.depths),
         haystack_text_(std::move(haystack_text)) {
     auto random = CounterRng::for_cell(seed_, task_.name, request_.length);
     depth_offset_ = static_cast<std::int64_t>(random.below(depths().size()));
+    require_depths();
     require_length();
   }
 
@@ -156,11 +158,29 @@ class NiahCell final : public Cell {
   }
 
  private:
+  /// Needles that hold an expected answer; they come first.
+  int asked_needles() const { return task_.queries * task_.values; }
+
+  /// The depths of a sample's needles where some are given: those asked for stand at them, in turn,
+  /// the others anywhere else.
+  std::vector<double> depths_in_turn(CounterRng& random, std::int64_t index) const {
+    const auto count = std::ssize(given_depths_);
+    std::vector<double> result, others;
+    for (int i = 0; i < asked_needles(); ++i)
+      result.push_back(given_depths_[static_cast<std::size_t>((index + i) % count)]);
+    for (const int depth : depths())
+      if (std::find(result.begin(), result.end(), depth) == result.end()) others.push_back(depth);
+    for (const auto i : random.distinct(task_.needles() - asked_needles(), std::ssize(others)))
+      result.push_back(others[static_cast<std::size_t>(i)]);
+    return result;
+  }
+
   /// The depths of a sample's needles: the scheduled one for the asked needle, others at random.
-  std::vector<int> needle_depths(CounterRng& random, std::int64_t index) const {
+  std::vector<double> needle_depths(CounterRng& random, std::int64_t index) const {
+    if (!given_depths_.empty()) return depths_in_turn(random, index);
     const auto count = static_cast<std::int64_t>(depths().size());
     const std::int64_t scheduled = (depth_offset_ + kDepthStep * (index % count)) % count;
-    std::vector<int> result{depths()[static_cast<std::size_t>(scheduled)]};
+    std::vector<double> result{static_cast<double>(depths()[static_cast<std::size_t>(scheduled)])};
     for (const auto step : random.distinct(std::max(task_.needles() - 1, 0), count - 1)) {
       result.push_back(depths()[static_cast<std::size_t>((scheduled + 1 + step) % count)]);
     }
@@ -269,6 +289,19 @@ class NiahCell final : public Cell {
     return least;
   }
 
+  /// Throws UsageError when fewer depths are given than a sample has needles to stand at them.
+  void require_depths() const {
+    const bool are_enough = given_depths_.empty() || std::ssize(given_depths_) >= asked_needles();
+    if (task_.absent || are_enough) return;
+    throw UsageError(
+        fmt::format("task {}: a sample has {} needles that are asked for, each at a depth of its "
+                    "own, and {} given; give {} depths or more",
+                    task_.name, asked_needles(),
+                    given_depths_.size() == 1 ? "1 depth is"
+                                              : fmt::format("{} depths are", given_depths_.size()),
+                    asked_needles()));
+  }
+
   /// Throws UsageError unless every sample has room for at least one unit of haystack.
   void require_length() const {
     const std::int64_t least = least_tokens(request_.length);
@@ -285,6 +318,7 @@ class NiahCell final : public Cell {
   CellRequest request_;
   const Task& task_;
   std::uint64_t seed_;
+  std::vector<double> given_depths_;
   std::shared_ptr<const HaystackText> haystack_text_;
   std::int64_t depth_offset_ = 0;
 };
@@ -318,7 +352,7 @@ Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& 
     const auto name = filler_name(task);
     auto& haystack_text = fillers[name];
     if (!haystack_text) haystack_text = make_filler(spec, task, longest[name], counter);
-    cells.push_back(std::make_unique<NiahCell>(request, task, spec.seed, haystack_text));
+    cells.push_back(std::make_unique<NiahCell>(request, task, spec, haystack_text));
   }
   return cells;
 }
