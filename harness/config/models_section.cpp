@@ -302,6 +302,7 @@ ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
   if (parts.has_sft) model.sft = read_path(map, "sft", base);
   model.base_place = map.place("base");
   model.sft_place = map.place("sft");
+  model.tokenizer_place = map.place("tokenizer");
   if (map.has("tokenizer")) model.tokenizer = path_at(map, "tokenizer", base);
   return parts;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 #include <utility>
 
@@ -10,8 +11,10 @@
 #include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/config/needle_section.h"
 #include "harness/config/paths.h"
 #include "harness/config/ranges.h"
+#include "tasks/needle/templates.h"
 #include "tasks/protocol.h"
 #include "tasks/task.h"
 
@@ -22,6 +25,23 @@ namespace fs = std::filesystem;
 
 constexpr NumberRange kHalfWidth{0, 0.5, /*open_low=*/true, /*open_high=*/true};
 constexpr IntegerRange kDepthCount{1, 1000};
+
+/// A language tag, of a text alone: what else there is, is English.
+void read_language(YamlMap& map, tasks::HaystackSpec& spec) {
+  const std::string language = map.text("language", "");
+  if (language.empty()) return;
+  const bool is_tag = std::all_of(language.begin(), language.end(),
+                                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
+  if (!is_tag || language.size() > 35 || std::isalpha(language.front()) == 0)
+    map.refuse("language",
+               fmt::format("expected a tag such as de or zh-Hant, got '{}'", valid_utf8(language)));
+  spec.language = language;
+  const bool is_given =
+      spec.kind == tasks::HaystackKind::kEssays || spec.kind == tasks::HaystackKind::kText;
+  if (!is_given && !tasks::is_english(spec))
+    map.refuse("language", fmt::format("{} is English; another language needs a text of its own",
+                                       tasks::haystack_kind_name(spec.kind)));
+}
 
 void read_haystack(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
   auto map = root.optional_map("haystack");
@@ -36,13 +56,41 @@ void read_haystack(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
   }
   at_its_place(*map, "path", [&] { tasks::require_path(spec); });
   spec.repeat = map->boolean("repeat", false);
+  map->attempt([&] { read_language(*map, spec); });
   map->finish();
+}
+
+/// Refuses what the reference programs do not have: a text that is not English, and own needles.
+void check_protocol(const YamlMap& root, const SweepConfig& sweep) {
+  if (sweep.protocol == "niah") return;
+  if (!sweep.needles.empty())
+    root.refuse("needle", fmt::format("protocol {} has its own needles; others belong to protocol "
+                                      "niah",
+                                      sweep.protocol));
+  if (!tasks::is_english(sweep.haystack))
+    root.refuse("haystack", fmt::format("protocol {} splits every text as English; `language` "
+                                        "belongs to protocol niah",
+                                        sweep.protocol));
+}
+
+/// Refuses needles that are not asked for, unless the command line asks for some of the tasks.
+void check_needles(const YamlMap& root, const SweepConfig& sweep) {
+  for (const tasks::OwnNeedle& needle : sweep.needles)
+    if (std::find(sweep.tasks.begin(), sweep.tasks.end(), needle.name) == sweep.tasks.end() &&
+        !root.is_edited("tasks"))
+      root.refuse("needle", fmt::format("`tasks` does not ask for '{}'", needle.name));
+}
+
+/// The tasks that a sweep may ask: the protocol's and its own needles.
+std::vector<std::string> known_tasks(const SweepConfig& sweep) {
+  std::vector<std::string> names = tasks::task_names(sweep.protocol);
+  for (const tasks::OwnNeedle& needle : sweep.needles) names.push_back(needle.name);
+  return names;
 }
 
 /// Tasks by the names that records have, each once.
 void read_tasks(YamlMap& root, SweepConfig& sweep) {
-  const auto known =
-      at_its_place(root, "protocol", [&] { return tasks::task_names(sweep.protocol); });
+  const auto known = at_its_place(root, "protocol", [&] { return known_tasks(sweep); });
   std::set<std::string> seen;
   for (const std::string& name : root.texts("tasks")) {
     const std::string task = tasks::our_task_name(name);
@@ -152,7 +200,7 @@ SampleCounts read_samples_by_cell(YamlMap& root, const SweepConfig& sweep) {
   for (const std::string& key : map.keys()) {
     const std::string task = tasks::our_task_name(key);
     const bool swept = std::find(sweep.tasks.begin(), sweep.tasks.end(), task) != sweep.tasks.end();
-    const auto known = tasks::task_names(sweep.protocol);
+    const auto known = known_tasks(sweep);
     const bool is_task = std::find(known.begin(), known.end(), task) != known.end();
     if (is_task && !swept && !root.is_edited("tasks"))
       map.refuse(key, fmt::format("{} is none of `tasks`", task));
@@ -196,6 +244,33 @@ void check_depths(const YamlMap& root, const SweepConfig& sweep) {
                                 count, task, format_length(length), depths, depths));
 }
 
+/// How many prompts of an own needle can differ at one depth, where that is known to be few.
+std::int64_t variety(const tasks::OwnNeedle& needle) {
+  constexpr std::int64_t kMany = std::int64_t{1} << 20;  // more than a cell may have
+  const auto of = [](const tasks::TokenSource& source, int drawn) -> std::int64_t {
+    if (drawn == 0) return 1;
+    return source.list.empty() ? kMany : std::ssize(source.list);
+  };
+  return of(needle.keys, needle.keys_in_sample()) * of(needle.values, needle.values_in_sample());
+}
+
+/// Refuses counts with which a needle of few words would be asked the same again, which is no new
+/// evidence.
+void check_variety(const YamlMap& root, const SweepConfig& sweep) {
+  const std::int64_t depths =
+      sweep.depths.empty() ? std::ssize(tasks::depths()) : std::ssize(sweep.depths);
+  for (const tasks::OwnNeedle& needle : sweep.needles)
+    for (const std::int64_t length : sweep.lengths) {
+      const std::int64_t count = sweep.samples.at(needle.name, length);
+      const std::int64_t prompts = variety(needle) * depths;
+      if (prompts < count)
+        root.refuse("samples",
+                    fmt::format("{} of {} at {} would be the same again: its keys, values and {} "
+                                "depths make only {} prompts",
+                                count, needle.name, format_length(length), depths, prompts));
+    }
+}
+
 /// `samples_from`: a path, or a list of paths and of mappings {path, task, length}.
 void read_sample_files(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
   const auto add = [&](const YAML::Node& item, const std::string& key) {
@@ -223,7 +298,7 @@ void read_sample_files(YamlMap& root, const fs::path& base, SweepConfig& sweep) 
 
 void read_from_files(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
   root.attempt([&] { read_sample_files(root, base, sweep); });
-  for (const char* key : {"protocol", "haystack", "tasks", "lengths", "depths", "seed"}) {
+  for (const char* key : {"protocol", "haystack", "needle", "tasks", "lengths", "depths", "seed"}) {
     root.raw(key);
     root.attempt([&] {
       if (root.has(key)) root.refuse(key, "the files of `samples_from` decide that; leave it out");
@@ -238,15 +313,22 @@ void read_questions(YamlMap& root, const fs::path& base, SweepConfig& sweep) {
   if (root.has_any("samples_from")) return read_from_files(root, base, sweep);
   sweep.protocol = root.text("protocol", "niah");
   root.attempt([&] { read_haystack(root, base, sweep); });
-  // Counts are by task and length, and depths by protocol.
-  const bool has_tasks = root.attempt([&] { read_tasks(root, sweep); });
+  const bool has_needles = root.attempt([&] { sweep.needles = read_needles(root, base); });
+  root.raw("needle");
+  root.attempt([&] { check_protocol(root, sweep); });
+  // Counts are by task and length, and depths by protocol; needles are tasks.
+  root.raw("tasks");
+  const bool has_tasks = has_needles && root.attempt([&] { read_tasks(root, sweep); });
+  if (has_tasks) root.attempt([&] { check_needles(root, sweep); });
   const bool has_lengths = root.attempt([&] { read_lengths(root, sweep); });
   const bool has_depths = root.attempt([&] { read_depths(root, sweep); });
-  for (const char* key : {"tasks", "samples"}) root.raw(key);
+  root.raw("samples");
   if (has_tasks && has_lengths)
     root.attempt([&] {
       sweep.samples = read_samples(root, sweep);
-      if (has_depths) check_depths(root, sweep);
+      if (!has_depths) return;
+      check_depths(root, sweep);
+      check_variety(root, sweep);
     });
   sweep.seed = static_cast<std::uint64_t>(root.integer("seed", 0, kNotNegative));
 }

@@ -164,7 +164,10 @@ fs::path read_tokenizer(YamlMap& root, const fs::path& base, SweepConfig& sweep)
   }
   for (const ModelConfig& model : models) {
     if (model.tokenizer.empty()) continue;
-    if (tokenizer.empty()) tokenizer = model.tokenizer;
+    if (tokenizer.empty()) {
+      tokenizer = model.tokenizer;
+      sweep.places[tokenizer] = model.tokenizer_place;
+    }
     if (!is_same_folder(tokenizer, model.tokenizer))
       root.refuse(
           "tokenizer",

@@ -17,6 +17,7 @@
 #include "models/surgery/restore_options.h"
 #include "reports/record.h"
 #include "tasks/haystack/sources.h"
+#include "tasks/needle/own_needle.h"
 #include "tasks/sample_file.h"
 
 namespace niah {
@@ -54,7 +55,7 @@ struct ModelConfig {
   /// sft may be empty; base is empty if every variant is served.
   models::CheckpointPath base, sft;
   /// Where the file names them, for errors: "sweep.yaml:9:11: models[0].base"; may be empty.
-  std::string base_place, sft_place;
+  std::string base_place, sft_place, tokenizer_place;
   std::filesystem::path tokenizer;  ///< as the model's own key gives it; may be empty
   nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;
@@ -125,6 +126,7 @@ struct SweepConfig {
   std::vector<tasks::SampleFile> sample_files;
   std::string protocol = "niah";
   tasks::HaystackSpec haystack;
+  std::vector<tasks::OwnNeedle> needles;  ///< more tasks, by their names
   std::vector<std::string> tasks;
   std::vector<std::int64_t> lengths;  ///< ascending
   /// Percent, ascending, of the needles asked for; empty: those of the protocol.

@@ -6,6 +6,7 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/config/needle_section.h"
 #include "harness/config/ranges.h"
 #include "harness/config/served_section.h"
 #include "harness/config/sweep.h"
@@ -48,6 +49,8 @@ void put_samples(nlohmann::ordered_json& json, const SweepConfig& sweep) {
     json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
                         {"repeat", sweep.haystack.repeat}};
     if (!sweep.haystack.path.empty()) json["haystack"]["path"] = plan_path(sweep.haystack.path);
+    if (!sweep.haystack.language.empty()) json["haystack"]["language"] = sweep.haystack.language;
+    if (!sweep.needles.empty()) json["needle"] = needles_json(sweep.needles);
     json["tasks"] = sweep.tasks;
     json["lengths"] = sweep.lengths;
     for (const double depth : sweep.depths) json["depths"].push_back(depth_text(depth));

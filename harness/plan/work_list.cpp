@@ -94,8 +94,10 @@ void WorkList::read_cells() {
 void WorkList::make_cells() {
   const auto haystack = tasks::open_haystack(sweep_.haystack);
   haystack_id_ = fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
-  // Where the needles stand is part of the text that is read, and told apart with it.
+  // Needles and their places are part of the text that is read, and are told apart with it.
   if (!sweep_.depths.empty()) haystack_id_ += fmt::format(", depths {}", depth_list(sweep_.depths));
+  for (const tasks::OwnNeedle& needle : sweep_.needles)
+    haystack_id_ += fmt::format(", needle {}", needle.identity());
   // Task by task, as lm-eval builds them: its one random stream runs through all cells.
   std::vector<tasks::CellRequest> requests;
   for (const std::string& task : sweep_.tasks)
@@ -105,6 +107,7 @@ void WorkList::make_cells() {
   try {
     auto spec = protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_);
     spec.depths = sweep_.depths;
+    spec.needles = sweep_.needles;
     cells_ = tasks::make_cells(spec, requests);
   } catch (const UsageError& error) {
     if (format_->overhead() == 0) throw;

@@ -59,7 +59,7 @@ TEST_F(Paths, AreReplacedInEveryKeyThatHoldsOne) {
   EXPECT_EQ(files.sample_files[1].path, "/home/ada/t");
   EXPECT_EQ(files.tokenizer, "/home/ada/t");
   const std::string bad = "${NIAH_TEST_UNSET}";
-  EXPECT_THAT(refusal("name: x\nsamples_from: [" + bad + ", {path: '" + bad +
+  EXPECT_THAT(refusal("name: x\nsamples_from: ['" + bad + "', {path: '" + bad +
                       "'}]\nmodels: [{name: m, base: b, sft: '" + bad + "'}]\n"),
               AllOf(HasSubstr("samples_from: ${NIAH_TEST_UNSET}"), HasSubstr("models[0].sft: ")));
 }

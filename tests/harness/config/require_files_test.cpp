@@ -64,6 +64,8 @@ TEST_F(RequireFiles, ListsWhatElseIsMissingAmongThem) {
               AllOf(HasSubstr("3 files and folders of the sweep are not there\n"),
                     HasSubstr("\n  s.yaml:8:32: haystack.path: "), HasSubstr("reasoning.path: "),
                     HasSubstr("\n  s.yaml:9:12: tokenizer: ")));
+  EXPECT_THAT(refusal("    base: base\n    tokenizer: tok\n"),
+              HasSubstr("s.yaml:8:16: models[0].tokenizer: no such file or folder: "));
   EXPECT_THAT(refusal("    base: bsae\ntokenizer: tok\n"),
               AllOf(HasSubstr("2 files and folders"),
                     HasSubstr("model.safetensors was expected "

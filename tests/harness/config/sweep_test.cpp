@@ -231,9 +231,9 @@ TEST(Sweep, EverythingThatIsWrongIsSaidAtOnce) {
   for (const char* one :
        {"\n  s.yaml:5:10: samples: expected an integer",
         "\n  s.yaml:13:7: seed: ", "\n  s.yaml:8:11: models[0].base: expected text, got a list",
-        "\n  s.yaml:11:38: models[1].variants: 'qkk' is not a variant",
+        "\n  s.yaml:11:39: models[1].variants: 'qkk' is not a variant",
         "models[1].variants[2].method: ",
-        "\n  s.yaml:11:68: models[1].bsae: unknown key, did you mean 'base'?",
+        "\n  s.yaml:11:70: models[1].bsae: unknown key, did you mean 'base'?",
         "\n  s.yaml:12:1: protocoll: unknown key, did you mean 'protocol'?",
         "\n  s.yaml:14:18: runtime.dtype: expected auto, fp32 or bf16",
         "runtime.threads: ", "runtime.mark_memory_mib: ", "runtime.chunk: unknown key",
