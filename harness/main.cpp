@@ -149,10 +149,10 @@ int guarded_run(int argc, char** argv) {
     const int code = run(argc, argv);
     flush_stdout();
     return code;
-  } catch (const ListedError& error) {
-    return fail(error.code(), error.title(), error.lines());
   } catch (const Error& error) {
-    return fail(error.code(), error.what());
+    const auto* list = dynamic_cast<const ErrorList*>(&error);
+    return list == nullptr ? fail(error.code(), error.what())
+                           : fail(error.code(), list->title(), list->lines());
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) return fail(ExitCode::kNotMeasured, "out of memory");
     const auto of_torch = torch_error(error);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tasks/haystack/sources.h"
+#include "tasks/needle/own_needle.h"
 #include "tasks/sample.h"
 
 namespace niah::tasks {
@@ -45,6 +46,11 @@ struct ProtocolSpec {
   /// Llama 3, Qwen), not of SentencePiece. Then a haystack is counted once, not once for every
   /// sample. The samples are the same either way.
   bool counts_add = false;
+  /// Depths in percent for the needles that are asked for, in turn: sample i has its first one at
+  /// depth i modulo their number. Of protocol niah alone; empty: those of RULER.
+  std::vector<double> depths = {};
+  /// Tasks in addition to the protocol's. Of protocol niah alone.
+  std::vector<OwnNeedle> needles = {};
 };
 
 /// The cells of `requests`, in that order, which matters for lm-eval: one random stream runs
@@ -52,6 +58,9 @@ struct ProtocolSpec {
 /// or a length too small for template, needle and answer (with the smallest that fits).
 std::vector<std::unique_ptr<Cell>> make_cells(const ProtocolSpec& spec,
                                               const std::vector<CellRequest>& requests);
+
+/// The own needle of that name, or nullptr.
+const OwnNeedle* find_own_needle(const ProtocolSpec& spec, const std::string& name);
 
 /// The names of the tasks a protocol has, in order.
 std::vector<std::string> task_names(const std::string& protocol);

@@ -171,6 +171,10 @@ std::string key_of_prefix(const std::string& prefix) {
 }
 
 Sample from_lm_eval(const Line& line, const json& doc) {
+  if (doc.contains("depth") && !doc.contains("input"))
+    refuse(line,
+           "this is a log of niah's own, without its prompts, so it cannot be asked again; the "
+           "config of its run, or `niah generate`, makes the same samples");
   Sample sample;
   sample.protocol = "lm-eval";
   sample.task = require_task(line);

@@ -31,6 +31,17 @@ const std::vector<Task>& all_tasks() {
   return tasks;
 }
 
+std::string our_task_name(const std::string& name) {
+  constexpr std::string_view kFamily = "niah_", kSingle = "single_";
+  if (!name.starts_with(kFamily)) return name;
+  std::string own = name.substr(kFamily.size());
+  if (own.starts_with(kSingle)) own = "s" + own.substr(kSingle.size());
+  const auto& tasks = all_tasks();
+  const bool is_known =
+      std::any_of(tasks.begin(), tasks.end(), [&](const Task& task) { return task.name == own; });
+  return is_known ? own : name;
+}
+
 const Task& find_task(std::string_view protocol, const std::string& name) {
   const auto names = task_names(std::string(protocol));
   if (std::find(names.begin(), names.end(), name) == names.end()) {

@@ -53,6 +53,10 @@ struct Task {
 /// All tasks, in the order to show them.
 const std::vector<Task>& all_tasks();
 
+/// The name by which records know a task that may be called as lm-evaluation-harness calls it: "s1"
+/// of "niah_single_1", "multivalue" of "niah_multivalue". Any other name stays as it is.
+std::string our_task_name(const std::string& name);
+
 /// The task `name` of `protocol`. Throws UsageError naming the nearest task.
 const Task& find_task(std::string_view protocol, const std::string& name);
 

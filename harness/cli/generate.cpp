@@ -18,6 +18,7 @@
 #include "models/tokenizer/prompt_encoder.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tasks/protocol.h"
+#include "tasks/task.h"
 
 namespace niah {
 namespace {
@@ -119,7 +120,8 @@ ExitCode run_generate(const GenerateArguments& arguments) {
   const auto tokenizer = models::open_tokenizer(arguments.tokenizer);
   const auto spec = protocol_spec(arguments.protocol, arguments.seed,
                                   tasks::open_haystack(haystack_spec(arguments)), tokenizer);
-  const auto cells = tasks::make_cells(spec, {{arguments.task, *length, arguments.samples}});
+  const auto cells =
+      tasks::make_cells(spec, {{tasks::our_task_name(arguments.task), *length, arguments.samples}});
   write_samples(arguments, *cells.front(), *tokenizer);
   return ExitCode::kOk;
 }
@@ -142,8 +144,8 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->add_option(
           "--task", arguments->task,
           "What is hidden: s1, s2, s3, multikey_1 to multikey_3, multivalue, multiquery; "
-          "absent (nothing; of protocol niah alone); or RULER's vt, cwe, fwe, which use no "
-          "haystack")
+          "absent (nothing; of protocol niah alone); RULER's vt, cwe, fwe, which use no haystack; "
+          "or as lm-eval calls them: niah_single_1")
       ->type_name("TASK")
       ->required();
   command

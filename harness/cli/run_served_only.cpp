@@ -4,6 +4,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/cli/run_with_engines.h"
+#include "harness/config/require_files.h"
 #include "harness/cost/served_price.h"
 #include "harness/engine/served/served_engines.h"
 
@@ -25,11 +26,13 @@ void refuse_local_variants(const SweepConfig& sweep) {
 
 reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options) {
   refuse_local_variants(sweep);
+  require_files(sweep);
   return run_sweep(sweep, options, served::ServedEngines(sweep));
 }
 
 std::string price_with_engines(const SweepConfig& sweep, bool /*by_headers*/) {
   refuse_local_variants(sweep);
+  require_files(sweep);
   return describe_served(price_served(WorkList(sweep)), sweep);
 }
 

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <vector>
 
-#include "harness/config/require_checkpoints.h"
+#include "harness/config/require_files.h"
 #include "harness/cost/dry_run.h"
 #include "harness/cost/served_price.h"
 #include "harness/engine/local/local_engines.h"
@@ -39,14 +39,14 @@ class LocalAndServed : public EngineOpener {
 }  // namespace
 
 reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options) {
-  require_checkpoints(sweep);
+  require_files(sweep);
   if (!has_served_variant(sweep)) return run_sweep(sweep, options, LocalEngines(sweep.runtime));
   if (!has_local_variant(sweep)) return run_sweep(sweep, options, served::ServedEngines(sweep));
   return run_sweep(sweep, options, LocalAndServed(sweep));
 }
 
 std::string price_with_engines(const SweepConfig& sweep, bool by_headers) {
-  require_checkpoints(sweep);
+  require_files(sweep);
   std::string text;
   if (has_local_variant(sweep))
     text += describe_price(by_headers ? price_sweep_by_headers(sweep) : price_sweep(sweep), sweep);

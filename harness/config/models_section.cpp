@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/base/numbers.h"
 #include "harness/base/text.h"
+#include "harness/config/paths.h"
 #include "harness/config/served_section.h"
 #include "harness/config/variant_words.h"
 
@@ -21,10 +22,9 @@ namespace {
 /// A checkpoint: a folder, or {base: FOLDER, adapter: FOLDER}.
 models::CheckpointPath read_path(YamlMap& map, const std::string& key, const fs::path& base) {
   const YAML::Node node = map.raw(key);
-  if (!node.IsDefined() || !node.IsMap()) return resolve(base, map.text(key));
+  if (!node.IsDefined() || !node.IsMap()) return path_at(map, key, base);
   YamlMap both = map.map(key);
-  models::CheckpointPath path{resolve(base, both.text("base")),
-                              resolve(base, both.text("adapter"))};
+  models::CheckpointPath path{path_at(both, "base", base), path_at(both, "adapter", base)};
   both.finish();
   return path;
 }
@@ -266,11 +266,16 @@ std::vector<VariantConfig> read_variants(YamlMap& map, const fs::path& base,
   } else if (!list.IsSequence() || list.size() == 0) {
     map.refuse("variants", "expected a list such as [base, sft, qk]");
   } else {
-    for (std::size_t i = 0; i < list.size(); ++i)
+    const auto read_one = [&](std::size_t i) {
       variants.push_back(
           list[i].IsScalar()
               ? plain_variant(map, list[i].Scalar(), parts)
               : read_variant(map.wrap(list[i], fmt::format("variants[{}]", i)), base, parts));
+    };
+    bool are_sound = true;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      are_sound = map.attempt([&] { read_one(i); }) && are_sound;
+    if (!are_sound) return variants;
   }
   std::set<std::string> names;
   for (VariantConfig& variant : variants) {
@@ -297,6 +302,7 @@ bool lists_only_served(YamlMap& map) {
 
 /// Reads what the model is made of: checkpoints that are run here, or a server.
 ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
+  for (const char* key : {"base", "sft", "tokenizer"}) map.raw(key);
   ModelParts parts;
   if (auto served = map.optional_map("served")) {
     for (const char* key : {"base", "sft", "override"})
@@ -313,25 +319,31 @@ ModelParts read_parts(YamlMap& map, const fs::path& base, ModelConfig& model) {
   if (parts.has_sft) model.sft = read_path(map, "sft", base);
   model.base_place = map.place("base");
   model.sft_place = map.place("sft");
-  for (const char* key : {"base", "sft"}) map.raw(key);
-  if (map.has("tokenizer")) model.tokenizer = resolve(base, map.text("tokenizer"));
-  map.raw("tokenizer");
+  model.tokenizer_place = map.place("tokenizer");
+  if (map.has("tokenizer")) model.tokenizer = path_at(map, "tokenizer", base);
   return parts;
+}
+
+void read_override(YamlMap& map, ModelConfig& model) {
+  const YAML::Node node = map.raw("override");
+  if (!map.has("override")) return;
+  if (!node.IsMap())
+    map.refuse("override",
+               "expected fields of config.json, such as {attn_logits_scaling: hype 500}");
+  model.override = yaml_to_json(node);
 }
 
 ModelConfig read_model(YamlMap map, const fs::path& base) {
   ModelConfig model;
-  if (map.has("override")) {
-    const YAML::Node node = map.raw("override");
-    if (!node.IsMap())
-      map.refuse("override",
-                 "expected fields of config.json, such as {attn_logits_scaling: hype 500}");
-    model.override = yaml_to_json(node);
-  }
-  model.name = map.text("name");
-  if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
-  const ModelParts parts = read_parts(map, base, model);
-  model.variants = read_variants(map, base, parts);
+  map.attempt([&] { read_override(map, model); });
+  map.attempt([&] {
+    model.name = map.text("name");
+    if (model.name.empty()) map.refuse("name", "it is empty; reports need a name to show");
+  });
+  ModelParts parts;
+  const bool has_parts = map.attempt([&] { parts = read_parts(map, base, model); });
+  map.raw("variants");
+  if (has_parts) map.attempt([&] { model.variants = read_variants(map, base, parts); });
   map.finish();
   return model;
 }
@@ -353,20 +365,19 @@ void refuse_equal_variants(const YamlMap& root, const std::vector<ModelConfig>& 
 
 }  // namespace
 
-fs::path resolve(const fs::path& base, const std::string& text) {
-  return (fs::path(text).is_absolute() ? fs::path(text) : base / text).lexically_normal();
-}
-
 std::vector<ModelConfig> read_models(YamlMap& root, const fs::path& base) {
   std::vector<ModelConfig> models;
   std::set<std::string> names;
-  for (YamlMap& model : root.maps("models")) {
+  const auto add = [&](YamlMap& model) {
     models.push_back(read_model(model, base));
     const std::string& name = models.back().name;
-    if (!names.insert(name).second)
+    if (!names.insert(name).second && !name.empty())
       model.refuse("name", fmt::format("two models are called '{}'", valid_utf8(name)));
-  }
-  refuse_equal_variants(root, models);
+  };
+  const bool are_sound = root.attempt([&] {
+    for (YamlMap& model : root.maps("models")) root.attempt([&] { add(model); });
+  });
+  if (are_sound) refuse_equal_variants(root, models);
   return models;
 }
 

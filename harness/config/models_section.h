@@ -9,9 +9,6 @@
 
 namespace niah {
 
-/// A path in a config; relative ones are resolved against `base`.
-std::filesystem::path resolve(const std::filesystem::path& base, const std::string& text);
-
 /// All models of a sweep. Throws UsageError for what is unknown, ill-typed or contradictory, for
 /// two models of the same name, and for identical variants.
 std::vector<ModelConfig> read_models(YamlMap& root, const std::filesystem::path& base);

@@ -43,15 +43,6 @@ bool is_any(const std::string& text, const Choices&... choices) {
   return ((text == choices) || ...);
 }
 
-/// One of a few words.
-std::string read_word(YamlMap& map, const char* key, const std::string& fallback,
-                      const std::vector<std::string>& known) {
-  const std::string word = map.text(key, fallback);
-  if (std::find(known.begin(), known.end(), word) != known.end()) return word;
-  map.refuse(key, fmt::format("expected {}, got '{}'{}", fmt::join(known, " or "),
-                              valid_utf8(cut_short(word, 60)), did_you_mean(word, known)));
-}
-
 /// Whether a text looks like a key rather than the name of one: a well-known prefix, or a long word
 /// that mixes digits, upper and lower case.
 bool looks_like_key(const std::string& text) {
@@ -287,11 +278,10 @@ ServedConfig read_served(YamlMap map) {
   if (served.model.empty() || served.model.size() > kLongestText ||
       single_line(served.model) != served.model)
     map.refuse("model", "what the server calls its model was expected, in one line");
-  served.api = read_word(map, "api", served.api, {"completions", "chat"});
-  served.prompts = read_word(map, "prompts", served.prompts, {"auto", "ids", "text"});
-  served.log_probs =
-      read_word(map, "log_probs", served.log_probs, {"none", "echo", "prompt_logprobs"});
-  served.order = read_word(map, "order", served.order, {"prefix", "shuffled"});
+  served.api = map.choice("api", served.api, {"completions", "chat"});
+  served.prompts = map.choice("prompts", served.prompts, {"auto", "ids", "text"});
+  served.log_probs = map.choice("log_probs", served.log_probs, {"none", "echo", "prompt_logprobs"});
+  served.order = map.choice("order", served.order, {"prefix", "shuffled"});
   if (served.api == "chat") {
     if (served.prompts == "ids")
       map.refuse("prompts", "a chat is given as text; `ids` belongs to `api: completions`");

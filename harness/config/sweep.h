@@ -17,6 +17,7 @@
 #include "models/surgery/restore_options.h"
 #include "reports/record.h"
 #include "tasks/haystack/sources.h"
+#include "tasks/needle/own_needle.h"
 #include "tasks/sample_file.h"
 
 namespace niah {
@@ -54,22 +55,29 @@ struct ModelConfig {
   /// sft may be empty; base is empty if every variant is served.
   models::CheckpointPath base, sft;
   /// Where the file names them, for errors: "sweep.yaml:9:11: models[0].base"; may be empty.
-  std::string base_place, sft_place;
+  std::string base_place, sft_place, tokenizer_place;
   std::filesystem::path tokenizer;  ///< as the model's own key gives it; may be empty
   nlohmann::json override;          ///< fields of config.json to replace: an object, or null
   std::vector<VariantConfig> variants;
 };
 
-/// Samples per cell: one number, or one per length; or a maximum with half_width, where a cell ends
-/// early.
+/// Where a config names its files and folders, for errors: "sweep.yaml:9:11: haystack.path".
+using Places = std::map<std::filesystem::path, std::string>;
+
+/// Samples per cell: one number, one per length, or one per task and length; or a maximum with
+/// half_width, where a cell ends early.
 struct SampleCounts {
   std::int64_t otherwise = 0;
   std::map<std::int64_t, std::int64_t> by_length;
+  /// Of tasks that have counts of their own: those of all their lengths.
+  std::map<std::string, std::map<std::int64_t, std::int64_t>> by_task;
   /// A cell ends early when Wilson's 95 % interval of every variant is at most twice this wide; 0:
   /// never. Samples are asked in order, so a cell that ended early has the first ones.
   double half_width = 0;
-  /// The number, or the maximum, for cells of that length.
-  std::int64_t at(std::int64_t length) const;
+  /// The number for a cell, where there is one by task or length.
+  std::optional<std::int64_t> find(const std::string& task, std::int64_t length) const;
+  /// The number, or the maximum, for a cell.
+  std::int64_t at(const std::string& task, std::int64_t length) const;
 };
 
 /// How questions are put to the model.
@@ -83,7 +91,9 @@ struct PromptConfig {
 
 /// How many tokens the model may generate.
 struct GenerationConfig {
-  std::int64_t max_new_tokens = 128;     ///< of the answer
+  /// Of the answer. Beyond tasks::kGenerationTokens, which every length has room for, they are
+  /// taken off the prompt.
+  std::int64_t max_new_tokens = 128;
   std::int64_t max_thinking_tokens = 0;  ///< of the thought before it, in addition
   bool stop_when_decided = true;
 };
@@ -116,8 +126,11 @@ struct SweepConfig {
   std::vector<tasks::SampleFile> sample_files;
   std::string protocol = "niah";
   tasks::HaystackSpec haystack;
+  std::vector<tasks::OwnNeedle> needles;  ///< more tasks, by their names
   std::vector<std::string> tasks;
   std::vector<std::int64_t> lengths;  ///< ascending
+  /// Percent, ascending, of the needles asked for; empty: those of the protocol.
+  std::vector<double> depths;
   SampleCounts samples;
   std::uint64_t seed = 0;
   std::vector<ModelConfig> models;
@@ -128,6 +141,7 @@ struct SweepConfig {
   RuntimeConfig runtime;
   bool published = false;  ///< show the paper's figures beside ours
   std::vector<std::string> caveats;
+  Places places;  ///< of all but checkpoints
 };
 
 /// Whether some variant is computed on this machine.
@@ -144,7 +158,8 @@ void describe_plainly(ModelConfig& model);
 std::string restore_text(const models::RestoreOptions& options);
 
 /// Reads a sweep. Relative paths of checkpoints, texts and tokenizers are resolved against `base`.
-/// Throws UsageError with file:line:column for anything unknown, ill-typed or contradictory.
+/// Throws UsageError with file:line:column for anything unknown, ill-typed or contradictory,
+/// ListedUsageError for several such things.
 SweepConfig parse_sweep(const std::string& yaml, const std::string& file,
                         const std::filesystem::path& base, const Overrides& overrides);
 /// Reads the sweep in a file, with paths relative to the file's folder. Throws DataError, too.

@@ -6,6 +6,8 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/config/needle_section.h"
+#include "harness/config/ranges.h"
 #include "harness/config/served_section.h"
 #include "harness/config/sweep.h"
 
@@ -29,6 +31,17 @@ nlohmann::ordered_json plan_checkpoint(const models::CheckpointPath& path) {
   return {{"base", plan_path(path.folder)}, {"adapter", plan_path(path.adapter)}};
 }
 
+/// Counts by length, as far as they are the same for all tasks.
+nlohmann::ordered_json plan_counts(const SweepConfig& sweep) {
+  const SampleCounts& counts = sweep.samples;
+  if (counts.half_width > 0) return {{"max", counts.otherwise}, {"half_width", counts.half_width}};
+  nlohmann::ordered_json json;
+  for (const std::string& task : sweep.tasks)
+    for (const std::int64_t length : sweep.lengths)
+      (counts.by_task.empty() ? json : json[task])[format_length(length)] = counts.at(task, length);
+  return json;
+}
+
 /// Adds what is asked: tasks and lengths, or sample files.
 void put_samples(nlohmann::ordered_json& json, const SweepConfig& sweep) {
   if (sweep.sample_files.empty()) {
@@ -36,13 +49,12 @@ void put_samples(nlohmann::ordered_json& json, const SweepConfig& sweep) {
     json["haystack"] = {{"kind", tasks::haystack_kind_name(sweep.haystack.kind)},
                         {"repeat", sweep.haystack.repeat}};
     if (!sweep.haystack.path.empty()) json["haystack"]["path"] = plan_path(sweep.haystack.path);
+    if (!sweep.haystack.language.empty()) json["haystack"]["language"] = sweep.haystack.language;
+    if (!sweep.needles.empty()) json["needle"] = needles_json(sweep.needles);
     json["tasks"] = sweep.tasks;
     json["lengths"] = sweep.lengths;
-    for (const std::int64_t length : sweep.lengths)
-      json["samples"][format_length(length)] = sweep.samples.at(length);
-    if (sweep.samples.half_width > 0)
-      json["samples"] = {{"max", sweep.samples.otherwise},
-                         {"half_width", sweep.samples.half_width}};
+    for (const double depth : sweep.depths) json["depths"].push_back(depth_text(depth));
+    json["samples"] = plan_counts(sweep);
     json["seed"] = sweep.seed;
   } else {
     for (const tasks::SampleFile& file : sweep.sample_files) {

@@ -7,8 +7,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/listed_error.h"
 #include "harness/base/text.h"
-#include "harness/base/units.h"
+#include "harness/config/ranges.h"
 #include "harness/config/yaml_document.h"
 
 namespace niah {
@@ -120,6 +121,11 @@ bool YamlMap::has(const std::string& key) const {
   return value.IsDefined() && !value.IsNull();
 }
 
+bool YamlMap::has_any(const std::string& key) {
+  asked_.insert(key);
+  return has(key) && !(node_[key].IsSequence() && node_[key].size() == 0);
+}
+
 YAML::Node YamlMap::raw(const std::string& key) {
   asked_.insert(key);
   const YAML::Node& self = node_;  // a const lookup does not create the key
@@ -132,7 +138,7 @@ YAML::Node YamlMap::required(const std::string& key) {
   if (value.IsDefined()) refuse(key, "this key is required, and has no value");
   for (const auto& entry : node_) {  // it may be there, but misspelt
     const std::string other = entry.first.Scalar();
-    if (!asked_.contains(other) && is_slip(other, key))
+    if (!asked_.contains(other) && is_slip(other, key) && asked_.insert(other).second)
       throw UsageError(fmt::format("{}: unknown key, did you mean '{}'? That one is required",
                                    place(other, entry.first.Mark()), key));
   }
@@ -147,9 +153,16 @@ std::string YamlMap::scalar(const YAML::Node& node, const std::string& key,
 
 std::string YamlMap::text(const std::string& key) { return scalar(required(key), key, "text"); }
 
-std::string YamlMap::text(const std::string& key, const std::string& fallback) {
+template <typename Value, typename Read>
+Value YamlMap::value_or(const std::string& key, const Value& fallback, const Read& read) {
   asked_.insert(key);
-  return has(key) ? text(key) : fallback;
+  Value value = fallback;
+  if (has(key)) attempt([&] { value = read(); });
+  return value;
+}
+
+std::string YamlMap::text(const std::string& key, const std::string& fallback) {
+  return value_or(key, fallback, [&] { return text(key); });
 }
 
 std::int64_t YamlMap::integer(const std::string& key, IntegerRange range) {
@@ -161,8 +174,7 @@ std::int64_t YamlMap::integer(const std::string& key, IntegerRange range) {
 }
 
 std::int64_t YamlMap::integer(const std::string& key, std::int64_t fallback, IntegerRange range) {
-  asked_.insert(key);
-  return has(key) ? integer(key, range) : fallback;
+  return value_or(key, fallback, [&] { return integer(key, range); });
 }
 
 double YamlMap::number(const std::string& key, NumberRange range) {
@@ -173,27 +185,35 @@ double YamlMap::number(const std::string& key, NumberRange range) {
 }
 
 double YamlMap::number(const std::string& key, double fallback, NumberRange range) {
-  asked_.insert(key);
-  return has(key) ? number(key, range) : fallback;
+  return value_or(key, fallback, [&] { return number(key, range); });
 }
 
 bool YamlMap::boolean(const std::string& key, bool fallback) {
-  asked_.insert(key);
-  if (!has(key)) return fallback;
-  const std::string text = scalar(node_[key], key, "true or false");
-  if (text == "true") return true;
-  if (text == "false") return false;
-  refuse(key, fmt::format("expected true or false, got '{}'", text));
+  return value_or(key, fallback, [&] {
+    const std::string text = scalar(node_[key], key, "true or false");
+    if (text != "true" && text != "false")
+      refuse(key, fmt::format("expected true or false, got '{}'", text));
+    return text == "true";
+  });
+}
+
+std::string YamlMap::choice(const std::string& key, const std::string& fallback,
+                            const std::vector<std::string>& words) {
+  return value_or(key, fallback, [&] {
+    const std::string word = text(key);
+    if (std::find(words.begin(), words.end(), word) == words.end())
+      refuse(key, fmt::format("expected {} or {}, got '{}'{}",
+                              fmt::join(words.begin(), words.end() - 1, ", "), words.back(),
+                              valid_utf8(cut_short(word, 60)), did_you_mean(word, words)));
+    return word;
+  });
 }
 
 std::vector<std::int64_t> YamlMap::lengths(const std::string& key) {
   std::vector<std::int64_t> out;
   for (const std::string& text : texts(key)) {
-    const auto length = parse_length(text);
-    if (!length)
-      refuse(key, fmt::format("expected a length such as 4096 or 4K, up to {}, got '{}'",
-                              format_length(kLongestLength), valid_utf8(text)));
-    out.push_back(*length);
+    const auto some = at_its_place(*this, key, [&] { return parse_length_range(text); });
+    out.insert(out.end(), some.begin(), some.end());
   }
   return out;
 }
@@ -213,7 +233,9 @@ std::vector<std::string> YamlMap::texts(const std::string& key) {
 }
 
 YamlMap YamlMap::wrap(const YAML::Node& node, const std::string& path) const {
-  return YamlMap(node, file_, full(path), edited_);
+  YamlMap map(node, file_, full(path), edited_);
+  map.problems_ = problems_;
+  return map;
 }
 
 YamlMap YamlMap::map(const std::string& key) { return wrap(required(key), key); }
@@ -245,9 +267,22 @@ void YamlMap::finish() const {
     const std::string key = entry.first.Scalar();
     if (asked_.contains(key)) continue;
     const std::vector<std::string> known(asked_.begin(), asked_.end());
-    throw UsageError(
-        fmt::format("{}: unknown key{}", place(key, entry.first.Mark()), did_you_mean(key, known)));
+    attempt([&] {
+      throw UsageError(fmt::format("{}: unknown key{}", place(key, entry.first.Mark()),
+                                   did_you_mean(key, known)));
+    });
   }
+}
+
+void YamlMap::keep(const UsageError& error) const {
+  problems_->push_back(single_line(error.what()));
+}
+
+void YamlMap::throw_problems() const {
+  if (!problems_ || problems_->empty()) return;
+  if (problems_->size() == 1) throw UsageError(problems_->front());
+  throw ListedUsageError(fmt::format("{}: {} things are wrong", file_, problems_->size()),
+                         *problems_);
 }
 
 }  // namespace niah

@@ -43,6 +43,8 @@ class YamlMap {
   static YamlMap read(const std::filesystem::path& path);
 
   bool has(const std::string& key) const;
+  /// Whether a list under `key` has elements, or there is another value; marks the key as read.
+  bool has_any(const std::string& key);
   /// Whether `edit` set the value of `key`.
   bool is_edited(const std::string& key) const { return edited_.contains(full(key)); }
   std::string text(const std::string& key);
@@ -52,7 +54,10 @@ class YamlMap {
   double number(const std::string& key, NumberRange range = {});
   double number(const std::string& key, double fallback, NumberRange range = {});
   bool boolean(const std::string& key, bool fallback);
-  /// One length or a list of lengths: 4096, 4K, 256k.
+  /// One of a few words.
+  std::string choice(const std::string& key, const std::string& fallback,
+                     const std::vector<std::string>& words);
+  /// One length or a list of lengths, each as parse_length_range() reads it: 4096, 4K, 4K..64K.
   std::vector<std::int64_t> lengths(const std::string& key);
   /// A list of texts; a single text counts as a list of one.
   std::vector<std::string> texts(const std::string& key);
@@ -69,6 +74,26 @@ class YamlMap {
   /// Refuses keys that were never asked for. Call it when everything known has been read.
   void finish() const;
 
+  /// From here on, this map and those in it keep their errors for throw_problems(): where the value
+  /// of an optional key is wrong, its default is taken; finish() keeps every unknown key; attempt()
+  /// keeps whatever else is wrong.
+  void keep_problems() { problems_ = std::make_shared<std::vector<std::string>>(); }
+  /// Calls read(); a UsageError is kept if keep_problems() was called. Returns whether nothing was
+  /// wrong.
+  template <typename Read>
+  bool attempt(const Read& read) const {
+    const std::size_t before = problems_ ? problems_->size() : 0;
+    try {
+      read();
+    } catch (const UsageError& error) {
+      if (!problems_) throw;
+      keep(error);
+    }
+    return !problems_ || problems_->size() == before;
+  }
+  /// Throws UsageError when there was one problem, ListedUsageError when there were several.
+  void throw_problems() const;
+
   /// "file:line:column: key.path" of `key` (or of the mapping when the key is absent), or the
   /// option that put it there.
   std::string place(const std::string& key) const;
@@ -79,6 +104,11 @@ class YamlMap {
 
  private:
   YamlMap(YAML::Node node, std::string file, std::string path, std::set<std::string> edited);
+  void keep(const UsageError& error) const;
+  /// read() if the key has a value, else `fallback`, which is also taken for a value whose error is
+  /// kept.
+  template <typename Value, typename Read>
+  Value value_or(const std::string& key, const Value& fallback, const Read& read);
   YAML::Node required(const std::string& key);
   std::string scalar(const YAML::Node& node, const std::string& key, const char* expected) const;
   std::string where(const YAML::Mark& mark) const;
@@ -91,6 +121,7 @@ class YamlMap {
   std::string path_;
   std::set<std::string> edited_;
   std::set<std::string> asked_;
+  std::shared_ptr<std::vector<std::string>> problems_;  ///< null: errors are thrown at once
 };
 
 /// Returns read(); a UsageError that it throws is thrown again with the place of `key`.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "tasks/sample.h"
 #include "tasks/scoring.h"
 
 namespace niah {
@@ -31,10 +32,12 @@ PromptFormat::PromptFormat(const SweepConfig& sweep, const models::Tokenizer& to
     throw UsageError(
         "prompt: the text begins with the BOS token that the tokenizer puts in front of every "
         "prompt, so it would appear twice; take it out of the prefix, or set prompt.bos: false");
+  overhead_ = max_thinking_tokens_ +
+              std::max<std::int64_t>(0, sweep.generation.max_new_tokens - tasks::kGenerationTokens);
   if (is_raw() && config_.answer_prefix && max_thinking_tokens_ == 0) return;
   const std::int64_t frame_tokens =
       static_cast<std::int64_t>(ids.size()) - tokenizer.count_prompt("A B");
-  overhead_ = std::max<std::int64_t>(0, frame_tokens) + max_thinking_tokens_;
+  overhead_ += std::max<std::int64_t>(0, frame_tokens);
   if (config_.format != "chatml") return;
   const auto end = tokenizer.encode(kTurnEnd);
   if (end.size() == 1) stop_ids_.push_back(end.front());

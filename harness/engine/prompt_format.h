@@ -38,8 +38,8 @@ class PromptFormat {
   /// "<think>" if the frame opens a thought, else empty. Put in front of an output, it completes
   /// the thought.
   const std::string& open_thought() const { return open_thought_; }
-  /// Tokens of a nominal length that the frame and the thought need in addition to sample and
-  /// answer.
+  /// Tokens of a nominal length that the frame, the thought and an answer of more than
+  /// tasks::kGenerationTokens need in addition to sample and answer.
   std::int64_t overhead() const { return overhead_; }
   /// Tokens that end an answer in this format, in addition to the model's own.
   const std::vector<std::int64_t>& stop_ids() const { return stop_ids_; }

@@ -33,7 +33,7 @@ std::vector<reports::PlannedCell> planned_by_config(const reports::RunInfo& info
       cells.push_back({.kind = "recall",
                        .task = task,
                        .length = length,
-                       .samples = sweep.samples.at(length),
+                       .samples = sweep.samples.at(task, length),
                        .may_end_early = sweep.samples.half_width > 0});
   return cells;
 }

@@ -11,6 +11,7 @@
 #include "harness/base/units.h"
 #include "harness/plan/plan.h"
 #include "reports/journal_reader.h"
+#include "tasks/task.h"
 
 namespace niah {
 namespace {
@@ -72,7 +73,7 @@ SampleId parse_sample_id(const std::string& text) {
   const auto index = parse_integer(std::string_view(text).substr(hash + 1), kNotNegative);
   if (!index) throw refuse();
   id.index = *index;
-  id.task = text.substr(0, std::min(at, hash));
+  id.task = tasks::our_task_name(text.substr(0, std::min(at, hash)));
   if (at != std::string::npos) {
     const auto length = parse_length(std::string_view(text).substr(at + 1, hash - at - 1));
     if (!length) throw refuse();

@@ -10,6 +10,7 @@
 #include "harness/base/path_kind.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/config/ranges.h"
 #include "harness/plan/sizing.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "tasks/sample_file.h"
@@ -27,7 +28,10 @@ void add_once(std::vector<T>& list, const T& value) {
 /// and without the format's overhead.
 void count_anew(reports::Record& record, const PromptFormat& format, std::int64_t answer_tokens,
                 const GenerationConfig& generation) {
-  record.real_length = record.prompt_tokens + answer_tokens + generation.max_thinking_tokens;
+  const std::int64_t longer =
+      std::max<std::int64_t>(0, generation.max_new_tokens - tasks::kGenerationTokens);
+  record.real_length =
+      record.prompt_tokens + answer_tokens + longer + generation.max_thinking_tokens;
   record.length -= format.overhead();
 }
 
@@ -36,6 +40,12 @@ std::int64_t answer_tokens_of(const std::string& task) {
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == task; });
   return found == all.end() ? tasks::kGenerationTokens : found->answer_tokens;
+}
+
+std::string depth_list(const std::vector<double>& depths) {
+  std::vector<std::string> texts;
+  for (const double depth : depths) texts.push_back(depth_text(depth));
+  return fmt::format("{}", fmt::join(texts, " "));
 }
 
 }  // namespace
@@ -93,21 +103,27 @@ void WorkList::read_cells() {
 void WorkList::make_cells() {
   const auto haystack = tasks::open_haystack(sweep_.haystack);
   haystack_id_ = fmt::format("{} {}", haystack->name(), haystack->sha256().substr(0, 16));
+  // Needles and their places are part of the text that is read, and are told apart with it.
+  if (!sweep_.depths.empty()) haystack_id_ += fmt::format(", depths {}", depth_list(sweep_.depths));
+  for (const tasks::OwnNeedle& needle : sweep_.needles)
+    haystack_id_ += fmt::format(", needle {}", needle.identity());
   // Task by task, as lm-eval builds them: its one random stream runs through all cells.
   std::vector<tasks::CellRequest> requests;
   for (const std::string& task : sweep_.tasks)
     for (const std::int64_t length : sweep_.lengths)
       requests.push_back({task, std::max<std::int64_t>(1, length - format_->overhead()),
-                          sweep_.samples.at(length)});
+                          sweep_.samples.at(task, length)});
   try {
-    cells_ = tasks::make_cells(protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_),
-                               requests);
+    auto spec = protocol_spec(sweep_.protocol, sweep_.seed, haystack, tokenizer_);
+    spec.depths = sweep_.depths;
+    spec.needles = sweep_.needles;
+    cells_ = tasks::make_cells(spec, requests);
   } catch (const UsageError& error) {
     if (format_->overhead() == 0) throw;
     throw UsageError(
-        fmt::format("{} ({} tokens of every length are kept for the prompt's format and "
-                    "the thought)",
-                    error.what(), format_->overhead()));
+        fmt::format("{} ({} tokens of every length are kept for the prompt's format, the thought "
+                    "and what an answer may have beyond {})",
+                    error.what(), format_->overhead(), tasks::kGenerationTokens));
   }
   std::stable_sort(cells_.begin(), cells_.end(), [](const auto& a, const auto& b) {
     return a->request().length < b->request().length;

@@ -15,8 +15,8 @@ bool is_ascii_graphic(char c) { return c > ' ' && c < 0x7F; }
 
 }  // namespace
 
-HaystackText::HaystackText(char separator, TokenCounter counter)
-    : separator_(separator), counter_(std::move(counter)) {}
+HaystackText::HaystackText(std::string separator, TokenCounter counter)
+    : separator_(std::move(separator)), counter_(std::move(counter)) {}
 
 void HaystackText::append(std::string_view unit) {
   if (!ends_.empty()) text_ += separator_;
@@ -46,7 +46,7 @@ std::size_t HaystackText::find_cut(std::size_t unit_begin) const {
 }
 
 std::size_t HaystackText::begin_of(std::int64_t unit) const {
-  return unit == 0 ? 0 : end_of(unit - 1) + 1;
+  return unit == 0 ? 0 : end_of(unit - 1) + separator_.size();
 }
 
 std::string_view HaystackText::text(std::int64_t begin, std::int64_t end) const {

@@ -11,8 +11,8 @@
 
 namespace niah::tasks {
 
-/// Units (sentences or lines) joined by a separator. Grows by append(); once cells share it, it is
-/// only read, so any number of threads may use it.
+/// Units (sentences or lines) joined by a separator, which may be empty. Grows by append(); once
+/// cells share it, it is only read, so any number of threads may use it.
 class HaystackText {
  public:
   /// A place in a unit where the text may be cut.
@@ -22,12 +22,12 @@ class HaystackText {
     std::int64_t tokens = 0;  ///< from the first such place to this one
   };
 
-  HaystackText(char separator, TokenCounter counter);
+  HaystackText(std::string separator, TokenCounter counter);
 
   void append(std::string_view unit);
 
   std::int64_t size() const { return static_cast<std::int64_t>(ends_.size()); }
-  char separator() const { return separator_; }
+  const std::string& separator() const { return separator_; }
   const TokenCounter& counter() const { return counter_; }
 
   /// Units begin .. end-1, joined.
@@ -51,7 +51,7 @@ class HaystackText {
   std::size_t end_of(std::int64_t unit) const { return ends_[static_cast<std::size_t>(unit)]; }
   std::size_t find_cut(std::size_t unit_begin) const;
 
-  char separator_;
+  std::string separator_;
   TokenCounter counter_;
   std::string text_;
   std::vector<std::size_t> ends_;  ///< end of each unit in text_

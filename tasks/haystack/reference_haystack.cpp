@@ -23,7 +23,7 @@ std::string repeat(const std::string& corpus, std::int64_t times) {
 
 ReferenceHaystack::ReferenceHaystack(const ProtocolSpec& spec, const TokenCounter& counter,
                                      CorpusRules rules)
-    : spec_(spec), counter_(counter), rules_(std::move(rules)), lines_('\n', counter) {}
+    : spec_(spec), counter_(counter), rules_(std::move(rules)), lines_("\n", counter) {}
 
 void ReferenceHaystack::prepare(const Task& task, std::int64_t units) {
   switch (task.haystack) {

@@ -10,7 +10,7 @@
 namespace niah::tasks {
 
 ReferenceText::ReferenceText(std::string text, const TokenCounter& counter)
-    : text_(std::move(text)), haystack_text_(' ', counter) {
+    : text_(std::move(text)), haystack_text_(" ", counter) {
   for (std::size_t end = text_.find(' '); end != std::string::npos;
        end = text_.find(' ', end + 1)) {
     word_ends_.push_back(end);

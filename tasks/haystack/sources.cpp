@@ -16,6 +16,7 @@
 #include "harness/base/units.h"
 #include "tasks/haystack/prose.h"
 #include "tasks/haystack/punkt.h"
+#include "tasks/haystack/unicode_sentences.h"
 #include "tasks/unicode.h"
 
 namespace niah::tasks {
@@ -35,10 +36,13 @@ constexpr std::string_view kKjvSha256 =
 /// Sentences of texts that were read from files.
 class TextHaystack final : public Haystack {
  public:
-  TextHaystack(std::string name, std::vector<std::string> documents, bool repeat)
-      : name_(std::move(name)), documents_(std::move(documents)), repeat_(repeat) {
+  TextHaystack(std::string name, std::vector<std::string> documents, const HaystackSpec& spec)
+      : name_(std::move(name)), documents_(std::move(documents)), repeat_(spec.repeat) {
     text_ = collapse_white_space(fmt::format("{}", fmt::join(documents_, " ")));
-    sentences_ = split_sentences(strip(text_));
+    const std::string_view text = strip(text_);
+    sentences_ = is_english(spec) ? split_sentences(text) : split_unicode_sentences(text);
+    if (!is_english(spec)) name_ += ", " + spec.language;
+    if (is_written_without_spaces(spec.language)) separator_.clear();
     if (sentences_.empty()) {
       throw DataError(fmt::format("haystack {}: there is no text in it", name_));
     }
@@ -54,6 +58,7 @@ class TextHaystack final : public Haystack {
   std::int64_t size() const override {
     return repeat_ ? -1 : static_cast<std::int64_t>(sentences_.size());
   }
+  std::string separator() const override { return separator_; }
   std::string name() const override { return repeat_ ? name_ + ", repeated" : name_; }
   std::string sha256() const override { return sha256_hex(text_); }
   const std::vector<std::string>& documents() const override { return documents_; }
@@ -71,6 +76,7 @@ class TextHaystack final : public Haystack {
   std::string name_;
   std::vector<std::string> documents_;
   bool repeat_;
+  std::string separator_ = " ";
   std::string text_;
   std::vector<std::string_view> sentences_;  ///< into text_
 };
@@ -172,14 +178,19 @@ std::string read_kjv(const fs::path& given) {
 
 HaystackSpec find_haystack(const std::string& name) {
   for (const HaystackKind kind : {HaystackKind::kKjv, HaystackKind::kProse})
-    if (name == haystack_kind_name(kind)) return {kind, {}, false};
+    if (name == haystack_kind_name(kind)) return {kind, {}, false, {}};
   std::error_code ignored;
-  if (std::filesystem::is_directory(name, ignored)) return {HaystackKind::kEssays, name, false};
-  if (std::filesystem::exists(name, ignored)) return {HaystackKind::kText, name, false};
+  if (std::filesystem::is_directory(name, ignored)) return {HaystackKind::kEssays, name, false, {}};
+  if (std::filesystem::exists(name, ignored)) return {HaystackKind::kText, name, false, {}};
   throw UsageError(fmt::format(
       "haystack '{}': kjv, prose, a folder of .txt files or a text file was expected, and there is "
       "no such folder or file{}",
       valid_utf8(name), did_you_mean(name, {"kjv", "prose"})));
+}
+
+bool is_english(const HaystackSpec& spec) {
+  const std::string primary = spec.language.substr(0, spec.language.find('-'));
+  return primary.empty() || primary == "en";
 }
 
 void require_path(const HaystackSpec& spec) {
@@ -211,17 +222,17 @@ std::shared_ptr<const Haystack> open_haystack(const HaystackSpec& spec) {
     case HaystackKind::kProse:
       return std::make_shared<ProseHaystack>();
     case HaystackKind::kKjv:
-      return std::make_shared<TextHaystack>("kjv", std::vector{read_kjv(spec.path)}, spec.repeat);
+      return std::make_shared<TextHaystack>("kjv", std::vector{read_kjv(spec.path)}, spec);
     case HaystackKind::kEssays: {
       require_path(spec);
       auto documents = read_essays(spec.path);
       auto name = fmt::format("essays ({} files)", documents.size());
-      return std::make_shared<TextHaystack>(std::move(name), std::move(documents), spec.repeat);
+      return std::make_shared<TextHaystack>(std::move(name), std::move(documents), spec);
     }
     case HaystackKind::kText:
       require_path(spec);
       return std::make_shared<TextHaystack>(fmt::format("text ({})", spec.path.filename().string()),
-                                            std::vector{read_text(spec.path)}, spec.repeat);
+                                            std::vector{read_text(spec.path)}, spec);
   }
   throw std::logic_error("a haystack kind is not handled");
 }

@@ -25,7 +25,13 @@ struct HaystackSpec {
   HaystackKind kind = HaystackKind::kKjv;
   std::filesystem::path path;
   bool repeat = false;  ///< start again when the text ends; otherwise running out is an error
+  /// Of essays and text, a tag such as "de" or "zh-Hant". English, also where none is given, is
+  /// split into sentences by Punkt, any other by Unicode's rules.
+  std::string language{};
 };
+
+/// Whether sentences of the spec's text are split by Punkt, which knows English alone.
+bool is_english(const HaystackSpec& spec);
 
 /// The haystack of that name: "kjv", "prose", a folder of .txt files, or a text file. Throws
 /// UsageError when it is none of them.
@@ -49,6 +55,8 @@ class Haystack {
   virtual std::string_view sentence(std::int64_t index) const = 0;
   /// Number of sentences, or -1 when it never runs out (prose, or repeat).
   virtual std::int64_t size() const = 0;
+  /// What comes between two sentences: a space, or nothing in a language written without.
+  virtual std::string separator() const { return " "; }
   /// Name for reports ("kjv", "essays (49 files)").
   virtual std::string name() const = 0;
   /// Hash of the text (or of the generator's version), for fingerprints.

@@ -4,14 +4,16 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
 #include "tasks/haystack/haystack_text.h"
-#include "tasks/needle/keys.h"
+#include "tasks/needle/own_needle.h"
 #include "tasks/needle/prompt_parts.h"
 #include "tasks/needle/protocols.h"
 #include "tasks/needle/templates.h"
+#include "tasks/needle/tokens.h"
 #include "tasks/random/counter.h"
 #include "tasks/synthetic/niah_cell.h"
 #include "tasks/task.h"
@@ -26,7 +28,7 @@ constexpr std::int64_t kDepthStep = 11;
 /// A needle and its depth in percent.
 struct Needle {
   std::string sentence;
-  int depth = 0;
+  double depth = 0;
 };
 
 /// What one sample asks, without its haystack.
@@ -39,36 +41,6 @@ struct Question {
   std::vector<Needle> needles;  ///< by depth
   Needle asked;                 ///< the one that the sample's span and depth are of
 };
-
-/// Needles take keys from the even places of the key list and distractor lines from the odd ones,
-/// so that no distractor has a key that is asked for.
-enum class KeyShare { kNeedles = 0, kDistractors = 1 };
-
-std::string draw_token(CounterRng& random, ValueType kind, KeyShare share) {
-  switch (kind) {
-    case ValueType::kUuid:
-      return random.uuid4();
-    case ValueType::kNumber:
-      return std::to_string(1'000'000 + random.below(9'000'000));
-    case ValueType::kWords:
-      break;
-  }
-  const auto& keys = KeyList::instance();
-  const auto pairs = static_cast<std::uint64_t>(keys.size()) / 2;
-  return keys.at(static_cast<std::int64_t>(2 * random.below(pairs)) + static_cast<int>(share));
-}
-
-/// `count` different tokens.
-std::vector<std::string> draw_tokens(CounterRng& random, ValueType kind, int count) {
-  std::vector<std::string> tokens;
-  while (static_cast<int>(tokens.size()) < count) {
-    auto token = draw_token(random, kind, KeyShare::kNeedles);
-    if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) {
-      tokens.push_back(std::move(token));
-    }
-  }
-  return tokens;
-}
 
 /// Line `index` of the haystack of needles: a function of seed, task and index.
 std::string distractor_line(const Task& task, std::uint64_t seed, std::int64_t index) {
@@ -93,8 +65,9 @@ std::string filler_unit(const ProtocolSpec& spec, const Task& task, std::int64_t
 /// A haystack text that alone takes more than `tokens` tokens.
 std::shared_ptr<const HaystackText> make_filler(const ProtocolSpec& spec, const Task& task,
                                                 std::int64_t tokens, const TokenCounter& counter) {
-  const char separator = task.haystack == HaystackType::kText ? ' ' : '\n';
-  auto haystack_text = std::make_shared<HaystackText>(separator, counter);
+  const bool is_text = task.haystack == HaystackType::kText;
+  auto haystack_text = std::make_shared<HaystackText>(
+      is_text ? require_haystack(spec, task.name).separator() : "\n", counter);
   do {
     // Where counts do not add, the estimate may be low or high, so the whole text is counted as
     // well.
@@ -116,14 +89,17 @@ struct Fit {
 
 class NiahCell final : public Cell {
  public:
-  NiahCell(CellRequest request, const Task& task, std::uint64_t seed,
+  NiahCell(CellRequest request, const Task& task, const OwnNeedle* own, const ProtocolSpec& spec,
            std::shared_ptr<const HaystackText> haystack_text)
       : request_(std::move(request)),
         task_(task),
-        seed_(seed),
+        own_(own == nullptr ? std::nullopt : std::optional(*own)),
+        seed_(spec.seed),
+        given_depths_(spec.depths),
         haystack_text_(std::move(haystack_text)) {
     auto random = CounterRng::for_cell(seed_, task_.name, request_.length);
     depth_offset_ = static_cast<std::int64_t>(random.below(depths().size()));
+    require_depths();
     require_length();
   }
 
@@ -157,11 +133,29 @@ class NiahCell final : public Cell {
   }
 
  private:
+  /// Needles that hold an expected answer; they come first.
+  int asked_needles() const { return task_.queries * task_.values; }
+
+  /// The depths of a sample's needles where some are given: those asked for stand at them, in turn,
+  /// the others anywhere else.
+  std::vector<double> depths_in_turn(CounterRng& random, std::int64_t index) const {
+    const auto count = std::ssize(given_depths_);
+    std::vector<double> result, others;
+    for (int i = 0; i < asked_needles(); ++i)
+      result.push_back(given_depths_[static_cast<std::size_t>((index + i) % count)]);
+    for (const int depth : depths())
+      if (std::find(result.begin(), result.end(), depth) == result.end()) others.push_back(depth);
+    for (const auto i : random.distinct(task_.needles() - asked_needles(), std::ssize(others)))
+      result.push_back(others[static_cast<std::size_t>(i)]);
+    return result;
+  }
+
   /// The depths of a sample's needles: the scheduled one for the asked needle, others at random.
-  std::vector<int> needle_depths(CounterRng& random, std::int64_t index) const {
+  std::vector<double> needle_depths(CounterRng& random, std::int64_t index) const {
+    if (!given_depths_.empty()) return depths_in_turn(random, index);
     const auto count = static_cast<std::int64_t>(depths().size());
     const std::int64_t scheduled = (depth_offset_ + kDepthStep * (index % count)) % count;
-    std::vector<int> result{depths()[static_cast<std::size_t>(scheduled)]};
+    std::vector<double> result{static_cast<double>(depths()[static_cast<std::size_t>(scheduled)])};
     for (const auto step : random.distinct(std::max(task_.needles() - 1, 0), count - 1)) {
       result.push_back(depths()[static_cast<std::size_t>((scheduled + 1 + step) % count)]);
     }
@@ -173,6 +167,7 @@ class NiahCell final : public Cell {
   /// What sample `index` asks in a cell of this length.
   Question ask_at(std::int64_t length, std::int64_t index) const {
     auto random = CounterRng::for_sample(seed_, task_.name, length, index);
+    if (own_) return ask_own(random, index);
     const auto keys = draw_tokens(random, task_.key, task_.keys);
     const auto values = draw_tokens(random, task_.value, task_.keys * task_.values);
     const std::vector<std::string> asked(keys.begin(), keys.begin() + task_.queries);
@@ -183,20 +178,40 @@ class NiahCell final : public Cell {
     question.prefix = answer_prefix(task_, question.key);
     if (task_.absent) return question;
     question.outputs.assign(values.begin(), values.begin() + task_.queries * task_.values);
-    const auto needle_depth = needle_depths(random, index);
+    std::vector<std::string> sentences;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto& key = keys[i / static_cast<std::size_t>(task_.values)];
-      question.needles.push_back({needle_sentence(task_.value, key, values[i]), needle_depth[i]});
+      sentences.push_back(needle_sentence(task_.value, key, values[i]));
     }
+    place(question, sentences, needle_depths(random, index));
+    return question;
+  }
+
+  Question ask_own(CounterRng& random, std::int64_t index) const {
+    const OwnSample sample = draw_own_sample(*own_, random);
+    Question question;
+    question.head = sample.head;
+    question.tail = sample.tail;
+    question.prefix = sample.prefix;
+    question.key = sample.key;
+    question.outputs = sample.outputs;
+    place(question, sample.sentences, needle_depths(random, index));
+    return question;
+  }
+
+  /// Adds the needles, of which the first is asked for.
+  static void place(Question& question, const std::vector<std::string>& sentences,
+                    const std::vector<double>& at) {
+    for (std::size_t i = 0; i < sentences.size(); ++i)
+      question.needles.push_back({sentences[i], at[i]});
     question.asked = question.needles.front();
     std::stable_sort(question.needles.begin(), question.needles.end(),
                      [](const Needle& a, const Needle& b) { return a.depth < b.depth; });
-    return question;
   }
 
   /// The head, `units` units of haystack with the needles in between, and the question.
   PromptParts input(const Question& question, std::int64_t units) const {
-    const std::string separator(1, haystack_text_->separator());
+    const std::string& separator = haystack_text_->separator();
     PromptParts parts(*haystack_text_);
     parts.add(question.head);
     bool empty = true;
@@ -270,6 +285,19 @@ class NiahCell final : public Cell {
     return least;
   }
 
+  /// Throws UsageError when fewer depths are given than a sample has needles to stand at them.
+  void require_depths() const {
+    const bool are_enough = given_depths_.empty() || std::ssize(given_depths_) >= asked_needles();
+    if (task_.absent || are_enough) return;
+    throw UsageError(
+        fmt::format("task {}: a sample has {} needles that are asked for, each at a depth of its "
+                    "own, and {} given; give {} depths or more",
+                    task_.name, asked_needles(),
+                    given_depths_.size() == 1 ? "1 depth is"
+                                              : fmt::format("{} depths are", given_depths_.size()),
+                    asked_needles()));
+  }
+
   /// Throws UsageError unless every sample has room for at least one unit of haystack.
   void require_length() const {
     const std::int64_t least = least_tokens(request_.length);
@@ -284,8 +312,10 @@ class NiahCell final : public Cell {
   }
 
   CellRequest request_;
-  const Task& task_;
+  const Task task_;
+  std::optional<OwnNeedle> own_;
   std::uint64_t seed_;
+  std::vector<double> given_depths_;
   std::shared_ptr<const HaystackText> haystack_text_;
   std::int64_t depth_offset_ = 0;
 };
@@ -303,13 +333,28 @@ std::string filler_name(const Task& task) {
   return "distractors of " + task.name;
 }
 
+/// Throws UsageError when the text holds a value that is to be found: an answer that repeats the
+/// text would be right.
+void require_foreign(const OwnNeedle& own, const HaystackText& haystack_text) {
+  const auto value = value_in_text(own, haystack_text.text(0, haystack_text.size()));
+  if (!value.empty())
+    throw UsageError(fmt::format(
+        "task {}: the value '{}' is also in the haystack, whose repetition would pass for an "
+        "answer; take it off `values`, or take another text",
+        own.name, value));
+}
+
 }  // namespace
 
 Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& requests) {
   const TokenCounter counter(spec.count, spec.counts_add);
+  const auto task_of = [&](const CellRequest& request) {
+    const OwnNeedle* own = find_own_needle(spec, request.task);
+    return own == nullptr ? find_task(spec.protocol, request.task) : own->task();
+  };
   std::map<std::string, std::int64_t> longest;
   for (const auto& request : requests) {
-    const Task& task = find_task(spec.protocol, request.task);
+    const Task task = task_of(request);
     if (task.family != TaskFamily::kNeedle) continue;
     auto& length = longest[filler_name(task)];
     length = std::max(length, request.length);
@@ -317,15 +362,17 @@ Cells make_niah_cells(const ProtocolSpec& spec, const std::vector<CellRequest>& 
   std::map<std::string, std::shared_ptr<const HaystackText>> fillers;
   Cells cells;
   for (const auto& request : requests) {
-    const Task& task = find_task(spec.protocol, request.task);
+    const Task task = task_of(request);
     if (task.family != TaskFamily::kNeedle) {
       cells.push_back(make_niah_synthetic_cell({spec.protocol, request, counter, spec.seed}));
       continue;
     }
+    const OwnNeedle* own = find_own_needle(spec, request.task);
     const auto name = filler_name(task);
     auto& haystack_text = fillers[name];
     if (!haystack_text) haystack_text = make_filler(spec, task, longest[name], counter);
-    cells.push_back(std::make_unique<NiahCell>(request, task, spec.seed, haystack_text));
+    if (own != nullptr) require_foreign(*own, *haystack_text);
+    cells.push_back(std::make_unique<NiahCell>(request, task, own, spec, haystack_text));
   }
   return cells;
 }

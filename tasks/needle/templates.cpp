@@ -22,7 +22,7 @@ const std::vector<int>& depths() {
   return list;
 }
 
-std::int64_t depth_position(std::int64_t sentences, int depth) {
+std::int64_t depth_position(std::int64_t sentences, double depth) {
   return static_cast<std::int64_t>(static_cast<double>(sentences) * (depth / 100.0));
 }
 

@@ -15,7 +15,7 @@ const std::vector<int>& depths();
 
 /// The sentence index that `depth` percent of `sentences` means in the reference programs:
 /// trunc(sentences * (depth / 100)) in doubles, the division first.
-std::int64_t depth_position(std::int64_t sentences, int depth);
+std::int64_t depth_position(std::int64_t sentences, double depth);
 
 /// The one line of the repeated haystack.
 inline constexpr std::string_view kRepeatedLine =

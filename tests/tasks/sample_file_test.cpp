@@ -101,6 +101,13 @@ TEST_F(SampleFiles, ReadLoggedSamplesOfLmEval) {
             sample.prompt_sha256);
 }
 
+TEST_F(SampleFiles, SayThatOurOwnLogsHoldNoPrompts) {
+  const json line = {
+      {"doc", {{"index", 0}, {"max_length", 1024}, {"depth", 5}, {"outputs", {"1"}}}}};
+  const auto path = write("samples_niah_single_2_2026-01-01T00-00-00.jsonl", line.dump() + "\n");
+  EXPECT_THAT(refusal({{path, "", {}}}), HasSubstr("a log of niah's own, without its prompts"));
+}
+
 TEST_F(SampleFiles, ReadPreparedDataOfRuler) {
   const Sample sample = generated("ruler")[1]->sample(0);
   json line = lm_eval_doc(sample);

@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/listed_error.h"
 #include "harness/config/sweep.h"
 #include "tests/paths.h"
 #include "tests/with_edits.h"
@@ -23,17 +24,21 @@ std::string changed(std::string text, std::mt19937& random) {
   return with_edits(std::move(text), random, pieces, 12);
 }
 
-/// Whether `read` succeeds; otherwise it must throw an Error with a message of one line.
+/// Whether `read` succeeds; otherwise it must throw an Error with a message of one line, or with a
+/// list of them.
 template <typename Read>
 bool accepts(const Read& read) {
   try {
     read();
     return true;
   } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_FALSE(message.empty());
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    EXPECT_LT(message.size(), 4000U);
+    const auto* list = dynamic_cast<const ErrorList*>(&error);
+    for (const std::string& message :
+         list == nullptr ? std::vector<std::string>{error.what()} : list->lines()) {
+      EXPECT_FALSE(message.empty());
+      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+      EXPECT_LT(message.size(), 4000U);
+    }
     return false;
   }
 }

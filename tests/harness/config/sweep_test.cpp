@@ -17,7 +17,7 @@ using testing::HasSubstr;
 TEST(Sweep, ReadsModelsVariantsAndPaths) {
   const SweepConfig sweep = parse(kSweep);
   EXPECT_EQ(sweep.lengths, (std::vector<std::int64_t>{4096, 8192}));
-  EXPECT_EQ(sweep.samples.at(8192), 10);
+  EXPECT_EQ(sweep.samples.at("s1", 8192), 10);
   ASSERT_EQ(sweep.models.size(), 1U);
   const ModelConfig& model = sweep.models[0];
   EXPECT_EQ(model.base, "/configs/checkpoints/base");
@@ -66,7 +66,8 @@ TEST(Sweep, SamplesMayComeFromFiles) {
   EXPECT_EQ(two.samples.otherwise, 5);
   EXPECT_THAT(refusal("name: x\nsamples_from: s\ntasks: s1\n" + models), HasSubstr("leave it out"));
   EXPECT_THAT(refusal("name: x\nsamples_from: [{pth: s}]\n" + models), HasSubstr("path"));
-  EXPECT_THAT(refusal("name: x\nsamples_from: []\n" + models), HasSubstr("expected a file"));
+  EXPECT_THAT(refusal("name: x\nsamples_from: []\n" + models),
+              HasSubstr("tasks: this key is required"));
 }
 
 TEST(Sweep, PromptAndThoughtAreReadTogether) {
@@ -147,7 +148,7 @@ TEST(Sweep, NumbersHaveBounds) {
 TEST(Sweep, SamplesMayEndWhenRecallIsKnownWellEnough) {
   const SweepConfig sweep =
       parse(replaced(kSweep, "samples: 10", "samples: {max: 500, half_width: 0.03}"));
-  EXPECT_EQ(sweep.samples.at(4096), 500);
+  EXPECT_EQ(sweep.samples.at("s1", 4096), 500);
   EXPECT_EQ(sweep.samples.half_width, 0.03);
   EXPECT_THAT(sweep_to_json(sweep), HasSubstr("half_width"));
   EXPECT_EQ(parse(kSweep).samples.half_width, 0) << "off by default";
@@ -160,8 +161,8 @@ TEST(Sweep, SamplesMayEndWhenRecallIsKnownWellEnough) {
 
 TEST(Sweep, CountsMayDifferByLength) {
   const SweepConfig sweep = parse(replaced(kSweep, "samples: 10", "samples: {4K: 7, 8K: 3}"));
-  EXPECT_EQ(sweep.samples.at(4096), 7);
-  EXPECT_EQ(sweep.samples.at(8192), 3);
+  EXPECT_EQ(sweep.samples.at("s1", 4096), 7);
+  EXPECT_EQ(sweep.samples.at("s1", 8192), 3);
   EXPECT_THAT(refusal(replaced(kSweep, "samples: 10", "samples: {4K: 7}")),
               HasSubstr("no count for length 8K"));
 }
@@ -169,7 +170,7 @@ TEST(Sweep, CountsMayDifferByLength) {
 TEST(Sweep, OverridesReachAnyKey) {
   const SweepConfig sweep =
       parse(kSweep, {{"samples", "3"}, {"runtime.dtype", "fp32"}, {"lengths", "[16K]"}});
-  EXPECT_EQ(sweep.samples.at(16384), 3);
+  EXPECT_EQ(sweep.samples.at("s1", 16384), 3);
   EXPECT_EQ(sweep.runtime.dtype, "fp32");
   EXPECT_THAT(refusal(kSweep, {{"runtime.dtyp", "fp32"}}), HasSubstr("did you mean 'dtype'"));
   EXPECT_THAT(refusal(kSweep, {{"samples.x", "1"}}), HasSubstr("nothing in '10'"));
@@ -218,6 +219,38 @@ TEST(Sweep, ErrorsOfWhatIsReadElsewhereHaveTheirPlace) {
               testing::AllOf(HasSubstr("did you mean 'base'"), HasSubstr("qk-pro-exact")));
 }
 
+TEST(Sweep, EverythingThatIsWrongIsSaidAtOnce) {
+  const std::string text =
+      replaced(replaced(kSweep, "samples: 10", "samples: many"), "checkpoints/base", "[]") +
+      "  - {name: second, base: b, variants: [base, qkk, {method: qk-por}], bsae: c}\n"
+      "protocoll: niah\nseed: -1\n"
+      "runtime: {dtype: fp8, threads: none, mark_memory_mib: -1, chunk: 3}\n"
+      "generation: {max_new_tokens: none}\n";
+  const std::string all = refusal(text, {{"report.caveat", "x"}});
+  EXPECT_THAT(all, testing::StartsWith("s.yaml: 13 things are wrong\n  ")) << all;
+  for (const char* one :
+       {"\n  s.yaml:5:10: samples: expected an integer",
+        "\n  s.yaml:13:7: seed: ", "\n  s.yaml:8:11: models[0].base: expected text, got a list",
+        "\n  s.yaml:11:39: models[1].variants: 'qkk' is not a variant",
+        "models[1].variants[2].method: ",
+        "\n  s.yaml:11:70: models[1].bsae: unknown key, did you mean 'base'?",
+        "\n  s.yaml:12:1: protocoll: unknown key, did you mean 'protocol'?",
+        "\n  s.yaml:14:18: runtime.dtype: expected auto, fp32 or bf16",
+        "runtime.threads: ", "runtime.mark_memory_mib: ", "runtime.chunk: unknown key",
+        "generation.max_new_tokens: ", "\n  --set report.caveat: unknown key"})
+    EXPECT_THAT(all, HasSubstr(one)) << one;
+}
+
+TEST(Sweep, WhatFollowsFromAnErrorIsNotSaid) {
+  EXPECT_EQ(refusal(replaced(kSweep, "tasks: [s1, s2]", "tasks: [s9]")).find('\n'),
+            std::string::npos);
+  EXPECT_EQ(refusal(replaced(kSweep, "[8K, 4K]", "[8K, 4G]")).find('\n'), std::string::npos);
+  EXPECT_EQ(refusal(replaced(kSweep, "    base: checkpoints/base\n", "")).find('\n'),
+            std::string::npos);
+  EXPECT_EQ(refusal(replaced(kSweep, "[base, sft, qk,", "[base, sfft, qk,")).find('\n'),
+            std::string::npos);
+}
+
 TEST(Sweep, TwoModelsMayNotHaveOneName) {
   const std::string second = kSweep + "  - {name: pair, base: other}\n";
   EXPECT_THAT(refusal(second), HasSubstr("two models are called 'pair'"));
@@ -255,7 +288,8 @@ TEST(Sweep, RefusesWhatMakesNoSense) {
   EXPECT_THAT(refusal(kSweep + "protocoll: niah\n"), HasSubstr("did you mean 'protocol'"));
   EXPECT_THAT(refusal(kSweep + "runtime: {dtype: fp16}\n"),
               HasSubstr("expected auto, fp32 or bf16"));
-  EXPECT_THAT(refusal(kSweep + "generation: {max_new_tokens: 200}\n"), HasSubstr("128"));
+  EXPECT_THAT(refusal(kSweep + "generation: {max_new_tokens: 0}\n"),
+              HasSubstr("an integer from 1 to 1,000,000"));
   EXPECT_THAT(refusal(kSweep + "haystack: {kind: kjvv}\n"), HasSubstr("kjv"));
 }
 

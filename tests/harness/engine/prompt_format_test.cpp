@@ -50,6 +50,18 @@ TEST(PromptFormat, RawIsTheSampleItself) {
   EXPECT_EQ(format.description(), "raw");
 }
 
+TEST(PromptFormat, ALongAnswersRoomIsTakenOffThePrompt) {
+  const Bytes tokenizer({});
+  SweepConfig config = sweep({});
+  config.generation.max_new_tokens = 100;
+  EXPECT_EQ(PromptFormat(config, tokenizer).overhead(), 0) << "every length has room for 128";
+  config.generation.max_new_tokens = 500;
+  EXPECT_EQ(PromptFormat(config, tokenizer).overhead(), 372);
+  const std::int64_t plain = PromptFormat(sweep({}, 1000), tokenizer).overhead();
+  config.generation.max_thinking_tokens = 1000;
+  EXPECT_EQ(PromptFormat(config, tokenizer).overhead(), plain + 372);
+}
+
 TEST(PromptFormat, ChatmlPutsTheQuestionInAUsersTurn) {
   const Bytes tokenizer({});
   PromptConfig chat;

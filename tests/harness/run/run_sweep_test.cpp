@@ -59,6 +59,37 @@ TEST_F(RunSweep, RecordsEveryAnswerScored) {
   EXPECT_EQ(read_plan(out()).machine, "made up");
 }
 
+TEST_F(RunSweep, OtherDepthsAreAnotherRun) {
+  run({one_engine()});
+  EXPECT_THAT(read_plan(out()).haystack, testing::MatchesRegex("prose [0-9a-f]{16}"))
+      << "as it always was";
+  const SweepConfig given = sweep({{"depths", "[10, 90]"}});
+  EXPECT_THAT(refusal_of<UsageError>([&] { run({one_engine()}, given); }),
+              HasSubstr("depths 10% 90%"));
+  std::filesystem::remove_all(out());
+  run({one_engine()}, given);
+  std::multiset<double> depths;
+  for (const reports::Record& record : records()) depths.insert(record.depth);
+  EXPECT_EQ(depths, (std::multiset<double>{10, 10, 10, 10, 90, 90, 90, 90}));
+  EXPECT_THAT(read_plan(out()).haystack, testing::EndsWith(", depths 10% 90%"));
+}
+
+TEST_F(RunSweep, CountsMayDifferByTask) {
+  run({one_engine()}, sweep({{"tasks", "[s1, s2]"}, {"samples", "{s1: 1, s2: 3}"}}));
+  std::map<std::string, int> counts;
+  for (const reports::Record& record : records()) ++counts[record.task];
+  EXPECT_THAT(counts, ElementsAre(Pair("s1", 2), Pair("s2", 6)));
+}
+
+TEST_F(RunSweep, ALongAnswerKeepsThePromptWithinItsLength) {
+  run({one_engine()}, sweep({{"generation.max_new_tokens", "400"}}));
+  for (const reports::Record& record : records()) {
+    EXPECT_EQ(record.length, 1024);
+    EXPECT_LE(record.prompt_tokens + 400, 1024);
+    EXPECT_GT(record.prompt_tokens + 400, 900);
+  }
+}
+
 TEST_F(RunSweep, AnEngineIsGivenWhatTheModelReads) {
   run({one_engine([](const Asked& asked) {
     EXPECT_FALSE(asked.request.ids.empty());

@@ -55,6 +55,23 @@ TEST(Haystack, TextIsCollapsedAndSplit) {
   EXPECT_EQ(text->sha256().size(), 64u);
 }
 
+TEST(Haystack, OtherLanguagesAreSplitByUnicodesRules) {
+  const TemporaryFolder folder;
+  const auto path = folder.write("a.txt", "Dr. Abel kam. „Wie?“, fragte er.");
+  HaystackSpec spec{.kind = HaystackKind::kText, .path = path};
+  EXPECT_EQ(open_haystack(spec)->name(), "text (a.txt)");
+  EXPECT_EQ(open_haystack(spec)->sentence(0), "Dr. Abel kam.") << "Punkt knows the title";
+  spec.language = "en-GB";
+  EXPECT_EQ(open_haystack(spec)->sentence(0), "Dr. Abel kam.");
+  spec.language = "de";
+  EXPECT_EQ(open_haystack(spec)->sentence(0), "Dr.");
+  EXPECT_EQ(open_haystack(spec)->sentence(2), "„Wie?“, fragte er.");
+  EXPECT_EQ(open_haystack(spec)->separator(), " ");
+  EXPECT_EQ(open_haystack(spec)->name(), "text (a.txt), de");
+  spec.language = "zh";
+  EXPECT_EQ(open_haystack(spec)->separator(), "");
+}
+
 TEST(Haystack, EssaysAreJoinedInNameOrder) {
   const TemporaryFolder folder;
   folder.write("b.txt", "Second.");

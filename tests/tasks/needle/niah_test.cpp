@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <thread>
 
@@ -144,6 +145,41 @@ TEST(NiahProtocol, DepthsAreSpreadEvenly) {
   for (std::int64_t i = 0; i < 8; ++i) few.push_back(made->sample(i).depth);
   std::sort(few.begin(), few.end());
   for (std::size_t i = 1; i < few.size(); ++i) EXPECT_LT(few[i] - few[i - 1], 30);
+}
+
+TEST(NiahProtocol, GivenDepthsAreTakenInTurn) {
+  ProtocolSpec with = spec();
+  with.depths = {0, 33.25, 100};
+  const auto given = cell("s2", 4096, 7, with), usual = cell("s2", 4096, 7);
+  for (std::int64_t i = 0; i < 7; ++i) {
+    const Sample sample = given->sample(i);
+    EXPECT_EQ(sample.depth, with.depths[static_cast<std::size_t>(i % 3)]);
+    EXPECT_NEAR(sample.real_depth, sample.depth, 1.5);
+    EXPECT_EQ(sample.outputs, usual->sample(i).outputs) << "only the place is another";
+  }
+  EXPECT_NEAR(given->alike_until(1), 0.3325, 1e-9);
+}
+
+TEST(NiahProtocol, AllNeedlesThatAreAskedForStandAtGivenDepths) {
+  ProtocolSpec with = spec();
+  with.depths = {10, 40, 60, 90};
+  for (const std::int64_t i : {0, 1, 2}) {
+    const Sample sample = cell("multiquery", 6000, 3, with)->sample(i);
+    std::multiset<int> tenths;
+    for (const std::string& value : sample.outputs)
+      tenths.insert(
+          static_cast<int>(std::lround(10.0 * static_cast<double>(sample.input.find(value)) /
+                                       static_cast<double>(sample.input.size()))));
+    EXPECT_EQ(tenths, (std::multiset<int>{1, 4, 6, 9}));
+    EXPECT_EQ(sample.depth, with.depths[static_cast<std::size_t>(i)]);
+  }
+  const Sample one = cell("multikey_1", 6000, 1, with)->sample(0);
+  EXPECT_EQ(one.depth, 10) << "the others are only distractors";
+  with.depths = {10, 90};
+  EXPECT_THAT(
+      refusal_of<UsageError>([&] { cell("multivalue", 6000, 1, with); }),
+      HasSubstr("has 4 needles that are asked for, each at a depth of its own, and 2 depths"));
+  EXPECT_TRUE(cell("absent", 6000, 1, with)->sample(0).outputs.empty());
 }
 
 TEST(NiahProtocol, SamplesShareTheirTextUpToTheNeedle) {

@@ -1,4 +1,4 @@
-#include "harness/config/require_checkpoints.h"
+#include "harness/config/require_files.h"
 
 #include <fmt/format.h>
 
@@ -33,9 +33,8 @@ void add_missing(const ModelConfig& model, const std::string& place,
         fmt::format("{}: no such folder: {} (the adapter)", named, path.adapter.string()));
 }
 
-}  // namespace
-
-void require_checkpoints(const SweepConfig& sweep) {
+/// What is missing of the sweep's checkpoints.
+std::vector<std::string> missing_checkpoints(const SweepConfig& sweep) {
   std::vector<std::string> missing;
   for (const ModelConfig& model : sweep.models) {
     const bool has_tokenizer = !model.base.empty() && sweep.tokenizer == model.base.folder;
@@ -46,13 +45,43 @@ void require_checkpoints(const SweepConfig& sweep) {
       if (variant.kind == VariantKind::kCheckpoint)
         add_missing(model, variant.checkpoint_place, variant.checkpoint, missing);
   }
+  return missing;
+}
+
+/// What else is missing of the files and folders that the sweep names.
+std::vector<std::string> missing_others(const SweepConfig& sweep) {
+  std::vector<std::string> missing;
+  const auto require = [&](const std::filesystem::path& path) {
+    const auto place = sweep.places.find(path);
+    if (place != sweep.places.end() && !is_there(path))
+      missing.push_back(
+          fmt::format("{}: no such file or folder: {}", place->second, path.string()));
+  };
+  require(sweep.haystack.path);
+  for (const tasks::SampleFile& file : sweep.sample_files) require(file.path);
+  for (const ReasoningConfig& set : sweep.reasoning) require(set.path);
+  require(sweep.tokenizer);
+  return missing;
+}
+
+}  // namespace
+
+void require_files(const SweepConfig& sweep) {
+  std::vector<std::string> missing = missing_checkpoints(sweep);
+  const std::size_t checkpoints = missing.size();
+  const std::vector<std::string> others = missing_others(sweep);
+  missing.insert(missing.end(), others.begin(), others.end());
   if (missing.empty()) return;
-  if (missing.size() == 1)
-    throw DataError(fmt::format("{}; a {} was expected", missing.front(), kExpected));
-  throw ListedError(
-      fmt::format("{} checkpoints of the sweep are not there; a {} was expected for each",
-                  missing.size(), kExpected),
-      missing);
+  const std::string expected =
+      checkpoints == 0 ? "" : fmt::format("; a {} was expected", kExpected);
+  if (missing.size() == 1) throw DataError(missing.front() + expected);
+  if (others.empty())
+    throw ListedError(fmt::format("{} checkpoints of the sweep are not there{} for each",
+                                  missing.size(), expected),
+                      missing);
+  throw ListedError(fmt::format("{} files and folders of the sweep are not there{}", missing.size(),
+                                checkpoints == 0 ? "" : expected + " for a checkpoint"),
+                    missing);
 }
 
 }  // namespace niah

@@ -1,4 +1,4 @@
-#include "harness/config/require_checkpoints.h"
+#include "harness/config/require_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class RequireCheckpoints : public testing::Test {
+class RequireFiles : public testing::Test {
  protected:
   void SetUp() override {
     for (const char* name : {"base", "sft", "lora"}) fs::create_directory(folder_.path() / name);
@@ -28,13 +28,13 @@ class RequireCheckpoints : public testing::Test {
     const std::string text =
         "name: x\ntasks: s1\nlengths: 4K\nsamples: 1\nmodels:\n  - name: pair\n" + model;
     return refusal_of<DataError>(
-        [&] { require_checkpoints(parse_sweep(text, "s.yaml", folder_.path(), {})); });
+        [&] { require_files(parse_sweep(text, "s.yaml", folder_.path(), {})); });
   }
 
   TemporaryFolder folder_;
 };
 
-TEST_F(RequireCheckpoints, NamesThePlaceOfTheOneThatIsMissing) {
+TEST_F(RequireFiles, NamesThePlaceOfTheOneThatIsMissing) {
   EXPECT_EQ(refusal("    base: base\n    sft: sft\n"), "accepted");
   EXPECT_EQ(refusal("    base: base\n    sft: stf\n"),
             "s.yaml:8:10: models[0].sft: no such folder: " + (folder_.path() / "stf").string() +
@@ -46,7 +46,7 @@ TEST_F(RequireCheckpoints, NamesThePlaceOfTheOneThatIsMissing) {
                     HasSubstr("lroa (the adapter)")));
 }
 
-TEST_F(RequireCheckpoints, ListsAllThatAreMissingOnce) {
+TEST_F(RequireFiles, ListsAllThatAreMissingOnce) {
   const std::string all = refusal(
       "    base: bsae\n    sft: stf\n    variants: [base, sft, qk, {name: c, checkpoint: none}]\n");
   EXPECT_THAT(all, AllOf(HasSubstr("3 checkpoints of the sweep are not there"),
@@ -55,7 +55,25 @@ TEST_F(RequireCheckpoints, ListsAllThatAreMissingOnce) {
                          HasSubstr("variants[3].checkpoint: no such folder: ")));
 }
 
-TEST_F(RequireCheckpoints, AsksOnlyForWhatIsComputedHere) {
+TEST_F(RequireFiles, ListsWhatElseIsMissingAmongThem) {
+  EXPECT_EQ(refusal("    base: base\nhaystack: {kind: text, path: none.txt}\n"),
+            "s.yaml:8:30: haystack.path: no such file or folder: " +
+                (folder_.path() / "none.txt").string());
+  EXPECT_THAT(refusal("    base: base\nhaystack: {kind: essays, path: none}\ntokenizer: tok\n"
+                      "reasoning: {kind: gsm8k, path: none.jsonl}\n"),
+              AllOf(HasSubstr("3 files and folders of the sweep are not there\n"),
+                    HasSubstr("\n  s.yaml:8:32: haystack.path: "), HasSubstr("reasoning.path: "),
+                    HasSubstr("\n  s.yaml:9:12: tokenizer: ")));
+  EXPECT_THAT(refusal("    base: base\n    tokenizer: tok\n"),
+              HasSubstr("s.yaml:8:16: models[0].tokenizer: no such file or folder: "));
+  EXPECT_THAT(refusal("    base: bsae\ntokenizer: tok\n"),
+              AllOf(HasSubstr("2 files and folders"),
+                    HasSubstr("model.safetensors was expected "
+                              "for a checkpoint\n"),
+                    HasSubstr("models[0].base: no such folder: ")));
+}
+
+TEST_F(RequireFiles, AsksOnlyForWhatIsComputedHere) {
   EXPECT_EQ(refusal("    base: base\n    sft: none\n    variants: [base]\n"), "accepted");
   const std::string sft_alone = "    base: none\n    sft: sft\n    variants: [sft]\n";
   EXPECT_THAT(refusal(sft_alone), HasSubstr("models[0].base")) << "its tokenizer is that of all";
@@ -63,7 +81,7 @@ TEST_F(RequireCheckpoints, AsksOnlyForWhatIsComputedHere) {
   EXPECT_THAT(refusal("    base: none\n    sft: sft\n    variants: [qk]\n"),
               AllOf(HasSubstr("models[0].base"), Not(HasSubstr("models[0].sft"))));
   EXPECT_EQ(
-      refusal("    served: {url: \"http://localhost:9/v1\", model: m}\n    tokenizer: none\n"),
+      refusal("    served: {url: \"http://localhost:9/v1\", model: m}\n    tokenizer: base\n"),
       "accepted");
 }
 
