@@ -25,13 +25,13 @@ constexpr double kNothing = 0.2;
 constexpr double kMost = 0.5;
 constexpr std::size_t kNamed = 3;
 
-constexpr std::string_view kParts = "parts ", kAllBut = "all but ", kLayers = " layers ";
+constexpr std::string_view kPartsAlone = "parts ", kAllBut = "all but ", kLayers = " layers ";
 
 /// The part that a method puts back alone; nullopt for methods that do something else. Half of the
 /// way back (alpha) says nothing about what a part carries.
 std::optional<std::string> part_alone(const std::string& method) {
   if (method.find(" alpha ") != method.npos) return std::nullopt;
-  if (method.starts_with(kParts)) return method.substr(kParts.size());
+  if (method.starts_with(kPartsAlone)) return method.substr(kPartsAlone.size());
   const std::string name = method.substr(0, method.find(kLayers));
   if (name == "qk") return "q, k" + method.substr(name.size());
   if (name == "q" || name == "k" || name == "v") return method;
@@ -157,7 +157,7 @@ Attribution attribution_of(const Results& results, const Analysis& analysis,
 bool asks_for_parts(const RunInfo& run, const std::string& model) {
   return std::ranges::any_of(run.variants, [&](const VariantInfo& variant) {
     return variant.model == model &&
-           (variant.method.starts_with(kParts) || variant.method.starts_with(kAllBut));
+           (variant.method.starts_with(kPartsAlone) || variant.method.starts_with(kAllBut));
   });
 }
 

@@ -23,8 +23,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-bool always(std::int64_t, std::int64_t) { return true; }
-
 /// Loses so many percent of the samples of either length, evenly over depths.
 Hit losing(std::int64_t near, std::int64_t far) {
   return [=](std::int64_t length, std::int64_t i) {

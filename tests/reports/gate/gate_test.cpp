@@ -21,8 +21,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-bool always(std::int64_t, std::int64_t) { return true; }
-
 std::string refusal(const Results& baseline, const Results& current) {
   return refusal_of([&] { gate(baseline, current); });
 }
