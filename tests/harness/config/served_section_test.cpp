@@ -192,7 +192,8 @@ TEST(Served, WhatIsUnknownOrOutOfRangeIsRefused) {
   EXPECT_THAT(refused("api: completion"), HasSubstr("did you mean 'completions'"));
   EXPECT_THAT(refused("prompts: id"), HasSubstr("did you mean 'ids'"));
   EXPECT_THAT(refused("order: shuffle"), HasSubstr("did you mean 'shuffled'"));
-  EXPECT_THAT(refused("log_probs: top"), HasSubstr("none or echo or prompt_logprobs"));
+  EXPECT_THAT(refused("log_probs: top"),
+              HasSubstr("expected none, echo or prompt_logprobs, got 'top'"));
   for (const char* bad :
        {"concurrency: 0", "concurrency: 1025", "timeout: 0.5", "timeout: 86401", "retries: -1",
         "retries: 101", "cache_probe: -0.1", "cache_probe: 1.1", "cache_probe: nan", "timeout: x"})
