@@ -15,61 +15,13 @@
 #include "models/registry.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
+#include "tests/models/surgery/restore_checkpoint_fixture.h"
 #include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-/// Before the fine-tune: the sharded golden checkpoint; after it: a copy with all weights changed.
-class RestoreCheckpoint : public testing::Test {
- protected:
-  RestoreCheckpoint() {
-    fs::copy(test_data() / "models/hypenet-tiny-sharded", pre_);
-    make_post(at::kFloat);
-  }
-
-  /// Writes the checkpoint after the fine-tune as a single file in `dtype`, unlike the one before.
-  void make_post(at::ScalarType dtype) {
-    fs::remove_all(post_);
-    fs::create_directories(post_);
-    fs::copy(pre_ / "config.json", post_ / "config.json");
-    write_file(post_ / "tokenizer.json", "{}");
-    const auto checkpoint = std::make_shared<Checkpoint>(pre_);
-    torch::manual_seed(3);
-    WeightMap weights = load_weights(checkpoint, at::kFloat);
-    for (auto& [name, tensor] : weights)
-      tensor = (tensor + 0.1 * torch::randn_like(tensor) * tensor.abs().mean()).to(dtype);
-    save_weights(post_ / "model.safetensors", weights, {{"format", "pt"}});
-  }
-
-  static WeightMap read(const fs::path& folder) {
-    return load_weights(std::make_shared<Checkpoint>(folder), at::kFloat);
-  }
-  std::set<std::string> changed_names() const {
-    std::set<std::string> names;
-    const WeightMap post = read(post_), out = read(out_);
-    EXPECT_EQ(post.size(), out.size());
-    for (const auto& [name, tensor] : out)
-      if (!at::equal(tensor, post.at(name))) names.insert(name);
-    return names;
-  }
-  std::string refusal(const RestoreCheckpointOptions& options = {}) const {
-    return refusal_of<Error>([&] { restore_checkpoint(pre_, post_, out_, options); });
-  }
-  /// Expects nothing but the two checkpoints in the folder.
-  void expect_nothing_left() const {
-    for (const auto& entry : fs::directory_iterator(temporary_.path()))
-      EXPECT_TRUE(entry.path() == pre_ || entry.path() == post_) << entry.path();
-  }
-  static std::string bytes(const fs::path& path) { return read_file(path, "test"); }
-
-  TemporaryFolder temporary_;
-  fs::path pre_ = temporary_.path() / "pre", post_ = temporary_.path() / "post",
-           out_ = temporary_.path() / "out";
-};
 
 TEST_F(RestoreCheckpoint, OfACheckpointWithItselfIsTheSameToTheByte) {
   for (const RestoreMethod method :
@@ -256,29 +208,6 @@ TEST_F(RestoreCheckpoint, OnDiskIsWhatItIsInMemory) {
       EXPECT_TRUE(at::equal(tensor, memory.at(name))) << name;
     fs::remove_all(out_);
   }
-}
-
-TEST_F(RestoreCheckpoint, QueryAndKeyAsPartsAreQkToTheByte) {
-  restore_checkpoint(pre_, post_, temporary_.path() / "qk", {});
-  RestoreCheckpointOptions options;
-  options.restore.method = RestoreMethod::kParts;
-  options.restore.parts = {WeightPart::kQuery, WeightPart::kKey};
-  const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, options);
-  EXPECT_EQ(bytes(out_ / "model.safetensors"), bytes(temporary_.path() / "qk/model.safetensors"));
-  EXPECT_EQ(summary.layers.size(), softmax_layers(load_model(post_, at::kFloat)->info()).size());
-  EXPECT_THAT(bytes(out_ / "restore.json"), HasSubstr("\"parts\": [\n    \"q\",\n    \"k\"\n  ]"));
-}
-
-TEST_F(RestoreCheckpoint, PartsAndTheirComplementAreTheCheckpointBefore) {
-  RestoreCheckpointOptions options;
-  options.restore.method = RestoreMethod::kParts;
-  options.restore.parts = {WeightPart::kLinear, WeightPart::kHead};
-  const fs::path some = temporary_.path() / "some";
-  restore_checkpoint(pre_, post_, some, options);
-  options.restore.complement = true;
-  restore_checkpoint(pre_, some, out_, options);
-  const WeightMap before = read(pre_), after = read(out_);
-  for (const auto& [name, tensor] : after) EXPECT_TRUE(at::equal(tensor, before.at(name))) << name;
 }
 
 TEST_F(RestoreCheckpoint, WhatIsNotOneModelIsRefusedWithTheDifferences) {

@@ -11,7 +11,9 @@
 #include "harness/base/error.h"
 #include "models/registry.h"
 #include "models/surgery/restore.h"
+#include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
+#include "tests/models/surgery/restore_checkpoint_fixture.h"
 #include "tests/refusal.h"
 
 namespace niah::models {
@@ -179,6 +181,29 @@ TEST(WeightParts, TheFirstLayerThatChanges) {
   RestoreOptions options = parts({WeightPart::kMlp});
   options.layers = {{2}};
   EXPECT_EQ(first_changed_layer(info, options), 2);
+}
+
+TEST_F(RestoreCheckpoint, QueryAndKeyAsPartsAreQkToTheByte) {
+  restore_checkpoint(pre_, post_, temporary_.path() / "qk", {});
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kQuery, WeightPart::kKey};
+  const RestoreSummary summary = restore_checkpoint(pre_, post_, out_, options);
+  EXPECT_EQ(bytes(out_ / "model.safetensors"), bytes(temporary_.path() / "qk/model.safetensors"));
+  EXPECT_EQ(summary.layers.size(), softmax_layers(load_model(post_, at::kFloat)->info()).size());
+  EXPECT_THAT(bytes(out_ / "restore.json"), HasSubstr("\"parts\": [\n    \"q\",\n    \"k\"\n  ]"));
+}
+
+TEST_F(RestoreCheckpoint, PartsAndTheirComplementAreTheCheckpointBefore) {
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kLinear, WeightPart::kHead};
+  const fs::path some = temporary_.path() / "some";
+  restore_checkpoint(pre_, post_, some, options);
+  options.restore.complement = true;
+  restore_checkpoint(pre_, some, out_, options);
+  const WeightMap before = read(pre_), after = read(out_);
+  for (const auto& [name, tensor] : after) EXPECT_TRUE(at::equal(tensor, before.at(name))) << name;
 }
 
 }  // namespace
