@@ -3,6 +3,7 @@
 
     python3 tests/e2e/served/real_servers.py llama.cpp              # the zoo's Qwen3: 300 samples
     python3 tests/e2e/served/real_servers.py vllm
+    python3 tests/e2e/served/real_servers.py vllm --api chat --samples 10
     python3 tests/e2e/served/real_servers.py llama.cpp --model smollm2 --samples 5 --lengths 1K
     python3 tests/e2e/served/real_servers.py llama.cpp --serve      # only the server, until Ctrl-C
 
@@ -45,10 +46,11 @@ def checkpoint_of(options: argparse.Namespace) -> pathlib.Path:
 
 
 def sweep_of(options: argparse.Namespace, checkpoint: pathlib.Path, url: str) -> dict:
-    log_probs = {"llama.cpp": "none", "vllm": "prompt_logprobs"}[options.server]
-    served = {"url": f"{url}/v1", "model": options.model, "api": "completions", "prompts": options.prompts,
-              "key_env": KEY_ENV, "concurrency": options.concurrency, "log_probs": log_probs,
-              "order": options.order, "cache_probe": options.cache_probe}
+    served = {"url": f"{url}/v1", "model": options.model, "api": options.api, "key_env": KEY_ENV,
+              "concurrency": options.concurrency, "order": options.order, "cache_probe": options.cache_probe}
+    if options.api == "completions":
+        served["prompts"] = options.prompts
+        served["log_probs"] = {"llama.cpp": "none", "vllm": "prompt_logprobs"}[options.server]
     return {
         "name": f"{options.model}-by-{options.server}",
         "tasks": options.tasks, "lengths": options.lengths, "samples": options.samples, "seed": 0,
@@ -105,7 +107,8 @@ def serve(options: argparse.Namespace, url: str, key: str) -> None:
 
 def ask(options: argparse.Namespace) -> int:
     checkpoint = checkpoint_of(options)
-    folder = options.out / f"{options.model}-{options.server}"
+    chat = "-chat" if options.api == "chat" else ""
+    folder = options.out / f"{options.model}-{options.server}{chat}"
     settings = servers.Options(
         checkpoint=checkpoint, out=folder / "server", name=options.model, parallel=options.parallel,
         context=max(map(tokens_of, options.lengths)) + ROOM, threads=options.threads,
@@ -136,6 +139,8 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="of the server and of niah")
     parser.add_argument("--parallel", type=int, default=2, help="requests that the server works on at once")
     parser.add_argument("--concurrency", type=int, default=4, help="requests that niah keeps in flight")
+    parser.add_argument("--api", choices=["completions", "chat"], default="completions",
+                        help="chat: with the answer begun, which vllm's template of this test turns into the raw prompt")
     parser.add_argument("--prompts", choices=["auto", "ids", "text"], default="ids")
     parser.add_argument("--order", choices=["prefix", "shuffled"], default="prefix")
     parser.add_argument("--cache-probe", type=float, default=0, help="share of the prompts that is asked twice")

@@ -1,11 +1,13 @@
 """Prepares a checkpoint for vLLM: if it has no tokenizer.json, one is made from its SentencePiece
-unigram model, which transformers 5 cannot read directly.
+unigram model, which transformers 5 cannot read directly, and it gets a chat template.
 """
 
 import json
 import pathlib
 
 USER_DEFINED = 4  # a piece's type in SentencePiece
+# The messages with a space between them: with the answer begun, the text of a raw prompt.
+CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{{ '' if loop.last else ' ' }}{% endfor %}"
 
 
 def tokenizer_of(file: pathlib.Path):
@@ -44,5 +46,6 @@ def write_folder(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path
     tokenizer_of(checkpoint / "tokenizer.model").save(str(folder / "tokenizer.json"))
     settings = json.loads((checkpoint / "tokenizer_config.json").read_text(encoding="utf-8"))
     settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    settings["chat_template"] = CHAT_TEMPLATE
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
     return folder
