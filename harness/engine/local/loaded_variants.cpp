@@ -129,7 +129,8 @@ std::string fingerprint(const Source& weights, const std::string& surgery,
 std::string surgery_of(const models::RestoreOptions& options, const std::string& base) {
   std::string text = fmt::format("{} lambda {} from {}",
                                  models::restore_method_name(options.method), options.lambda, base);
-  if (options.method == models::RestoreMethod::kParts) text += fmt::format(" {}", parts_in_words(options));
+  if (options.method == models::RestoreMethod::kParts)
+    text += fmt::format(" {}", parts_in_words(options));
   if (options.alpha != 1) text += fmt::format(" alpha {}", options.alpha);
   if (options.layers) text += fmt::format(" layers {}", fmt::join(*options.layers, ","));
   return text;
