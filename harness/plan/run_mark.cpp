@@ -42,6 +42,18 @@ std::string begun_at(const fs::path& folder) {
   return utc_now();
 }
 
+/// Whether the folder holds a run, not somebody's plan.json of another kind: there nothing is
+/// written.
+bool holds_run(const fs::path& folder) {
+  if (folder.empty() || !is_there(folder / "plan.json")) return false;
+  try {
+    read_plan(folder);
+    return true;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string LastRun::trouble() const {
@@ -101,13 +113,12 @@ std::string words_of(const std::exception_ptr& error) {
 }
 
 ExitCode with_mark(const fs::path& folder, const std::function<ExitCode()>& work) {
-  const auto holds_run = [&] { return !folder.empty() && is_there(folder / "plan.json"); };
-  if (holds_run()) mark_begun(folder);
+  if (holds_run(folder)) mark_begun(folder);
   try {
     return work();
   } catch (...) {
     try {
-      if (holds_run()) mark_failed(folder, words_of(std::current_exception()));
+      if (holds_run(folder)) mark_failed(folder, words_of(std::current_exception()));
     } catch (const Error&) {  // the mark of a run that was begun stays
     }
     throw;

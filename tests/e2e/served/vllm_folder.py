@@ -7,7 +7,7 @@ import pathlib
 
 USER_DEFINED = 4  # a piece's type in SentencePiece
 # The messages with a space between them: with the answer begun, the text of a raw prompt.
-CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{{ '' if loop.last else ' ' }}{% endfor %}"
+CHAT_TEMPLATE = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{{ '' if loop.last else ' ' }}{% endfor %}"
 
 
 def tokenizer_of(file: pathlib.Path):

@@ -189,8 +189,12 @@ Next send_reply(Socket& socket, const Reply& reply, const std::function<void()>&
 
 /// Binds to a free port.
 bool bind_to(int fd, Loopback loopback) {
-  sockaddr_in ipv4{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  sockaddr_in6 ipv6{.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+  sockaddr_in ipv4{};
+  ipv4.sin_family = AF_INET;
+  ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 ipv6{};
+  ipv6.sin6_family = AF_INET6;
+  ipv6.sin6_addr = in6addr_loopback;
   return loopback == Loopback::kIpv4
              ? ::bind(fd, reinterpret_cast<const sockaddr*>(&ipv4), sizeof ipv4) == 0
              : ::bind(fd, reinterpret_cast<const sockaddr*>(&ipv6), sizeof ipv6) == 0;

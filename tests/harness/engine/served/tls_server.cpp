@@ -65,7 +65,9 @@ Certificate make_certificate(EVP_PKEY* key, const std::string& host, int days) {
 
 Descriptor listen_somewhere() {
   Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   require(::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
           "bind to a port");
   require(::listen(listening.get(), 16) == 0, "listen");
@@ -106,7 +108,7 @@ struct TlsServer::State {
 
   /// A client that says nothing for five seconds is left.
   void serve(int fd) {
-    const timeval patience{.tv_sec = 5};
+    const timeval patience{5, 0};
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const Connection connection(SSL_new(context.get()));
     SSL_set_fd(connection.get(), fd);
