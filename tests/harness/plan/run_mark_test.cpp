@@ -7,7 +7,9 @@
 #include <stdexcept>
 
 #include "harness/base/files.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/sha256.h"
+#include "tests/paths.h"
 #include "tests/refusal.h"
 #include "tests/temporary_folder.h"
 
@@ -20,7 +22,10 @@ using testing::HasSubstr;
 /// A folder that holds a run.
 class RunMark : public testing::Test {
  protected:
-  void SetUp() override { folder_.write("plan.json", "{}"); }
+  void SetUp() override {
+    std::filesystem::copy_file(NIAH_SOURCE_DIR "/tests/data/cli/night/plan.json",
+                               folder() / "plan.json");
+  }
   const std::filesystem::path& folder() const { return folder_.path(); }
   LastRun last() const { return read_last_run(folder()).value(); }
 
@@ -29,6 +34,13 @@ class RunMark : public testing::Test {
 };
 
 TEST_F(RunMark, AFolderOfAnEarlierVersionHasNone) { EXPECT_FALSE(read_last_run(folder())); }
+
+TEST(RunMarks, APlanThatIsNoRunsGetsNone) {
+  const TemporaryFolder folder;
+  folder.write("plan.json", R"({"my": "plan"})");
+  EXPECT_ANY_THROW(with_mark(folder.path(), []() -> ExitCode { throw UsageError("refused"); }));
+  EXPECT_FALSE(is_there(folder.path() / kLastRunFile));
+}
 
 TEST_F(RunMark, SaysHowTheLastRunEnded) {
   mark_begun(folder());
