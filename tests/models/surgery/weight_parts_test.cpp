@@ -177,7 +177,6 @@ TEST(WeightParts, TheFirstLayerThatChanges) {
   EXPECT_EQ(first_changed_layer(info, parts({WeightPart::kQuery})), 1);
   EXPECT_EQ(first_changed_layer(info, parts({WeightPart::kMlp})), 0);
   EXPECT_EQ(first_changed_layer(info, parts({WeightPart::kEmbedding})), 0);
-  EXPECT_EQ(first_changed_layer(info, parts({WeightPart::kHead})), 3);
   RestoreOptions options = parts({WeightPart::kMlp});
   options.layers = {{2}};
   EXPECT_EQ(first_changed_layer(info, options), 2);
@@ -197,7 +196,7 @@ TEST_F(RestoreCheckpoint, QueryAndKeyAsPartsAreQkToTheByte) {
 TEST_F(RestoreCheckpoint, PartsAndTheirComplementAreTheCheckpointBefore) {
   RestoreCheckpointOptions options;
   options.restore.method = RestoreMethod::kParts;
-  options.restore.parts = {WeightPart::kLinear, WeightPart::kHead};
+  options.restore.parts = {WeightPart::kLinear, WeightPart::kEmbedding};
   const fs::path some = temporary_.path() / "some";
   restore_checkpoint(pre_, post_, some, options);
   options.restore.complement = true;
