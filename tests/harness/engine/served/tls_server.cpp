@@ -20,8 +20,7 @@
 #include "harness/base/descriptor.h"
 
 namespace niah::served {
-namespace {
-
+// Not in the namespace without a name, since members of TlsServer::State are of these types.
 template <auto kFree>
 struct Freed {
   template <class Object>
@@ -35,6 +34,8 @@ using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using Connection = std::unique_ptr<SSL, Freed<SSL_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
 using Memory = std::unique_ptr<BIO, Freed<BIO_free>>;
+
+namespace {
 
 constexpr std::string_view kAnswer =
     "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfine";
