@@ -21,6 +21,8 @@
 
 namespace niah::served {
 // Not in the namespace without a name, since members of TlsServer::State are of these types.
+namespace owned {
+
 template <auto kFree>
 struct Freed {
   template <class Object>
@@ -35,6 +37,8 @@ using Connection = std::unique_ptr<SSL, Freed<SSL_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
 using Memory = std::unique_ptr<BIO, Freed<BIO_free>>;
 
+}  // namespace owned
+
 namespace {
 
 constexpr std::string_view kAnswer =
@@ -45,9 +49,9 @@ void require(bool holds, const char* what) {
 }
 
 /// A certificate that its own key has signed.
-Certificate make_certificate(EVP_PKEY* key, const std::string& host, int days) {
+owned::Certificate make_certificate(EVP_PKEY* key, const std::string& host, int days) {
   constexpr long kDay = 24L * 3600;
-  Certificate made(X509_new());
+  owned::Certificate made(X509_new());
   X509_set_version(made.get(), X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);
   X509_gmtime_adj(X509_getm_notBefore(made.get()), -30 * kDay);
@@ -57,7 +61,7 @@ Certificate make_certificate(EVP_PKEY* key, const std::string& host, int days) {
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(host.c_str()), -1, -1, 0);
   X509_set_issuer_name(made.get(), name);
-  const Extension hosts(
+  const owned::Extension hosts(
       X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, ("DNS:" + host).c_str()));
   require(X509_add_ext(made.get(), hosts.get(), -1) == 1, "name a host");
   require(X509_sign(made.get(), key, EVP_sha256()) != 0, "sign a certificate");
@@ -78,9 +82,9 @@ Descriptor listen_somewhere() {
 }  // namespace
 
 struct TlsServer::State {
-  Key key{EVP_EC_gen("P-256")};
-  Certificate certificate;
-  Context context{SSL_CTX_new(TLS_server_method())};
+  owned::Key key{EVP_EC_gen("P-256")};
+  owned::Certificate certificate;
+  owned::Context context{SSL_CTX_new(TLS_server_method())};
   Descriptor listening = listen_somewhere();
   Descriptor ends{::eventfd(0, EFD_CLOEXEC)};  ///< readable once the server shuts down
   mutable std::mutex lock;
@@ -111,7 +115,7 @@ struct TlsServer::State {
   void serve(int fd) {
     const timeval patience{5, 0};
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    const Connection connection(SSL_new(context.get()));
+    const owned::Connection connection(SSL_new(context.get()));
     SSL_set_fd(connection.get(), fd);
     if (SSL_accept(connection.get()) != 1) return;
     char buffer[4096];
@@ -145,7 +149,7 @@ int TlsServer::port() const {
 }
 
 std::string TlsServer::certificate() const {
-  const Memory memory(BIO_new(BIO_s_mem()));
+  const owned::Memory memory(BIO_new(BIO_s_mem()));
   PEM_write_bio_X509(memory.get(), state_->certificate.get());
   char* text = nullptr;
   const long size = BIO_get_mem_data(memory.get(), &text);
