@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "harness/base/units.h"
+#include "reports/analysis/attribution.h"
 #include "reports/analysis/loss_words.h"
 #include "reports/analysis/served_words.h"
 #include "reports/analysis/variant_labels.h"
@@ -108,12 +110,28 @@ void add_recall_points(const Results& results, const Analysis& analysis, const s
   }
 }
 
+/// Says what restorations of parts tell. Returns their fingerprints.
+std::set<std::string> add_attribution(const Results& results, const Analysis& analysis,
+                                      const std::string& model, std::vector<std::string>& points) {
+  std::set<std::string> told;
+  for (const Attribution& found : attributions(results, analysis)) {
+    if (found.model != model) continue;
+    for (std::string& sentence : attribution_in_words(results, found))
+      points.push_back(std::move(sentence));
+    for (const auto* effects : {&found.alone, &found.all_but})
+      for (const PartEffect& effect : *effects) told.insert(effect.variant);
+  }
+  return told;
+}
+
 void add_other_restorations(const Results& results, const Analysis& analysis,
                             const std::string& model, std::vector<std::string>& points) {
   const VariantInfo* first = first_restored(results.run, model);
+  const std::set<std::string> told = add_attribution(results, analysis, model, points);
   std::string text, last_loss;
   for (const VariantInfo& variant : results.run.variants) {
     if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
+    if (told.contains(variant.fingerprint)) continue;
     const auto recovered = pooled_recovery(analysis, variant.fingerprint);
     if (!recovered) continue;
     const std::string loss = whose_loss(results.run, variant);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "reports/analysis/findings.h"
 #include "reports/draw/part_chart.h"
 #include "reports/tables.h"
 #include "tests/reports/synthetic_run.h"
@@ -77,6 +78,17 @@ TEST(Attribution, NamesThePartThatTheLossLiesIn) {
   EXPECT_THAT(words[1], HasSubstr("The loss lies in W_Q and W_K: everything else put back brings "
                                   "back 0 %"));
   EXPECT_EQ(words.at(2), "To take: qk, which brings back the most.");
+}
+
+TEST(Attribution, TakesThePlaceOfALongListInTheFindings) {
+  const Results results =
+      results_of({{"qk", 39}, {"parts mlp", 11}, {"v", 10}, {"qk-pro lambda 0.1", 30}});
+  std::string points;
+  for (const std::string& point : findings_in_words(results, analyse(results)).points)
+    points += point + "\n";
+  EXPECT_THAT(points, HasSubstr("each part alone: W_Q and W_K 97 %"));
+  EXPECT_THAT(points, HasSubstr("Over all cells together qk-pro lambda 0.1 brought back 67 %"));
+  EXPECT_THAT(points, Not(HasSubstr("together parts mlp")));
 }
 
 TEST(Attribution, SaysThatALossIsSpread) {
