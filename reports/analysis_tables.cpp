@@ -23,11 +23,7 @@ std::string recovered_text(const Recovery& recovery) {
 }
 
 std::string recovered_interval(const std::optional<Recovered>& recovered) {
-  if (!recovered) return kNone;
-  const auto end = [](const std::optional<double>& value, const char* unbounded) {
-    return value ? percent_signed(*value) : std::string(unbounded);
-  };
-  return end(recovered->low, "−∞") + " to " + end(recovered->high, "∞");
+  return recovered ? recovered_range(*recovered) : kNone;
 }
 
 /// The cell of `variant` that the figure is of, or nullptr.
@@ -106,7 +102,7 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
   return table;
 }
 
-Table attribution_table(const Results& results, const Analysis& analysis) {
+Table attribution_table(const Analysis& analysis) {
   constexpr const char* kAlone = "the part alone put back";
   constexpr const char* kAllBut = "everything but the part";
   Table table{"attribution",
@@ -119,7 +115,7 @@ Table attribution_table(const Results& results, const Analysis& analysis) {
                {"brought back %", Align::kRight, kAllBut},
                {"95 % interval", Align::kRight, kAllBut}},
               {}};
-  for (const Attribution& attribution : attributions(results, analysis))
+  for (const Attribution& attribution : analysis.attributions)
     for (const PartEffect& effect : attribution.alone) {
       const PartEffect* rest = attribution.without(effect.part);
       table.add_row({attribution.model, part_in_words(effect.part),

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <optional>
 
 #include "harness/base/text.h"
 #include "harness/base/units.h"
@@ -50,6 +51,13 @@ std::string percent_range(const Interval& interval) {
   return percent(interval.low) + "–" + percent(interval.high);
 }
 
+std::string recovered_range(const Recovered& recovered) {
+  const auto end = [](const std::optional<double>& value, const char* unbounded) {
+    return value ? percent_signed(*value) : std::string(unbounded);
+  };
+  return end(recovered.low, "−∞") + " to " + end(recovered.high, "∞");
+}
+
 std::string p_value(double p) { return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p); }
 
 std::string p_words(double p) {
@@ -83,6 +91,11 @@ std::string task_note(std::string_view task) {
 
 std::string cell_label(std::string_view task, std::int64_t length) {
   return length == 0 ? task_label(task) : task_label(task) + " at " + format_length(length);
+}
+
+std::string sample_id(std::string_view task, std::int64_t length, std::int64_t index) {
+  return length == 0 ? fmt::format("{}#{}", task, index)
+                     : fmt::format("{}@{}#{}", task, format_length(length), index);
 }
 
 std::string shorten(std::string_view utf8, std::size_t code_points) {

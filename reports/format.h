@@ -34,6 +34,9 @@ std::string among_tests(std::int64_t tests);
 /// {0.551, 0.92} → "55.1–92.0", in percent.
 std::string percent_range(const Interval& interval);
 
+/// {0.551, 0.92} → "55 to 92", in percent; an end that is unbounded is "−∞" or "∞".
+std::string recovered_range(const Recovered& recovered);
+
 /// 0.0341 → "0.034", 0.00002 → "< 0.001".
 std::string p_value(double p);
 
@@ -54,6 +57,9 @@ std::string task_note(std::string_view task);
 
 /// "S3 at 64K"; without a length (reasoning) the task alone.
 std::string cell_label(std::string_view task, std::int64_t length);
+
+/// "s3@64K#7", as commands take a sample; without a length (reasoning) "gsm8k#7".
+std::string sample_id(std::string_view task, std::int64_t length, std::int64_t index);
 
 /// The first `code_points` code points of valid UTF-8, followed by "…" if there are more.
 std::string shorten(std::string_view utf8, std::size_t code_points);

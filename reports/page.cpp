@@ -191,7 +191,7 @@ std::string misses_by_class(const Results& results) {
 
 std::string attribution_section(const Results& results, const Analysis& analysis) {
   std::string out;
-  for (const Attribution& attribution : attributions(results, analysis)) {
+  for (const Attribution& attribution : analysis.attributions) {
     std::vector<PartBars> parts;
     for (const PartEffect& effect : attribution.alone) {
       const PartEffect* rest = attribution.without(effect.part);
@@ -200,7 +200,7 @@ std::string attribution_section(const Results& results, const Analysis& analysis
     }
     out += list(attribution_in_words(results, attribution)) + part_chart(parts);
   }
-  return out + table_or_nothing(attribution_table(results, analysis));
+  return out + table_or_nothing(attribution_table(analysis));
 }
 
 std::string metadata(const Results& results) {

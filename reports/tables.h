@@ -29,7 +29,7 @@ enum class RecoveryRows {
 Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows);
 
 /// What each part of the weights brought back, alone and left out, over all cells together.
-Table attribution_table(const Results& results, const Analysis& analysis);
+Table attribution_table(const Analysis& analysis);
 
 /// Every paired comparison with its test.
 Table comparison_table(const Results& results, const Analysis& analysis);

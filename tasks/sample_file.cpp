@@ -156,10 +156,8 @@ void locate_answer(const Line& line, const Task& task, Sample& sample) {
 
 /// Fills in what follows from the text, by the kind of task.
 void locate(const Line& line, Sample& sample) {
-  const auto& tasks = all_tasks();
-  const auto task = std::find_if(tasks.begin(), tasks.end(),
-                                 [&](const Task& one) { return one.name == sample.task; });
-  if (task == tasks.end() || hides_needles(*task)) return locate_needle(line, sample);
+  const Task* task = known_task(sample.task);
+  if (task == nullptr || hides_needles(*task)) return locate_needle(line, sample);
   locate_answer(line, *task, sample);
 }
 

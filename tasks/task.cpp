@@ -31,15 +31,19 @@ const std::vector<Task>& all_tasks() {
   return tasks;
 }
 
+const Task* known_task(std::string_view name) {
+  const auto& tasks = all_tasks();
+  const auto found =
+      std::find_if(tasks.begin(), tasks.end(), [&](const Task& task) { return task.name == name; });
+  return found == tasks.end() ? nullptr : &*found;
+}
+
 std::string our_task_name(const std::string& name) {
   constexpr std::string_view kFamily = "niah_", kSingle = "single_";
   if (!name.starts_with(kFamily)) return name;
   std::string own = name.substr(kFamily.size());
   if (own.starts_with(kSingle)) own = "s" + own.substr(kSingle.size());
-  const auto& tasks = all_tasks();
-  const bool is_known =
-      std::any_of(tasks.begin(), tasks.end(), [&](const Task& task) { return task.name == own; });
-  return is_known ? own : name;
+  return known_task(own) == nullptr ? name : own;
 }
 
 const Task& find_task(std::string_view protocol, const std::string& name) {
@@ -48,9 +52,7 @@ const Task& find_task(std::string_view protocol, const std::string& name) {
     throw UsageError(fmt::format("protocol {}: no task '{}'{} (tasks: {})", protocol, name,
                                  did_you_mean(name, names), fmt::join(names, ", ")));
   }
-  const auto& tasks = all_tasks();
-  return *std::find_if(tasks.begin(), tasks.end(),
-                       [&](const Task& task) { return task.name == name; });
+  return *known_task(name);
 }
 
 }  // namespace niah::tasks

@@ -57,6 +57,9 @@ const std::vector<Task>& all_tasks();
 /// of "niah_single_1", "multivalue" of "niah_multivalue". Any other name stays as it is.
 std::string our_task_name(const std::string& name);
 
+/// The task of that name, whichever protocols have it; nullptr if there is none.
+const Task* known_task(std::string_view name);
+
 /// The task `name` of `protocol`. Throws UsageError naming the nearest task.
 const Task& find_task(std::string_view protocol, const std::string& name);
 

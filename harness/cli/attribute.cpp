@@ -1,8 +1,7 @@
 // niah attribute: which part of the weights forgot.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
+#include <utility>
 
 #include "harness/base/error.h"
 #include "harness/cli/model_commands.h"
@@ -36,9 +35,7 @@ VariantConfig variant_of(const models::RestoreOptions& options) {
 std::vector<models::RestoreOptions> restorations_of(const ModelConfig& model,
                                                     const std::vector<std::string>& by_layer) {
   if (by_layer.empty()) return models::distinct_restorations(model.base, model.sft);
-  std::set<models::WeightPart> parts;
-  for (const std::string& name : by_layer) parts.insert(models::parse_weight_part(name));
-  return models::restorations_by_layer(model.base, model.sft, parts);
+  return models::restorations_by_layer(model.base, model.sft, models::parse_weight_parts(by_layer));
 }
 
 SweepConfig attribution_sweep(const AttributeArguments& arguments) {
@@ -57,8 +54,7 @@ SweepConfig attribution_sweep(const AttributeArguments& arguments) {
   if (restorations.empty())
     throw DataError(
         fmt::format("attributing: {} and {} differ in one part of the weights at most{}, so there "
-                    "is nothing to "
-                    "tell apart; `niah diagnose` says what moved",
+                    "is nothing to tell apart; `niah diagnose` says what moved",
                     model.base.text(), model.sft.text(),
                     arguments.by_layer.empty() ? "" : ", and that in one layer"));
   for (const models::RestoreOptions& options : restorations)

@@ -47,6 +47,13 @@ reports::GateOptions GateArguments::options() const {
   return options;
 }
 
+void add_baseline_option(CLI::App& command, std::string& baseline) {
+  command
+      .add_option("--baseline", baseline, "What to compare with: a results.json, or a run folder")
+      ->type_name(kPathValue)
+      ->required();
+}
+
 void add_gate_options(CLI::App& command, GateArguments& arguments) {
   add_number(command, "--max-drop", arguments.max_drop, {0, 100},
              "A drop of so many points or fewer never fails")

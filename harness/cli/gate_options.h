@@ -27,6 +27,9 @@ struct GateFiles {
   std::string junit, summary, history, trend, json;
 };
 
+/// Adds --baseline, which is required.
+void add_baseline_option(CLI::App& command, std::string& baseline);
+
 void add_gate_options(CLI::App& command, GateArguments& arguments);
 
 /// Adds --junit, --summary and --json.

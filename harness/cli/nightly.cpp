@@ -9,6 +9,7 @@
 #include "harness/base/output.h"
 #include "harness/base/path_kind.h"
 #include "harness/base/pending_folder.h"
+#include "harness/base/shell.h"
 #include "harness/base/text.h"
 #include "harness/cli/command.h"
 #include "harness/cli/comparison.h"
@@ -95,13 +96,14 @@ ExitCode run_night(const NightlyArguments& arguments, const fs::path& run) {
 /// What to do where there is no baseline.
 [[noreturn]] void refuse_without_baseline(const NightlyArguments& arguments, const fs::path& run) {
   const fs::path target = arguments.baseline;
+  const auto word = [](const fs::path& path) { return single_line(shell_quoted(path.string())); };
   throw DataError(fmt::format(
-      "there is no baseline {0} yet, so tonight's run was compared with nothing. Look at {1}; if "
-      "you trust it: mkdir -p '{2}' && cp '{3}' '{0}' (or, at the first night, give "
-      "--baseline-if-missing write)",
+      "there is no baseline {} yet, so tonight's run was compared with nothing. Look at {}; if you "
+      "trust it: mkdir -p {} && cp {} {} (or, at the first night, give --baseline-if-missing "
+      "write)",
       single_line(target.string()), single_line((run / "report.html").string()),
-      single_line(target.has_parent_path() ? target.parent_path().string() : "."),
-      single_line((run / "results.json").string())));
+      word(target.has_parent_path() ? target.parent_path() : "."), word(run / "results.json"),
+      word(target)));
 }
 
 /// Whether tonight's run is to become the first baseline. Throws DataError where there is none and
@@ -193,11 +195,7 @@ void add_nightly_command(CLI::App& program, Command& chosen) {
   command->add_option("config", arguments->config, "The sweep (YAML)")
       ->type_name(kFileValue)
       ->required();
-  command
-      ->add_option("--baseline", arguments->baseline,
-                   "What to compare with: a results.json, or a run folder")
-      ->type_name(kPathValue)
-      ->required();
+  add_baseline_option(*command, arguments->baseline);
   command
       ->add_option("--out", arguments->out,
                    "Folder of all nights: a folder for each run, and regress.xml, regress.md, "

@@ -92,11 +92,7 @@ void add_regress_command(CLI::App& program, Command& chosen) {
       "Did a run lose recall against a baseline? Exit 0: no; 1: yes; 3: it was not measured; 4: "
       "too few samples to say",
       "niah regress --baseline baseline/results.json --current runs/tonight --junit regress.xml");
-  command
-      ->add_option("--baseline", arguments->baseline,
-                   "What to compare with: a results.json, or a run folder")
-      ->type_name(kPathValue)
-      ->required();
+  add_baseline_option(*command, arguments->baseline);
   command
       ->add_option("--current", arguments->current, "The run to judge: its folder or results.json")
       ->type_name(kPathValue)

@@ -73,8 +73,7 @@ void read_parts(RestoreArguments& arguments) {
     throw UsageError(
         "--linear, --norms and --gates do not go with --method parts: name them in --parts "
         "(linear, norms, gate)");
-  for (const std::string& name : arguments.parts)
-    options.restore.parts.insert(models::parse_weight_part(name));
+  options.restore.parts = models::parse_weight_parts(arguments.parts);
 }
 
 ExitCode run_restore(RestoreArguments arguments) {

@@ -132,9 +132,8 @@ void read_parts_to_restore(YamlMap& map, models::RestoreOptions& options) {
       if (map.has(key)) map.refuse(key, "it belongs to `method: parts`");
     return;
   }
-  for (const std::string& name : map.texts("parts"))
-    options.parts.insert(
-        at_its_place(map, "parts", [&] { return models::parse_weight_part(name); }));
+  const std::vector<std::string> names = map.texts("parts");
+  options.parts = at_its_place(map, "parts", [&] { return models::parse_weight_parts(names); });
   if (options.parts.empty()) map.refuse("parts", "it is empty; name at least one part");
   options.complement = map.boolean("complement", false);
 }

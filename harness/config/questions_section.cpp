@@ -196,11 +196,11 @@ void read_task_counts(YamlMap& root, YamlMap& map, const std::string& key, const
 SampleCounts read_samples_by_cell(YamlMap& root, const SweepConfig& sweep) {
   SampleCounts counts;
   YamlMap map = root.map("samples");
+  const std::vector<std::string> known = known_tasks(sweep);
   std::vector<std::string> of_lengths, of_tasks;
   for (const std::string& key : map.keys()) {
     const std::string task = tasks::our_task_name(key);
     const bool swept = std::find(sweep.tasks.begin(), sweep.tasks.end(), task) != sweep.tasks.end();
-    const auto known = known_tasks(sweep);
     const bool is_task = std::find(known.begin(), known.end(), task) != known.end();
     if (is_task && !swept && !root.is_edited("tasks"))
       map.refuse(key, fmt::format("{} is none of `tasks`", task));

@@ -30,8 +30,8 @@ struct HeaderPrice {
 };
 
 /// Reads the headers of all checkpoints and no tensor. Assumes that checkpoints differ in every
-/// layer, and that restored variants share those below the first softmax layer, or below the first layer with restored parts. Throws DataError
-/// when a checkpoint does not match its config.
+/// layer, and that restored variants share those below the first softmax layer, or below the first
+/// layer with restored parts. Throws DataError when a checkpoint does not match its config.
 HeaderPrice price_headers(const SweepConfig& sweep, const Machine& machine);
 
 /// Checks by the checkpoints' headers, before any tensor is read, that the longest cell fits in

@@ -10,6 +10,7 @@
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/plan/plan.h"
+#include "reports/format.h"
 #include "reports/journal_reader.h"
 #include "tasks/task.h"
 
@@ -56,10 +57,7 @@ reports::Report draw_with_prompts(const std::filesystem::path& run) {
   return reports::write_report(folder.info(), {run / "journal.jsonl"}, run, text_of);
 }
 
-std::string SampleId::text() const {
-  return length == 0 ? fmt::format("{}#{}", task, index)
-                     : fmt::format("{}@{}#{}", task, format_length(length), index);
-}
+std::string SampleId::text() const { return reports::sample_id(task, length, index); }
 
 SampleId parse_sample_id(const std::string& text) {
   const auto refuse = [&] {

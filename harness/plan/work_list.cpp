@@ -36,10 +36,8 @@ void count_anew(reports::Record& record, const PromptFormat& format, std::int64_
 }
 
 std::int64_t answer_tokens_of(const std::string& task) {
-  const auto& all = tasks::all_tasks();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == task; });
-  return found == all.end() ? tasks::kGenerationTokens : found->answer_tokens;
+  const tasks::Task* known = tasks::known_task(task);
+  return known == nullptr ? tasks::kGenerationTokens : known->answer_tokens;
 }
 
 std::string depth_list(const std::vector<double>& depths) {

@@ -82,6 +82,12 @@ WeightPart parse_weight_part(const std::string& name) {
   return parse_name(kParts, name, "a part of the weights");
 }
 
+std::set<WeightPart> parse_weight_parts(const std::vector<std::string>& names) {
+  std::set<WeightPart> parts;
+  for (const std::string& name : names) parts.insert(parse_weight_part(name));
+  return parts;
+}
+
 std::string weight_part_name(WeightPart part) { return name_in(kParts, part); }
 
 std::string parts_in_words(const RestoreOptions& options) {

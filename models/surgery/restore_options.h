@@ -50,6 +50,8 @@ std::string restore_method_name(RestoreMethod method);
 std::vector<std::string> weight_part_names();
 /// The part called `name`. Throws UsageError, suggesting the nearest name, if there is none.
 WeightPart parse_weight_part(const std::string& name);
+/// The parts of these names. Throws what parse_weight_part throws.
+std::set<WeightPart> parse_weight_parts(const std::vector<std::string>& names);
 /// The inverse of parse_weight_part.
 std::string weight_part_name(WeightPart part);
 

@@ -136,14 +136,14 @@ std::string advice_in_words(const Results& results, const Attribution& attributi
                      label_of(results.run, best.variant), reasoning_kept(results, best));
 }
 
-Attribution attribution_of(const Results& results, const Analysis& analysis,
+Attribution attribution_of(const RunInfo& run, const std::vector<Recovery>& recoveries,
                            const std::string& model) {
   Attribution found{model, {}, {}};
-  for (const VariantInfo& variant : results.run.variants) {
+  for (const VariantInfo& variant : run.variants) {
     if (variant.model != model || variant.role != Role::kRestored) continue;
     const auto alone = part_alone(variant.method), left_out = part_left_out(variant.method);
     if (!alone && !left_out) continue;
-    const auto recovered = pooled_recovery(analysis, variant.fingerprint);
+    const auto recovered = pooled_recovery(recoveries, variant.fingerprint);
     if (!recovered) continue;
     (alone ? found.alone : found.all_but)
         .push_back({variant.fingerprint, alone ? *alone : *left_out, *recovered});
@@ -168,11 +168,11 @@ const PartEffect* Attribution::without(const std::string& part) const {
   return at == all_but.end() ? nullptr : &*at;
 }
 
-std::vector<Attribution> attributions(const Results& results, const Analysis& analysis) {
+std::vector<Attribution> attributions(const RunInfo& run, const std::vector<Recovery>& recoveries) {
   std::vector<Attribution> all;
-  for (const std::string& model : models_of(results.run)) {
-    if (!asks_for_parts(results.run, model)) continue;
-    Attribution found = attribution_of(results, analysis, model);
+  for (const std::string& model : models_of(run)) {
+    if (!asks_for_parts(run, model)) continue;
+    Attribution found = attribution_of(run, recoveries, model);
     if (found.alone.size() >= 2) all.push_back(std::move(found));
   }
   return all;

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "reports/analysis/attribution.h"
 #include "reports/analysis/variant_labels.h"
 
 namespace niah::reports {
@@ -194,6 +195,7 @@ Analysis analyse(const Results& results) {
   Analysis analysis;
   analysis.comparisons = compare_all(results);
   analysis.recoveries = recover_all(results);
+  analysis.attributions = attributions(results.run, analysis.recoveries);
   for (const std::string& task : results.run.tasks)
     for (const VariantInfo& variant : results.run.variants)
       analysis.trends.push_back(trend_of(results, variant, task));
@@ -201,9 +203,10 @@ Analysis analyse(const Results& results) {
   return analysis;
 }
 
-std::optional<Recovered> pooled_recovery(const Analysis& analysis, const std::string& restored) {
+std::optional<Recovered> pooled_recovery(const std::vector<Recovery>& recoveries,
+                                         const std::string& restored) {
   HitPatterns pooled{};
-  for (const Recovery& recovery : analysis.recoveries)
+  for (const Recovery& recovery : recoveries)
     if (recovery.restored == restored)
       for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
   const std::int64_t lost = pooled[4] + pooled[5];

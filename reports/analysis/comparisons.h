@@ -74,6 +74,23 @@ struct Recovery {
   double restored_recall() const;
 };
 
+/// What putting a part of the weights back brought back over all cells together.
+struct PartEffect {
+  std::string variant;  ///< fingerprint
+  std::string part;     ///< as methods spell it: "q, k", "mlp layers 2"
+  Recovered recovered;
+};
+
+/// The effects of one model's parts.
+struct Attribution {
+  std::string model;
+  std::vector<PartEffect> alone;    ///< the part alone was put back; the most first
+  std::vector<PartEffect> all_but;  ///< everything but the part was; in the run's order
+
+  /// What everything but `part` brought back; nullptr if that was not asked.
+  const PartEffect* without(const std::string& part) const;
+};
+
 /// How a variant's recall in one task changes with context length and needle depth.
 struct TaskTrend {
   std::string variant;  ///< fingerprint
@@ -87,6 +104,7 @@ struct TaskTrend {
 struct Analysis {
   std::vector<Comparison> comparisons;
   std::vector<Recovery> recoveries;
+  std::vector<Attribution> attributions;
   std::vector<TaskTrend> trends;
   std::vector<ServedComparison> served;  ///< one per served variant, in the run's order
 
@@ -101,6 +119,7 @@ Analysis analyse(const Results& results);
 
 /// What a restoration (a fingerprint) recovered over all cells together; nullopt if together they
 /// show no significant loss.
-std::optional<Recovered> pooled_recovery(const Analysis& analysis, const std::string& restored);
+std::optional<Recovered> pooled_recovery(const std::vector<Recovery>& recoveries,
+                                         const std::string& restored);
 
 }  // namespace niah::reports

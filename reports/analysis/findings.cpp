@@ -49,7 +49,7 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
   }
   const VariantInfo* restored = first_restored(results.run, model);
   if (restored == nullptr) return text;
-  if (const auto recovered = pooled_recovery(analysis, restored->fingerprint))
+  if (const auto recovered = pooled_recovery(analysis.recoveries, restored->fingerprint))
     add(fmt::format("Over all cells together {} brought back {} of {} ({}).",
                     label_of(results.run, *restored), percent_words(recovered->fraction),
                     whose_loss(results.run, *restored), interval_words(*recovered)));
@@ -114,7 +114,7 @@ void add_recall_points(const Results& results, const Analysis& analysis, const s
 std::set<std::string> add_attribution(const Results& results, const Analysis& analysis,
                                       const std::string& model, std::vector<std::string>& points) {
   std::set<std::string> told;
-  for (const Attribution& found : attributions(results, analysis)) {
+  for (const Attribution& found : analysis.attributions) {
     if (found.model != model) continue;
     for (std::string& sentence : attribution_in_words(results, found))
       points.push_back(std::move(sentence));
@@ -132,7 +132,7 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   for (const VariantInfo& variant : results.run.variants) {
     if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
     if (told.contains(variant.fingerprint)) continue;
-    const auto recovered = pooled_recovery(analysis, variant.fingerprint);
+    const auto recovered = pooled_recovery(analysis.recoveries, variant.fingerprint);
     if (!recovered) continue;
     const std::string loss = whose_loss(results.run, variant);
     text += fmt::format("{}{} brought back {}{} ({})", text.empty() ? "" : "; ",

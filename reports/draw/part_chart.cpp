@@ -33,12 +33,8 @@ struct Range {
 };
 
 std::string title_of(const std::string& name, const Recovered& recovered) {
-  const auto end = [](const std::optional<double>& value, const char* unbounded) {
-    return value ? percent_signed(*value) : std::string(unbounded);
-  };
-  return fmt::format("{}: {} % brought back, 95 % interval {} to {}", name,
-                     percent_signed(recovered.fraction), end(recovered.low, "−∞"),
-                     end(recovered.high, "∞"));
+  return fmt::format("{}: {} % brought back, 95 % interval {}", name,
+                     percent_signed(recovered.fraction), recovered_range(recovered));
 }
 
 /// A bar from nothing to the fraction, and its interval as a line with ends.

@@ -12,7 +12,6 @@
 #include "harness/base/path_kind.h"
 #include "harness/base/shell.h"
 #include "harness/base/text.h"
-#include "harness/base/units.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 #include "reports/journal_reader.h"
@@ -95,14 +94,9 @@ std::string answer_words(const std::string& answer) {
   return fmt::format("\"{}\"", shorten(one_line(valid_utf8(answer)), kMostOfAnswer));
 }
 
-std::string shown_id(const GateCell& cell, std::int64_t index) {
-  return cell.length == 0 ? fmt::format("{}#{}", cell.task, index)
-                          : fmt::format("{}@{}#{}", cell.task, format_length(cell.length), index);
-}
-
 void add_sample(const Verdict& verdict, const GateCell& cell, const TurnedSample& sample,
                 std::string_view what, std::vector<std::string>& lines) {
-  const std::string id = shown_id(cell, sample.index);
+  const std::string id = sample_id(cell.task, cell.length, sample.index);
   std::string line = fmt::format("{} {}", what, id);
   if (cell.length > 0) line += fmt::format(" at depth {:.0f} %", sample.depth);
   if (!sample.expected.empty()) line += fmt::format(": {} was asked for", sample.expected);

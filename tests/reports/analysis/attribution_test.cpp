@@ -51,7 +51,7 @@ Results results_of(const std::vector<Restored>& restored, std::int64_t of_sft = 
 }
 
 std::vector<std::string> words_of(const Results& results) {
-  const auto found = attributions(results, analyse(results));
+  const auto found = analyse(results).attributions;
   return found.empty() ? std::vector<std::string>() : attribution_in_words(results, found[0]);
 }
 
@@ -62,7 +62,7 @@ TEST(Attribution, NamesThePartThatTheLossLiesIn) {
                                       {"v", 10},
                                       {"qk alpha 0.5", 30},
                                       {"parts linear layers 0", 12}});
-  const auto found = attributions(results, analyse(results));
+  const auto found = analyse(results).attributions;
   ASSERT_EQ(found.size(), 1U);
   std::vector<std::string> parts;
   for (const PartEffect& effect : found[0].alone) parts.push_back(effect.part);
@@ -124,7 +124,7 @@ TEST(Attribution, PartsInWords) {
 
 TEST(Attribution, IsDrawnAndTabulated) {
   const Results results = results_of({{"parts mlp", 11}, {"qk", 39}, {"all but q, k", 10}});
-  const Table table = attribution_table(results, analyse(results));
+  const Table table = attribution_table(analyse(results));
   ASSERT_EQ(table.rows.size(), 2U);
   EXPECT_EQ(table.rows[0][1], "W_Q and W_K");
   EXPECT_EQ(table.rows[0][4], "0");
