@@ -4,9 +4,10 @@
 #   bash docker/bootstrap.sh reproduce [options]   install, build, run the paper's story (niah reproduce)
 #   bash docker/bootstrap.sh test                  install, build, run all tests
 #   bash docker/bootstrap.sh check [STAGE...]      what CI does, or some stages of it: fuzz (NIAH_FUZZ_SECONDS, default
-#                                                  10, a target), tsan, asan, tests (of a build with warnings as errors).
-#                                                  Only where named: clang (warnings as errors), tidy (clang-tidy of
-#                                                  the files that changed since NIAH_SINCE, default origin/main)
+#                                                  10, a target), tsan, asan, clang (warnings as errors), tests (of a
+#                                                  build with warnings as errors). Only where named: tidy (clang-tidy of
+#                                                  the files that changed since NIAH_SINCE, default origin/main).
+#                                                  With NIAH_REQUIRE_ALL=1 a skipped test is a failure
 #   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
 #   bash docker/bootstrap.sh package               install, build, make a Debian package of it: build/package
 #   bash docker/bootstrap.sh build                 install and build only
@@ -120,12 +121,34 @@ fuzz_one() {
   rm -rf "$work" "$work.log"
 }
 
+# The names of tests that may be skipped: there are no recordings, or no IPv6.
+excused() {
+  [ -n "${NIAH_GOLDEN_DIR:-}" ] || ctest --preset "$1" -L golden -N | sed -n 's/^ *Test *#[0-9]*: //p'
+  [ -s /proc/net/if_inet6 ] || echo HttpClient.ReachesServersByIpv6
+}
+
+# refuse_skipped PRESET LOG: with NIAH_REQUIRE_ALL=1 fails if ctest's output LOG has a test that was skipped.
+refuse_skipped() {
+  local skipped
+  [ "${NIAH_REQUIRE_ALL:-}" = 1 ] || return 0
+  skipped=$(sed -nE 's/.*Test +#[0-9]+: ([^ ]+) [.]*[*]{3}(Skipped|Not Run).*/\1/p' "$2" | sort -u | grep -vxFf <(excused "$1") || true)
+  [ -z "$skipped" ] || die "NIAH_REQUIRE_ALL=1, but tests of preset $1 were skipped: $(echo $skipped)"
+}
+
 # Builds a preset and runs its tests under its sanitizer; prints their output only when one fails.
 sanitized_tests() {
   local preset=$1 log=$root/build/$1/ctest.log
   build "$preset"
   say "running tests of preset $preset"
   at_fixed_addresses ctest --preset "$preset" > "$log" 2>&1 || { grep -vE ' Passed | Start ' "$log" | tail -n 200 >&2; die "tests of preset $preset failed; log: $log"; }
+  refuse_skipped "$preset" "$log"
+}
+
+tests() {
+  local log=$root/build/check/ctest.log
+  build check
+  ctest --preset check | tee "$log"
+  refuse_skipped check "$log"
 }
 
 package() {
@@ -165,15 +188,15 @@ tidy() {
 }
 
 check() {
-  # The tests come last, so that the last line is their verdict.
-  [ $# -gt 0 ] || set -- fuzz tsan asan tests
+  # The tests come last, so that what is read last is their verdict.
+  [ $# -gt 0 ] || set -- fuzz tsan asan clang tests
   local stage
   for stage in "$@"; do
     case $stage in
       fuzz) fuzz_all ;;
       tsan | asan) sanitized_tests "$stage" ;;
       clang) build clang ;;
-      tests) build check && ctest --preset check ;;
+      tests) tests ;;
       tidy) tidy ;;
       *) die "the stages of check are fuzz, tsan, asan, clang, tests and tidy; '$stage' is none of them" ;;
     esac
@@ -184,7 +207,7 @@ main() {
   [ $# -gt 0 ] && shift
   case $job in
     deps | build | test | check | bench | package | reproduce) ;;
-    *) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
   cd "$root"
   [ "$(uname -s)" = Linux ] && command -v dpkg-query > /dev/null || die "this script is for Debian 12; elsewhere install the packages of docker/apt.txt by hand and build with cmake --preset release"

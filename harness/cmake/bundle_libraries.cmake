@@ -51,8 +51,10 @@ if(torch_libraries)
   cmake_path(GET torch_libraries PARENT_PATH torch)
   cmake_path(GET torch PARENT_PATH wheel)
   file(GLOB about "${wheel}/torch-*.dist-info")
-  file(GLOB_RECURSE licences RELATIVE "${about}" "${about}/*LICENSE*" "${about}/*NOTICE*")
-  if(NOT about OR NOT licences)
+  if(about) # else "/*LICENSE*" would be looked for on the whole machine
+    file(GLOB_RECURSE licences RELATIVE "${about}" "${about}/*LICENSE*" "${about}/*NOTICE*")
+  endif()
+  if(NOT licences)
     message(WARNING "libtorch's licence is not in ${wheel}/torch-*.dist-info, so that it is not installed with its "
                     "libraries: do not pass on what is made of this build")
     return()

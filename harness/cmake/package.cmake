@@ -1,6 +1,8 @@
 # Packages, by cpack: a .deb, which takes Debian's libraries from Debian; or, of a build with NIAH_BUNDLE_ALL, a
 # .tar.gz that needs nothing of the system but its C library.
 set(CPACK_PACKAGE_NAME niah)
+# What is packed is the program alone: nobody should have to wait for the tests to compile.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
 set(CPACK_PACKAGE_VENDOR "niah developers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "long-context recall of language models")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
@@ -25,6 +27,9 @@ set(CPACK_PACKAGE_FILE_NAME niah-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "niah developers <niah@localhost>")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
+# Half a gigabyte of libraries: gzip takes minutes.
+set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
+set(CPACK_THREADS 0)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # PNGs are drawn with the system's fonts, https servers known by its certificates.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, fonts-dejavu-core")

@@ -16,8 +16,9 @@ struct CheckpointPath {
 
   CheckpointPath() = default;
   template <typename Path>
-  requires std::convertible_to<Path, std::filesystem::path> CheckpointPath(Path&& only)
-      : folder(std::forward<Path>(only)) {}
+  requires std::convertible_to<Path, std::filesystem::path>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no CheckpointPath converts to a path.
+  CheckpointPath(Path&& only) : folder(std::forward<Path>(only)) {}
   CheckpointPath(std::filesystem::path base, std::filesystem::path on_top)
       : folder(std::move(base)), adapter(std::move(on_top)) {}
 

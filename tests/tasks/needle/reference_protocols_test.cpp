@@ -112,7 +112,7 @@ TEST(LmEvalProtocol, SamplesLeftOutMoveTheStream) {
   std::vector<std::vector<json>> rows;
   for (const json& row : test::read_jsonl(test::data_file("lm_eval_short.jsonl"))) {
     if (row["run"] != "triples run") continue;
-    if (requests.empty() || requests.back().task != row["task"]) {
+    if (requests.empty() || requests.back().task != row["task"].get<std::string>()) {
       requests.push_back({row["task"], row["max_length"], 4});
       rows.emplace_back();
     }

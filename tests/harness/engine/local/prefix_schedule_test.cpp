@@ -11,7 +11,7 @@ namespace {
 
 /// Runs a schedule on a mock reader whose state is the text it has read. Checks every prompt and
 /// returns the number of tokens read.
-std::int64_t play(const std::vector<PromptIds>& prompts, std::int64_t chunk, bool share) {
+std::int64_t read_all(const std::vector<PromptIds>& prompts, std::int64_t chunk, bool share) {
   const auto schedule = schedule_prefixes(prompts, chunk, share);
   std::map<std::int64_t, PromptIds> snapshots = {{0, {}}};
   std::set<std::size_t> seen;
@@ -42,19 +42,19 @@ std::int64_t play(const std::vector<PromptIds>& prompts, std::int64_t chunk, boo
 
 TEST(PrefixSchedule, ReadsEveryPromptOnceWithoutSharing) {
   const std::vector<PromptIds> prompts = {{1, 2, 3, 4, 5}, {1, 2, 3, 4, 6}, {1}};
-  EXPECT_EQ(play(prompts, 2, false), 11);
+  EXPECT_EQ(read_all(prompts, 2, false), 11);
 }
 
 TEST(PrefixSchedule, NeverReadsACommonChunkTwice) {
   const std::vector<PromptIds> prompts = {
       {1, 2, 3, 4, 5, 6, 7}, {1, 2, 3, 4, 9, 9}, {1, 2, 8, 8, 8}};
   // Chunks of 2: [12][34][56]7, [12][34]99, [12][88]8.
-  EXPECT_EQ(play(prompts, 2, true), 7 + 2 + 3);
+  EXPECT_EQ(read_all(prompts, 2, true), 7 + 2 + 3);
 }
 
 TEST(PrefixSchedule, EqualPromptsShareAllButTheTail) {
   const std::vector<PromptIds> prompts(4, PromptIds{1, 2, 3, 4, 5});
-  EXPECT_EQ(play(prompts, 2, true), 5 + 3 * 1);
+  EXPECT_EQ(read_all(prompts, 2, true), 5 + 3 * 1);
 }
 
 TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
@@ -67,8 +67,8 @@ TEST(PrefixSchedule, NeedlesAtRandomDepthsCostHalf) {
     prompts.push_back(prompt);
   }
   const std::int64_t all = 40 * 4000;
-  EXPECT_EQ(play(prompts, 16, false), all);
-  EXPECT_LT(play(prompts, 16, true), all * 56 / 100);
+  EXPECT_EQ(read_all(prompts, 16, false), all);
+  EXPECT_LT(read_all(prompts, 16, true), all * 56 / 100);
   // With the shallowest needle read first, one snapshot at a time suffices.
   EXPECT_EQ(most_snapshots(schedule_prefixes(prompts, 16, true)), 1);
   EXPECT_EQ(most_snapshots(schedule_prefixes(prompts, 16, false)), 0);
@@ -83,7 +83,7 @@ TEST(PrefixSchedule, RandomTriesComeOutWhole) {
       for (auto& id : prompt) id = random() % 2;
     }
     const std::int64_t chunk = 1 + static_cast<std::int64_t>(random() % 5);
-    EXPECT_LE(play(prompts, chunk, true), play(prompts, chunk, false));
+    EXPECT_LE(read_all(prompts, chunk, true), read_all(prompts, chunk, false));
   }
 }
 

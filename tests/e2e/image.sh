@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Builds the image of docker/Dockerfile without a daemon and uses it, as far as a machine can that runs no containers:
+# its commands run in a chroot, by buildah.
+#   bash tests/e2e/image.sh
+# Needs root, the packages buildah and debootstrap, and a network. Debian's image is made by debootstrap, or of the
+# bare system in the folder NIAH_BARE_SYSTEM. Nothing is left behind but what ccache keeps.
+# Exit code 0: all is well; 1: something is not; 77: this machine cannot say.
+set -euo pipefail
+
+readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly debian=docker.io/library/debian:12
+say() { printf 'image: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+cannot() {
+  say "SKIPPED: $*"
+  [ "${NIAH_REQUIRE_ALL:-}" != 1 ] || die "NIAH_REQUIRE_ALL=1 says that it is here"
+  exit 77
+}
+[ $# = 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || cannot "images are built by root"
+command -v buildah > /dev/null || cannot "buildah is not installed"
+
+readonly work=$(mktemp -d)
+trap 'in_store buildah rm --all > /dev/null 2>&1 || true; rm -rf --one-file-system "$work"' EXIT
+in_store() {
+  local program=$1 command=$2
+  shift 2
+  "$program" --root "$work/images" --runroot "$work/run" --storage-driver vfs "$command" "$@"
+}
+
+make_debian() {
+  local bare=${NIAH_BARE_SYSTEM:-$work/bare} container
+  if [ -z "${NIAH_BARE_SYSTEM:-}" ]; then
+    command -v debootstrap > /dev/null || cannot "debootstrap is not installed"
+    debootstrap --variant=minbase bookworm "$bare" > "$work/log" 2>&1 \
+      || cannot "debootstrap failed (no network?): $(tail -n 1 "$work/log")"
+  fi
+  container=$(in_store buildah from scratch)
+  tar -C "$bare" --exclude=./proc --exclude=./sys --exclude=./dev -c . | in_store buildah add --quiet "$container" - / > /dev/null
+  in_store buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+  in_store buildah commit --quiet "$container" "$debian" > /dev/null
+}
+
+build() {
+  local cache=${CCACHE_DIR:-$HOME/.cache/ccache}
+  mkdir -p "$cache"
+  in_store buildah build --isolation chroot --pull-never --volume "$cache:/root/.cache/ccache" \
+    --file "$root/docker/Dockerfile" --tag niah "$root" > "$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; die "the image could not be built"; }
+}
+
+# inside COMMAND...: as the image's own user, in its own folder.
+inside() { in_store buildah run --isolation chroot "$niah" -- "$@"; }
+expect() {
+  inside "$@" > "$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; die "\`$*\` failed in the image"; }
+}
+refuse() {
+  ! inside "$@" > "$work/log" 2>&1 || die "\`$*\` should not be possible in the image"
+}
+
+use() {
+  [ "$(inside id -u)" = 1000 ] || die "the image's user is $(inside id -un), who has rights"
+  [ "$(inside pwd)" = /data ] || die "the image works in $(inside pwd), not in /data"
+  local compiler
+  for compiler in cc c++ g++ clang cmake ninja; do refuse which "$compiler"; done
+  refuse sh -c 'ls /niah'
+  refuse touch /usr/share/niah/x
+  refuse touch /usr/lib/niah/x
+  expect niah --version
+  expect niah reproduce --quick --set samples=2 --set lengths=[4K] --set reasoning.samples=2 --out run --quiet
+  expect test -s run/report.html
+  expect niah regress --baseline run --current run --detectable 90
+}
+
+say "making Debian 12"
+make_debian
+say "building the image"
+build
+niah=$(in_store buildah from --pull-never localhost/niah)
+use
+say "the image is whole; $(in_store buildah images --format '{{.Size}}' localhost/niah)"
