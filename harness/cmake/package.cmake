@@ -1,5 +1,5 @@
 # Packages, by cpack: a .deb, which takes Debian's libraries from Debian; or, of a build with NIAH_BUNDLE_ALL, a
-# .tar.gz that needs nothing of the system but its C library.
+# .tar.gz and a .deb that need nothing of the system but its C library.
 set(CPACK_PACKAGE_NAME niah)
 # What is packed is the program alone: nobody should have to wait for the tests to compile.
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
@@ -18,7 +18,7 @@ set(CPACK_NIAH_BUNDLE_ALL ${NIAH_BUNDLE_ALL})
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/debian_conventions.cmake)
 
 if(NIAH_BUNDLE_ALL)
-  set(CPACK_GENERATOR TGZ)
+  set(CPACK_GENERATOR TGZ DEB)
 else()
   set(CPACK_GENERATOR DEB)
 endif()

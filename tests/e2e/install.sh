@@ -6,7 +6,8 @@
 #     bash tests/e2e/install.sh BUILD deb        the .deb, installed in a bare Debian 12 (root, debootstrap, network)
 #     bash tests/e2e/install.sh BUILD tarball    the .tar.gz, unpacked in the same; BUILD is of the preset portable
 #
-# NIAH_BARE_SYSTEM names the folder of a bare system to copy, in place of what debootstrap makes.
+# NIAH_BARE_SYSTEM names the folder of a bare system to copy, in place of what debootstrap makes: also one that is not
+# Debian 12, where BUILD is of the preset portable.
 # Exit code 0: all is well; 1: something is not; 77: this machine cannot say.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -20,7 +21,7 @@ cannot() {
   exit 77
 }
 
-[ -e "${1:-}/CMakeCache.txt" ] || { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+[ -e "${1:-}/CMakeCache.txt" ] || { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 readonly build=$(cd "$1" && pwd) how=${2:-prefix}
 readonly work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
@@ -48,6 +49,8 @@ use() {
   expect 0 "$niah" report night
   [ -s night/report.html ] || die "report wrote no report.html"
   expect 0 "$niah" regress --baseline night --current night --detectable 60
+  expect 0 "$niah" restore --pre "$share/niah/models/zoo/base" --post "$share/niah/models/zoo/cot-sft" --method qk --out restored
+  [ -s restored/model.safetensors ] || die "restore wrote no checkpoint"
   if [ "$with_torch" = yes ]; then
     expect 0 "$niah" reproduce --quick --set samples=2 --set lengths=[4K] --set reasoning.samples=2 --out run --quiet
     [ -s run/report.html ] || die "reproduce wrote no report.html"
@@ -57,15 +60,17 @@ use() {
     --tokenizer "$share/niah/models/zoo/tokenizer"
 }
 
-# What shells and man find beside it.
+# What shells and man find beside it; in a package pages are compressed and zsh's completions elsewhere.
 read_the_manual() {
-  local share=$prefix/share page
+  local share=$prefix/share page file zsh
   for page in niah $("$prefix/bin/niah" man --list | sed 's/^/niah-/'); do
-    [ -s "$share/man/man1/$page.1" ] || die "there is no manual page of $page"
-    if command -v man > /dev/null; then expect 0 env MANPAGER=cat man -l "$share/man/man1/$page.1"; fi
+    file=$share/man/man1/$page.1
+    [ -s "$file" ] || file=$file.gz
+    [ -s "$file" ] || die "there is no manual page of $page"
+    if command -v man > /dev/null; then expect 0 env MANPAGER=cat man -l "$file"; fi
   done
-  [ -s "$share/zsh/site-functions/_niah" ] && [ -s "$share/fish/vendor_completions.d/niah.fish" ] \
-    || die "completions of zsh or fish are missing"
+  for zsh in "$share"/zsh/{site-functions,vendor-completions}/_niah; do [ ! -s "$zsh" ] || break; done
+  [ -s "$zsh" ] && [ -s "$share/fish/vendor_completions.d/niah.fish" ] || die "completions of zsh or fish are missing"
   expect 0 bash -c 'source "$1" && COMP_WORDS=(niah rep) COMP_CWORD=1 && _niah && [[ ${COMPREPLY[*]} == *report* ]]' \
     bash "$share/bash-completion/completions/niah"
   [ -s "$share/doc/niah/LICENSE" ] && [ -s "$share/doc/niah/data/punkt/LICENSE" ] || die "licences are missing"
@@ -123,11 +128,11 @@ make_bare_system() {
   chown -R 65534:65534 "$bare/home/use"
 }
 
-# Runs `use` in the bare system, as nobody in particular, with the installation $1.
+# Runs `use` and `read_the_manual` in the bare system, as nobody in particular, with the installation $1.
 use_there() {
   unshare -m bash -euo pipefail -c 'mount -t proc proc "$0/proc"; exec chroot --userspec=65534:65534 "$0" "$@"' "$bare" \
     /usr/bin/env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 prefix="$1" here=/home/use with_torch="$with_torch" \
-    bash -euo pipefail -c "$(declare -f say die expect use); use"
+    bash -euo pipefail -c "$(declare -f say die expect use read_the_manual); use; read_the_manual"
 }
 
 pack() {
@@ -139,7 +144,7 @@ of_the_deb() {
   make_bare_system
   pack DEB
   cp "$work"/package/*.deb "$bare/tmp/"
-  chroot "$bare" /usr/bin/env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update && apt-get install -y --no-install-recommends /tmp/*.deb' \
+  chroot "$bare" /usr/bin/env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update && apt-get install -y --no-install-recommends man-db /tmp/*.deb' \
     > "$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2; die "apt-get could not install the package"; }
   use_there /usr
   chroot "$bare" dpkg -r niah > "$work/apt.log" 2>&1 || die "the package could not be removed"
