@@ -1,5 +1,6 @@
 // niah: does this model still find what it read?
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <exception>
 #include <sstream>
@@ -23,7 +24,7 @@ namespace {
 int fail(ExitCode code, std::string_view message, const std::vector<std::string>& lines = {}) {
   std::string text = fmt::format("niah: {}\n", single_line(message));
   for (const std::string& line : lines) text += fmt::format("  {}\n", single_line(line));
-  write_stderr(text);
+  say_text(std::move(text));
   return static_cast<int>(code);
 }
 
@@ -77,7 +78,7 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error, in
     return fail(ExitCode::kUsage,
                 fmt::format("{}. `{} --help` lists what is expected", error.what(), words));
   }
-  write_stdout(out.str());
+  write_stdout(laid_out(out.str(), STDOUT_FILENO));
   return 0;
 }
 

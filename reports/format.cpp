@@ -118,26 +118,6 @@ std::string one_line(std::string text) {
   return text;
 }
 
-std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent) {
-  std::string out;
-  std::size_t used = 0;
-  while (!utf8.empty()) {
-    const std::string_view word = utf8.substr(0, utf8.find(' '));
-    utf8.remove_prefix(std::min(word.size() + 1, utf8.size()));
-    const std::size_t size = count_code_points(word);
-    if (used > 0 && used + 1 + size > width) {
-      out += "\n" + std::string(indent);
-      used = indent.size();
-    } else if (used > 0) {
-      out += ' ';
-      ++used;
-    }
-    out += word;
-    used += size;
-  }
-  return out;
-}
-
 std::string counted(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
 }

@@ -158,15 +158,15 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
   return std::move(gathering).draw(std::nullopt, out, {});
 }
 
-std::string summary_text(const Results& results, const Analysis& analysis, bool colour) {
+std::string summary_text(const Results& results, const Analysis& analysis, bool colour,
+                         std::size_t columns) {
   const Findings findings = findings_in_words(results, analysis);
-  constexpr std::size_t kColumns = 100;
+  const std::size_t prose = std::min(columns, kColumns);  // longer lines are hard to follow
   std::string text;
   const auto add = [&](const std::vector<std::string>& lines, const std::string& bullet) {
     for (const std::string& line : lines)
-      text +=
-          wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), kColumns, "  ") +
-          "\n";
+      text += wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), prose, "  ") +
+              "\n";
   };
   add(findings.headlines, "");
   add(findings.points, "- ");
@@ -174,13 +174,14 @@ std::string summary_text(const Results& results, const Analysis& analysis, bool 
   add(findings.warnings, "! ");
   const Table table = compact_summary_table(results);
   if (!table.rows.empty())
-    text += fmt::format("\n{}:\n{}", table.caption, terminal(table, kColumns, 2, colour));
+    text += fmt::format("\n{}:\n{}", table.caption, terminal(table, columns, 2, colour));
   const Table served = compact_served_table(results, analysis);
   if (!served.rows.empty())
-    text += fmt::format("\n{}:\n{}", served.caption, terminal(served, kColumns, 1, colour));
+    text += fmt::format("\n{}:\n{}", served.caption, terminal(served, columns, 1, colour));
   Table effective = effective_table(results, analysis);
-  effective.columns[0].title = "effective length";
-  if (!effective.rows.empty()) text += "\n" + terminal(effective, kColumns, 1, colour);
+  if (!effective.rows.empty())
+    text += fmt::format("\n{}:\n{}", wrap(effective.caption, prose, ""),
+                        terminal(effective, columns, 1, colour));
   return text;
 }
 

@@ -6,6 +6,7 @@
 
 #include "reports/analysis/comparisons.h"
 #include "reports/analysis/results.h"
+#include "reports/draw/table.h"
 #include "reports/export/lm_eval.h"
 #include "reports/journal_reader.h"
 #include "reports/record.h"
@@ -30,7 +31,8 @@ Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>
 Report write_report(const RunInfo& run, const std::vector<Record>& records,
                     const std::filesystem::path& out);
 
-/// The findings in words and the summary table, for a terminal of 100 columns.
-std::string summary_text(const Results& results, const Analysis& analysis, bool colour);
+/// The findings in words and the summary table, for a terminal of so many columns.
+std::string summary_text(const Results& results, const Analysis& analysis, bool colour,
+                         std::size_t columns = kColumns);
 
 }  // namespace niah::reports

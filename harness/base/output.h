@@ -3,19 +3,32 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace niah {
 
+/// How many columns the output on `descriptor` has: what the variable COLUMNS says, or else the
+/// terminal. nullopt if it is no terminal.
+std::optional<std::size_t> columns_of(int descriptor);
+
+/// The text as it should be written to `descriptor`: on a terminal in lines of its width.
+std::string laid_out(std::string text, int descriptor);
+
 /// Writes to standard error at once. A stream that is full, closed or gone is not an error:
 /// progress and messages never end a run.
 void write_stderr(std::string_view text);
 
-/// As fmt::print(stderr, ...), but ignores errors of the stream.
+/// Writes a message to standard error, laid out for its terminal; errors of the stream are ignored.
+void say_text(std::string text);
+
+/// The same of a text that fmt formats.
 template <typename... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
-  write_stderr(fmt::format(format, std::forward<Args>(args)...));
+  say_text(fmt::format(format, std::forward<Args>(args)...));
 }
 
 /// Writes data to standard output, buffered. Throws DataError when the stream fails.

@@ -1,7 +1,6 @@
 #include "harness/base/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,12 +17,7 @@ constexpr auto kTerminalInterval = std::chrono::milliseconds(200);
 constexpr auto kPlainInterval = std::chrono::seconds(15);
 // Below this share of the work, an estimate of the time left would be far off.
 constexpr double kEarly = 0.01;
-
-std::size_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
-  return 80;
-}
+constexpr std::size_t kColumnsUnknown = 80;
 
 }  // namespace
 
@@ -81,14 +75,15 @@ void Progress::show(const std::string& note) {
     say("{}\n", line);
     return;
   }
-  if (const std::size_t width = terminal_width(); line.size() >= width) line.resize(width - 1);
-  say("\r\x1b[K{}", line);
+  const std::size_t width = columns_of(STDERR_FILENO).value_or(kColumnsUnknown);
+  if (line.size() >= width) line.resize(width - 1);
+  write_stderr("\r\x1b[K" + line);
   shown_ = true;
 }
 
 void Progress::clear() {
   if (!shown_) return;
-  say("\r\x1b[K");
+  write_stderr("\r\x1b[K");
   shown_ = false;
 }
 

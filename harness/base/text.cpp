@@ -115,6 +115,62 @@ bool is_noncharacter(std::string_view utf8, std::size_t at) {
 
 }  // namespace
 
+std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent,
+                 std::size_t column) {
+  std::string out;
+  std::size_t used = column;
+  while (!utf8.empty()) {
+    const std::string_view word = utf8.substr(0, utf8.find(' '));
+    utf8.remove_prefix(std::min(word.size() + 1, utf8.size()));
+    const std::size_t size = count_code_points(word);
+    if (!out.empty() && used + 1 + size > width) {
+      out += "\n" + std::string(indent);
+      used = indent.size();
+    } else if (!out.empty()) {
+      out += ' ';
+      ++used;
+    }
+    out += word;
+    used += size;
+  }
+  return out;
+}
+
+namespace {
+
+/// Where a line's text goes on below: at the text that a gap of spaces sets off, if that leaves
+/// room enough, or else two to the right of where it begins.
+std::size_t hanging_indent(std::string_view line, std::size_t width) {
+  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
+  const std::size_t gap = line.find("  ", begin);
+  const std::size_t text = gap == line.npos ? line.npos : line.find_first_not_of(' ', gap);
+  const std::size_t at = text == line.npos ? begin + 2 : count_code_points(line.substr(0, text));
+  return 2 * at <= width ? at : begin + 2;
+}
+
+std::string fit_line(std::string_view line, std::size_t width) {
+  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
+  const std::string_view words = line.substr(begin);
+  const bool is_command = words.starts_with("niah ");
+  if (is_command || count_code_points(line) <= width) return std::string(line);
+  const std::string indent(hanging_indent(line, width), ' ');
+  const std::string lead(line.substr(0, begin));
+  return lead + wrap(words, width, indent, begin);
+}
+
+}  // namespace
+
+std::string fit_lines(std::string_view utf8, std::size_t width) {
+  std::string out;
+  while (!utf8.empty()) {
+    const std::size_t end = std::min(utf8.find('\n'), utf8.size());
+    out += fit_line(utf8.substr(0, end), width);
+    if (end < utf8.size()) out += '\n';
+    utf8.remove_prefix(std::min(end + 1, utf8.size()));
+  }
+  return out;
+}
+
 std::string escape_html(std::string_view text) {
   std::string out;
   out.reserve(text.size() + text.size() / 8);

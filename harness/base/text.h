@@ -20,6 +20,16 @@ std::string single_line(std::string_view text);
 /// something that may be of any length.
 std::string cut_short(std::string text, std::size_t most);
 
+/// The text in lines of at most `width` code points, broken at spaces (a longer word stays whole);
+/// lines after the first begin with `indent`, and the first after `column` code points.
+std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent,
+                 std::size_t column = 0);
+
+/// Each line of the text in lines of at most `width` code points, as wrap() does, those after the
+/// first indented as what the line's last wide gap sets off, or by two more than the line. Commands
+/// to copy stay whole.
+std::string fit_lines(std::string_view utf8, std::size_t width);
+
 /// The text with every `from` replaced by `to`; `from` must not be empty.
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 

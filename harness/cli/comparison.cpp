@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <ctime>
@@ -196,7 +197,7 @@ Comparison compare_places(const std::string& baseline_place, const reports::Resu
 
 void write_verdict(const GateFiles& files, const Comparison& comparison) {
   const auto& [current, verdict] = comparison;
-  write_stdout(reports::gate_lines(verdict));
+  write_stdout(laid_out(reports::gate_lines(verdict), STDOUT_FILENO));
   if (!files.junit.empty()) write_file(files.junit, reports::junit_xml(verdict, current.run.name));
   if (!files.summary.empty()) write_file(files.summary, reports::gate_markdown(verdict));
   if (!files.json.empty()) write_file(files.json, reports::verdict_json(verdict));

@@ -11,8 +11,9 @@
 namespace niah {
 
 ExitCode print_report(const reports::Report& report, const std::filesystem::path& out) {
-  write_stderr(
-      reports::summary_text(report.results, report.analysis, ::isatty(STDERR_FILENO) != 0));
+  const bool colour = ::isatty(STDERR_FILENO) != 0;
+  write_stderr(reports::summary_text(report.results, report.analysis, colour,
+                                     columns_of(STDERR_FILENO).value_or(reports::kColumns)));
   say("\nThe whole story: {}\n", single_line((out / "report.html").string()));
   const auto& cells = report.results.cells;
   const auto empty = std::count_if(cells.begin(), cells.end(),

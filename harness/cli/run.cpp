@@ -1,5 +1,6 @@
 // niah run: from a sweep to a report.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <map>
 #include <tuple>
@@ -58,7 +59,8 @@ ExitCode run_config(RunArguments arguments) {
 ExitCode run_run(const RunArguments& arguments) {
   if (!arguments.dry_run)
     return with_mark(arguments.options.out, [&] { return run_config(arguments); });
-  write_stdout(price_with_engines(sweep_of(arguments), arguments.by_headers));
+  write_stdout(
+      laid_out(price_with_engines(sweep_of(arguments), arguments.by_headers), STDOUT_FILENO));
   return ExitCode::kOk;
 }
 

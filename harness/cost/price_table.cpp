@@ -1,5 +1,8 @@
 #include "harness/cost/price_table.h"
 
+#include <unistd.h>
+
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "reports/format.h"
 
@@ -11,8 +14,8 @@ std::string shown_variants(const std::string& name) {
 }
 
 std::string price_table(const reports::Table& table) {
-  constexpr std::size_t kColumns = 100, kKeys = 2;
-  return reports::terminal(table, kColumns, kKeys);
+  constexpr std::size_t kKeys = 2;
+  return reports::terminal(table, columns_of(STDOUT_FILENO).value_or(reports::kColumns), kKeys);
 }
 
 }  // namespace niah

@@ -7,6 +7,9 @@
 
 namespace niah::reports {
 
+/// The width of text for a terminal whose own is not known.
+inline constexpr std::size_t kColumns = 100;
+
 /// Horizontal alignment of a column.
 enum class Align { kLeft, kRight };
 
@@ -45,7 +48,7 @@ std::string latex(const Table& table);
 /// Columns separated by spaces, without rules. Columns that do not fit in `width` continue below,
 /// with the first `keys` columns repeated. `colour` makes headings bold with ANSI escapes. Control
 /// characters in cells become spaces.
-std::string terminal(const Table& table, std::size_t width = 100, std::size_t keys = 1,
+std::string terminal(const Table& table, std::size_t width = kColumns, std::size_t keys = 1,
                      bool colour = false);
 
 }  // namespace niah::reports

@@ -127,6 +127,7 @@ def run_test(path, niah):
         (tools / "niah").symlink_to(niah)
         variables = dict(
             os.environ, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8",
+            COLUMNS="",  # outputs are laid out as for no terminal
             ZOO=str(ROOT / "models" / "zoo"), CONFIGS=str(ROOT / "configs"),
             DATA=str(ROOT / "tests" / "data"), README=str(ROOT / "README.md"))
         for step in steps:

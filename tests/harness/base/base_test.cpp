@@ -80,6 +80,19 @@ TEST(Text, RepairsUtf8AndEscapes) {
   EXPECT_EQ(did_you_mean("zzzzzz", {"samples", "seed"}), "");
 }
 
+TEST(Text, IsWrappedAtSpaces) {
+  EXPECT_EQ(wrap("one two three", 7, "  "), "one two\n  three");
+  EXPECT_EQ(wrap("− − −", 3, ""), "− −\n−");
+  EXPECT_EQ(wrap("one two", 7, "", 1), "one\ntwo");
+}
+
+TEST(Text, LinesAreFittedWithoutBreakingWordsOrCommands) {
+  EXPECT_EQ(fit_lines("warning: one two three\nshort\n", 16), "warning: one two\n  three\nshort\n");
+  EXPECT_EQ(fit_lines("  --out DIR   Where the run goes", 26),
+            "  --out DIR   Where the\n              run goes");
+  EXPECT_EQ(fit_lines("    niah show RUN 's3@8K#36'\n", 12), "    niah show RUN 's3@8K#36'\n");
+}
+
 TEST(Text, ASingleLineShowsWhatWouldBreakIt) {
   EXPECT_EQ(single_line("a\nb\tc\x1b[1m\xFFé"), "a\\nb\\tc\\x1b[1m\xEF\xBF\xBDé");
   EXPECT_EQ(single_line("\u009b1m\u00a0\u0085"), "\\x9b1m\u00a0\\x85") << "C1 controls";
