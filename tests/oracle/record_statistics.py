@@ -4,7 +4,8 @@
     python tests/oracle/record_statistics.py tests/data/reports/statistics.json
 
 Random tables come from a fixed seed, so a second run writes the same file. The bootstrap is
-recomputed here with NumPy from the same SplitMix64 stream, so its interval is compared exactly.
+recomputed here with NumPy from the same SplitMix64 stream, so its interval is compared exactly; it
+also covers Wilson's of the share of lost samples that came back.
 """
 
 import json
@@ -44,7 +45,8 @@ def recovered(patterns, resamples=2000, tail=50):
         down, up = int(lost[row].sum()), int(back[row].sum())
         fractions.append(up / down if down > 0 else math.copysign(math.inf, up))
     fractions.sort()
-    ends = [fractions[tail], fractions[resamples - 1 - tail]]
+    low, high = proportion_confint(patterns[5], patterns[4] + patterns[5], method="wilson")
+    ends = [min(fractions[tail], float(low)), max(fractions[resamples - 1 - tail], float(high))]
     return [back.sum() / lost.sum()] + [e if math.isfinite(e) else None for e in ends]
 
 
