@@ -115,7 +115,7 @@ std::string gradient_chart_svg(const std::vector<GradientCurve>& curves) {
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x_of(point.distance),
                           y_of(point.value));
     // The line of W_K has its variant's colour, but is dashed.
-    const std::string series = series_class(i / 2 + 1) + (i % 2 == 1 ? " dashed" : "");
+    const std::string series = colour_class(i / 2 + 1) + (i % 2 == 1 ? " dashed" : "");
     out += fmt::format("<g class=\"{}\"><path class=\"line\" d=\"{}\"/></g>\n", series, path);
     key += fmt::format(
         "<li><svg class=\"{}\" width=\"26\" height=\"10\" aria-hidden=\"true\"><path "

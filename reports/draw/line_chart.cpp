@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "harness/base/text.h"
@@ -26,11 +27,10 @@ constexpr double kDigitWidth = 6;
 constexpr std::size_t kMostMarks = 16;
 
 /// The measured cells of a variant, split at gaps.
-std::vector<std::vector<ChartPoint>> runs_of(const Results& results, const VariantInfo& variant,
-                                             const std::string& task) {
+ChartLine runs_of(const Results& results, const VariantInfo& variant, const std::string& task) {
   const std::string label = label_of(results.run, variant);
   const std::vector<std::int64_t>& lengths = results.run.lengths;
-  std::vector<std::vector<ChartPoint>> runs(1);
+  ChartLine runs(1);
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const Cell* cell = results.recall_cell(variant.fingerprint, task, lengths[i]);
     if (cell != nullptr && cell->n > 0) {
@@ -63,25 +63,36 @@ std::string axes_svg(const std::vector<std::int64_t>& lengths) {
 
 }  // namespace
 
+std::string colour_class(std::size_t place) { return fmt::format("series c{}", place % kColours); }
+
 std::string series_class(std::size_t place) {
-  return fmt::format("series c{}{}", place % kColours,
-                     place < kColours       ? ""
-                     : place < 2 * kColours ? " dashed"
-                                            : " dotted");
+  constexpr std::array kDashes = {"", " dashed", " dotted"};
+  return colour_class(place) + kDashes[place % kDashes.size()];
+}
+
+std::string series_key_svg(std::size_t place) {
+  return fmt::format(
+      "<svg class=\"{}\" width=\"34\" height=\"10\" aria-hidden=\"true\"><path class=\"line\" "
+      "d=\"M0 5H34\"/>{}</svg>",
+      series_class(place), mark_svg(17, 5, place, ""));
 }
 
 std::string recall_chart_svg(const Results& results, const std::string& task) {
   const std::size_t banded = results.run.variants.size() <= kMostBands ? kMostBands : kBandsOfMany;
   const bool marked = results.run.lengths.size() <= kMostMarks;
+  std::vector<ChartLine> series;
+  for (const VariantInfo& variant : results.run.variants)
+    series.push_back(runs_of(results, variant, task));
+  spread(kFrame, series);
   std::string bands;
   std::string lines;
-  for (std::size_t place = 0; place < results.run.variants.size(); ++place) {
-    const VariantInfo& variant = results.run.variants[place];
+  for (std::size_t place = 0; place < series.size(); ++place) {
     const std::string group = fmt::format("<g class=\"{}\">", series_class(place));
-    for (const auto& run : runs_of(results, variant, task)) {
+    for (const auto& run : series[place]) {
       if (place < banded) bands += group + band_svg(kFrame, run) + "</g>\n";
       const bool dot = marked || run.size() == 1;  // a line of one point is invisible
-      lines += group + line_svg(kFrame, run) + (dot ? marks_svg(kFrame, run) : "") + "</g>\n";
+      lines +=
+          group + line_svg(kFrame, run) + (dot ? marks_svg(kFrame, run, place) : "") + "</g>\n";
     }
   }
   return fmt::format(

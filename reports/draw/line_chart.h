@@ -9,12 +9,18 @@
 namespace niah::reports {
 
 /// CSS classes, defined in the page's style, for the run's variant at index `place`: one of eight
-/// colours, solid for the first eight variants, dashed for the next eight, then dotted.
+/// colours and one of three dashes, so that no two of the first 24 variants share both.
 std::string series_class(std::size_t place);
+
+/// The class of the colour alone.
+std::string colour_class(std::size_t place);
+
+/// What that variant's line looks like, for a key. Inline SVG.
+std::string series_key_svg(std::size_t place);
 
 /// Recall of all variants on a task, one line each, with Wilson's 95 % intervals as bands (only the
 /// first three variants' when there are many); lengths are evenly spaced; a cell that was not
-/// measured interrupts its line. Inline SVG.
+/// measured interrupts its line; lines of the same recall run side by side. Inline SVG.
 std::string recall_chart_svg(const Results& results, const std::string& task);
 
 }  // namespace niah::reports

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "harness/base/text.h"
 #include "reports/format.h"
@@ -35,6 +37,30 @@ std::string point_title(const std::string& where, double recall, std::int64_t n,
                      percent_range(interval));
 }
 
+void spread(const ChartFrame& frame, std::vector<ChartLine>& lines) {
+  constexpr double kApart = 2.6, kMost = 18;
+  std::map<double, std::vector<ChartPoint*>> places;
+  for (ChartLine& line : lines)
+    for (auto& run : line)
+      for (ChartPoint& point : run) places[point.x].push_back(&point);
+  for (auto& [x, points] : places) {
+    std::stable_sort(points.begin(), points.end(), [](const ChartPoint* a, const ChartPoint* b) {
+      return a->recall > b->recall;
+    });
+    for (auto first = points.begin(); first != points.end();) {
+      const double y = frame.y_of((*first)->recall);
+      const auto last = std::find_if(first, points.end(), [&](const ChartPoint* point) {
+        return frame.y_of(point->recall) - y >= kApart;
+      });
+      const auto count = static_cast<double>(last - first);
+      const double apart = std::min(kApart, kMost / count);
+      for (auto point = first; point != last; ++point)
+        (*point)->shift = apart * (static_cast<double>(point - first) - (count - 1) / 2);
+      first = last;
+    }
+  }
+}
+
 std::string band_svg(const ChartFrame& frame, const std::vector<ChartPoint>& points) {
   std::string path;
   for (const ChartPoint& point : points)
@@ -48,17 +74,30 @@ std::string band_svg(const ChartFrame& frame, const std::vector<ChartPoint>& poi
 std::string line_svg(const ChartFrame& frame, const std::vector<ChartPoint>& points) {
   std::string path;
   for (const ChartPoint& point : points)
-    path +=
-        fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", point.x, frame.y_of(point.recall));
+    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", point.x,
+                        frame.y_of(point.recall) + point.shift);
   return fmt::format("<path class=\"line\" d=\"{}\"/>", path);
 }
 
-std::string marks_svg(const ChartFrame& frame, const std::vector<ChartPoint>& points) {
+std::string mark_svg(double x, double y, std::size_t place, const std::string& title) {
+  // A circle, a square, triangles that point up and down, a diamond, a cross.
+  constexpr std::array kShapes = {"m-2.8 0a2.8 2.8 0 1 0 5.6 0a2.8 2.8 0 1 0 -5.6 0z",
+                                  "m-2.6 -2.6h5.2v5.2h-5.2z",
+                                  "m0 -3.4l3.3 5.8h-6.6z",
+                                  "m0 3.4l3.3 -5.8h-6.6z",
+                                  "m0 -3.6l3.6 3.6l-3.6 3.6l-3.6 -3.6z",
+                                  "m-1.2 -3.4h2.4v2.2h2.2v2.4h-2.2v2.2h-2.4"
+                                  "v-2.2h-2.2v-2.4h2.2z"};
+  return fmt::format("<path class=\"mark\" d=\"M{:.1f} {:.1f}{}\">{}</path>", x, y,
+                     kShapes[place % kShapes.size()],
+                     title.empty() ? "" : "<title>" + escape_html(title) + "</title>");
+}
+
+std::string marks_svg(const ChartFrame& frame, const std::vector<ChartPoint>& points,
+                      std::size_t place) {
   std::string out;
   for (const ChartPoint& point : points)
-    out += fmt::format(
-        "<circle class=\"mark\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\"><title>{}</title></circle>",
-        point.x, frame.y_of(point.recall), escape_html(point.title));
+    out += mark_svg(point.x, frame.y_of(point.recall) + point.shift, place, point.title);
   return out;
 }
 

@@ -77,30 +77,32 @@ std::string red_nights(const std::vector<GateRun>& nights, const Series& series)
 }
 
 /// The line of one length, interrupted at nights that were not measured.
-std::string length_line(const std::vector<GateRun>& nights, const Series& series,
-                        std::int64_t length) {
-  std::string lines, marks;
-  std::vector<ChartPoint> stretch;
-  const auto end_stretch = [&] {
-    if (stretch.empty()) return;
-    lines += band_svg(kFrame, stretch) + line_svg(kFrame, stretch);
-    if (nights.size() <= kMostMarks) marks += marks_svg(kFrame, stretch);
-    stretch.clear();
-  };
+ChartLine length_line(const std::vector<GateRun>& nights, const Series& series,
+                      std::int64_t length) {
+  ChartLine line(1);
   for (std::size_t i = 0; i < nights.size(); ++i) {
     const NightCell* cell = find(nights[i], series, length);
     if (cell == nullptr || cell->n == 0) {
-      end_stretch();
+      if (!line.back().empty()) line.emplace_back();
       continue;
     }
     const Interval interval = wilson_interval(cell->hits, cell->n);
     const std::string where = fmt::format("{}, {}", day(nights[i].time), format_length(length));
-    stretch.push_back(
+    line.back().push_back(
         {kFrame.x_of(i, nights.size()), recall_of(*cell), interval,
          point_title(where, recall_of(*cell), cell->n, interval) + ", " + cell->outcome});
   }
-  end_stretch();
-  return lines + marks;
+  return line;
+}
+
+std::string line_with_marks(const ChartLine& line, std::size_t place, bool marked) {
+  std::string lines, marks;
+  for (const std::vector<ChartPoint>& stretch : line) {
+    if (stretch.empty()) continue;
+    lines += band_svg(kFrame, stretch) + line_svg(kFrame, stretch);
+    if (marked) marks += marks_svg(kFrame, stretch, place);
+  }
+  return fmt::format("<g class=\"{}\">{}</g>\n", series_class(place), lines + marks);
 }
 
 Table figures(const std::vector<GateRun>& nights, const Series& series,
@@ -136,15 +138,15 @@ std::string series_figure(const std::vector<GateRun>& nights, const Series& seri
   const std::vector<std::int64_t> lengths(found.begin(), found.end());
   const auto& [kind, model, variant, task] = series;
   const std::string name = fmt::format("{} {}: {}", model, variant, task_label(task));
+  std::vector<ChartLine> by_length;
+  for (const std::int64_t length : lengths)
+    by_length.push_back(length_line(nights, series, length));
+  spread(kFrame, by_length);
   std::string lines, legend;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
-    lines += fmt::format("<g class=\"{}\">{}</g>\n", series_class(i),
-                         length_line(nights, series, lengths[i]));
-    legend += fmt::format(
-        "<span class=\"key {}\"><svg viewBox=\"0 0 22 8\" width=\"22\" "
-        "height=\"8\" aria-hidden=\"true\"><path class=\"line\" d=\"M0 "
-        "4H22\"/></svg> {}</span> ",
-        series_class(i), lengths[i] > 0 ? format_length(lengths[i]) : "all");
+    lines += line_with_marks(by_length[i], i, nights.size() <= kMostMarks);
+    legend += fmt::format("<span class=\"key\">{} {}</span> ", series_key_svg(i),
+                          lengths[i] > 0 ? format_length(lengths[i]) : "all");
   }
   return fmt::format(
       "<figure>\n<figcaption>{}</figcaption>\n<p class=\"keys\">{}</p>\n<svg class=\"chart\" "
