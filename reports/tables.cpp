@@ -13,13 +13,18 @@
 namespace niah::reports {
 namespace {
 
-std::string recall_or_gap(const Cell* cell) {
+/// Added to the captions of tables of recall.
+constexpr const char* kWhatIsMissing = " (–: not measured, ·: not asked)";
+
+/// A cell's recall, or what stands in its place.
+std::string recall_or_gap(const Cell* cell, bool is_asked) {
+  if (!is_asked) return kNotAsked;
   return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall());
 }
 
-std::string band_recall(const DepthBand& band) {
-  return band.n == 0 ? kNone
-                     : percent(static_cast<double>(band.hits) / static_cast<double>(band.n), 0);
+std::string band_recall(const DepthBand& band, bool is_asked) {
+  if (band.n == 0) return is_asked || band.unmeasured > 0 ? kNone : kNotAsked;
+  return percent(static_cast<double>(band.hits) / static_cast<double>(band.n), 0);
 }
 
 std::string band_title(const DepthBand& band) {
@@ -35,11 +40,11 @@ void add_variant_columns(Table& table, const Results& results) {
   }
 }
 
-void add_variant_cells(std::vector<std::string>& row, const Cell* cell) {
+void add_variant_cells(std::vector<std::string>& row, const Cell* cell, bool is_asked) {
   const bool measured = cell != nullptr && cell->n > 0;
-  row.push_back(recall_or_gap(cell));
+  row.push_back(recall_or_gap(cell, is_asked));
   row.push_back(measured ? std::to_string(cell->n) : "0");
-  row.push_back(measured ? percent_range(cell->interval()) : kNone);
+  row.push_back(measured ? percent_range(cell->interval()) : row[row.size() - 2]);
 }
 
 std::vector<std::string> reasons_of(const Results& results) {
@@ -68,7 +73,8 @@ std::vector<std::string> miss_classes_of(const Results& results) {
 
 Table summary_table(const Results& results) {
   Table table{"summary",
-              "Recall in percent by task and length, with n and Wilson's 95 % interval",
+              std::string("Recall in percent by task and length, with n and Wilson's 95 % interval") +
+                  kWhatIsMissing,
               {{"task", Align::kLeft}, {"length"}},
               {}};
   add_variant_columns(table, results);
@@ -76,7 +82,8 @@ Table summary_table(const Results& results) {
     for (const std::int64_t length : results.run.lengths) {
       std::vector<std::string> row = {task_label(task), format_length(length)};
       for (const VariantInfo& variant : results.run.variants)
-        add_variant_cells(row, results.recall_cell(variant.fingerprint, task, length));
+        add_variant_cells(row, results.recall_cell(variant.fingerprint, task, length),
+                          results.asks(task, length));
       table.add_row(std::move(row));
     }
   }
@@ -99,7 +106,8 @@ Table compact_summary_table(const Results& results) {
                                       std::to_string(most)};
       for (const Cell* cell : cells) {
         const bool fewer = cell != nullptr && cell->n > 0 && cell->n != most;
-        row.push_back(recall_or_gap(cell) + (fewer ? fmt::format(" (n={})", cell->n) : ""));
+        row.push_back(recall_or_gap(cell, results.asks(task, length)) +
+                      (fewer ? fmt::format(" (n={})", cell->n) : ""));
       }
       table.add_row(std::move(row));
     }
@@ -109,8 +117,8 @@ Table compact_summary_table(const Results& results) {
 
 Table depth_table(const Results& results, const std::string& task) {
   Table table{"depth-" + file_stem(task),
-              fmt::format("{}: recall in percent by depth of the needle (percent of the haystack)",
-                          task_label(task)),
+              fmt::format("{}: recall in percent by depth of the needle, percent of the haystack{}",
+                          task_label(task), kWhatIsMissing),
               {{"variant", Align::kLeft}, {"length"}, {"n"}},
               {}};
   const int bands = results.depth_bands_of(task);
@@ -121,8 +129,10 @@ Table depth_table(const Results& results, const std::string& task) {
       const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
       std::vector<std::string> row = {label_of(results.run, variant), format_length(length),
                                       std::to_string(cell == nullptr ? 0 : cell->n)};
+      const bool is_asked =
+          cell == nullptr ? results.asks(task, length) : !results.is_whole(*cell);
       for (const DepthBand& band : depth_bands(cell == nullptr ? Cell{} : *cell, bands))
-        row.push_back(band_recall(band));
+        row.push_back(band_recall(band, is_asked));
       table.add_row(std::move(row));
     }
   }
@@ -193,7 +203,7 @@ Table reasoning_table(const Results& results) {
   for (const std::string& task : results.reasoning_tasks()) {
     std::vector<std::string> row = {task};
     for (const VariantInfo& variant : results.run.variants)
-      add_variant_cells(row, results.reasoning_cell(variant.fingerprint, task));
+      add_variant_cells(row, results.reasoning_cell(variant.fingerprint, task), true);
     table.add_row(std::move(row));
   }
   return table;

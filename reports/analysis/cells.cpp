@@ -35,10 +35,9 @@ std::vector<DepthBand> depth_bands(const Cell& cell, int bands) {
     out[static_cast<std::size_t>(i)].high = 100.0 * (i + 1) / bands;
   }
   for (const Outcome& sample : cell.samples) {
-    if (!sample.scored) continue;
-    DepthBand& at = out[static_cast<std::size_t>(depth_band(sample.depth, bands))];
-    ++at.n;
-    at.hits += sample.hit ? 1 : 0;
+    DepthBand& at = out[static_cast<std::size_t>(depth_band(sample.real_depth, bands))];
+    ++(sample.scored ? at.n : at.unmeasured);
+    at.hits += sample.scored && sample.hit ? 1 : 0;
   }
   return out;
 }

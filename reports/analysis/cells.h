@@ -22,6 +22,8 @@ struct Outcome {
   bool scored = false;
   bool hit = false;
   std::optional<double> log_prob;  ///< natural log, sum over the expected answer's tokens
+  /// Where the needle stands, percent; in files of earlier versions the requested depth.
+  double real_depth = 0;
   bool operator==(const Outcome&) const = default;
 };
 
@@ -63,6 +65,7 @@ struct DepthBand {
   double high = 0;
   std::int64_t n = 0;
   std::int64_t hits = 0;
+  std::int64_t unmeasured = 0;  ///< asked but not scored
 };
 
 /// The index of the band, out of `bands` of equal width, that a depth in percent falls in.
@@ -71,10 +74,11 @@ int depth_band(double depth, int bands);
 /// The number of depth bands that reports divide a cell into.
 inline constexpr int kDepthBands = 10;
 
-/// The cell's scored samples in `bands` bands of equal width over 0..100 percent, shallow first.
+/// The cell's samples in `bands` bands of equal width over 0..100 percent, shallow first, by the
+/// depth at which their needles stand.
 std::vector<DepthBand> depth_bands(const Cell& cell, int bands = kDepthBands);
 
-/// The same for each requested depth (low = high).
+/// The scored samples of each requested depth (low = high).
 std::vector<DepthBand> depth_points(const Cell& cell);
 
 /// Whether a miss class is a miss by format, which says nothing about retrieval.

@@ -38,8 +38,9 @@ std::vector<double> log_prob_changes(const Cell& first, const Cell& second) {
 std::vector<PairCounts> pair_samples_by_band(const Cell& first, const Cell& second, int bands) {
   std::vector<PairCounts> out(static_cast<std::size_t>(bands));
   for_each_match({&first, &second}, [&](const std::vector<const Outcome*>& match) {
-    out[static_cast<std::size_t>(depth_band(match[0]->depth, bands))].add(match[0]->hit,
-                                                                          match[1]->hit);
+    // By the second's, since the first may come from a file that has only requested depths.
+    const int band = depth_band(match[1]->real_depth, bands);
+    out[static_cast<std::size_t>(band)].add(match[0]->hit, match[1]->hit);
   });
   return out;
 }

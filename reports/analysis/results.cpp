@@ -41,11 +41,27 @@ int Results::depth_bands_of(std::string_view task) const {
   for (const Cell& cell : cells) {
     if (cell.kind != "recall" || cell.task != task) continue;
     for (const Outcome& sample : cell.samples) {
-      if (sample.depth > 0) return kDepthBands;
+      if (sample.depth > 0 || sample.real_depth > 0) return kDepthBands;
       has_samples = has_samples || sample.scored;
     }
   }
   return has_samples ? 1 : kDepthBands;
+}
+
+bool Results::asks(std::string_view task, std::int64_t length) const {
+  return run.planned.empty() ||
+         std::any_of(run.planned.begin(), run.planned.end(), [&](const PlannedCell& planned) {
+           return planned.kind == "recall" && planned.task == task && planned.length == length;
+         });
+}
+
+bool Results::is_whole(const Cell& cell) const {
+  const auto planned =
+      std::find_if(run.planned.begin(), run.planned.end(), [&](const PlannedCell& one) {
+        return one.kind == cell.kind && one.task == cell.task && one.length == cell.length;
+      });
+  return planned == run.planned.end() || planned->may_end_early ||
+         static_cast<std::int64_t>(cell.samples.size()) >= planned->samples;
 }
 
 const Cell* Results::find(std::string_view kind, std::string_view variant, std::string_view task,
@@ -152,7 +168,7 @@ bool Collector::add(const Record& record) {
 
   Sample sample;
   sample.outcome = {record.index,    record.depth,      prompt_prefix(record.prompt_sha256),
-                    record.scored(), record.score >= 1, record.value_log_prob};
+                    record.scored(), record.score >= 1, record.value_log_prob, record.real_depth};
   sample.what = record.scored() ? record.miss : record.outcome;
   if (!record.scored())
     sample.detail = shorten(one_line(valid_utf8(record.detail)), kDetailCharacters);
@@ -180,7 +196,7 @@ void Collector::keep_example(const Record& record, std::size_t variant, std::siz
                record.task,
                record.length,
                record.index,
-               record.depth,
+               record.real_depth,
                record.miss,
                valid_utf8(joined(record.expected).substr(0, kExampleBytes)),
                valid_utf8(record.text.substr(0, kExampleBytes))};

@@ -23,7 +23,7 @@ struct Example {
   std::string task;
   std::int64_t length = 0;
   std::int64_t index = 0;
-  double depth = 0;
+  double depth = 0;  ///< where the needle stands, percent
   std::string miss;
   std::string expected;
   std::string generated;
@@ -57,6 +57,10 @@ struct Results {
                           std::int64_t length) const {
     return find("recall", variant, task, length);
   }
+  /// Whether the plan has the cell of a needle task; true if the plan is unknown.
+  bool asks(std::string_view task, std::int64_t length) const;
+  /// Whether the cell has all samples that the plan asks for, so that what it lacks was not asked.
+  bool is_whole(const Cell& cell) const;
   /// Into how many bands of depth a needle task is divided: one where no needle stands anywhere but
   /// at the start, as of tasks whose answer is everywhere in the text.
   int depth_bands_of(std::string_view task) const;

@@ -74,7 +74,7 @@ class CellPairing {
     cell.unmeasured = served.unmeasured_count();
     Agreement texts;
     for_each_match({&local, &served}, [&](const std::vector<const Outcome*>& match) {
-      const auto band = static_cast<std::size_t>(depth_band(match[0]->depth, kBands));
+      const auto band = static_cast<std::size_t>(depth_band(match[0]->real_depth, kBands));
       for (PairCounts* counts : {&cell.pairs, &bands_[band], &out_.pairs})
         counts->add(match[0]->hit, match[1]->hit);
       const AnswerPair said = find_answers(results_, local, served, match[0]->index);
@@ -106,7 +106,8 @@ class CellPairing {
     std::vector<DifferingSample>& kept =
         differing_[local_hit == served_hit ? 2U : (local_hit ? 0U : 1U)];
     if (kept.size() == kDifferingShown) return;
-    kept.push_back({cell.task, cell.length, match[0]->index, match[0]->depth, local_hit, served_hit,
+    kept.push_back({cell.task, cell.length, match[0]->index, match[0]->real_depth, local_hit,
+                    served_hit,
                     difference, said.local->text, said.served->text});
   }
 

@@ -16,7 +16,8 @@ namespace niah::reports {
 namespace {
 
 constexpr int kCellHeight = 17;
-constexpr int kLegendWidth = 300;
+constexpr double kRoomForN = 1.5;  ///< by which a value moves aside for its n
+constexpr int kLegendWidth = 470;
 constexpr int kLegendHeight = 34;
 
 /// Dimensions that depend on the number of columns and on what surrounds the grid.
@@ -60,10 +61,27 @@ std::string tip_text(const Heatmap& map, std::size_t row, std::size_t column) {
   const HeatmapCell& cell = map.cells[row][column];
   const std::string where =
       fmt::format("depth {} %, length {}: ", map.rows[row], map.columns[column]);
-  if (!cell.value) return where + "not measured";
+  if (!cell.value) return where + (cell.is_asked ? "not measured" : "not asked");
   const std::string value = value_text(map.scale, *cell.value);
   return where + value + (map.scale == Scale::kRecall ? " %" : " points") +
          fmt::format(" (n = {})", cell.n);
+}
+
+/// The value in the middle of its square, and n in the corner where it is small.
+std::string figures_svg(const Heatmap& map, const Layout& layout, const HeatmapCell& cell, int x,
+                        int y) {
+  const bool is_sparse = cell.n < kSparse;
+  const double width = layout.cell - 1, height = kCellHeight - 1;
+  const std::string ink = hex(ink_on(colour_of(map.scale, *cell.value)));
+  std::string out;
+  if (layout.text)
+    out += fmt::format("<text class=\"value\" x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>",
+                       x + width / 2 - (is_sparse ? kRoomForN : 0), y + height / 2 + 3.4, ink,
+                       escape_html(value_text(map.scale, *cell.value)));
+  if (is_sparse)
+    out += fmt::format("<text class=\"n\" x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>", x + width - 1,
+                       y + height - 1.5, ink, cell.n);
+  return out;
 }
 
 std::string cell_svg(const Heatmap& map, const Layout& layout, std::size_t row,
@@ -74,21 +92,21 @@ std::string cell_svg(const Heatmap& map, const Layout& layout, std::size_t row,
   const std::string tip = escape_html(tip_text(map, row, column));
   const int width = layout.cell - 1;
   const int height = kCellHeight - 1;
+  if (!cell.value && !cell.is_asked)
+    return fmt::format(
+        "<g><title>{}</title><rect class=\"blank\" x=\"{}\" y=\"{}\" width=\"{}\" "
+        "height=\"{}\"/></g>\n",
+        tip, x, y, width, height);
   if (!cell.value)
     return fmt::format(
         "<g><title>{}</title><rect class=\"gap\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
         "fill=\"url(#{}-gap)\"/></g>\n",
         tip, x, y, width, height, map.id);
-  const Colour fill = colour_of(map.scale, *cell.value);
-  std::string out = fmt::format(
+  return fmt::format(
       "<g><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
-      "fill=\"{}\"/>",
-      tip, x, y, width, height, hex(fill));
-  if (layout.text)
-    out += fmt::format("<text class=\"value\" x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>",
-                       x + width / 2.0, y + height / 2.0 + 3.4, hex(ink_on(fill)),
-                       escape_html(value_text(map.scale, *cell.value)));
-  return out + "</g>\n";
+      "fill=\"{}\"/>{}</g>\n",
+      tip, x, y, width, height, hex(colour_of(map.scale, *cell.value)),
+      figures_svg(map, layout, cell, x, y));
 }
 
 std::string row_ticks(const Heatmap& map, const Layout& layout) {
@@ -143,17 +161,22 @@ std::string legend_parts(Scale scale, const std::string& id, int x, int y) {
                      labels[2]);
   out += fmt::format(
       "<rect class=\"gap\" x=\"{0}\" y=\"{1}\" width=\"20\" height=\"10\" fill=\"url(#{2}-gap)\"/>"
-      "<text class=\"tick\" x=\"{3}\" y=\"{4}\">not measured</text>\n",
-      x + bar + 70, y, id, x + bar + 70, y + 22);
+      "<text class=\"tick\" x=\"{0}\" y=\"{3}\">not measured</text>"
+      "<rect class=\"blank\" x=\"{4}\" y=\"{1}\" width=\"20\" height=\"10\"/>"
+      "<text class=\"tick\" x=\"{4}\" y=\"{3}\">not asked</text>"
+      "<text class=\"tick\" x=\"{5}\" y=\"{6}\">small: n below {7}</text>\n",
+      x + bar + 70, y, id, y + 22, x + bar + 142, x + bar + 202, y + 9, kSparse);
   return out;
 }
 
 // Plain text has no fill here: it would override the fill that contrasts with each cell's colour.
 constexpr std::string_view kFileStyle =
     "<style>text{font:11px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}"
-    ".value{font-size:9.5px;text-anchor:middle}.tick,.axis{fill:#57606a;font-size:9.5px}"
+    ".value{font-size:9.5px;text-anchor:middle}.n{font-size:6.5px;text-anchor:end}.tick,.axis{fill:"
+    "#57606a;font-size:9.5px}"
     ".mid{text-anchor:middle}.end{text-anchor:end}.head{font-size:13px;font-weight:600;"
     "fill:#1f2328}.gap{stroke:#8c959f;stroke-width:.5}.hatch{stroke:#8c959f}.paper{fill:#fff}"
+    ".blank{fill:none;stroke:#8c959f;stroke-width:.5;stroke-dasharray:1 2}"
     "@media(prefers-color-scheme:dark){.head{fill:#e6edf3}.tick,.axis{fill:#9198a1}"
     ".paper{fill:#0d1117}}</style>\n";
 
@@ -181,6 +204,26 @@ Heatmap empty_heatmap(const Results& results, const std::string& task) {
   return map;
 }
 
+/// Marks the squares of a column for which no sample was asked: the plan lacks the cell, or no
+/// needle of it stands at that depth.
+void mark_asked(const Results& results, const std::string& task, std::size_t column,
+                const std::vector<const Cell*>& cells, Heatmap& map) {
+  const std::int64_t length = results.run.lengths[column];
+  const auto may_have_more = [&](const Cell* cell) {
+    return cell == nullptr ? results.asks(task, length) : !results.is_whole(*cell);
+  };
+  const bool anywhere = std::any_of(cells.begin(), cells.end(), may_have_more);
+  for (std::size_t row = 0; row < map.rows.size(); ++row) {
+    const auto has_samples = [&](const Cell* cell) {
+      if (cell == nullptr) return false;
+      const DepthBand band = depth_bands(*cell, static_cast<int>(map.rows.size())).at(row);
+      return band.n + band.unmeasured > 0;
+    };
+    map.cells[row][column].is_asked =
+        anywhere || std::any_of(cells.begin(), cells.end(), has_samples);
+  }
+}
+
 std::string id_of(const Results& results, const std::string& prefix, const VariantInfo& variant,
                   const std::string& task) {
   const auto place = &variant - results.run.variants.data();
@@ -196,7 +239,9 @@ Heatmap recall_heatmap(const Results& results, const VariantInfo& variant,
   map.id = id_of(results, "recall", variant, task);
   map.title = fmt::format("{}: recall of {}", task_label(task), label_of(results.run, variant));
   for (std::size_t column = 0; column < map.columns.size(); ++column) {
-    const Cell* cell = results.recall_cell(variant.fingerprint, task, results.run.lengths[column]);
+    const std::int64_t length = results.run.lengths[column];
+    const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
+    mark_asked(results, task, column, {cell}, map);
     if (cell == nullptr) continue;
     const std::vector<DepthBand> bands = depth_bands(*cell, static_cast<int>(map.rows.size()));
     for (std::size_t row = 0; row < bands.size(); ++row) {
@@ -220,6 +265,7 @@ Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
     const std::int64_t length = results.run.lengths[column];
     const Cell* first = results.recall_cell(reference.fingerprint, task, length);
     const Cell* second = results.recall_cell(variant.fingerprint, task, length);
+    mark_asked(results, task, column, {first, second}, map);
     if (first == nullptr || second == nullptr) continue;
     const std::vector<PairCounts> bands =
         pair_samples_by_band(*first, *second, static_cast<int>(map.rows.size()));
@@ -248,7 +294,8 @@ std::string heatmap_svg(const Heatmap& map, SvgUse use) {
 Table heatmap_table(const Heatmap& map) {
   const bool recall = map.scale == Scale::kRecall;
   Table table{"heatmap",
-              map.title + (recall ? ", in percent, and n" : ", in points, and n"),
+              map.title + (recall ? ", in percent, and n" : ", in points, and n") +
+                  " (–: not measured, ·: not asked)",
               {{"depth %", Align::kLeft}},
               {}};
   for (const std::string& column : map.columns) table.columns.push_back({column});
@@ -257,7 +304,7 @@ Table heatmap_table(const Heatmap& map) {
     for (const HeatmapCell& cell : map.cells[row])
       cells.push_back(cell.value
                           ? fmt::format("{} ({})", value_text(map.scale, *cell.value), cell.n)
-                          : std::string(kGap));
+                          : (cell.is_asked ? kNone : kNotAsked));
     table.add_row(std::move(cells));
   }
   return table;

@@ -17,10 +17,14 @@ enum class Scale {
   kDifference,  ///< -1..1, as signed points
 };
 
-/// One cell; without a value it is drawn as a gap.
+/// With fewer samples than this in a square, its n is drawn beside the value.
+inline constexpr std::int64_t kSparse = 5;
+
+/// One cell. Without a value it is drawn as a gap, or as an empty square where nothing was asked.
 struct HeatmapCell {
   std::optional<double> value;
   std::int64_t n = 0;
+  bool is_asked = true;
 };
 
 /// A grid to draw.
