@@ -18,6 +18,7 @@ std::string number_or_gap(const std::optional<double>& value, int decimals) {
 
 std::string recovered_text(const Recovery& recovery) {
   if (recovery.recovered) return percent_signed(recovery.recovered->fraction);
+  if (recovery.verdict == Recovery::Verdict::kGained) return "gained, nothing lost";
   return recovery.verdict == Recovery::Verdict::kNoLoss ? "no measurable loss"
                                                         : "n too small to tell";
 }
@@ -56,24 +57,43 @@ std::string beside(const Results& results, const PublishedFigure& figure,
                      signed_number(100 * interval.high - *published));
 }
 
-/// "4K", "≥ 16K" where nothing longer was measured, "below 85 % already at 1K" where there is none;
-/// a gap where nothing was measured.
-std::string effective_words(const Results& results, const Analysis& analysis,
-                            const std::string& variant, const std::string& task) {
-  const auto trend =
-      std::find_if(analysis.trends.begin(), analysis.trends.end(),
-                   [&](const TaskTrend& t) { return t.variant == variant && t.task == task; });
-  if (trend != analysis.trends.end() && trend->effective_length) {
-    const bool longest = *trend->effective_length == results.run.lengths.back();
-    return (longest ? "≥ " : "") + format_length(*trend->effective_length);
-  }
-  for (const std::int64_t length : results.run.lengths) {
-    const Cell* cell = results.recall_cell(variant, task, length);
-    if (cell == nullptr || cell->n == 0) continue;
-    return fmt::format("below {} already at {}", percent_words(kEffectiveRecall),
-                       format_length(length));
-  }
-  return kNone;
+bool is_measured(const Results& results, const std::string& variant, const std::string& task) {
+  return std::any_of(results.cells.begin(), results.cells.end(), [&](const Cell& cell) {
+    return cell.kind == "recall" && cell.variant == variant && cell.task == task && cell.n > 0;
+  });
+}
+
+/// "4K", "≥ 16K (8K to ≥ 16K)" where nothing longer was measured, "none (none to 4K)"; a gap where
+/// nothing was measured.
+std::string effective_words(const Results& results, const TaskTrend& trend) {
+  if (!is_measured(results, trend.variant, trend.task)) return kNone;
+  const auto words = [&](const std::optional<std::int64_t>& length) -> std::string {
+    if (!length) return "none";
+    return (*length == results.run.lengths.back() ? "≥ " : "") + format_length(*length);
+  };
+  const EffectiveLength& at = trend.effective;
+  std::string text = words(at.length);
+  if (at.low != at.length || at.high != at.length)
+    text += fmt::format(" ({} to {})", words(at.low), words(at.high));
+  return trend.is_effective_of_base ? text + " *" : text;
+}
+
+/// What effective lengths are, with the bars that these have.
+std::string effective_caption(const Analysis& analysis) {
+  const std::string bar = percent_words(kEffectiveRecall);
+  std::string text = fmt::format(
+      "Effective length: the longest context up to which recall is at least {} (≥: nothing longer "
+      "was measured; in brackets the range that the 95 % intervals of recall leave open)",
+      bar);
+  const bool any_of_base =
+      std::any_of(analysis.trends.begin(), analysis.trends.end(),
+                  [](const TaskTrend& trend) { return trend.is_effective_of_base; });
+  if (any_of_base)
+    text += fmt::format(
+        "; *: at least {} of the base model's recall at the same length, since that finds less "
+        "than {} already at the shortest",
+        bar, bar);
+  return text;
 }
 
 }  // namespace
@@ -194,9 +214,7 @@ Table comparison_numbers(const Results& results, const Analysis& analysis) {
 Table trend_table(const Results& results, const Analysis& analysis) {
   Table table{
       "trends",
-      "Trends (Cochran-Armitage, z below 0: recall falls) and effective length: the longest "
-      "up to which recall keeps at least 85 % of its value at the shortest (≥: nothing longer was "
-      "measured); there is none where that value itself is below 85 %",
+      "Trends (Cochran-Armitage, z below 0: recall falls). " + effective_caption(analysis),
       {{"task", Align::kLeft},
        {"variant", Align::kLeft},
        {"effective length"},
@@ -209,16 +227,14 @@ Table trend_table(const Results& results, const Analysis& analysis) {
   const auto p = [](const std::optional<Trend>& t) { return t ? p_value(t->p) : kNone; };
   for (const TaskTrend& t : analysis.trends)
     table.add_row({task_label(t.task), label_of(results.run, t.variant),
-                   effective_words(results, analysis, t.variant, t.task), z(t.by_length),
-                   p(t.by_length), z(t.by_depth), p(t.by_depth)});
+                   effective_words(results, t), z(t.by_length), p(t.by_length), z(t.by_depth),
+                   p(t.by_depth)});
   return table;
 }
 
 Table effective_table(const Results& results, const Analysis& analysis) {
   Table table{"effective",
-              "Effective length: the longest context up to which recall keeps at least 85 % of its "
-              "value at the shortest (≥: nothing longer was measured); there is none where that "
-              "value itself is below 85 %",
+              effective_caption(analysis),
               {{"variant", Align::kLeft}},
               {}};
   if (results.run.lengths.size() < 2) return table;
@@ -227,7 +243,11 @@ Table effective_table(const Results& results, const Analysis& analysis) {
     std::vector<std::string> row = {label_of(results.run, variant)};
     bool any = false;
     for (const std::string& task : results.run.tasks) {
-      row.push_back(effective_words(results, analysis, variant.fingerprint, task));
+      const auto trend = std::find_if(
+          analysis.trends.begin(), analysis.trends.end(), [&](const TaskTrend& t) {
+            return t.variant == variant.fingerprint && t.task == task;
+          });
+      row.push_back(trend == analysis.trends.end() ? kNone : effective_words(results, *trend));
       any = any || row.back() != kNone;
     }
     if (any) table.add_row(std::move(row));

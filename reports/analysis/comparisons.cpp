@@ -76,16 +76,25 @@ HitPatterns hit_patterns(const Cell& base, const Cell& sft, const Cell& restored
   return patterns;
 }
 
-void judge(Recovery& recovery) {
-  const double drop = -recovery.base_and_sft().difference();
-  if (drop > 0 && recovery.adjusted <= kComparisonAlpha) {
-    recovery.verdict = Recovery::Verdict::kRecovered;
-    recovery.recovered = recovered_fraction(recovery.patterns);
-    return;
+Recovery::Verdict verdict_of(Change change) {
+  switch (change) {
+    case Change::kLost:
+      return Recovery::Verdict::kRecovered;
+    case Change::kGained:
+      return Recovery::Verdict::kGained;
+    case Change::kNoLoss:
+      return Recovery::Verdict::kNoLoss;
+    case Change::kTooFew:
+      break;
   }
-  const bool coarse = !recovery.detectable || *recovery.detectable > kCoarsestUsefulDrop;
+  return Recovery::Verdict::kTooFew;
+}
+
+void judge(Recovery& recovery) {
   recovery.verdict =
-      coarse || drop > kSuspiciousDrop ? Recovery::Verdict::kTooFew : Recovery::Verdict::kNoLoss;
+      verdict_of(change_of(recovery.base_and_sft(), recovery.adjusted, recovery.detectable));
+  if (recovery.verdict == Recovery::Verdict::kRecovered)
+    recovery.recovered = recovered_fraction(recovery.patterns);
 }
 
 /// A family is all cells of one restoration.
@@ -125,24 +134,53 @@ std::vector<Recovery> recover_all(const Results& results) {
   return out;
 }
 
+Share share_of(const Cell& cell) { return {cell.hits, cell.n}; }
+
+/// Whether a variant is measured by what its base model finds, because that is below the bar
+/// already at the shortest length.
+bool is_measured_by_base(const Results& results, const VariantInfo& variant,
+                         const std::string& task) {
+  const VariantInfo& base = reference_of(results.run, variant);
+  if (base.fingerprint == variant.fingerprint) return false;
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(base.fingerprint, task, length);
+    if (cell != nullptr && cell->n > 0) return over_bar(length, share_of(*cell)).margin < 0;
+  }
+  return false;
+}
+
+void add_effective_length(const Results& results, const VariantInfo& variant, TaskTrend& trend) {
+  trend.is_effective_of_base = is_measured_by_base(results, variant, trend.task);
+  const std::string& base = reference_of(results.run, variant).fingerprint;
+  std::vector<OverBar> lengths;
+  for (const std::int64_t length : results.run.lengths) {
+    const Cell* cell = results.recall_cell(variant.fingerprint, trend.task, length);
+    if (cell == nullptr || cell->n == 0) continue;
+    const Cell* other = results.recall_cell(base, trend.task, length);
+    if (!trend.is_effective_of_base)
+      lengths.push_back(over_bar(length, share_of(*cell)));
+    else if (other != nullptr && other->n > 0)
+      lengths.push_back(over_bar(length, share_of(*cell), share_of(*other)));
+  }
+  trend.effective = effective_length(lengths);
+}
+
 TaskTrend trend_of(const Results& results, const VariantInfo& variant, const std::string& task) {
   TaskTrend out;
   out.variant = variant.fingerprint;
   out.task = task;
   std::vector<Dose> lengths;
   std::vector<Dose> depths;
-  std::vector<RecallAt> recalls;
   for (const std::int64_t length : results.run.lengths) {
     const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
     if (cell == nullptr || cell->n == 0) continue;
     lengths.push_back({std::log2(static_cast<double>(length)), cell->hits, cell->n});
-    recalls.push_back({length, cell->recall()});
     for (const DepthBand& point : depth_points(*cell))
       depths.push_back({point.low, point.hits, point.n});
   }
   out.by_length = cochran_armitage(lengths);
   out.by_depth = cochran_armitage(depths);
-  out.effective_length = effective_length(recalls);
+  add_effective_length(results, variant, out);
   return out;
 }
 
@@ -153,6 +191,14 @@ DropRule comparison_rule(std::size_t cells) {
           .tests = static_cast<std::int64_t>(cells),
           .factor = 2,
           .max_drop = 0};
+}
+
+Change change_of(const PairCounts& pairs, double adjusted,
+                 const std::optional<double>& detectable) {
+  const double drop = -pairs.difference();
+  if (adjusted <= kComparisonAlpha && drop != 0) return drop > 0 ? Change::kLost : Change::kGained;
+  const bool is_coarse = !detectable || *detectable > kCoarsestUsefulDrop;
+  return is_coarse || drop > kSuspiciousDrop ? Change::kTooFew : Change::kNoLoss;
 }
 
 std::int64_t Recovery::n() const {
@@ -203,15 +249,20 @@ Analysis analyse(const Results& results) {
   return analysis;
 }
 
+bool is_significant_together(const PairCounts& pairs) {
+  return mcnemar_two_sided(pairs.only_first, pairs.only_second) <= kComparisonAlpha;
+}
+
 std::optional<Recovered> pooled_recovery(const std::vector<Recovery>& recoveries,
                                          const std::string& restored) {
   HitPatterns pooled{};
-  for (const Recovery& recovery : recoveries)
-    if (recovery.restored == restored)
-      for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
-  const std::int64_t lost = pooled[4] + pooled[5];
-  const std::int64_t gained = pooled[2] + pooled[3];
-  if (mcnemar_two_sided(lost, gained) > kComparisonAlpha) return std::nullopt;
+  PairCounts pairs;
+  for (const Recovery& recovery : recoveries) {
+    if (recovery.restored != restored) continue;
+    pairs += recovery.base_and_sft();
+    for (std::size_t i = 0; i < pooled.size(); ++i) pooled[i] += recovery.patterns[i];
+  }
+  if (!is_significant_together(pairs)) return std::nullopt;
   return recovered_fraction(pooled);
 }
 

@@ -27,6 +27,19 @@ inline constexpr double kSuspiciousDrop = 0.1;
 /// gain.
 DropRule comparison_rule(std::size_t cells);
 
+/// What pairs of samples say about recall. Reports call recall lost, gained or kept by this rule
+/// alone.
+enum class Change {
+  kLost,    ///< it fell, significantly after Holm's adjustment
+  kGained,  ///< it rose, likewise
+  kNoLoss,  ///< no loss was found, and n is large enough to find one
+  kTooFew,  ///< n is too small to tell
+};
+
+/// The change of the second of the pairs against the first. `adjusted` is the p-value after Holm,
+/// `detectable` the smallest drop that would be found.
+Change change_of(const PairCounts& pairs, double adjusted, const std::optional<double>& detectable);
+
 /// A variant compared with its reference in one cell.
 struct Comparison {
   std::string kind;
@@ -42,6 +55,8 @@ struct Comparison {
   /// even a total loss would be detected.
   std::optional<double> detectable;
   std::optional<MeanChange> log_prob;  ///< expected value's change in nats, with 95 % interval
+
+  Change change() const { return change_of(pairs, adjusted, detectable); }
 };
 
 /// What a restoration recovered in one cell, on the samples scored for base, fine-tune and
@@ -49,6 +64,7 @@ struct Comparison {
 struct Recovery {
   enum class Verdict {
     kNoLoss,     ///< no loss by the fine-tune was found, and n is large enough to detect one
+    kGained,     ///< the fine-tune gained recall, so there is nothing to bring back
     kTooFew,     ///< n is too small to tell whether the fine-tune lost recall
     kRecovered,  ///< it lost recall; `recovered` says how much came back
   };
@@ -97,7 +113,10 @@ struct TaskTrend {
   std::string task;
   std::optional<Trend> by_length;  ///< dose: log2 of the nominal length
   std::optional<Trend> by_depth;   ///< dose: requested depth, over all lengths
-  std::optional<std::int64_t> effective_length;
+  EffectiveLength effective;
+  /// Whether the bar of `effective` is a share of the base model's recall at the same length: where
+  /// that is below the bar itself already at the shortest.
+  bool is_effective_of_base = false;
 };
 
 /// Everything that is computed across cells.
@@ -116,6 +135,9 @@ struct Analysis {
 /// variant with its checkpoint; computes what restorations recovered; tests for trends.
 /// Deterministic.
 Analysis analyse(const Results& results);
+
+/// Whether several cells together show what no single one may show.
+bool is_significant_together(const PairCounts& pairs);
 
 /// What a restoration (a fingerprint) recovered over all cells together; nullopt if together they
 /// show no significant loss.

@@ -28,6 +28,15 @@ std::string whose_loss(const RunInfo& run, const VariantInfo& restored) {
   return tuned == nullptr ? "the loss" : "what " + label_of(run, *tuned) + " lost";
 }
 
+/// What a restoration brought back over all cells together; nullopt where nothing is said to be
+/// lost.
+std::optional<Recovered> brought_back(const Results& results, const Analysis& analysis,
+                                      const VariantInfo& restored) {
+  const VariantInfo* tuned = find_variant(results.run, restored.model, restored.fine_tune);
+  if (tuned != nullptr && !has_lost(results, analysis, *tuned)) return std::nullopt;
+  return pooled_recovery(analysis.recoveries, restored.fingerprint);
+}
+
 /// The restoration that the headline is about; the points cover the others.
 const VariantInfo* first_restored(const RunInfo& run, const std::string& model) {
   const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
@@ -49,7 +58,7 @@ std::string headline_of_model(const Results& results, const Analysis& analysis,
   }
   const VariantInfo* restored = first_restored(results.run, model);
   if (restored == nullptr) return text;
-  if (const auto recovered = pooled_recovery(analysis.recoveries, restored->fingerprint))
+  if (const auto recovered = brought_back(results, analysis, *restored))
     add(fmt::format("Over all cells together {} brought back {} of {} ({}).",
                     label_of(results.run, *restored), percent_words(recovered->fraction),
                     whose_loss(results.run, *restored), interval_words(*recovered)));
@@ -132,7 +141,7 @@ void add_other_restorations(const Results& results, const Analysis& analysis,
   for (const VariantInfo& variant : results.run.variants) {
     if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
     if (told.contains(variant.fingerprint)) continue;
-    const auto recovered = pooled_recovery(analysis.recoveries, variant.fingerprint);
+    const auto recovered = brought_back(results, analysis, variant);
     if (!recovered) continue;
     const std::string loss = whose_loss(results.run, variant);
     text += fmt::format("{}{} brought back {}{} ({})", text.empty() ? "" : "; ",
@@ -261,7 +270,8 @@ void add_gap_warning(const Results& results, std::vector<std::string>& warnings)
     for (const std::string& task : results.run.tasks)
       for (const std::int64_t length : results.run.lengths) {
         const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
-        gaps += cell == nullptr || cell->n == 0 ? 1 : 0;
+        const bool is_gap = cell == nullptr || cell->n == 0;
+        gaps += is_gap && results.asks(task, length) ? 1 : 0;
       }
   if (gaps > 0)
     warnings.push_back(
@@ -329,7 +339,8 @@ std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
     return fmt::format("{}: {} of the loss recovered ({}).", text,
                        percent_words(r.recovered->fraction), interval_words(*r.recovered));
   if (r.verdict == Recovery::Verdict::kNoLoss) return text + ": no measurable loss.";
-  return text + ": n too small to tell.";
+  if (r.verdict == Recovery::Verdict::kGained) return text + ": a gain, with nothing to bring back.";
+  return text + ": n too small to tell in this cell alone.";
 }
 
 Findings findings_in_words(const Results& results, const Analysis& analysis) {

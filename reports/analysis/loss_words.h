@@ -1,4 +1,4 @@
-// What a fine-tune lost, in one sentence.
+// What a fine-tune lost or gained, in words.
 #pragma once
 
 #include <string>
@@ -8,9 +8,12 @@
 
 namespace niah::reports {
 
-/// Whether and where the variant lost recall against its reference: in single cells (after Holm),
-/// or else over all cells together, or else how small a loss n would have detected. Empty if
-/// nothing was compared.
+/// Whether loss_words() says of the variant that it lost recall.
+bool has_lost(const Results& results, const Analysis& analysis, const VariantInfo& variant);
+
+/// Whether and where the variant lost or gained recall against its reference: in single cells
+/// (after Holm), or else over all cells together, or else how small a loss n would have detected.
+/// Empty if nothing was compared.
 std::string loss_words(const Results& results, const Analysis& analysis,
                        const VariantInfo& variant);
 

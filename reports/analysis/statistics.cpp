@@ -200,8 +200,12 @@ std::optional<Recovered> recovered_fraction(const HitPatterns& patterns) {
     fractions.push_back(resample.fraction());
   }
   std::sort(fractions.begin(), fractions.end());
-  return Recovered{observed.fraction(), if_finite(fractions[kTail]),
-                   if_finite(fractions[kResamples - 1 - kTail])};
+  Recovered out{observed.fraction(), if_finite(fractions[kTail]),
+                if_finite(fractions[kResamples - 1 - kTail])};
+  const Interval of_the_lost = wilson_interval(patterns[5], patterns[4] + patterns[5]);
+  if (out.low) out.low = std::min(*out.low, of_the_lost.low);
+  if (out.high) out.high = std::max(*out.high, of_the_lost.high);
+  return out;
 }
 
 std::optional<Trend> cochran_armitage(const std::vector<Dose>& doses) {
@@ -228,15 +232,39 @@ std::optional<Trend> cochran_armitage(const std::vector<Dose>& doses) {
   return Trend{z, two_sided_normal_p(z)};
 }
 
-std::optional<std::int64_t> effective_length(const std::vector<RecallAt>& recalls, double keep) {
-  if (recalls.empty() || recalls.front().recall < keep) return std::nullopt;
-  const double threshold = keep * recalls.front().recall;
-  std::int64_t longest = recalls.front().length;
-  for (const RecallAt& at : recalls) {
-    if (at.recall < threshold) break;
-    longest = at.length;
-  }
-  return longest;
+OverBar over_bar(std::int64_t length, const Share& recall) {
+  const Interval interval = recall.interval();
+  return {length,
+          recall.value() - kEffectiveRecall,
+          {interval.low - kEffectiveRecall, interval.high - kEffectiveRecall}};
+}
+
+OverBar over_bar(std::int64_t length, const Share& recall, const Share& base) {
+  const double bar = kEffectiveRecall * base.value();
+  if (base.hits == 0) return {length, -1, {-1, -1}};
+  const Interval own = recall.interval(), of_base = base.interval();
+  const double above = kEffectiveRecall * of_base.high - bar;
+  const double below = bar - kEffectiveRecall * of_base.low;
+  const double margin = recall.value() - bar;
+  return {length,
+          margin,
+          {margin - std::hypot(recall.value() - own.low, above),
+           margin + std::hypot(own.high - recall.value(), below)}};
+}
+
+EffectiveLength effective_length(const std::vector<OverBar>& lengths) {
+  constexpr double kRounding = 1e-9;
+  const auto longest = [&](const auto& margin_of) {
+    std::optional<std::int64_t> length;
+    for (const OverBar& at : lengths) {
+      if (margin_of(at) < -kRounding) break;
+      length = at.length;
+    }
+    return length;
+  };
+  return {longest([](const OverBar& at) { return at.margin; }),
+          longest([](const OverBar& at) { return at.interval.low; }),
+          longest([](const OverBar& at) { return at.interval.high; })};
 }
 
 std::optional<MeanChange> mean_change(const std::vector<double>& differences, double confidence) {

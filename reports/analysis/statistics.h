@@ -101,8 +101,9 @@ struct Recovered {
 
 /// (restored - sft) / (base - sft) of the hit counts, with a 95 % percentile bootstrap interval
 /// over the paired samples (Efron 1979): 2000 resamples from a fixed seed, so the same counts give
-/// the same interval on every machine. A resample without a loss has an unbounded fraction. nullopt
-/// if base is not above sft.
+/// the same interval on every machine. A resample without a loss has an unbounded fraction. The
+/// interval also covers Wilson's of the share of lost samples that came back: a few samples that
+/// are all alike resample to themselves, which is no certainty. nullopt if base is not above sft.
 std::optional<Recovered> recovered_fraction(const HitPatterns& patterns);
 
 /// Hits among n at one dose (a length, a depth).
@@ -122,21 +123,41 @@ struct Trend {
 /// nullopt if there is nothing to test: fewer than two doses, or all samples hits or all misses.
 std::optional<Trend> cochran_armitage(const std::vector<Dose>& doses);
 
-/// Recall at one length.
-struct RecallAt {
-  std::int64_t length = 0;
-  double recall = 0;
+/// Hits among n.
+struct Share {
+  std::int64_t hits = 0;
+  std::int64_t n = 0;
+  /// These two require n > 0.
+  double value() const { return static_cast<double>(hits) / static_cast<double>(n); }
+  Interval interval() const { return wilson_interval(hits, n); }
 };
 
-/// The recall that a context length has to keep to count as an effective one: of all needles at the
-/// shortest length, and of the recall there at longer ones.
+/// The bar that recall has to reach for a context length to count as an effective one.
 inline constexpr double kEffectiveRecall = 0.85;
 
-/// The longest length up to which recall stays at or above `keep` times its value at the shortest
-/// length. `recalls` is ascending in length. nullopt when it is empty or starts below `keep`: what
-/// hardly finds anything has nothing to keep.
-std::optional<std::int64_t> effective_length(const std::vector<RecallAt>& recalls,
-                                             double keep = kEffectiveRecall);
+/// By how much recall at a length is over the bar, with a 95 % interval.
+struct OverBar {
+  std::int64_t length = 0;
+  double margin = 0;
+  Interval interval;
+};
+
+/// Over a recall of kEffectiveRecall, with Wilson's interval.
+OverBar over_bar(std::int64_t length, const Share& recall);
+/// Over kEffectiveRecall times base's recall, with the interval of such a difference from Wilson's
+/// of both (Newcombe 1998, which takes them as unpaired and so errs on the wide side). Where base
+/// finds nothing, nothing is over the bar.
+OverBar over_bar(std::int64_t length, const Share& recall, const Share& base);
+
+/// The longest length up to which recall reaches the bar, and the longest up to which all and any of
+/// its interval does; nullopt where not even the shortest length is reached.
+struct EffectiveLength {
+  std::optional<std::int64_t> length, low, high;
+  bool operator==(const EffectiveLength&) const = default;
+};
+
+/// `lengths` is ascending in length.
+EffectiveLength effective_length(const std::vector<OverBar>& lengths);
 
 /// The mean of paired differences with Student's t interval around it.
 struct MeanChange {

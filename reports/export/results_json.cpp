@@ -32,7 +32,8 @@ json or_null(const std::optional<T>& value) {
 
 json to_json_sample(const Outcome& sample) {
   return {sample.index, sample.depth, fmt::format("{:016x}", sample.prompt),
-          sample.scored ? json(sample.hit ? 1 : 0) : json(nullptr), or_null(sample.log_prob)};
+          sample.scored ? json(sample.hit ? 1 : 0) : json(nullptr), or_null(sample.log_prob),
+          sample.real_depth};
 }
 
 json to_json_cell(const Cell& cell) {
@@ -83,6 +84,8 @@ const char* verdict_name(Recovery::Verdict verdict) {
   switch (verdict) {
     case Recovery::Verdict::kNoLoss:
       return "no_measurable_loss";
+    case Recovery::Verdict::kGained:
+      return "gained";
     case Recovery::Verdict::kTooFew:
       return "too_few_samples";
     case Recovery::Verdict::kRecovered:
@@ -120,7 +123,10 @@ json to_json_trend(const TaskTrend& t) {
           {"task", t.task},
           {"by_length", trend(t.by_length)},
           {"by_depth", trend(t.by_depth)},
-          {"effective_length", or_null(t.effective_length)}};
+          {"effective_length", or_null(t.effective.length)},
+          {"effective_length_interval", {or_null(t.effective.low), or_null(t.effective.high)}},
+          {"effective_bar",
+           {{"recall", kEffectiveRecall}, {"of", t.is_effective_of_base ? "base" : "all"}}}};
 }
 
 json to_json_texts(const TextAgreement& texts) {
@@ -183,13 +189,14 @@ std::string lines(const std::vector<T>& items, json (*convert)(const T&)) {
 [[noreturn]] void refuse_sample(const json& row) {
   throw DataError(
       fmt::format("reading a cell: the sample {} is not [index, depth, 16 hex digits "
-                  "of the prompt's hash, 1 or 0 or null, log-probability or null]",
+                  "of the prompt's hash, 1 or 0 or null, log-probability or null, real depth]",
                   row.is_array() && row.size() < 8 ? row.dump().substr(0, 100) : excerpt(row)));
 }
 
 Outcome to_sample(const json& row) {
-  const bool shaped = row.is_array() && row.size() == 5 && row[0].is_number_unsigned() &&
-                      row[1].is_number() && row[2].is_string() &&
+  constexpr std::size_t kOfEarlierVersions = 5;  // without the real depth
+  const bool shaped = row.is_array() && (row.size() == 6 || row.size() == kOfEarlierVersions) &&
+                      row[0].is_number_unsigned() && row[1].is_number() && row[2].is_string() &&
                       (row[3].is_null() || row[3] == 0 || row[3] == 1) &&
                       (row[4].is_null() || row[4].is_number());
   if (!shaped) refuse_sample(row);
@@ -204,7 +211,13 @@ Outcome to_sample(const json& row) {
   sample.scored = !row[3].is_null();
   sample.hit = row[3] == 1;
   if (!row[4].is_null()) sample.log_prob = row[4].get<double>();
-  if (!(sample.depth >= 0 && sample.depth <= 100)) refuse_sample(row);
+  sample.real_depth = sample.depth;
+  if (row.size() > kOfEarlierVersions) {
+    if (!row.back().is_number()) refuse_sample(row);
+    sample.real_depth = row.back();
+  }
+  for (const double depth : {sample.depth, sample.real_depth})
+    if (!(depth >= 0 && depth <= 100)) refuse_sample(row);
   return sample;
 }
 
