@@ -13,6 +13,8 @@ namespace niah::reports {
 inline constexpr std::string_view kGap = "–";
 /// The same as a std::string.
 inline const std::string kNone(kGap);
+/// Shown in place of a number that nothing was asked for.
+inline const std::string kNotAsked("·");
 
 /// 0.4166 → "41.7" (no percent sign).
 std::string percent(double share, int decimals = 1);
@@ -67,10 +69,6 @@ std::string shorten(std::string_view utf8, std::size_t code_points);
 /// The text with each control character, line separator and bidirectional control replaced by a
 /// space, so that it stays on its line and can neither control a terminal nor reorder what follows.
 std::string one_line(std::string text);
-
-/// The text in lines of at most `width` code points, broken at spaces (a longer word stays whole);
-/// lines after the first begin with `indent`.
-std::string wrap(std::string_view utf8, std::size_t width, std::string_view indent);
 
 /// "1 cell", "3 cells".
 std::string counted(std::int64_t count, std::string_view noun);

@@ -32,8 +32,8 @@ std::string list(const std::vector<std::string>& items) {
   return out + "</ul>\n";
 }
 
-std::string section(const std::string& id, const std::string& title, const std::string& note,
-                    const std::string& content) {
+std::string section_html(const std::string& id, const std::string& title, const std::string& note,
+                         const std::string& content) {
   if (content.empty()) return "";
   return fmt::format(
       "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}"
@@ -43,6 +43,13 @@ std::string section(const std::string& id, const std::string& title, const std::
 
 std::string table_or_nothing(const Table& table) {
   return table.rows.empty() ? "" : html_table(table);
+}
+
+/// Tells apart the tabs of several runs and nights.
+std::string tab_title(const RunInfo& run) {
+  constexpr std::size_t kDay = 10;  // of 2026-11-28T15:16:57Z
+  return run.started.empty() ? run.name + ": recall"
+                             : fmt::format("{}: recall, {}", run.name, run.started.substr(0, kDay));
 }
 
 std::string header(const Results& results) {
@@ -145,10 +152,8 @@ std::string difference_maps(const Results& results) {
 std::string charts(const Results& results) {
   std::string key = "<ul class=\"key\">\n";
   for (std::size_t i = 0; i < results.run.variants.size(); ++i)
-    key += fmt::format(
-        "<li><svg class=\"{}\" width=\"26\" height=\"10\" aria-hidden=\"true\"><path class=\"line\""
-        " d=\"M0 5H26\"/><circle class=\"mark\" cx=\"13\" cy=\"5\" r=\"3\"/></svg>{}</li>\n",
-        series_class(i), html_text(label_of(results.run, results.run.variants[i])));
+    key += fmt::format("<li>{}{}</li>\n", series_key_svg(i),
+                       html_text(label_of(results.run, results.run.variants[i])));
   std::string out;
   for (const std::string& task : results.run.tasks)
     out += figure(task_label(task), "", recall_chart_svg(results, task), "");
@@ -166,16 +171,19 @@ std::string examples(const Results& results) {
   std::string out;
   for (const Example& example : results.examples) {
     out += fmt::format(
-        "<li><span class=\"where\">{}, {}, sample {}, depth {:.0f}&nbsp;%: {}</span>expected "
-        "<code>{}</code>, got <code>{}</code></li>\n",
-        html_text(cell_label(example.task, example.length)),
-        html_text(label_of(results.run, example.variant)), example.index, example.depth,
+        "<li><span class=\"where\">{0}, {1}, depth {2:.0f}&nbsp;%: {3}</span>expected "
+        "<code>{4}</code>, got <code>{5}</code><br><code>niah show . {0}</code></li>\n",
+        html_text(sample_id(example.task, example.length, example.index)),
+        html_text(label_of(results.run, example.variant)), example.depth,
         html_text(miss_label(example.miss)), html_foreign(example.expected, kShownAnswer),
         html_foreign(example.generated, kShownAnswer));
   }
   return out.empty()
              ? ""
-             : html_fold("Some misses, word for word", "<ul class=\"misses\">\n" + out + "</ul>\n");
+             : html_fold("Some misses, word for word",
+                         "<p class=\"note\">The commands are typed in the run's folder.</p>\n"
+                         "<ul class=\"misses\">\n" +
+                             out + "</ul>\n");
 }
 
 std::string misses_by_class(const Results& results) {
@@ -256,8 +264,14 @@ std::string page_head(std::string_view title, std::string_view style) {
 std::string report_page(const Results& results, const Analysis& analysis,
                         const std::vector<std::string>& files, bool diagnosis) {
   const Findings findings = findings_in_words(results, analysis);
-  std::string out = page_head(results.run.name);
-  out += header(results) + "<main>\n" + findings_block(findings) + caveat_box(results, findings);
+  std::string contents;
+  const auto section = [&](const std::string& id, const std::string& title, const std::string& note,
+                           const std::string& content) {
+    if (!content.empty())
+      contents += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", id, html_text(title));
+    return section_html(id, title, note, content);
+  };
+  std::string out;
   out += section("heatmaps", "Where needles are found",
                  "Each square is the share of needles found at one depth and one context length. "
                  "Down: depth of the needle, start of the text at the top. Across: context length. "
@@ -313,7 +327,10 @@ std::string report_page(const Results& results, const Analysis& analysis,
   out +=
       section("reproduce", "How to reproduce", "",
               reproduction(results) + html_fold("Tables and heatmaps as files", html_links(files)));
-  return out + "</main>\n<footer>Drawn by niah " + html_text(results.run.program_version) +
+  return page_head(tab_title(results.run)) + header(results) + "<main>\n" +
+         findings_block(findings) + caveat_box(results, findings) +
+         "<nav aria-label=\"Contents\"><ul>\n" + contents + "</ul></nav>\n" + out +
+         "</main>\n<footer>Drawn by niah " + html_text(results.run.program_version) +
          " from the run's records.</footer>\n</body>\n</html>\n";
 }
 

@@ -27,7 +27,8 @@ p,li{max-width:46em}
 .lead{font-size:17px;color:var(--soft);margin:0 0 8px}
 .note{color:var(--soft);font-size:14px;margin:0 0 16px}
 a{color:var(--accent);text-underline-offset:2px}
-nav{margin:20px 0 0;font-size:14px;display:flex;flex-wrap:wrap;gap:4px 18px}
+nav{margin:28px 0 0;font-size:14px}
+nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;margin:0;padding:0;list-style:none}
 .answer{border-left:3px solid var(--accent);padding:2px 0 2px 20px;margin:36px 0 0}
 .answer .headline{font-size:20px;line-height:1.45;margin:0 0 14px;max-width:42em}
 .answer ul{margin:0;padding:0;list-style:none}
@@ -52,11 +53,13 @@ svg text{font:10px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-
 font-variant-numeric:tabular-nums}
 .map .value{font-size:9.5px;text-anchor:middle}
 .map .tick{font-size:9px}
+.map .n{font-size:6.5px;text-anchor:end}
 .tick{fill:var(--soft)}
 .mid{text-anchor:middle}
 .end{text-anchor:end}
 .gap{stroke:var(--soft);stroke-width:.5;stroke-opacity:.6}
 .hatch{stroke:var(--soft);stroke-opacity:.7}
+.blank{fill:none;stroke:var(--soft);stroke-width:.5;stroke-opacity:.5;stroke-dasharray:1 2}
 .map rect{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:24px 32px}
 .charts figure{min-width:0}
@@ -108,8 +111,16 @@ footer{color:var(--soft);font-size:13px;padding-top:48px;padding-bottom:48px}
 header{padding-top:26px}h1{font-size:25px}h2{margin-top:48px}.answer{padding-left:14px}
 .answer .headline{font-size:18px}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#ccc;--warn:#fff;--box:#fff}
-body{font-size:10.5pt}nav,figure details{display:none}h2{break-after:avoid}
-figure,tr,.box{break-inside:avoid}.strip{flex-wrap:wrap;overflow:visible}
+body{font-size:10.5pt}nav{display:none}
+details::details-content{content-visibility:visible;display:block;height:auto}
+summary{list-style:none}
+h2{margin-top:32px}
+h2,h3,.note,.key,caption,summary,dt,.map[aria-label^=Colours]{break-after:avoid}
+caption,thead,figcaption{break-inside:avoid}
+p,li,dd{orphans:3;widows:3}
+figure,tr,.box,.answer,.misses li,pre,section>.chart{break-inside:avoid}
+.strip{flex-wrap:wrap;overflow:visible;break-before:avoid}
+.charts{display:block}.charts figure{display:inline-block;width:48%;margin:0 1% 8px 0}
 .scroll{overflow:visible}table{font-size:7.5pt}th,td{padding:2px 5px}}
 )css";
 

@@ -14,23 +14,17 @@ namespace {
 
 constexpr std::size_t kShownAnswer = 160;
 
-/// The sample's id as `niah show` takes it.
-std::string sample_id(const DifferingSample& sample) {
-  return fmt::format("{}@{}#{}", sample.task, format_length(sample.length), sample.index);
-}
-
 std::string hit_words(bool is_hit) { return is_hit ? "found" : "not found"; }
 
 std::string differing_sample(const DifferingSample& sample) {
   return fmt::format(
-      "<li><span class=\"where\">{}, sample {}, depth {:.0f}&nbsp;%: here {}, by the server {}; "
-      "the "
-      "same for {}</span>here <code>{}</code>, the server <code>{}</code><br><code>niah show "
-      "RUN_FOLDER {}</code></li>\n",
-      html_text(cell_label(sample.task, sample.length)), sample.index, sample.depth,
+      "<li><span class=\"where\">{0}, depth {1:.0f}&nbsp;%: here {2}, by the server {3}; the same "
+      "for {4}</span>here <code>{5}</code>, the server <code>{6}</code><br><code>niah show . "
+      "{0}</code></li>\n",
+      html_text(sample_id(sample.task, sample.length, sample.index)), sample.depth,
       hit_words(sample.is_local_hit), hit_words(sample.is_served_hit),
       counted(sample.same, "character"), html_foreign(sample.local, kShownAnswer),
-      html_foreign(sample.served, kShownAnswer), html_text(sample_id(sample)));
+      html_foreign(sample.served, kShownAnswer));
 }
 
 std::string differing_samples(const Results& results, const ServedComparison& comparison) {

@@ -43,7 +43,7 @@ TEST(Findings, SaysHowMuchOfALossCameBack) {
                                   "96 % to 40 % (n = 25).")));
   EXPECT_THAT(findings.points,
               Contains("S3 at 64K: base 96 % (n = 25), after CoT-SFT 40 %, after QK-Restore 84 %: "
-                       "79 % of the loss recovered (95 % interval 56 to 100 %)."));
+                       "79 % of the loss recovered (95 % interval 52 to 100 %)."));
 }
 
 TEST(Findings, SaysOfTheOtherRestorationsOfWhoseLossTheyBroughtBackAPart) {
@@ -60,8 +60,57 @@ TEST(Findings, SaysPlainlyWhereNothingWasLostOrNIsTooSmall) {
   EXPECT_THAT(findings_of(one_cell(50, 50, 49, 50)).headlines,
               Contains(HasSubstr("no measurable loss in 1 cell (n from 50")));
   EXPECT_THAT(findings_of(one_cell(4, 4, 2, 4)).points,
-              Contains(testing::EndsWith("n too small to tell.")));
+              Contains(testing::EndsWith("n too small to tell in this cell alone.")));
   EXPECT_THAT(findings_of(one_cell(4, 4, 2, 4)).headlines, Contains(HasSubstr("n is too small")));
+}
+
+TEST(Findings, SaysThatAFineTuneGained) {
+  const Findings findings = findings_of(one_cell(25, 3, 24, 24));
+  EXPECT_THAT(findings.headlines.at(0),
+              AllOf(StartsWith("CoT-SFT finds more than base in 1 of 1 cell, most in S3 at 64K: "
+                               "from 12 % to 96 % (n = 25)."),
+                    HasSubstr("the pair is named the wrong way round"),
+                    Not(HasSubstr("no measurable loss"))));
+  EXPECT_THAT(findings.points, Contains(testing::EndsWith("a gain, with nothing to bring back.")));
+}
+
+TEST(Findings, NothingComesBackOfWhatIsNotCalledLost) {
+  // All cells together show no loss, but those that the restoration was measured in do.
+  const RunInfo info = synthetic_info();
+  std::vector<Record> records;
+  for (const std::int64_t length : {4096, 8192})
+    for (std::int64_t i = 0; i < 4; ++i) {
+      const bool first = length == 4096;
+      const Record base = synthetic_record("f-base", "s3", length, i);
+      const Record sft = synthetic_record("f-sft", "s3", length, i);
+      const Record qk = synthetic_record("f-qk", "s3", length, i);
+      records.push_back(first || i > 2 ? base : missed(base));
+      records.push_back(first ? missed(sft) : sft);
+      if (first) records.push_back(qk);
+    }
+  for (std::int64_t i = 0; i < 3; ++i) {
+    records.push_back(synthetic_record("f-base", "s2", 4096, i));
+    records.push_back(missed(synthetic_record("f-sft", "s2", 4096, i)));
+    records.push_back(synthetic_record("f-qk", "s2", 4096, i));
+  }
+  const Findings findings = findings_of(collect(info, records));
+  ASSERT_FALSE(findings.headlines.empty());
+  EXPECT_THAT(findings.headlines[0], Not(HasSubstr("lost")));
+  EXPECT_THAT(findings.headlines[0], Not(HasSubstr("brought back")));
+}
+
+TEST(Findings, NoLossIsNotSaidWhereNIsTooSmall) {
+  // 12 samples cannot show a drop of a third in one of 21 cells.
+  const RunInfo info = synthetic_info();
+  std::vector<Record> records;
+  for (const char* variant : {"f-base", "f-sft"})
+    for (const std::string& task : info.tasks)
+      for (const std::int64_t length : info.lengths)
+        for (std::int64_t i = 0; i < 12; ++i)
+          records.push_back(synthetic_record(variant, task, length, i));
+  EXPECT_THAT(findings_of(collect(info, records)).headlines.at(0),
+              AllOf(HasSubstr("n is too small to tell in 21 of 21 cells"),
+                    Not(HasSubstr("no measurable loss"))));
 }
 
 TEST(Findings, SaysThatAWideIntervalSaysLittle) {
@@ -135,6 +184,23 @@ TEST(Findings, WarnsOfCellsMuchShorterThanTheirColumnSays) {
   EXPECT_THAT(findings_of(collect(synthetic_info(), records)).warnings,
               Contains("Prompts of 1 cell are much shorter than their column says: S2 at 4K (73 % "
                        "of its length)."));
+}
+
+TEST(Page, ListsItsSectionsAndNamesItsTab) {
+  Results results = one_cell(25, 24, 10, 21);
+  results.run.name = "nightly";
+  results.run.started = "2026-11-28T02:00:00Z";
+  const std::string page = page_of(results);
+  EXPECT_THAT(page, AllOf(HasSubstr("<title>nightly: recall, 2026-11-28</title>"),
+                          HasSubstr("<nav aria-label=\"Contents\">"),
+                          HasSubstr("<a href=\"#heatmaps\">Where needles are found</a>"),
+                          Not(HasSubstr("href=\"#reasoning\""))));
+}
+
+TEST(Page, NamesAMissAsCommandsTakeIt) {
+  EXPECT_THAT(page_of(one_cell(25, 24, 10, 21)),
+              AllOf(HasSubstr("s3@64K#10, CoT-SFT, depth"),
+                    HasSubstr("<code>niah show . s3@64K#10</code>")));
 }
 
 TEST(Page, IsSelfContainedAndEscapesModelOutput) {

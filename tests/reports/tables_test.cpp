@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "harness/base/text.h"
 #include "reports/draw/heatmap.h"
 #include "reports/report.h"
 #include "tests/reports/synthetic_run.h"
@@ -29,8 +32,60 @@ TEST(Tables, EffectiveLengthIsOneFigureAVariantAndTask) {
   const Results results = collect(info, records);
   const Table table = effective_table(results, analyse(results));
   ASSERT_EQ(table.rows.size(), 2U);
-  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"base", "≥ 8K", "–"}));
-  EXPECT_EQ(table.rows[1], (std::vector<std::string>{"CoT-SFT", "4K", "–"}));
+  // 10 of 10 may be 72 %, which is below 85; 5 of 10 is at most 76 %.
+  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"base", "≥ 8K (none to ≥ 8K)", "–"}));
+  EXPECT_EQ(table.rows[1], (std::vector<std::string>{"CoT-SFT", "4K (none to 4K)", "–"}));
+  EXPECT_THAT(table.caption, HasSubstr("recall is at least 85 % "));
+  EXPECT_THAT(table.caption, Not(HasSubstr("*")));
+}
+
+TEST(Tables, EffectiveLengthIsMeasuredByABaseThatFindsLittle) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(2);
+  info.tasks = {"s2"};
+  info.lengths = {4096, 8192};
+  std::vector<Record> records;
+  for (const std::int64_t length : info.lengths)
+    for (std::int64_t i = 0; i < 100; ++i) {
+      const Record base = synthetic_record("f-base", "s2", length, i);
+      const Record sft = synthetic_record("f-sft", "s2", length, i);
+      records.push_back(i < 60 ? base : missed(base));
+      records.push_back(i < (length == 4096 ? 58 : 20) ? sft : missed(sft));
+    }
+  const Results results = collect(info, records);
+  const Table table = effective_table(results, analyse(results));
+  EXPECT_EQ(table.rows.at(0), (std::vector<std::string>{"base", "none"}));
+  EXPECT_EQ(table.rows.at(1), (std::vector<std::string>{"CoT-SFT", "4K (none to 4K) *"}));
+  EXPECT_THAT(table.caption, HasSubstr("*: at least 85 % of the base model's recall"));
+}
+
+TEST(Tables, NotAskedIsApartFromNotMeasured) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(1);
+  info.tasks = {"s2", "s3"};
+  info.lengths = {4096};
+  info.planned = {{"recall", "s2", 4096, 2, false}};
+  Record found = synthetic_record("f-base", "s2", 4096, 0);
+  Record failed = unmeasured(synthetic_record("f-base", "s2", 4096, 1));
+  // The needle stands in another band than it was asked for.
+  found.depth = 20;
+  found.real_depth = 19.8;
+  failed.depth = failed.real_depth = 95;
+  const Results results = collect(info, {found, failed});
+  const Heatmap map = recall_heatmap(results, info.variants[0], "s2");
+  EXPECT_EQ(map.cells[1][0].n, 1);
+  EXPECT_FALSE(map.cells[2][0].is_asked);
+  EXPECT_TRUE(map.cells[9][0].is_asked);
+  EXPECT_FALSE(recall_heatmap(results, info.variants[0], "s3").cells[0][0].is_asked);
+  const std::string svg = heatmap_svg(map, SvgUse::kInline);
+  EXPECT_THAT(svg, AllOf(HasSubstr("depth 90–100 %, length 4K: not measured"),
+                         HasSubstr("depth 0–10 %, length 4K: not asked"),
+                         HasSubstr("<text class=\"n\""), HasSubstr(">1</text>")));
+  const std::vector<std::string> depths = depth_table(results, "s2").rows.at(0);
+  EXPECT_EQ(depths[3], "·");
+  EXPECT_EQ(depths[4], "100");
+  EXPECT_EQ(depths[12], "–");
+  EXPECT_EQ(summary_table(results).rows.at(1).at(2), "·");
 }
 
 TEST(Tables, WhatForgetsAlreadyAtTheShortestHasNoEffectiveLength) {
@@ -47,12 +102,21 @@ TEST(Tables, WhatForgetsAlreadyAtTheShortestHasNoEffectiveLength) {
     }
   const Results results = collect(info, records);
   const Analysis analysis = analyse(results);
-  const std::string none = "below 85 % already at 2K";
   EXPECT_EQ(effective_table(results, analysis).rows.at(1),
-            (std::vector<std::string>{"CoT-SFT", none}));
-  EXPECT_EQ(trend_table(results, analysis).rows.at(1).at(2), none);
+            (std::vector<std::string>{"CoT-SFT", "none"}));
+  EXPECT_EQ(trend_table(results, analysis).rows.at(1).at(2), "none");
   EXPECT_THAT(summary_text(results, analysis, false),
-              AllOf(HasSubstr("≥ 16K"), HasSubstr(none), Not(HasSubstr("(from"))));
+              AllOf(HasSubstr("≥ 16K"), HasSubstr("none"), HasSubstr("at least 85 %")));
+}
+
+TEST(Tables, ASummaryIsLaidOutForItsTerminal) {
+  const RunInfo info = synthetic_info();
+  const Results results = collect(info, synthetic_records(info, 40));
+  for (const std::size_t columns : {40U, 80U}) {
+    std::istringstream lines(summary_text(results, analyse(results), false, columns));
+    for (std::string line; std::getline(lines, line);)
+      EXPECT_LE(count_code_points(line), columns) << line;
+  }
 }
 
 TEST(Tables, ATaskWithoutDepthsHasOneBand) {

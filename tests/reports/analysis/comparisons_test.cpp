@@ -141,7 +141,7 @@ TEST(Analysis, TestsTrendsByLengthAndDepth) {
     ASSERT_TRUE(trend.by_length);
     EXPECT_LT(trend.by_length->z, -5);
     EXPECT_LT(trend.by_length->p, 1e-6);
-    EXPECT_LT(*trend.effective_length, info.lengths.back());
+    EXPECT_LT(trend.effective.length.value_or(0), info.lengths.back());
     return;
   }
   FAIL() << "no trend of sft on s3";

@@ -150,14 +150,36 @@ TEST(Statistics, TrendNeedsVariation) {
   EXPECT_FALSE(cochran_armitage({{12, 2, 5}, {12, 3, 5}}));
 }
 
+TEST(Statistics, AFewSamplesThatAllCameBackAreNoCertainty) {
+  const auto recovered = recovered_fraction({0, 0, 0, 0, 0, 8, 0, 0});
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered->fraction, 1);
+  EXPECT_NEAR(recovered->low.value(), 0.676, 0.001) << "Wilson's of 8 of 8";
+  EXPECT_EQ(recovered->high, 1);
+}
+
 TEST(Statistics, EffectiveLengthStopsAtTheFirstFall) {
-  const std::vector<RecallAt> recalls = {{4096, 1}, {8192, 0.86}, {16384, 0.84}, {32768, 0.9}};
-  EXPECT_EQ(effective_length(recalls), 8192);
-  EXPECT_EQ(effective_length(recalls, 0.8), 32768);
-  EXPECT_FALSE(effective_length({}));
-  EXPECT_FALSE(effective_length({{4096, 0}, {8192, 1}}));
-  EXPECT_FALSE(effective_length({{4096, 0.12}, {8192, 0.12}})) << "little that stays is no length";
-  EXPECT_EQ(effective_length({{4096, 0.85}, {8192, 0.8}}), 8192);
+  const auto of = [](const std::vector<std::pair<std::int64_t, Share>>& recalls) {
+    std::vector<OverBar> lengths;
+    for (const auto& [length, recall] : recalls) lengths.push_back(over_bar(length, recall));
+    return effective_length(lengths);
+  };
+  // Wilson's intervals: 96 to 100 %, 78 to 92 %, 76 to 90 %, 83 to 94 %.
+  EXPECT_EQ(of({{4096, {100, 100}}, {8192, {86, 100}}, {16384, {84, 100}}, {32768, {90, 100}}}),
+            (EffectiveLength{8192, 4096, 32768}));
+  EXPECT_EQ(of({}), EffectiveLength{});
+  EXPECT_EQ(of({{4096, {0, 9}}, {8192, {9, 9}}}), EffectiveLength{});
+  EXPECT_EQ(of({{4096, {12, 100}}, {8192, {12, 100}}}), EffectiveLength{})
+      << "little that stays is no length";
+  EXPECT_EQ(of({{4096, {17, 20}}, {8192, {16, 20}}}).length, 4096) << "the bar is reached";
+}
+
+TEST(Statistics, TheBarOfABaseIsUncertainToo) {
+  const OverBar fixed = over_bar(4096, {60, 100});
+  const OverBar of_base = over_bar(4096, {60, 100}, {60, 100});
+  EXPECT_NEAR(of_base.margin, 0.15 * 0.6, 1e-12);
+  EXPECT_GT(of_base.interval.high - of_base.interval.low, fixed.interval.high - fixed.interval.low);
+  EXPECT_LT(over_bar(4096, {0, 100}, {0, 100}).interval.high, 0) << "nothing is no bar";
 }
 
 TEST(Statistics, MedianOfEvenAndOdd) {

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <regex>
+#include <set>
 
 #include "harness/base/error.h"
 #include "reports/draw/heatmap.h"
@@ -21,6 +23,7 @@
 namespace niah::reports {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -48,8 +51,6 @@ TEST(Format, NumbersAsPeopleReadThem) {
   EXPECT_EQ(shorten("añ", 2), "añ");
   EXPECT_EQ(file_stem("QK-Restore (λ = 0.1)/../x"), "qk-restore-0-1-x");
   EXPECT_EQ(file_stem("λ"), "unnamed");
-  EXPECT_EQ(wrap("one two three", 7, "  "), "one two\n  three");
-  EXPECT_EQ(wrap("− − −", 3, ""), "− −\n−");
   EXPECT_EQ(one_line("a\nb\x1b[2J"), "a b [2J");
 }
 
@@ -199,6 +200,25 @@ TEST(LineChart, AGapInterruptsTheLine) {
   const std::string svg = recall_chart_svg(std::move(collector).finish(), "s1");
   EXPECT_EQ(occurrences(svg, "class=\"line\""), 2U);
   EXPECT_EQ(occurrences(svg, "class=\"mark\""), 4U);
+}
+
+TEST(LineChart, NoLineHidesAnother) {
+  const RunInfo info = synthetic_info();
+  Collector collector(info);
+  for (const char* variant : {"f-base", "f-sft", "f-qk"})
+    for (const std::int64_t length : {4096, 8192})
+      collector.add(synthetic_record(variant, "s1", length, 0));
+  const std::string svg = recall_chart_svg(std::move(collector).finish(), "s1");
+  const auto different = [&](const char* pattern) {
+    const std::regex regex(pattern);
+    std::set<std::string> found;
+    for (std::sregex_iterator at(svg.begin(), svg.end(), regex), end; at != end; ++at)
+      found.insert((*at)[1]);
+    return found.size();
+  };
+  EXPECT_EQ(different("class=\"line\" d=\"([^\"]+)"), 3U) << "all are at 100 %";
+  EXPECT_EQ(different("class=\"mark\" d=\"M[0-9. ]+([^\"]+)"), 3U) << "of different shapes";
+  EXPECT_THAT(svg, AllOf(HasSubstr("series c1 dashed"), HasSubstr("series c2 dotted")));
 }
 
 TEST(Ticks, AreRoundAndReachTheMost) {
