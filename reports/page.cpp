@@ -297,7 +297,7 @@ std::string report_page(const Results& results, const Analysis& analysis,
                  table_or_nothing(reasoning_table(results)));
   out += section("differences", "Where recall changed",
                  "Difference to the reference in points, on the samples that both were measured "
-                 "on. Orange: lost. Blue: gained.",
+                 "on. Orange: fewer found. Blue: more.",
                  difference_maps(results));
   if (diagnosis)
     out +=

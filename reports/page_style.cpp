@@ -116,7 +116,7 @@ details::details-content{content-visibility:visible;display:block;height:auto}
 summary{list-style:none}
 h2{margin-top:32px}
 h2,h3,.note,.key,caption,summary,dt,.map[aria-label^=Colours]{break-after:avoid}
-caption,thead,figcaption{break-inside:avoid}
+caption,thead,figcaption,.note{break-inside:avoid}
 p,li,dd{orphans:3;widows:3}
 figure,tr,.box,.answer,.misses li,pre,section>.chart{break-inside:avoid}
 .strip{flex-wrap:wrap;overflow:visible;break-before:avoid}

@@ -17,8 +17,8 @@ namespace {
 
 constexpr int kCellHeight = 17;
 constexpr double kRoomForN = 1.5;  ///< by which a value moves aside for its n
-constexpr int kLegendWidth = 470;
-constexpr int kLegendHeight = 34;
+constexpr int kLegendWidth = 300;
+constexpr int kLegendHeight = 54;
 
 /// Dimensions that depend on the number of columns and on what surrounds the grid.
 struct Layout {
@@ -45,7 +45,7 @@ Layout layout_of(const Heatmap& map, SvgUse use) {
   layout.top = alone ? 34 : 6;
   layout.width = layout.left + layout.grid_width + (alone ? 24 : 8);
   if (alone) layout.width = std::max(layout.width, layout.left + kLegendWidth + 24);
-  layout.height = layout.top + layout.grid_height + (alone ? 100 : 22);
+  layout.height = layout.top + layout.grid_height + (alone ? 122 : 22);
   return layout;
 }
 
@@ -161,11 +161,14 @@ std::string legend_parts(Scale scale, const std::string& id, int x, int y) {
                      labels[2]);
   out += fmt::format(
       "<rect class=\"gap\" x=\"{0}\" y=\"{1}\" width=\"20\" height=\"10\" fill=\"url(#{2}-gap)\"/>"
-      "<text class=\"tick\" x=\"{0}\" y=\"{3}\">not measured</text>"
-      "<rect class=\"blank\" x=\"{4}\" y=\"{1}\" width=\"20\" height=\"10\"/>"
-      "<text class=\"tick\" x=\"{4}\" y=\"{3}\">not asked</text>"
-      "<text class=\"tick\" x=\"{5}\" y=\"{6}\">small: n below {7}</text>\n",
-      x + bar + 70, y, id, y + 22, x + bar + 142, x + bar + 202, y + 9, kSparse);
+      "<text class=\"tick\" x=\"{0}\" y=\"{3}\">not measured</text>\n",
+      x + bar + 70, y, id, y + 22);
+  out += fmt::format(
+      "<rect class=\"blank\" x=\"{0}.5\" y=\"{1}.5\" width=\"20\" height=\"10\"/>"
+      "<text class=\"tick\" x=\"{2}\" y=\"{3}\">not asked; a small figure is n, where that is "
+      "below "
+      "{4}</text>\n",
+      x, y + 34, x + 26, y + 43, kSparse);
   return out;
 }
 

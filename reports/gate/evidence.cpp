@@ -116,7 +116,7 @@ void find_turned(const Cell& baseline, const Cell& current, GateCell& cell) {
   for_each_match({&baseline, &current}, [&](const std::vector<const Outcome*>& outcomes) {
     const Outcome &before = *outcomes[0], &now = *outcomes[1];
     if (before.hit == now.hit) return;
-    (before.hit ? cell.lost : cell.gained).push_back({now.index, now.depth});
+    (before.hit ? cell.lost : cell.gained).push_back({now.index, now.real_depth});
   });
 }
 
