@@ -9,6 +9,29 @@
 #include "harness/base/utf8.h"
 
 namespace niah {
+namespace {
+
+/// Where a line's text goes on below: at the text that a gap of spaces sets off, if that leaves
+/// room enough, or else two to the right of where it begins.
+std::size_t hanging_indent(std::string_view line, std::size_t width) {
+  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
+  const std::size_t gap = line.find("  ", begin);
+  const std::size_t text = gap == line.npos ? line.npos : line.find_first_not_of(' ', gap);
+  const std::size_t at = text == line.npos ? begin + 2 : count_code_points(line.substr(0, text));
+  return 2 * at <= width ? at : begin + 2;
+}
+
+std::string fit_line(std::string_view line, std::size_t width) {
+  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
+  const std::string_view words = line.substr(begin);
+  const bool is_command = words.starts_with("niah ");
+  if (is_command || count_code_points(line) <= width) return std::string(line);
+  const std::string indent(hanging_indent(line, width), ' ');
+  const std::string lead(line.substr(0, begin));
+  return lead + wrap(words, width, indent, begin);
+}
+
+}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -135,30 +158,6 @@ std::string wrap(std::string_view utf8, std::size_t width, std::string_view inde
   }
   return out;
 }
-
-namespace {
-
-/// Where a line's text goes on below: at the text that a gap of spaces sets off, if that leaves
-/// room enough, or else two to the right of where it begins.
-std::size_t hanging_indent(std::string_view line, std::size_t width) {
-  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
-  const std::size_t gap = line.find("  ", begin);
-  const std::size_t text = gap == line.npos ? line.npos : line.find_first_not_of(' ', gap);
-  const std::size_t at = text == line.npos ? begin + 2 : count_code_points(line.substr(0, text));
-  return 2 * at <= width ? at : begin + 2;
-}
-
-std::string fit_line(std::string_view line, std::size_t width) {
-  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
-  const std::string_view words = line.substr(begin);
-  const bool is_command = words.starts_with("niah ");
-  if (is_command || count_code_points(line) <= width) return std::string(line);
-  const std::string indent(hanging_indent(line, width), ' ');
-  const std::string lead(line.substr(0, begin));
-  return lead + wrap(words, width, indent, begin);
-}
-
-}  // namespace
 
 std::string fit_lines(std::string_view utf8, std::size_t width) {
   std::string out;

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "harness/base/files.h"
+#include "harness/base/text.h"
 #include "reports/report.h"
 #include "tests/machine.h"
 #include "tests/reports/synthetic_run.h"
@@ -134,6 +135,19 @@ class Browser : public testing::Test {
     return look_at(png);
   }
 
+  /// How many pages the page is on paper.
+  std::size_t count_printed(const fs::path& page) const {
+    const fs::path pdf = page.string() + ".pdf";
+    run(fmt::format("--no-pdf-header-footer --print-to-pdf='{}'", pdf.string()), page,
+        [&](const std::string&) { return fs::exists(pdf); });
+    const std::string content = read_file(pdf, "reading what was printed");
+    constexpr std::string_view kPage = "/Type /Page\n";
+    std::size_t pages = 0;
+    for (std::size_t at = 0; (at = content.find(kPage, at)) != content.npos; at += kPage.size())
+      ++pages;
+    return pages;
+  }
+
   static std::string decode(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -168,6 +182,16 @@ TEST_F(Browser, ShowsTheReportOnADesktopAndOnAPhone) {
     EXPECT_EQ(picture.height, 900);
     EXPECT_GT(picture.colours, 50U) << "hardly anything is drawn";
   }
+}
+
+TEST_F(Browser, PrintsWhatIsFolded) {
+  const RunInfo info = synthetic_info();
+  write_report(info, synthetic_records(info, 16), folder_.path());
+  const fs::path report = folder_.path() / "report.html", open = folder_.path() / "open.html";
+  write_file(open, replace_all(read_file(report, "reading the page"), "<details", "<details open"));
+  const std::size_t pages = count_printed(report);
+  EXPECT_GT(pages, 1U);
+  EXPECT_EQ(pages, count_printed(open));
 }
 
 TEST_F(Browser, ShowsHostileOutputAsText) {
