@@ -88,8 +88,8 @@ TEST(Text, IsWrappedAtSpaces) {
 
 TEST(Text, LinesAreFittedWithoutBreakingWordsOrCommands) {
   EXPECT_EQ(fit_lines("warning: one two three\nshort\n", 16), "warning: one two\n  three\nshort\n");
-  EXPECT_EQ(fit_lines("  --out DIR   Where the run goes", 26),
-            "  --out DIR   Where the\n              run goes");
+  EXPECT_EQ(fit_lines("  --out DIR   Where the run goes", 28),
+            "  --out DIR   Where the run\n              goes");
   EXPECT_EQ(fit_lines("    niah show RUN 's3@8K#36'\n", 12), "    niah show RUN 's3@8K#36'\n");
 }
 
