@@ -165,9 +165,7 @@ std::string legend_parts(Scale scale, const std::string& id, int x, int y) {
       x + bar + 70, y, id, y + 22);
   out += fmt::format(
       "<rect class=\"blank\" x=\"{0}.5\" y=\"{1}.5\" width=\"20\" height=\"10\"/>"
-      "<text class=\"tick\" x=\"{2}\" y=\"{3}\">not asked; a small figure is n, where that is "
-      "below "
-      "{4}</text>\n",
+      "<text class=\"tick\" x=\"{2}\" y=\"{3}\">not asked; a small figure is n, below {4}</text>\n",
       x, y + 34, x + 26, y + 43, kSparse);
   return out;
 }
