@@ -18,8 +18,8 @@ constexpr const char* kWhatIsMissing = " (–: not measured, ·: not asked)";
 
 /// A cell's recall, or what stands in its place.
 std::string recall_or_gap(const Cell* cell, bool is_asked) {
-  if (!is_asked) return kNotAsked;
-  return cell == nullptr || cell->n == 0 ? kNone : percent(cell->recall());
+  if (cell != nullptr && cell->n > 0) return percent(cell->recall());
+  return is_asked ? kNone : kNotAsked;
 }
 
 std::string band_recall(const DepthBand& band, bool is_asked) {
