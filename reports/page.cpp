@@ -5,6 +5,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
 #include "reports/analysis/attribution.h"
+#include "reports/analysis/checkpoint_place.h"
 #include "reports/analysis/findings.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/diagnosis/page.h"
@@ -60,15 +61,17 @@ std::string header(const Results& results) {
   if (run.lengths.size() > 1)
     lengths = fmt::format(" of {} to {} tokens", format_length(run.lengths.front()),
                           format_length(run.lengths.back()));
+  std::string names;
+  for (const VariantInfo& variant : run.variants)
+    names += (names.empty() ? "" : ", ") + label_of(run, variant);
   const std::string asked = fmt::format(
       "A short fact (the needle) is hidden in a long text{}, and the model is asked for it; recall "
-      "is the share of needles it gives back. {} compared on the same samples: {}.",
-      lengths, counted(static_cast<std::int64_t>(run.variants.size()), "variant"), [&] {
-        std::string names;
-        for (const VariantInfo& variant : run.variants)
-          names += (names.empty() ? "" : ", ") + label_of(run, variant);
-        return names;
-      }());
+      "is the share of needles it gives back. {}: {}.",
+      lengths,
+      has_one_checkpoint(run)
+          ? "One checkpoint was asked"
+          : counted(std::ssize(run.variants), "variant") + " compared on the same samples",
+      names);
   return "<header>\n<h1>" + html_text(run.title.empty() ? run.name : run.title) + "</h1>\n" +
          paragraph("lead", asked) + "</header>\n";
 }
@@ -149,6 +152,18 @@ std::string difference_maps(const Results& results) {
   return out.empty() ? "" : legend_svg(Scale::kDifference, "difference-key") + out;
 }
 
+std::string baseline_maps(const BaselineSections& baseline) {
+  std::string out;
+  std::string_view task;
+  for (const BaselineMap& one : baseline.maps) {
+    if (one.task != task)
+      out += (out.empty() ? "" : "</div>\n") + task_heading(one.task) + "<div class=\"strip\">\n";
+    task = one.task;
+    out += map_figure(one.variant, one.samples, one.map);
+  }
+  return out.empty() ? "" : legend_svg(Scale::kDifference, "baseline-key") + out + "</div>\n";
+}
+
 std::string charts(const Results& results) {
   std::string key = "<ul class=\"key\">\n";
   for (std::size_t i = 0; i < results.run.variants.size(); ++i)
@@ -211,6 +226,14 @@ std::string attribution_section(const Results& results, const Analysis& analysis
   return out + table_or_nothing(attribution_table(analysis));
 }
 
+/// A checkpoint alone: its name, where it is, and its fingerprint.
+std::string lone_checkpoint(const RunInfo& run, const VariantInfo& variant) {
+  const std::string place = variant.server.empty() ? checkpoint_of(run, variant)
+                                                   : "asked of the server " + variant.server;
+  return fmt::format("{}{} (fingerprint {})", label_of(run, variant),
+                     place.empty() ? "" : ", " + place, variant.fingerprint);
+}
+
 std::string metadata(const Results& results) {
   const RunInfo& run = results.run;
   std::string out = "<dl>\n";
@@ -222,6 +245,10 @@ std::string metadata(const Results& results) {
   add("Haystack", run.haystack);
   add("Tokenizer", run.tokenizer);
   for (const VariantInfo& variant : run.variants) {
+    if (has_one_checkpoint(run)) {
+      add("Checkpoint", lone_checkpoint(run, variant));
+      continue;
+    }
     const std::string what = variant.description.empty() ? variant.name : variant.description;
     const std::string server =
         variant.server.empty() ? "" : "; asked of the server " + variant.server;
@@ -249,6 +276,35 @@ std::string reproduction(const Results& results) {
   return out;
 }
 
+/// The sections of a page, and the list of their titles.
+class PageBody {
+ public:
+  /// A section without content is left out.
+  void add(const std::string& id, const std::string& title, const std::string& note,
+           const std::string& content) {
+    if (content.empty()) return;
+    contents_ += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", id, html_text(title));
+    sections_ += section_html(id, title, note, content);
+  }
+
+  std::string html() const {
+    return "<nav aria-label=\"Contents\"><ul>\n" + contents_ + "</ul></nav>\n" + sections_;
+  }
+
+ private:
+  std::string contents_, sections_;
+};
+
+void add_baseline(const BaselineSections& baseline, PageBody& body) {
+  body.add("against-baseline", "This run minus the baseline",
+           "Difference in points, on the samples that both runs were measured on. Orange: "
+           "fewer found. Blue: more.",
+           baseline_maps(baseline));
+  body.add("turned", "Samples lost and gained",
+           "What either run said, and the commands that show a sample and ask it again.",
+           baseline.samples);
+}
+
 }  // namespace
 
 std::string page_head(std::string_view title, std::string_view style) {
@@ -262,75 +318,68 @@ std::string page_head(std::string_view title, std::string_view style) {
 }
 
 std::string report_page(const Results& results, const Analysis& analysis,
-                        const std::vector<std::string>& files, bool diagnosis) {
+                        const std::vector<std::string>& files, bool diagnosis,
+                        const BaselineSections& baseline) {
   const Findings findings = findings_in_words(results, analysis);
-  std::string contents;
-  const auto section = [&](const std::string& id, const std::string& title, const std::string& note,
-                           const std::string& content) {
-    if (!content.empty())
-      contents += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", id, html_text(title));
-    return section_html(id, title, note, content);
-  };
-  std::string out;
-  out += section("heatmaps", "Where needles are found",
-                 "Each square is the share of needles found at one depth and one context length. "
-                 "Down: depth of the needle, start of the text at the top. Across: context length. "
-                 "The number beside a name is the mean over all lengths.",
-                 heatmaps(results));
-  out += section(
-      "lengths", "Recall by context length",
-      "In percent. Shaded: Wilson's 95 % interval (of the first three, where there are many).",
-      charts(results) + table_or_nothing(effective_table(results, analysis)));
-  out += section("summary", "All cells", "", table_or_nothing(summary_table(results)));
-  out += section("recovery", "What restoring brought back",
-                 "Only cells in which the fine-tune measurably lost recall; the file has them all.",
-                 table_or_nothing(recovery_table(results, analysis, RecoveryRows::kLosses)));
-  out += section("attribution", "Which part of the weights forgot",
-                 "What came back when one part of the fine-tune's weights was put back to base, "
-                 "and when everything but that part was.",
-                 attribution_section(results, analysis));
-  out += section("served", "Local against served",
-                 "The same samples, answered here by the checkpoint and by the server that has it.",
-                 served_section(results, analysis));
-  out += section("reasoning", "Reasoning beside recall",
-                 "A repair is worth having only if what the fine-tune taught stays.",
-                 table_or_nothing(reasoning_table(results)));
-  out += section("differences", "Where recall changed",
-                 "Difference to the reference in points, on the samples that both were measured "
-                 "on. Orange: fewer found. Blue: more.",
-                 difference_maps(results));
+  PageBody body;
+  add_baseline(baseline, body);
+  body.add("heatmaps", "Where needles are found",
+           "Each square is the share of needles found at one depth and one context length. "
+           "Down: depth of the needle, start of the text at the top. Across: context length. "
+           "The number beside a name is the mean over all lengths.",
+           heatmaps(results));
+  body.add("lengths", "Recall by context length",
+           "In percent. Shaded: Wilson's 95 % interval (of the first three, where there are many).",
+           charts(results) + table_or_nothing(effective_table(results, analysis)));
+  body.add("summary", "All cells", "", table_or_nothing(summary_table(results)));
+  body.add("recovery", "What restoring brought back",
+           "Only cells in which the fine-tune measurably lost recall; the file has them all.",
+           table_or_nothing(recovery_table(results, analysis, RecoveryRows::kLosses)));
+  body.add("attribution", "Which part of the weights forgot",
+           "What came back when one part of the fine-tune's weights was put back to base, "
+           "and when everything but that part was.",
+           attribution_section(results, analysis));
+  body.add("served", "Local against served",
+           "The same samples, answered here by the checkpoint and by the server that has it.",
+           served_section(results, analysis));
+  body.add("reasoning", "Reasoning beside recall",
+           has_one_checkpoint(results.run)
+               ? ""
+               : "A repair is worth having only if what the fine-tune taught stays.",
+           table_or_nothing(reasoning_table(results)));
+  body.add("differences", "Where recall changed",
+           "Difference to the reference in points, on the samples that both were measured "
+           "on. Orange: fewer found. Blue: more.",
+           difference_maps(results));
   if (diagnosis)
-    out +=
-        section("inside", "Inside the model", "",
-                fmt::format("<p><a href=\"{}\">How far weights and routing moved, and which heads "
-                            "look at the needle</a></p>\n",
-                            kDiagnosisPage));
-  out += section("depths", "By depth", "", depth_tables(results));
-  out += section(
-      "gradients", "Where the fine-tune's gradient comes from",
-      "Mean size of what a pair of tokens adds to the gradient of W_Q and W_K in the "
-      "softmax layers, by the distance between them, relative to the nearest. The paper "
-      "finds that it falls like exp(-tau / W) with W about 115 tokens in real models, and "
-      "explains by it why routing over long distances drifts.",
-      results.run.gradients.empty() ? ""
-                                    : gradient_chart_svg(results.run.gradients) +
-                                          html_table(gradient_table(results.run.gradients)));
-  out += section("misses", "Why answers missed", "",
-                 html_fold("Misses by class, cell by cell", misses_by_class(results)) +
-                     html_fold("How likely the right value was", value_table(results)) +
-                     examples(results));
-  out += section("tests", "Tests and trends", "",
-                 html_fold("Trends and effective lengths", trend_table(results, analysis)) +
-                     html_fold("All paired comparisons", comparison_table(results, analysis)));
-  out += section("published", "Published figures", "", table_or_nothing(published_table(results)));
-  out += section("run", "This run", "", metadata(results));
-  out +=
-      section("reproduce", "How to reproduce", "",
-              reproduction(results) + html_fold("Tables and heatmaps as files", html_links(files)));
-  return page_head(tab_title(results.run)) + header(results) + "<main>\n" +
-         findings_block(findings) + caveat_box(results, findings) +
-         "<nav aria-label=\"Contents\"><ul>\n" + contents + "</ul></nav>\n" + out +
-         "</main>\n<footer>Drawn by niah " + html_text(results.run.program_version) +
+    body.add("inside", "Inside the model", "",
+             fmt::format("<p><a href=\"{}\">How far weights and routing moved, and which heads "
+                         "look at the needle</a></p>\n",
+                         kDiagnosisPage));
+  body.add("depths", "By depth", "", depth_tables(results));
+  body.add("gradients", "Where the fine-tune's gradient comes from",
+           "Mean size of what a pair of tokens adds to the gradient of W_Q and W_K in the "
+           "softmax layers, by the distance between them, relative to the nearest. The paper "
+           "finds that it falls like exp(-tau / W) with W about 115 tokens in real models, and "
+           "explains by it why routing over long distances drifts.",
+           results.run.gradients.empty() ? ""
+                                         : gradient_chart_svg(results.run.gradients) +
+                                               html_table(gradient_table(results.run.gradients)));
+  body.add("misses", "Why answers missed", "",
+           html_fold("Misses by class, cell by cell", misses_by_class(results)) +
+               html_fold("How likely the right value was", value_table(results)) +
+               examples(results));
+  body.add("tests", "Tests and trends", "",
+           html_fold("Trends and effective lengths", trend_table(results, analysis)) +
+               html_fold("All paired comparisons", comparison_table(results, analysis)));
+  body.add("published", "Published figures", "", table_or_nothing(published_table(results)));
+  body.add("run", "This run", "", metadata(results));
+  body.add("reproduce", "How to reproduce", "",
+           reproduction(results) + html_fold("Tables and heatmaps as files", html_links(files)));
+  return page_head(tab_title(results.run), baseline.verdict.empty() ? "" : verdict_style()) +
+         header(results) + "<main>\n" + baseline.verdict + findings_block(findings) +
+         caveat_box(results, findings) + body.html() + "</main>\n<footer>Drawn by niah " +
+         html_text(results.run.program_version) +
          " from the run's records.</footer>\n</body>\n</html>\n";
 }
 

@@ -115,7 +115,7 @@ class Gathering {
   /// Writes the reports. `journal` is what was found in the journal; nullopt for records in memory.
   Report draw(const std::optional<JournalEnd>& journal, const fs::path& out,
               const SampleTexts& texts) && {
-    Report report{std::move(collector_).finish(), {}, journal.value_or(JournalEnd{})};
+    Report report{std::move(collector_).finish(), {}, journal.value_or(JournalEnd{}), {}};
     if (journal) report.results.journal_records = journal->records;
     report.results.torn = journal && journal->torn;
     report.analysis = analyse(report.results);
@@ -123,11 +123,9 @@ class Gathering {
     write_tables(report.results, report.analysis, writer);
     write_heatmaps(report.results, writer);
     write_lm_eval(report.results, samples_, texts, writer);
-    std::error_code ignored;
-    const std::string page = report_page(report.results, report.analysis, writer.names(),
-                                         fs::exists(out / kDiagnosisPage, ignored));
+    report.files = writer.names();
     writer.write("results", ".json", results_json(report.results, report.analysis));
-    writer.write("report", ".html", page);
+    write_page(report, out, {});
     return report;
   }
 
@@ -156,6 +154,13 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
   Gathering gathering(run);
   for (const Record& record : records) gathering.add(record);
   return std::move(gathering).draw(std::nullopt, out, {});
+}
+
+void write_page(const Report& report, const fs::path& out, const BaselineSections& baseline) {
+  std::error_code ignored;
+  const bool diagnosis = fs::exists(out / kDiagnosisPage, ignored);
+  write_file(out / "report.html",
+             report_page(report.results, report.analysis, report.files, diagnosis, baseline));
 }
 
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour,

@@ -8,6 +8,7 @@
 #include "reports/analysis/results.h"
 #include "reports/draw/table.h"
 #include "reports/export/lm_eval.h"
+#include "reports/gate/page_section.h"
 #include "reports/journal_reader.h"
 #include "reports/record.h"
 
@@ -17,7 +18,8 @@ namespace niah::reports {
 struct Report {
   Results results;
   Analysis analysis;
-  JournalEnd journal;  ///< what was found in the journal; empty for records in memory
+  JournalEnd journal;                ///< what was found in the journal; empty for records in memory
+  std::vector<std::string> files{};  ///< relative paths of the tables and heatmaps that it links to
 };
 
 /// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/
@@ -30,6 +32,11 @@ Report write_report(const RunInfo& run, const std::vector<std::filesystem::path>
 /// The same from records in memory.
 Report write_report(const RunInfo& run, const std::vector<Record>& records,
                     const std::filesystem::path& out);
+
+/// Writes the page of a report in the folder `out` again, with what a comparison with a baseline
+/// found. Throws DataError.
+void write_page(const Report& report, const std::filesystem::path& out,
+                const BaselineSections& baseline);
 
 /// The findings in words and the summary table, for a terminal of so many columns.
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour,

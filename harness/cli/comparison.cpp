@@ -152,18 +152,23 @@ void remove_outputs(const GateFiles& files) {
   remove_output(files.json);
 }
 
-Comparison compared_or_refused(const GateFiles& files, const std::function<Comparison()>& compare) {
-  remove_outputs(files);
+Comparison compared_or_refused(const std::vector<GateFiles>& all,
+                               const std::function<Comparison()>& compare,
+                               const DrawRefused& draw_page) {
+  for (const GateFiles& files : all) remove_outputs(files);
   try {
     return compare();
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    write_refusal(files, code_of(error), words_of(error));
+    Refusal refusal{code_of(error), words_of(error)};
+    if (draw_page) refusal.page = draw_page(refusal.reason);
+    for (const GateFiles& files : all) write_refusal(files, refusal);
     throw;
   }
 }
 
-void write_refusal(const GateFiles& files, ExitCode code, const std::string& reason) {
+void write_refusal(const GateFiles& files, const Refusal& refusal) {
+  const auto& [code, reason, page] = refusal;
   const auto attempt = [](const std::string& file, const std::function<void()>& write) {
     if (file.empty()) return;
     try {
@@ -172,16 +177,20 @@ void write_refusal(const GateFiles& files, ExitCode code, const std::string& rea
       print_warning(error.what());
     }
   };
-  attempt(files.junit, [&] { write_file(files.junit, reports::junit_of_refusal(reason, "niah")); });
-  attempt(files.summary, [&] { write_file(files.summary, reports::refusal_markdown(reason)); });
-  attempt(files.json, [&] { write_file(files.json, reports::json_of_refusal(reason, code)); });
+  attempt(files.junit,
+          [&] { write_file(files.junit, reports::junit_of_refusal(reason, "niah", page)); });
+  attempt(files.summary, [&] {
+    write_file(files.summary, reports::refusal_markdown(reason, page, files.summary));
+  });
+  attempt(files.json,
+          [&] { write_file(files.json, reports::json_of_refusal(reason, code, page)); });
   attempt(files.history, [&] {
     reports::append_night(files.history, reports::make_refused_night(utc_now(), code, reason));
     write_trend(files, "Recall, night after night");
   });
 }
 
-Comparison compare_places(const std::string& baseline_place, const reports::Results& baseline,
+Comparison compare_places(const std::string& baseline_place, reports::Results baseline,
                           const std::string& current_place, reports::Results current,
                           const reports::GateOptions& options) {
   reports::Verdict verdict = reports::gate(baseline, current, options);
@@ -192,15 +201,21 @@ Comparison compare_places(const std::string& baseline_place, const reports::Resu
     return folder ? *folder / "journal.jsonl" : fs::path();
   };
   reports::add_evidence(journal(baseline_place), journal(current_place), verdict);
-  return {std::move(current), std::move(verdict)};
+  return {std::move(baseline), std::move(current), std::move(verdict)};
+}
+
+void write_verdict_files(const GateFiles& files, const Comparison& comparison) {
+  const auto& [baseline, current, verdict] = comparison;
+  if (!files.junit.empty()) write_file(files.junit, reports::junit_xml(verdict, current.run.name));
+  if (!files.summary.empty())
+    write_file(files.summary, reports::gate_markdown(verdict, files.summary));
+  if (!files.json.empty()) write_file(files.json, reports::verdict_json(verdict));
 }
 
 void write_verdict(const GateFiles& files, const Comparison& comparison) {
-  const auto& [current, verdict] = comparison;
+  const auto& [baseline, current, verdict] = comparison;
   write_stdout(laid_out(reports::gate_lines(verdict), STDOUT_FILENO));
-  if (!files.junit.empty()) write_file(files.junit, reports::junit_xml(verdict, current.run.name));
-  if (!files.summary.empty()) write_file(files.summary, reports::gate_markdown(verdict));
-  if (!files.json.empty()) write_file(files.json, reports::verdict_json(verdict));
+  write_verdict_files(files, comparison);
   if (files.history.empty()) return;
   reports::append_night(files.history, reports::make_night(verdict, current));
   write_trend(files, fmt::format("{}, night after night", current.run.name));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "harness/base/error.h"
 #include "harness/cli/gate_options.h"
@@ -33,27 +34,42 @@ bool is_device(const std::filesystem::path& path);
 /// Removes the verdict that an earlier night left as JUnit, summary and JSON.
 void remove_outputs(const GateFiles& files);
 
-/// A run and what the gate says of it.
+/// Two runs and what the gate says of them.
 struct Comparison {
-  reports::Results current;
+  reports::Results baseline, current;
   reports::Verdict verdict;
 };
 
-/// Calls `compare`, after remove_outputs(). If it throws, those files say why, and the history has
-/// a night that was refused. Passes on what it throws.
-Comparison compared_or_refused(const GateFiles& files, const std::function<Comparison()>& compare);
+/// Why nothing was compared.
+struct Refusal {
+  ExitCode code = ExitCode::kNotMeasured;
+  std::string reason;
+  std::string page{};  ///< path of the page that says so; empty if there is none
+};
+
+/// Draws the page of a comparison that was refused for a reason, and returns its path.
+using DrawRefused = std::function<std::string(const std::string& reason)>;
+
+/// Calls `compare`, after remove_outputs() of all files. If it throws, they say why, and the
+/// history has a night that was refused; the page is drawn before. Passes on what it throws.
+Comparison compared_or_refused(const std::vector<GateFiles>& all,
+                               const std::function<Comparison()>& compare,
+                               const DrawRefused& draw_page = {});
 
 /// Writes that nothing was compared, and why, to every file that can be written.
-void write_refusal(const GateFiles& files, ExitCode code, const std::string& reason);
+void write_refusal(const GateFiles& files, const Refusal& refusal);
 
 /// The gate's verdict on `current`, with what the two places, run folders or results.json, tell of
 /// it. Throws what reports::gate throws.
-Comparison compare_places(const std::string& baseline_place, const reports::Results& baseline,
+Comparison compare_places(const std::string& baseline_place, reports::Results baseline,
                           const std::string& current_place, reports::Results current,
                           const reports::GateOptions& options);
 
 /// Writes the verdict to standard output and to the files.
 void write_verdict(const GateFiles& files, const Comparison& comparison);
+
+/// Writes the verdict as JUnit, summary and JSON.
+void write_verdict_files(const GateFiles& files, const Comparison& comparison);
 
 /// Makes `current` the baseline.
 void replace_baseline(const std::string& baseline, const std::string& current);

@@ -47,11 +47,10 @@ reports::GateOptions GateArguments::options() const {
   return options;
 }
 
-void add_baseline_option(CLI::App& command, std::string& baseline) {
-  command
+CLI::Option* add_baseline_option(CLI::App& command, std::string& baseline) {
+  return command
       .add_option("--baseline", baseline, "What to compare with: a results.json, or a run folder")
-      ->type_name(kPathValue)
-      ->required();
+      ->type_name(kPathValue);
 }
 
 void add_gate_options(CLI::App& command, GateArguments& arguments) {

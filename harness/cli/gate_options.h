@@ -1,5 +1,5 @@
-// The options that `niah regress` and `niah nightly` share: when a drop fails, and which files are
-// written.
+// The options that `niah regress`, `niah nightly` and `niah report` share: when a drop fails, and
+// which files are written.
 #pragma once
 
 #include <string>
@@ -27,8 +27,8 @@ struct GateFiles {
   std::string junit, summary, history, trend, json;
 };
 
-/// Adds --baseline, which is required.
-void add_baseline_option(CLI::App& command, std::string& baseline);
+/// Adds --baseline.
+CLI::Option* add_baseline_option(CLI::App& command, std::string& baseline);
 
 void add_gate_options(CLI::App& command, GateArguments& arguments);
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 
 #include "harness/base/files.h"
 #include "harness/base/output.h"
@@ -12,6 +11,7 @@
 #include "harness/base/shell.h"
 #include "harness/base/text.h"
 #include "harness/cli/command.h"
+#include "harness/cli/compared_page.h"
 #include "harness/cli/comparison.h"
 #include "harness/cli/print_report.h"
 #include "harness/cli/run_with_engines.h"
@@ -84,13 +84,23 @@ void refuse_shared_files(const NightlyArguments& arguments, const GateFiles& fil
                       arguments.baseline, fs::path(written).filename().string()));
 }
 
-/// Runs the sweep into the night's folder. Returns what the run itself would exit with.
-ExitCode run_night(const NightlyArguments& arguments, const fs::path& run) {
-  return with_mark(run, [&] {
+/// A night's run.
+struct NightRun {
+  reports::Report report;
+  ExitCode code = ExitCode::kOk;  ///< what the run itself would exit with
+};
+
+/// Runs the sweep into the night's folder.
+NightRun run_night(const NightlyArguments& arguments, const fs::path& run) {
+  NightRun night;
+  with_mark(run, [&] {
     const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(arguments.overrides));
     const RunOptions options{run, arguments.quiet};
-    return print_report(run_with_engines(sweep, options), run);
+    night.report = run_with_engines(sweep, options);
+    night.code = print_report(night.report, run);
+    return night.code;
   });
+  return night;
 }
 
 /// What to do where there is no baseline.
@@ -125,59 +135,47 @@ bool is_first_baseline(const NightlyArguments& arguments, const fs::path& run,
   return true;
 }
 
-Comparison compare_night(const NightlyArguments& arguments, const fs::path& folder, ExitCode ran,
-                         bool is_first) {
+Comparison compare_night(const NightlyArguments& arguments, const fs::path& folder,
+                         const NightRun& night, bool is_first) {
   const std::string run = folder.string();
   reports::Results current = read_current(run);
-  const reports::Results baseline = is_first ? current : read_baseline(arguments.baseline);
-  Comparison comparison = compare_places(is_first ? run : arguments.baseline, baseline, run,
-                                         std::move(current), arguments.gate.options());
+  reports::Results baseline = is_first ? current : read_baseline(arguments.baseline);
+  Comparison comparison = compare_places(is_first ? run : arguments.baseline, std::move(baseline),
+                                         run, std::move(current), arguments.gate.options());
   reports::Verdict& verdict = comparison.verdict;
   if (is_first)
     verdict.notes.push_back(
         "There was no baseline: this run was compared with itself, and is the first baseline if it "
         "passes.");
   // Cells that are new tonight are in no baseline, and the gate says nothing of them.
-  if (verdict.exit_code() == ExitCode::kOk && ran != ExitCode::kOk)
+  if (verdict.exit_code() == ExitCode::kOk && night.code != ExitCode::kOk)
     throw DataError(fmt::format(
         "not everything could be measured: {} has cells without any measured sample, of which the "
         "baseline says nothing",
         run));
+  draw_compared_page(folder, night.report, comparison);
   return comparison;
-}
-
-void copy_outputs(const GateFiles& from, const GateFiles& to) {
-  const auto copy = [](const std::string& file, const std::string& copied) {
-    if (!copied.empty()) write_file(copied, read_file(file, "copying what the gate says"));
-  };
-  copy(from.junit, to.junit);
-  copy(from.summary, to.summary);
-  copy(from.json, to.json);
 }
 
 ExitCode run_nightly(const NightlyArguments& arguments) {
   const GateFiles files = files_in(arguments.out);
   refuse_shared_files(arguments, files);
   prepare_folder(arguments);
-  remove_outputs(arguments.copies);
-  fs::path run;
+  fs::path run;  // empty until it is known to be a run's
   bool is_first = false;
-  std::optional<Comparison> comparison;
-  try {
-    comparison = compared_or_refused(files, [&] {
-      run = run_folder(arguments);
-      const ExitCode ran = run_night(arguments, run);
-      is_first = is_first_baseline(arguments, run, files.history);
-      return compare_night(arguments, run, ran, is_first);
-    });
-  } catch (...) {
-    copy_outputs(files, arguments.copies);
-    throw;
-  }
-  const ExitCode code = comparison->verdict.exit_code();
+  const auto compare = [&] {
+    run = run_folder(arguments);
+    const NightRun night = run_night(arguments, run);
+    is_first = is_first_baseline(arguments, run, files.history);
+    return compare_night(arguments, run, night, is_first);
+  };
+  const Comparison comparison = compared_or_refused(
+      {files, arguments.copies}, compare,
+      [&](const std::string& reason) { return draw_refused_page(run, reason); });
+  const ExitCode code = comparison.verdict.exit_code();
   if (is_first && code == ExitCode::kOk) replace_baseline(arguments.baseline, run.string());
-  write_verdict(files, *comparison);
-  copy_outputs(files, arguments.copies);
+  write_verdict(files, comparison);
+  write_verdict_files(arguments.copies, comparison);
   say("Summary: {}\nAll nights: {}\n", single_line(files.summary), single_line(files.trend));
   return code;
 }
@@ -195,7 +193,7 @@ void add_nightly_command(CLI::App& program, Command& chosen) {
   command->add_option("config", arguments->config, "The sweep (YAML)")
       ->type_name(kFileValue)
       ->required();
-  add_baseline_option(*command, arguments->baseline);
+  add_baseline_option(*command, arguments->baseline)->required();
   command
       ->add_option("--out", arguments->out,
                    "Folder of all nights: a folder for each run, and regress.xml, regress.md, "

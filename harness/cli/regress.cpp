@@ -67,17 +67,17 @@ void refuse_shared_files(const RegressArguments& arguments) {
 }
 
 Comparison compare(const RegressArguments& arguments) {
-  const reports::Results baseline = read_baseline(arguments.baseline);
+  reports::Results baseline = read_baseline(arguments.baseline);
   reports::Results current = read_current(arguments.current);
   if (arguments.max_age > 0) require_recent(current, arguments.max_age);
-  return compare_places(arguments.baseline, baseline, arguments.current, std::move(current),
-                        arguments.gate.options());
+  return compare_places(arguments.baseline, std::move(baseline), arguments.current,
+                        std::move(current), arguments.gate.options());
 }
 
 ExitCode run_regress(const RegressArguments& arguments) {
   refuse_shared_files(arguments);
   const Comparison comparison =
-      compared_or_refused(arguments.files, [&] { return compare(arguments); });
+      compared_or_refused({arguments.files}, [&] { return compare(arguments); });
   write_verdict(arguments.files, comparison);
   if (arguments.update_baseline) update_baseline(arguments, comparison.verdict);
   return comparison.verdict.exit_code();
@@ -92,7 +92,7 @@ void add_regress_command(CLI::App& program, Command& chosen) {
       "Did a run lose recall against a baseline? Exit 0: no; 1: yes; 3: it was not measured; 4: "
       "too few samples to say",
       "niah regress --baseline baseline/results.json --current runs/tonight --junit regress.xml");
-  add_baseline_option(*command, arguments->baseline);
+  add_baseline_option(*command, arguments->baseline)->required();
   command
       ->add_option("--current", arguments->current, "The run to judge: its folder or results.json")
       ->type_name(kPathValue)

@@ -2,25 +2,61 @@
 #include "reports/report.h"
 
 #include <algorithm>
+#include <array>
 
+#include "harness/base/output.h"
 #include "harness/cli/command.h"
+#include "harness/cli/compared_page.h"
+#include "harness/cli/comparison.h"
 #include "harness/cli/print_report.h"
 #include "harness/plan/run_folder.h"
+#include "harness/plan/run_mark.h"
 
 namespace niah {
 namespace {
 
 struct ReportArguments {
   std::vector<std::string> runs;
+  std::string baseline;
+  GateArguments gate;
   bool allow_missing = false;
   bool prompts = false;
 };
 
+/// The one that says more of a lost recall: what `niah regress` would exit with comes first.
+ExitCode graver(ExitCode a, ExitCode b) {
+  constexpr std::array kOrder = {ExitCode::kOk, ExitCode::kInconclusive, ExitCode::kNotMeasured,
+                                 ExitCode::kUsage, ExitCode::kCheckFailed};
+  const auto place = [&](ExitCode code) { return std::find(kOrder.begin(), kOrder.end(), code); };
+  return place(a) < place(b) ? b : a;
+}
+
+/// Compares the run with the baseline: page and text begin with what came of it. Returns what
+/// `niah regress` would exit with.
+ExitCode compare(const ReportArguments& arguments, const std::string& run,
+                 const reports::Report& report) {
+  try {
+    reports::Results baseline = read_baseline(arguments.baseline);
+    Comparison comparison = compare_places(arguments.baseline, std::move(baseline), run,
+                                           read_current(run), arguments.gate.options());
+    draw_compared_page(run, report, comparison);
+    write_stderr(reports::gate_report(comparison.verdict) + "\n");
+    return comparison.verdict.exit_code();
+  } catch (const Error& error) {
+    const std::string reason = words_of(std::current_exception());
+    reports::write_page(report, run, reports::refused_sections(reason));
+    say("Not compared with the baseline: {}\n\n", reason);
+    return error.code();
+  }
+}
+
 ExitCode run_report(const ReportArguments& arguments) {
+  arguments.gate.options();  // a wrong one is refused before anything is drawn
   ExitCode code = ExitCode::kOk;
   for (const std::string& run : arguments.runs) {
     const reports::Report report = arguments.prompts ? draw_with_prompts(run) : draw_again(run);
-    code = std::max(code, print_whole_report(report, run, arguments.allow_missing));
+    if (!arguments.baseline.empty()) code = graver(code, compare(arguments, run, report));
+    code = graver(code, print_whole_report(report, run, arguments.allow_missing));
   }
   return code;
 }
@@ -29,15 +65,23 @@ ExitCode run_report(const ReportArguments& arguments) {
 
 void add_report_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<ReportArguments>();
-  CLI::App* command =
-      add_command(program, "report", "Draw the reports of runs again from their journals",
-                  "niah report runs/reproduce");
+  CLI::App* command = add_command(
+      program, "report",
+      "Draw the reports of runs again from their journals. With --baseline, page and text begin "
+      "with the gate's verdict, and the exit code is that of `niah regress`",
+      "niah report runs/reproduce\n"
+      "  niah report runs/tonight --baseline baseline/results.json");
   command->add_option("runs", arguments->runs, "Run folders, one or more")
       ->type_name(kFolderValue)
       ->required();
   add_allow_missing(*command, arguments->allow_missing);
   command->add_flag("--prompts", arguments->prompts,
                     "Put every sample's prompt into lm_eval/, made again from the plan");
+  CLI::Option* baseline = add_baseline_option(*command, arguments->baseline);
+  const std::size_t others = command->get_options().size();
+  add_gate_options(*command, arguments->gate);
+  const std::vector<CLI::Option*> options = command->get_options({});
+  for (std::size_t i = others; i < options.size(); ++i) options[i]->needs(baseline);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }

@@ -12,6 +12,7 @@
 #include "harness/base/units.h"
 #include "reports/analysis/attribution.h"
 #include "reports/analysis/loss_words.h"
+#include "reports/analysis/one_checkpoint.h"
 #include "reports/analysis/served_words.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
@@ -346,9 +347,14 @@ std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
 Findings findings_in_words(const Results& results, const Analysis& analysis) {
   Findings findings;
   for (const std::string& model : models_of(results.run)) {
-    const std::string headline = headline_of_model(results, analysis, model);
+    const bool is_alone = has_one_checkpoint(results.run);
+    const std::string headline = is_alone ? trust_in_words(results, results.run.variants.front())
+                                          : headline_of_model(results, analysis, model);
     if (!headline.empty()) findings.headlines.push_back(headline);
-    add_recall_points(results, analysis, model, findings.points);
+    if (is_alone)
+      findings.points = standings_in_words(results, results.run.variants.front());
+    else
+      add_recall_points(results, analysis, model, findings.points);
     add_other_restorations(results, analysis, model, findings.points);
     add_reasoning_points(results, model, findings.points);
     add_served(results, analysis, model, findings);

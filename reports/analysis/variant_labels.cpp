@@ -23,6 +23,8 @@ const VariantInfo* find_of_model(const RunInfo& run, const std::string& model,
 
 }  // namespace
 
+bool has_one_checkpoint(const RunInfo& run) { return run.variants.size() == 1; }
+
 std::string label_in(const std::string& description) {
   const std::size_t colon = description.find(": ");
   const bool said = colon != std::string::npos && colon <= kLongestLabel;
@@ -31,6 +33,8 @@ std::string label_in(const std::string& description) {
 
 std::string label_of(const RunInfo& run, const VariantInfo& variant) {
   std::string label = plain_label(variant);
+  const bool is_of_pair = label == "Base" || label == "Fine-tuned";
+  if (has_one_checkpoint(run) && is_of_pair && !variant.model.empty()) return variant.model;
   const auto namesakes =
       std::count_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& other) {
         return other.model == variant.model && plain_label(other) == label;

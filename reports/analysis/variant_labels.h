@@ -7,11 +7,16 @@
 
 namespace niah::reports {
 
+/// Whether the run has one variant alone, so that nothing in it is compared.
+bool has_one_checkpoint(const RunInfo& run);
+
 /// The part of a description before its first ": " if that is short, else "".
 std::string label_in(const std::string& description);
 
 /// The variant's name for display: its label, followed by its name if two variants of the model
-/// share the label, and preceded by the model's name if the run has several models.
+/// share the label, and preceded by the model's name if the run has several models. A checkpoint
+/// alone that its config calls Base or Fine-tuned, which it is of nothing there, is called by the
+/// model's name.
 std::string label_of(const RunInfo& run, const VariantInfo& variant);
 
 /// The same for the variant with this fingerprint; the fingerprint itself if the run has no such

@@ -257,15 +257,22 @@ Heatmap recall_heatmap(const Results& results, const VariantInfo& variant,
 
 Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
                            const VariantInfo& variant, const std::string& task) {
+  return difference_heatmap({results, reference}, {results, variant}, task);
+}
+
+Heatmap difference_heatmap(const RunVariant& reference, const RunVariant& variant,
+                           const std::string& task) {
+  const Results& results = reference.results;
   Heatmap map = empty_heatmap(results, task);
-  map.id = id_of(results, "difference", variant, task);
+  map.id = id_of(variant.results, "difference", variant.variant, task);
   map.scale = Scale::kDifference;
-  map.title = fmt::format("{}: {} minus {}", task_label(task), label_of(results.run, variant),
-                          label_of(results.run, reference));
+  map.title = fmt::format("{}: {} minus {}", task_label(task),
+                          label_of(variant.results.run, variant.variant),
+                          label_of(results.run, reference.variant));
   for (std::size_t column = 0; column < map.columns.size(); ++column) {
     const std::int64_t length = results.run.lengths[column];
-    const Cell* first = results.recall_cell(reference.fingerprint, task, length);
-    const Cell* second = results.recall_cell(variant.fingerprint, task, length);
+    const Cell* first = results.recall_cell(reference.variant.fingerprint, task, length);
+    const Cell* second = variant.results.recall_cell(variant.variant.fingerprint, task, length);
     mark_asked(results, task, column, {first, second}, map);
     if (first == nullptr || second == nullptr) continue;
     const std::vector<PairCounts> bands =

@@ -44,6 +44,16 @@ Heatmap recall_heatmap(const Results& results, const VariantInfo& variant, const
 Heatmap difference_heatmap(const Results& results, const VariantInfo& reference,
                            const VariantInfo& variant, const std::string& task);
 
+/// A variant in the results of its run.
+struct RunVariant {
+  const Results& results;
+  const VariantInfo& variant;
+};
+
+/// The same for variants of two runs, over the lengths of the reference's.
+Heatmap difference_heatmap(const RunVariant& reference, const RunVariant& variant,
+                           const std::string& task);
+
 /// Where an SVG is used.
 enum class SvgUse {
   kInline,  ///< in a page, which provides style, axis names and legend

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "harness/base/path_kind.h"
 #include "harness/base/shell.h"
 #include "harness/base/text.h"
+#include "reports/analysis/checkpoint_place.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 #include "reports/journal_reader.h"
@@ -20,45 +20,7 @@ namespace niah::reports {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
-
 constexpr std::size_t kMostOfAnswer = 80;  // code points
-
-/// A member of an object that is a text; empty where there is none.
-std::string string_member(const json& object, const std::string& key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : "";
-}
-
-/// The object of this name in the list `key` of `object`; null where there is none.
-json member_named(const json& object, const char* key, const std::string& name) {
-  const auto list = object.find(key);
-  if (list == object.end() || !list->is_array()) return {};
-  const auto found = std::find_if(list->begin(), list->end(), [&](const json& one) {
-    return one.is_object() && string_member(one, "name") == name;
-  });
-  return found == list->end() ? json() : *found;
-}
-
-/// A checkpoint as a config has it: a folder, or a folder with an adapter on it.
-std::string checkpoint_words(const json& object, const std::string& key) {
-  const auto value = object.find(key);
-  if (value == object.end() || !value->is_object()) return string_member(object, key);
-  return fmt::format("{} + {}", string_member(*value, "base"), string_member(*value, "adapter"));
-}
-
-/// The checkpoint of a variant in the config of its run; empty where it is not found: the config is
-/// shown, never relied on.
-std::string checkpoint_of(const RunInfo& run, const VariantInfo& variant) {
-  const json config = json::parse(run.config_json, nullptr, /*allow_exceptions=*/false);
-  if (!config.is_object()) return "";
-  const json model = member_named(config, "models", variant.model);
-  if (model.is_null()) return "";
-  const json one = member_named(model, "variants", variant.name);
-  if (one.is_null()) return "";
-  return one.contains("checkpoint") ? checkpoint_words(one, "checkpoint")
-                                    : checkpoint_words(model, string_member(one, "of"));
-}
 
 std::string variant_words(const RunInfo& run, const VariantInfo& variant) {
   std::vector<std::string> parts = {label_of(run, variant)};
@@ -85,7 +47,7 @@ void visit_shown(Verdict& verdict, const Record& record, std::string GateCell::*
                             cell.task == record.task && cell.length == record.length;
     if (!is_of_cell) continue;
     for (auto* turned : {&cell.lost, &cell.gained})
-      for (std::size_t i = 0; i < std::min(kMostShown, turned->size()); ++i)
+      for (std::size_t i = 0; i < std::min(kMostListed, turned->size()); ++i)
         if ((*turned)[i].index == record.index) visit((*turned)[i]);
   }
 }
@@ -104,10 +66,7 @@ void add_sample(const Verdict& verdict, const GateCell& cell, const TurnedSample
     line += fmt::format("; the baseline said {}", answer_words(sample.before));
   if (!sample.now.empty()) line += fmt::format("; this run said {}", answer_words(sample.now));
   lines.push_back(line);
-  if (verdict.current.place.empty()) return;
-  const std::string run = shell_quoted(verdict.current.place);
-  lines.push_back(fmt::format("  niah show {} '{}'", run, id));
-  lines.push_back(fmt::format("  niah replay {} '{}'", run, id));
+  for (const std::string& command : sample_commands(verdict, id)) lines.push_back("  " + command);
 }
 
 }  // namespace
@@ -150,6 +109,12 @@ void add_evidence(const fs::path& baseline_journal, const fs::path& current_jour
 
 std::string side_words(const GateSide& side) {
   return fmt::format("{}, ended {}: {}", side.place, side.finished, fmt::join(side.variants, "; "));
+}
+
+std::vector<std::string> sample_commands(const Verdict& verdict, const std::string& id) {
+  if (verdict.current.place.empty()) return {};
+  const std::string run = shell_quoted(verdict.current.place);
+  return {fmt::format("niah show {} '{}'", run, id), fmt::format("niah replay {} '{}'", run, id)};
 }
 
 std::vector<std::string> sample_lines(const Verdict& verdict, const GateCell& cell) {

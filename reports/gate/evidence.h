@@ -14,6 +14,9 @@ namespace niah::reports {
 /// The most lost, and gained, samples of a cell that are shown with their answers.
 inline constexpr std::size_t kMostShown = 3;
 
+/// The most of them that have answers at all, for the page, which lists them.
+inline constexpr std::size_t kMostListed = 100;
+
 /// Fills in which samples the run lost and gained against the baseline.
 void find_turned(const Cell& baseline, const Cell& current, GateCell& cell);
 
@@ -21,7 +24,7 @@ void find_turned(const Cell& baseline, const Cell& current, GateCell& cell);
 void describe_sides(const VariantPairs& variants, const RunInfo& baseline, const RunInfo& current,
                     Verdict& verdict);
 
-/// Fills in what only journals know: the answers to the samples that are shown, and the time that
+/// Fills in what only journals know: the answers to the samples that are listed, and the time that
 /// the run took for each cell. A journal that is not there is left out. Throws DataError for one
 /// that cannot be read.
 void add_evidence(const std::filesystem::path& baseline_journal,
@@ -29,6 +32,10 @@ void add_evidence(const std::filesystem::path& baseline_journal,
 
 /// "nights/3, ended 2026-11-28T02:00:00Z: zoo base (Base, checkpoints/v2, fingerprint 0123)".
 std::string side_words(const GateSide& side);
+
+/// The commands that show a sample of the run and ask it again; none where the run's place is not
+/// known. `id` is that of sample_id().
+std::vector<std::string> sample_commands(const Verdict& verdict, const std::string& id);
 
 /// A lost cell's samples: how many were lost and gained, and of the first of them the answers and
 /// the commands that show and ask them again. One line each; empty for a cell without any.

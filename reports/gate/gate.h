@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -107,6 +108,7 @@ struct Verdict {
   std::vector<GateBand> bands;
   std::vector<std::string> notes;  ///< what was not compared or not computed alike, and why
   bool is_mixed = false;           ///< some pair compares a local with a served variant
+  std::string page{};              ///< path of the page that shows it; empty if there is none
 
   /// kCheckFailed if recall was lost; else kNotMeasured if a cell was not measured or nothing was
   /// compared; else kInconclusive if a cell is inconclusive, unless that passes by the options;
@@ -126,14 +128,19 @@ struct Verdict {
 /// and by `require_same_arithmetic`.
 Verdict gate(const Results& baseline, const Results& current, const GateOptions& options = {});
 
-/// The verdict as Markdown, for a CI job's summary page.
-std::string gate_markdown(const Verdict& verdict);
+/// The verdict as Markdown, for a CI job's summary page. From `file`, where it will be written, its
+/// link to the page counts.
+std::string gate_markdown(const Verdict& verdict, const std::filesystem::path& file = {});
 
 /// The same for a comparison that was refused: the first line has the reason.
-std::string refusal_markdown(const std::string& reason);
+std::string refusal_markdown(const std::string& reason, const std::string& page = "",
+                             const std::filesystem::path& file = {});
 
 /// One line a cell and a regressed band, worst first, for a terminal or a log; many inconclusive
 /// cells share one.
 std::string gate_lines(const Verdict& verdict);
+
+/// The same with the verdict itself on top, for a report that goes on below it.
+std::string gate_report(const Verdict& verdict);
 
 }  // namespace niah::reports

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "harness/base/text.h"
 #include "reports/format.h"
@@ -73,16 +75,25 @@ std::string details_of(const Verdict& verdict, const GateCell& cell) {
   std::string text;
   for (const std::string& line : sample_lines(verdict, cell))
     text += one_line(valid_utf8(line)) + "\n";
+  if (!verdict.page.empty()) text += "page: " + one_line(valid_utf8(verdict.page)) + "\n";
   return text;
+}
+
+/// Properties of the suite, without those that have no value.
+std::string properties(const std::vector<std::pair<const char*, std::string>>& all) {
+  std::string out;
+  for (const auto& [name, value] : all)
+    if (!value.empty())
+      out += fmt::format("    <property name=\"{}\" value=\"{}\"/>\n", name, xml(value));
+  return out.empty() ? out : "  <properties>\n" + out + "  </properties>\n";
 }
 
 /// What was compared with what; nothing where the places are not known.
 std::string properties_of(const Verdict& verdict) {
   if (verdict.current.place.empty()) return "";
-  return fmt::format(
-      "  <properties>\n    <property name=\"run\" value=\"{}\"/>\n    <property "
-      "name=\"baseline\" value=\"{}\"/>\n  </properties>\n",
-      xml(side_words(verdict.current)), xml(side_words(verdict.baseline)));
+  return properties({{"run", side_words(verdict.current)},
+                     {"baseline", side_words(verdict.baseline)},
+                     {"page", verdict.page}});
 }
 
 /// A document of one suite; `body` is its test cases and what follows them.
@@ -131,10 +142,12 @@ std::string junit_xml(const Verdict& verdict, const std::string& suite) {
   return suite_document(suite, counts, properties_of(verdict) + cases + notes);
 }
 
-std::string junit_of_refusal(const std::string& reason, const std::string& suite) {
+std::string junit_of_refusal(const std::string& reason, const std::string& suite,
+                             const std::string& page) {
   return suite_document(suite, {.tests = 1, .errors = 1},
-                        test_case(suite, "niah", "regress", "the comparison with the baseline",
-                                  {.outcome = GateOutcome::kNotMeasured, .reason = reason}));
+                        properties({{"page", page}}) +
+                            test_case(suite, "niah", "regress", "the comparison with the baseline",
+                                      {.outcome = GateOutcome::kNotMeasured, .reason = reason}));
 }
 
 }  // namespace niah::reports

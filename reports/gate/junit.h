@@ -12,6 +12,7 @@ namespace niah::reports {
 std::string junit_xml(const Verdict& verdict, const std::string& suite);
 
 /// One test case that is an error: the comparison was refused, for this reason.
-std::string junit_of_refusal(const std::string& reason, const std::string& suite);
+std::string junit_of_refusal(const std::string& reason, const std::string& suite,
+                             const std::string& page = "");
 
 }  // namespace niah::reports

@@ -79,17 +79,20 @@ std::string verdict_json(const Verdict& verdict) {
               {"cells", json::array()},
               {"bands", json::array()},
               {"notes", verdict.notes}};
+  if (!verdict.page.empty()) out["page"] = verdict.page;
   for (const GateCell& cell : verdict.cells) out["cells"].push_back(cell_json(cell));
   for (const GateBand& band : verdict.bands)
     if (band.regression) out["bands"].push_back(band_json(band));
   return text_of_json(out);
 }
 
-std::string json_of_refusal(const std::string& reason, ExitCode code) {
-  return text_of_json({{"schema", kSchema},
-                       {"exit_code", static_cast<int>(code)},
-                       {"verdict", "refused"},
-                       {"reason", reason}});
+std::string json_of_refusal(const std::string& reason, ExitCode code, const std::string& page) {
+  json out = {{"schema", kSchema},
+              {"exit_code", static_cast<int>(code)},
+              {"verdict", "refused"},
+              {"reason", reason}};
+  if (!page.empty()) out["page"] = page;
+  return text_of_json(out);
 }
 
 }  // namespace niah::reports

@@ -13,6 +13,6 @@ namespace niah::reports {
 std::string verdict_json(const Verdict& verdict);
 
 /// The same for a comparison that was refused: "verdict" is "refused", and "reason" says why.
-std::string json_of_refusal(const std::string& reason, ExitCode code);
+std::string json_of_refusal(const std::string& reason, ExitCode code, const std::string& page = "");
 
 }  // namespace niah::reports
