@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -66,7 +68,8 @@ std::string trusted_lengths(const std::vector<TaskCells>& tasks) {
   return all_of(parts);
 }
 
-/// "in S3 from 2K on (31 % at 4K, n = 40)"; empty where it nowhere falls short.
+/// "in S3 at 4K (31 %, n = 40)", "in S3 from 2K on (31 % at 4K, n = 40)"; empty where it nowhere
+/// falls short.
 std::string short_words(const TaskCells& task) {
   std::vector<std::string> lengths;
   std::size_t first = task.size();
@@ -79,9 +82,10 @@ std::string short_words(const TaskCells& task) {
   }
   if (worst == nullptr) return "";
   const bool to_the_end = lengths.size() > 1 && first + lengths.size() == task.size();
-  return fmt::format("in {} {} ({} at {}, n = {})", task_label(task.task),
+  return fmt::format("in {} {} ({}{}, n = {})", task_label(task.task),
                      to_the_end ? "from " + lengths.front() + " on" : "at " + all_of(lengths),
-                     percent_words(worst->recall()), format_length(worst->length), worst->n);
+                     percent_words(worst->recall()),
+                     lengths.size() > 1 ? " at " + format_length(worst->length) : "", worst->n);
 }
 
 /// The fewest samples of which all have to be found for a cell to be sure.

@@ -119,10 +119,12 @@ TEST(Findings, SaysThatAWideIntervalSaysLittle) {
 
 TEST(Findings, OfARunWithoutFineTuneGivesBothEnds) {
   RunInfo info = synthetic_info();
-  info.variants.resize(1);
+  info.variants.resize(2);
+  info.variants[1].model = "other";
+  info.variants[1].role = Role::kBase;
   const Findings findings = findings_of(collect(info, synthetic_records(info, 10)));
   EXPECT_THAT(findings.headlines, IsEmpty());
-  EXPECT_THAT(findings.points, Contains(HasSubstr("S1, base: 100 % at 4K (n = 10)")));
+  EXPECT_THAT(findings.points, Contains(HasSubstr("S1, hypenet base: 100 % at 4K (n = 10)")));
 }
 
 TEST(Findings, WarnsOfWhatWasNotMeasuredAndOfFormatMisses) {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct Night {
   std::function<void(PlayedRun&)> baseline = [](PlayedRun&) {};
   std::vector<std::string> options{};
   bool has_baseline = true;
+  /// What `niah report` exits with where only `niah regress` refuses the night: it draws the run
+  /// again from its journal, whatever became of the results, and does not ask how old it is.
+  std::optional<int> drawn_again{};
 };
 
 bool is_far(const Record& record) { return record.length == 65536; }
@@ -259,20 +263,25 @@ std::vector<Night> refused_nights() {
     const std::string journal = read_file(folder / "journal.jsonl", "test");
     write_file(folder / "journal.jsonl", journal + journal.substr(0, journal.find('\n') + 1));
   });
+  nights.back().drawn_again = 0;
   add_harm("half a journal", "--current ", [](const fs::path& folder) {
     const std::string journal = read_file(folder / "journal.jsonl", "test");
     write_file(folder / "journal.jsonl", journal.substr(0, journal.size() / 2));
   });
+  nights.back().drawn_again = 3;
   add_harm("no results", "--current ",
            [](const fs::path& folder) { fs::remove(folder / "results.json"); });
+  nights.back().drawn_again = 0;
   add_harm("half of its results", "", [](const fs::path& folder) {
     const std::string results = read_file(folder / "results.json", "test");
     write_file(folder / "results.json", results.substr(0, results.size() / 2));
   });
+  nights.back().drawn_again = 0;
   add_harm("no run at all", "--current ", [](const fs::path& folder) { fs::remove_all(folder); });
   nights.push_back(
       refused("a folder of an earlier night", "--max-age 12: the run ended 2026-01-28"));
   nights.back().options = {"--max-age", "12"};
+  nights.back().drawn_again = 0;
   nights.push_back(refused("no baseline", "--baseline "));
   nights.back().has_baseline = false;
   return nights;
@@ -282,6 +291,8 @@ std::vector<Night> refused_nights() {
 struct Left {
   int code = 0;
   std::string junit, summary, history;
+  int report_code = 0;
+  std::string page{};  ///< as `niah report --baseline` draws it afterwards; empty: there is no run
 };
 
 /// The folder of a few nights, in which every night finds the green files of the one before.
@@ -290,21 +301,17 @@ class Nights : public testing::TestWithParam<Night> {
   fs::path path(const std::string& name) const { return folder_.path() / name; }
 
   int regress(const std::vector<std::string>& options) const {
-    std::vector<std::string> words = {
-        "--baseline", path("baseline").string(),      "--current", path("tonight").string(),
-        "--junit",    path("regress.xml").string(),   "--summary", path("regress.md").string(),
-        "--history",  path("history.jsonl").string(), "--trend",   path("trend.html").string()};
-    words.insert(words.end(), options.begin(), options.end());
-    CLI::App program;
-    Command chosen;
-    add_regress_command(program, chosen);
-    words.insert(words.begin(), "regress");
-    std::reverse(words.begin(), words.end());
-    program.parse(words);
-    testing::internal::CaptureStdout();
-    const int code = code_of(chosen);
-    testing::internal::GetCapturedStdout();
-    return code;
+    return run(
+        {"regress", "--baseline", path("baseline").string(), "--current", path("tonight").string(),
+         "--junit", path("regress.xml").string(), "--summary", path("regress.md").string(),
+         "--history", path("history.jsonl").string(), "--trend", path("trend.html").string()},
+        options);
+  }
+  /// Options of the gate alone.
+  int report(std::vector<std::string> options) const {
+    if (std::find(options.begin(), options.end(), "--max-age") != options.end()) options.clear();
+    return run({"report", path("tonight").string(), "--baseline", path("baseline").string()},
+               options);
   }
   Left play(const Night& night) const {
     PlayedRun().write(path("baseline"));
@@ -319,11 +326,30 @@ class Nights : public testing::TestWithParam<Night> {
     now.write(path("tonight"));
     night.afterwards(path("tonight"));
     const int code = regress(night.options);
-    const auto left = [&](const char* name) { return read_file(path(name), "test"); };
-    return {code, left("regress.xml"), left("regress.md"), left("history.jsonl")};
+    const auto text = [&](const char* name) { return read_file(path(name), "test"); };
+    Left left = {code, text("regress.xml"), text("regress.md"), text("history.jsonl")};
+    if (!fs::exists(path("tonight"))) return left;
+    left.report_code = report(night.options);
+    left.page = text("tonight/report.html");
+    return left;
   }
 
  private:
+  static int run(std::vector<std::string> words, const std::vector<std::string>& options) {
+    words.insert(words.end(), options.begin(), options.end());
+    CLI::App program;
+    Command chosen;
+    add_regress_command(program, chosen);
+    add_report_command(program, chosen);
+    std::reverse(words.begin(), words.end());
+    program.parse(words);
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = code_of(chosen);
+    testing::internal::GetCapturedStderr();
+    testing::internal::GetCapturedStdout();
+    return code;
+  }
   static int code_of(const Command& command) {
     try {
       return static_cast<int>(command());
@@ -349,6 +375,16 @@ TEST_P(Nights, AreGreenOnlyWhereNothingWasLost) {
   const auto last = nlohmann::json::parse(left.history.substr(left.history.find('\n') + 1));
   EXPECT_EQ(last.at("exit_code"), night.code);
   EXPECT_EQ(last.contains("refused"), night.first_line.starts_with(kRefused));
+}
+
+TEST_P(Nights, HaveAPageThatIsGreenOnlyWhereNothingWasLost) {
+  const Night& night = GetParam();
+  const Left left = play(night);
+  if (left.page.empty()) return;
+  EXPECT_EQ(left.report_code, night.drawn_again.value_or(night.code));
+  EXPECT_EQ(left.page.find("verdict passed\"") != std::string::npos, left.report_code == 0);
+  EXPECT_EQ(left.page.find("Not compared with the baseline: ") != std::string::npos,
+            night.first_line.starts_with(kRefused) && !night.drawn_again);
 }
 
 std::string name_of(const testing::TestParamInfo<Night>& info) {
