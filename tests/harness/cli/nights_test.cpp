@@ -230,9 +230,11 @@ std::vector<Night> refused_nights() {
     nights.back().tonight = std::move(tonight);
   };
   const auto add_harm = [&](const std::string& name, const std::string& reason,
+                            std::optional<int> drawn_again,
                             std::function<void(const fs::path&)> afterwards) {
     nights.push_back(refused(name, reason));
     nights.back().afterwards = std::move(afterwards);
+    nights.back().drawn_again = drawn_again;
   };
   const std::string comparing = "comparing with the baseline: ";
   add("another seed", comparing + "the seed differs", [](PlayedRun& run) { run.info.seed = 7; });
@@ -253,31 +255,28 @@ std::vector<Night> refused_nights() {
   });
   add("a model that was renamed", comparing + "it has 'hypenet base', this run has 'other base'",
       [](PlayedRun& run) { run.info.variants[0].model = "other"; });
-  add_harm("a run that was refused", "--current ",
+  add_harm("a run that was refused", "--current ", {},
            [](const fs::path& folder) { mark_failed(folder, "the server is not there"); });
-  add_harm("a run that was killed", "--current ", mark_begun);
-  add_harm("a config that cannot be read", "--current ", [](const fs::path& folder) {
+  add_harm("a run that was killed", "--current ", {}, mark_begun);
+  add_harm("a config that cannot be read", "--current ", {}, [](const fs::path& folder) {
     EXPECT_ANY_THROW(with_mark(folder, []() -> ExitCode { throw UsageError("no such key"); }));
   });
-  add_harm("a stale folder that went on", "--current ", [](const fs::path& folder) {
+  add_harm("a stale folder that went on", "--current ", 0, [](const fs::path& folder) {
     const std::string journal = read_file(folder / "journal.jsonl", "test");
     write_file(folder / "journal.jsonl", journal + journal.substr(0, journal.find('\n') + 1));
   });
-  nights.back().drawn_again = 0;
-  add_harm("half a journal", "--current ", [](const fs::path& folder) {
+  add_harm("half a journal", "--current ", 3, [](const fs::path& folder) {
     const std::string journal = read_file(folder / "journal.jsonl", "test");
     write_file(folder / "journal.jsonl", journal.substr(0, journal.size() / 2));
   });
-  nights.back().drawn_again = 3;
-  add_harm("no results", "--current ",
+  add_harm("no results", "--current ", 0,
            [](const fs::path& folder) { fs::remove(folder / "results.json"); });
-  nights.back().drawn_again = 0;
-  add_harm("half of its results", "", [](const fs::path& folder) {
+  add_harm("half of its results", "", 0, [](const fs::path& folder) {
     const std::string results = read_file(folder / "results.json", "test");
     write_file(folder / "results.json", results.substr(0, results.size() / 2));
   });
-  nights.back().drawn_again = 0;
-  add_harm("no run at all", "--current ", [](const fs::path& folder) { fs::remove_all(folder); });
+  add_harm("no run at all", "--current ", {},
+           [](const fs::path& folder) { fs::remove_all(folder); });
   nights.push_back(
       refused("a folder of an earlier night", "--max-age 12: the run ended 2026-01-28"));
   nights.back().options = {"--max-age", "12"};
