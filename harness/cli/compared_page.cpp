@@ -29,7 +29,7 @@ std::string draw_refused_page(const fs::path& run, const std::string& reason) {
   try {
     reports::write_page(draw_again(run), run, reports::refused_sections(reason));
     return valid_utf8(page_of(run).string());
-  } catch (const Error&) {  // the refusal itself is what must be said
+  } catch (...) {  // the refusal itself is what must be said
     std::error_code ignored;
     fs::remove(page_of(run), ignored);
     return "";

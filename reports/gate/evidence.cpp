@@ -20,6 +20,7 @@ namespace niah::reports {
 namespace {
 
 namespace fs = std::filesystem;
+
 constexpr std::size_t kMostOfAnswer = 80;  // code points
 
 std::string variant_words(const RunInfo& run, const VariantInfo& variant) {
