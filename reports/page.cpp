@@ -33,15 +33,6 @@ std::string list(const std::vector<std::string>& items) {
   return out + "</ul>\n";
 }
 
-std::string section_html(const std::string& id, const std::string& title, const std::string& note,
-                         const std::string& content) {
-  if (content.empty()) return "";
-  return fmt::format(
-      "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}"
-      "</h2>\n{2}{3}</section>\n",
-      id, html_text(title), note.empty() ? "" : paragraph("note", note), content);
-}
-
 std::string table_or_nothing(const Table& table) {
   return table.rows.empty() ? "" : html_table(table);
 }
@@ -284,7 +275,10 @@ class PageBody {
            const std::string& content) {
     if (content.empty()) return;
     contents_ += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", id, html_text(title));
-    sections_ += section_html(id, title, note, content);
+    sections_ += fmt::format(
+        "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}"
+        "</h2>\n{2}{3}</section>\n",
+        id, html_text(title), note.empty() ? "" : paragraph("note", note), content);
   }
 
   std::string html() const {
