@@ -49,7 +49,7 @@ Words restoration_words(const models::RestoreOptions& options) {
     case models::RestoreMethod::kV:
       return {"V only", "W_V from base (ablation)"};
     case models::RestoreMethod::kParts:
-      return {capitalised(parts_in_words(options)),
+      return {capitalised(parts_in_words(options)) + parts_text(options, ", "),
               parts_in_words(options) + " from base (ablation)"};
   }
   throw std::logic_error("unknown restoration");

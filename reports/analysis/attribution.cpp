@@ -63,8 +63,8 @@ std::string_view one_part_in_words(std::string_view part) {
   return part;
 }
 
-/// "Brought back over all cells, each part alone: W_Q and W_K 97 % (...); W_K 80 % (...); each of
-/// the 6 other parts less."
+/// "Brought back over all cells, each part alone: W_Q and W_K 97 % (...); W_K 80 % (...); none of
+/// the 6 other parts more."
 std::string effects_in_words(const Attribution& attribution) {
   std::vector<std::string> named;
   const std::size_t count = std::min(kNamed, attribution.alone.size());
@@ -77,16 +77,41 @@ std::string effects_in_words(const Attribution& attribution) {
   const std::size_t others = attribution.alone.size() - count;
   std::string text =
       fmt::format("Brought back over all cells, each part alone: {}", fmt::join(named, "; "));
-  if (others == 1) text += "; the other part less";
-  if (others > 1) text += fmt::format("; each of the {} other parts less", others);
+  if (others == 1) text += "; the other part no more";
+  if (others > 1) text += fmt::format("; none of the {} other parts more", others);
   return text + ".";
 }
 
 /// Whether the interval lies above nothing at all.
 bool is_certain(const Recovered& recovered) { return recovered.low && *recovered.low > 0; }
 
-std::string place_in_words(const Attribution& attribution) {
+/// The layers of `whole` that were put back one by one, the most first.
+std::vector<const PartEffect*> layers_of(const Attribution& attribution, const PartEffect& whole) {
+  std::vector<const PartEffect*> layers;
+  for (const PartEffect& effect : attribution.alone)
+    if (effect.part.starts_with(whole.part + std::string(kLayers))) layers.push_back(&effect);
+  return layers;
+}
+
+/// What brings back the most, or one layer of it that does nearly as well alone.
+const PartEffect& narrowest(const Attribution& attribution) {
   const PartEffect& best = attribution.alone.front();
+  const auto layers = layers_of(attribution, best);
+  const bool is_in_one = !layers.empty() && is_certain(layers.front()->recovered) &&
+                         layers.front()->recovered.fraction >= kNearlyAll;
+  return is_in_one ? *layers.front() : best;
+}
+
+/// "; none of the other layers brings back more than 2 %".
+std::string other_layers_in_words(const Attribution& attribution, const PartEffect& place) {
+  const auto layers = layers_of(attribution, attribution.alone.front());
+  if (layers.size() < 2 || layers.front() != &place) return "";
+  return fmt::format("; none of the other layers brings back more than {}",
+                     percent_words(layers[1]->recovered.fraction));
+}
+
+std::string place_in_words(const Attribution& attribution) {
+  const PartEffect& best = narrowest(attribution);
   const std::string part = part_in_words(best.part);
   if (!is_certain(best.recovered))
     return "n is too small to say which part the loss lies in: no interval excludes that a part "
@@ -101,7 +126,8 @@ std::string place_in_words(const Attribution& attribution) {
         "With {} alone put back most of the loss comes back, but not nearly all of it.", part);
   const PartEffect* rest = attribution.without(best.part);
   if (rest == nullptr)
-    return fmt::format("With {} alone put back nearly all of the loss comes back.", part);
+    return fmt::format("With {} alone put back nearly all of the loss comes back{}.", part,
+                       other_layers_in_words(attribution, best));
   const std::string without = fmt::format("{} ({})", percent_words(rest->recovered.fraction),
                                           interval_words(rest->recovered));
   if (rest->recovered.fraction <= kNothing)
@@ -130,10 +156,12 @@ std::string reasoning_kept(const Results& results, const PartEffect& effect) {
 }
 
 std::string advice_in_words(const Results& results, const Attribution& attribution) {
-  const PartEffect& best = attribution.alone.front();
+  const PartEffect& best = narrowest(attribution);
   if (!is_certain(best.recovered) || best.recovered.fraction < kMost) return "";
-  return fmt::format("To take: {}, which brings back the most{}.",
-                     label_of(results.run, best.variant), reasoning_kept(results, best));
+  const char* why = &best == &attribution.alone.front() ? "which brings back the most"
+                                                        : "which changes the least";
+  return fmt::format("To take: {}, {}{}.", label_of(results.run, best.variant), why,
+                     reasoning_kept(results, best));
 }
 
 Attribution attribution_of(const RunInfo& run, const std::vector<Recovery>& recoveries,

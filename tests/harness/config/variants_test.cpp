@@ -102,6 +102,8 @@ TEST(Sweep, AnyPartsAreRestored) {
   EXPECT_EQ(plan["parts"], (nlohmann::json{"k", "mlp"}));
   EXPECT_EQ(plan["complement"], true);
   EXPECT_EQ(variant(parse(with("{method: parts, parts: v}")), "parts-v").label, "Parts v");
+  EXPECT_EQ(variant(parse(with("{method: parts, parts: v, layers: 0, name: v0}")), "v0").label,
+            "Parts v, layers 0");
 
   EXPECT_THAT(refusal(with("{method: parts, parts: [vv]}")), HasSubstr("did you mean 'v'"));
   EXPECT_THAT(refusal(with("{method: parts}")), HasSubstr("parts"));

@@ -74,7 +74,7 @@ TEST(Attribution, NamesThePartThatTheLossLiesIn) {
   const auto words = attribution_in_words(results, found[0]);
   EXPECT_THAT(words[0], HasSubstr("each part alone: W_Q and W_K 97 % (95 % interval "));
   EXPECT_THAT(words[0], HasSubstr("; the linear layers of layer 0 7 % ("));
-  EXPECT_THAT(words[0], HasSubstr("; the other part less."));
+  EXPECT_THAT(words[0], HasSubstr("; the other part no more."));
   EXPECT_THAT(words[1], HasSubstr("The loss lies in W_Q and W_K: everything else put back brings "
                                   "back 0 %"));
   EXPECT_EQ(words.at(2), "To take: qk, which brings back the most.");
@@ -103,6 +103,21 @@ TEST(Attribution, SaysWhatIsNotInOnePlaceAlone) {
               HasSubstr("it is not there alone: everything else put back brings back 87 %"));
   EXPECT_THAT(words_of(results_of({{"parts mlp", 28}, {"qk", 20}})).at(1),
               HasSubstr("most of the loss comes back, but not nearly all"));
+}
+
+TEST(Attribution, NamesTheLayerThatDoesItAlone) {
+  const auto words = words_of(results_of({{"parts mlp", 40},
+                                          {"parts mlp layers 0", 38},
+                                          {"parts mlp layers 1", 10},
+                                          {"parts mlp layers 2", 13}}));
+  EXPECT_THAT(words.at(1), HasSubstr("With the MLPs of layer 0 alone put back nearly all of the "
+                                     "loss comes back; none of the other layers brings back more "
+                                     "than 10 %."));
+  EXPECT_EQ(words.at(2), "To take: parts mlp layers 0, which changes the least.");
+
+  const auto spread = words_of(
+      results_of({{"parts mlp", 40}, {"parts mlp layers 0", 25}, {"parts mlp layers 1", 22}}));
+  EXPECT_THAT(spread.at(1), HasSubstr("With the MLPs alone put back nearly all"));
 }
 
 TEST(Attribution, ClaimsNothingWithoutCertainty) {
