@@ -132,6 +132,12 @@ Recipe read_recipe(const fs::path& path) {
     recipe.data.batch_problems = data.integer("batch_problems", 16, kBatchProblems);
   data.finish();
   recipe.train = read_train(map.map("train"));
+  if (map.has("freeze"))
+    recipe.train.freeze = at_its_place(
+        map, "freeze", [&] { return models::parse_weight_parts(map.texts("freeze")); });
+  recipe.restore_qk_every = map.integer("restore_qk_every", 0, kNotNegative);
+  if (recipe.restore_qk_every > 0 && recipe.start.empty())
+    map.refuse("restore_qk_every", "a fresh model has no W_Q and W_K to put back; give `start`");
   recipe.rescale_qk = map.number("rescale_qk", 1, kAbove0);
   recipe.save_every = map.integer("save_every", 250, kSteps);
   map.finish();

@@ -49,6 +49,9 @@ struct Recipe {
   /// After training, multiply W_Q and W_K of the softmax layers by this. With q/k norms the
   /// function stays the same, but a later AdamW step of the same size moves them relatively more.
   double rescale_qk = 1;
+  /// Every so many steps of a fine-tune, W_Q and W_K of the softmax layers are put back to those of
+  /// `start`; 0: never.
+  std::int64_t restore_qk_every = 0;
   std::int64_t save_every = 250;  ///< steps between resumable states
 };
 

@@ -58,7 +58,7 @@ double LearningRate::at(std::int64_t step, std::int64_t steps) const {
 }
 
 Trainer::Trainer(std::shared_ptr<CausalLM> model, const TrainOptions& options)
-    : model_(std::move(model)), options_(options), groups_(2) {
+    : model_(std::move(model)), options_(options), frozen_(*model_, options.freeze), groups_(2) {
   groups_[0].weight_decay = options.weight_decay;
   model_->train();
   for (auto& item : model_->named_parameters()) {
@@ -114,6 +114,7 @@ StepResult Trainer::step(const Batch& batch) {
   if (!std::isfinite(result.loss))
     throw DataError(fmt::format("training step {}: the loss is not finite; lower the learning rate",
                                 done_ + 1));
+  frozen_.clear_gradients();
   clip_gradients();
   const double rate = options_.learning_rate.at(done_, options_.steps);
   const at::NoGradGuard no_grad;
@@ -127,6 +128,7 @@ StepResult Trainer::step(const Batch& batch) {
                       group.steps, rate, options_.beta1, options_.beta2, group.weight_decay,
                       options_.eps, /*amsgrad=*/false, /*maximize=*/false);
   }
+  frozen_.put_back();  // from weight decay
   ++done_;
   return result;
 }

@@ -5,11 +5,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "models/causal_lm.h"
+#include "models/surgery/restore_options.h"
+#include "models/training/held_rows.h"
 
 namespace niah::models {
 
@@ -33,9 +36,10 @@ struct TrainOptions {
   std::int64_t steps = 0;
   LearningRate learning_rate;
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
-  double weight_decay = 0;  ///< on matrices only
-  double clip = 1;          ///< maximum of the global gradient norm
-  bool bf16 = true;         ///< bf16 autocast over fp32 weights
+  double weight_decay = 0;      ///< on matrices only
+  double clip = 1;              ///< maximum of the global gradient norm
+  bool bf16 = true;             ///< bf16 autocast over fp32 weights
+  std::set<WeightPart> freeze;  ///< parts that stay as they are
 };
 
 struct StepResult {
@@ -50,9 +54,10 @@ std::pair<at::Tensor, at::Tensor> weighted_loss(const at::Tensor& logits, const 
 /// The caller's own values to store with a training state, by name.
 using TrainNotes = std::map<std::string, std::string>;
 
-/// Trains all parameters of `model` in place.
+/// Trains all parameters of `model` in place, but for the frozen parts.
 class Trainer {
  public:
+  /// Throws UsageError if the model lacks a part that is to be frozen.
   Trainer(std::shared_ptr<CausalLM> model, const TrainOptions& options);
 
   /// One optimizer step. Throws DataError when the loss is not finite.
@@ -78,6 +83,7 @@ class Trainer {
 
   std::shared_ptr<CausalLM> model_;
   TrainOptions options_;
+  HeldRows frozen_;
   std::vector<Group> groups_;
   std::int64_t done_ = 0;
 };

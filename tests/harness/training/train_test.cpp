@@ -124,6 +124,8 @@ TEST(Train, AStateOfAnotherTrainingIsRefusedByName) {
   refused("steps: 5", "steps: 6", "train.steps was 5, is now 6");
   refused("batch_problems: 4", "batch_problems: 3", "data.batch_problems was 4, is now 3");
   refused("intermediate_size: 48", "intermediate_size: 64", "model was ");
+  refused("save_every: 1", "save_every: 1\nfreeze: [head, q]",
+          "freeze was not said, is now q; head");
 }
 
 TEST(Train, NothingThatItDidNotWriteIsTouched) {
@@ -173,6 +175,9 @@ TEST(Recipes, WrongOnesAreRefused) {
   refused("steps: 2", "steps: 18446744073709551617");
   refused("learning_rate: 1e-3", "learning_rate: 0");
   refused("bf16: false", "beta1: 1");
+  refused("save_every: 2", "save_every: 2\nfreeze: [mpl]");
+  refused("save_every: 2", "save_every: 2\nrestore_qk_every: -1");
+  refused("save_every: 2", "save_every: 2\nrestore_qk_every: 1");  // of a fresh model
 }
 
 }  // namespace

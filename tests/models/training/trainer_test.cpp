@@ -1,6 +1,7 @@
 #include "models/training/trainer.h"
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -8,6 +9,7 @@
 #include "harness/base/error.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
+#include "tests/refusal.h"
 
 namespace niah::models {
 namespace {
@@ -54,6 +56,29 @@ TEST(Trainer, EqualSeedsGiveEqualWeights) {
   for (const auto& [name, tensor] : a) EXPECT_TRUE(at::equal(tensor, b.at(name))) << name;
   EXPECT_FALSE(at::equal(a.at("model.embed_tokens.weight"),
                          parameters_of(*fresh_model(6)).at("model.embed_tokens.weight")));
+}
+
+TEST(Trainer, FrozenPartsStayAsTheyAre) {
+  const auto model = fresh_model(1);
+  WeightMap before;
+  for (const auto& [name, tensor] : parameters_of(*model)) before.emplace(name, tensor.clone());
+  TrainOptions frozen = options();
+  frozen.freeze = {WeightPart::kQuery, WeightPart::kEmbedding};
+  Trainer trainer(model, frozen);
+  for (std::int64_t step = 0; step < 3; ++step) trainer.step(batch(step));
+  for (const auto& [part, drift] : part_drift(*model, before)) {
+    if (part == "q" || part == "embedding")
+      EXPECT_EQ(drift, 0) << part << ", weight decay included";
+    else
+      EXPECT_GT(drift, 0) << part;
+  }
+}
+
+TEST(Trainer, APartThatTheModelLacksCannotBeFrozen) {
+  TrainOptions frozen = options();
+  frozen.freeze = {WeightPart::kExperts};
+  EXPECT_THAT(refusal_of<UsageError>([&] { Trainer(fresh_model(1), frozen); }),
+              testing::HasSubstr("no part 'experts'; there are: q, k, "));
 }
 
 TEST(Trainer, ResumedTrainingIsTheSameTraining) {
