@@ -88,6 +88,17 @@ void keep_arithmetic(const reports::RunInfo& old, reports::RunInfo& info) {
   }
 }
 
+/// `info` without the variants that were added to `old`; as it is, if it lacks one of `old`.
+reports::RunInfo without_added(const reports::RunInfo& old, const reports::RunInfo& info) {
+  const auto has = [](const reports::RunInfo& run, const reports::VariantInfo& variant) {
+    return reports::find_variant(run, variant.model, variant.name) != nullptr;
+  };
+  reports::RunInfo common = info;
+  if (std::ranges::all_of(old.variants, [&](const auto& variant) { return has(info, variant); }))
+    std::erase_if(common.variants, [&](const auto& variant) { return !has(old, variant); });
+  return common;
+}
+
 /// The gradient curves that training left next to the sweep's fine-tuned checkpoints.
 std::vector<reports::GradientCurve> gradient_curves(const SweepConfig& sweep,
                                                     const reports::RunInfo& info) {
@@ -229,7 +240,7 @@ std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
                                            const reports::RunInfo& info) {
   if (!is_there(folder / "plan.json")) return std::nullopt;
   reports::RunInfo old = read_plan(folder);
-  const std::vector<std::string> differences = run_differences(old, info);
+  const std::vector<std::string> differences = run_differences(old, without_added(old, info));
   if (!differences.empty())
     throw UsageError(
         fmt::format("{} holds another run: {}. {}Choose another --out, or remove it.",

@@ -24,8 +24,8 @@ std::string decoding_text(const WorkList& work);
 reports::RunInfo describe_sweep(const WorkList& work);
 
 /// The plan in `folder`; nullopt if there is none. Throws UsageError, naming the differences, when
-/// it is that of another run. Tasks, lengths and counts may grow. Variants without fingerprints are
-/// compared by name.
+/// it is that of another run. Tasks, lengths, counts and variants may be added. Variants without
+/// fingerprints are compared by name.
 std::optional<reports::RunInfo> check_plan(const std::filesystem::path& folder,
                                            const reports::RunInfo& info);
 

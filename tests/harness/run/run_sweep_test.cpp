@@ -74,6 +74,25 @@ TEST_F(RunSweep, OtherDepthsAreAnotherRun) {
   EXPECT_THAT(read_plan(out()).haystack, testing::EndsWith(", depths 10% 90%"));
 }
 
+TEST_F(RunSweep, VariantsMayBeAddedAndOnlyTheyAreAsked) {
+  run({one_engine()});
+  const SweepConfig more = sweep({{"models.0.variants", "[base, qk, sft]"}});
+  const FakeSpec with_qk{.groups = {{"base", "qk", "sft"}}};
+  run({with_qk}, more);
+  EXPECT_EQ(with_qk.log->answers(), 4);
+  EXPECT_THAT(by_variant(), ElementsAre(Pair("fingerprint-base", 4), Pair("fingerprint-qk", 4),
+                                        Pair("fingerprint-sft", 4)));
+  EXPECT_EQ(read_plan(out()).variants.size(), 3U);
+  EXPECT_THAT(refusal_of<UsageError>([&] { run({one_engine()}); }),
+              HasSubstr("variants was m base, m qk, m sft, is now m base, m sft"));
+  EXPECT_THAT(refusal_of<UsageError>([&] {
+                run({FakeSpec{.groups = {{"base", "v", "sft"}}}},
+                    sweep({{"models.0.variants", "[base, v, sft]"}}));
+              }),
+              HasSubstr("is now m base, m v, m sft"))
+      << "another in the place of one";
+}
+
 TEST_F(RunSweep, CountsMayDifferByTask) {
   run({one_engine()}, sweep({{"tasks", "[s1, s2]"}, {"samples", "{s1: 1, s2: 3}"}}));
   std::map<std::string, int> counts;
