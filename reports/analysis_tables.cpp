@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "harness/base/units.h"
-#include "reports/analysis/attribution.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 #include "reports/tables.h"
@@ -119,31 +118,6 @@ Table recovery_table(const Results& results, const Analysis& analysis, RecoveryR
                    percent(r.restored_recall()), recovered_text(r),
                    recovered_interval(r.recovered)});
   }
-  return table;
-}
-
-Table attribution_table(const Analysis& analysis) {
-  constexpr const char* kAlone = "the part alone put back";
-  constexpr const char* kAllBut = "everything but the part";
-  Table table{"attribution",
-              "Part of the lost recall that each part of the weights brought back over all cells "
-              "together, with a paired bootstrap interval",
-              {{"model", Align::kLeft},
-               {"part", Align::kLeft},
-               {"brought back %", Align::kRight, kAlone},
-               {"95 % interval", Align::kRight, kAlone},
-               {"brought back %", Align::kRight, kAllBut},
-               {"95 % interval", Align::kRight, kAllBut}},
-              {}};
-  for (const Attribution& attribution : analysis.attributions)
-    for (const PartEffect& effect : attribution.alone) {
-      const PartEffect* rest = attribution.without(effect.part);
-      table.add_row({attribution.model, part_in_words(effect.part),
-                     percent_signed(effect.recovered.fraction),
-                     recovered_interval(effect.recovered),
-                     rest == nullptr ? kNone : percent_signed(rest->recovered.fraction),
-                     rest == nullptr ? kNone : recovered_interval(rest->recovered)});
-    }
   return table;
 }
 

@@ -212,9 +212,15 @@ std::string attribution_section(const Results& results, const Analysis& analysis
       parts.push_back({part_in_words(effect.part), effect.recovered,
                        rest == nullptr ? std::nullopt : std::optional(rest->recovered)});
     }
-    out += list(attribution_in_words(results, attribution)) + part_chart(parts);
+    std::vector<PartBars> steps;
+    if (attribution.path.is_followed())
+      for (const PathStep& step : attribution.path.steps)
+        steps.push_back({(steps.empty() ? "" : "and ") + part_in_words(step.added),
+                         step.effect.recovered, std::nullopt});
+    out += list(attribution_in_words(results, attribution)) + part_chart(parts) + path_chart(steps);
   }
-  return out + table_or_nothing(attribution_table(analysis));
+  return out + table_or_nothing(attribution_table(results, analysis)) +
+         table_or_nothing(path_table(results, analysis));
 }
 
 /// A checkpoint alone: its name, where it is, and its fingerprint.

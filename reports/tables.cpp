@@ -276,7 +276,8 @@ Table depth_point_table(const Results& results) {
 std::vector<Table> all_tables(const Results& results, const Analysis& analysis) {
   std::vector<Table> tables = {summary_table(results),
                                recovery_table(results, analysis, RecoveryRows::kAll),
-                               attribution_table(analysis),
+                               attribution_table(results, analysis),
+                               path_table(results, analysis),
                                comparison_table(results, analysis),
                                served_table(results, analysis),
                                served_depth_table(results, analysis),

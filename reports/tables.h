@@ -28,8 +28,12 @@ enum class RecoveryRows {
 /// What restorations recovered, cell by cell.
 Table recovery_table(const Results& results, const Analysis& analysis, RecoveryRows rows);
 
-/// What each part of the weights brought back, alone and left out, over all cells together.
-Table attribution_table(const Analysis& analysis);
+/// What each part of the weights brought back, alone and left out, over all cells together, and
+/// what the model with the part alone put back solves of reasoning sets.
+Table attribution_table(const Results& results, const Analysis& analysis);
+
+/// What parts brought back that were put back one after the other, one row per step.
+Table path_table(const Results& results, const Analysis& analysis);
 
 /// Every paired comparison with its test.
 Table comparison_table(const Results& results, const Analysis& analysis);

@@ -26,6 +26,7 @@ inline constexpr CommandText kAttribute = {
     "Which part of the weights forgot: recall with each part put back alone, and with all but it",
     "niah attribute --quick\n"
     "  niah attribute --pre base --post base-cot --out runs/attribution\n"
+    "  niah attribute --pre base --post base-cot --greedy --out runs/attribution\n"
     "  niah attribute --pre base --post base-cot --by-layer q,k --out runs/layers"};
 inline constexpr CommandText kReplay = {
     "replay", "Ask one sample of a run again, alone (exit 1: the answer is not the recorded one)",

@@ -1,5 +1,6 @@
 #include "harness/cli/pair_sweep.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -7,7 +8,6 @@
 #include "harness/base/progress.h"
 #include "harness/base/shipped_data.h"
 #include "harness/cli/print_report.h"
-#include "harness/cli/run_with_engines.h"
 #include "harness/config/variant_words.h"
 
 namespace niah {
@@ -34,6 +34,13 @@ void require_whole_pair(const PairSweepArguments& arguments) {
     throw UsageError("--override changes the config.json of --pre and --post: give those too");
 }
 
+/// Whether reasoning sets were asked for by --set.
+bool asks_for_reasoning(const Overrides& overrides) {
+  return std::ranges::any_of(overrides, [](const auto& override) {
+    return override.first == "reasoning" || override.first.starts_with("reasoning.");
+  });
+}
+
 /// Puts the pair in place of the sweep's first model.
 void use_pair(SweepConfig& sweep, const PairSweepArguments& arguments, const std::string& title) {
   const PairArguments& pair = arguments.pair;
@@ -51,7 +58,6 @@ void use_pair(SweepConfig& sweep, const PairSweepArguments& arguments, const std
   sweep.name = arguments.family;
   sweep.title = title;
   sweep.tokenizer = pair.pre;
-  sweep.reasoning.clear();
   sweep.caveats.clear();
 }
 
@@ -59,7 +65,8 @@ void use_pair(SweepConfig& sweep, const PairSweepArguments& arguments, const std
 
 SweepConfig pair_sweep(const PairSweepArguments& arguments, const char* yaml,
                        const std::string& file, Overrides overrides, const std::string& title) {
-  for (auto& own : parse_overrides(arguments.overrides)) overrides.push_back(std::move(own));
+  const Overrides own = parse_overrides(arguments.overrides);
+  overrides.insert(overrides.end(), own.begin(), own.end());
   SweepConfig sweep =
       parse_sweep(yaml, file + " (built in)", configs_folder(arguments.pair), overrides);
   if (!arguments.haystack.empty()) {
@@ -68,14 +75,18 @@ SweepConfig pair_sweep(const PairSweepArguments& arguments, const char* yaml,
     sweep.haystack.repeat = repeat;
   }
   require_whole_pair(arguments);
-  if (arguments.pair.any()) use_pair(sweep, arguments, title);
+  if (arguments.pair.any()) {
+    use_pair(sweep, arguments, title);
+    // The built-in set is of the small models' own training.
+    if (!asks_for_reasoning(own)) sweep.reasoning.clear();
+  }
   return sweep;
 }
 
-ExitCode run_pair_sweep(const SweepConfig& sweep, const RunOptions& options) {
+ExitCode run_pair_sweep(const std::function<reports::Report()>& run,
+                        const std::filesystem::path& out) {
   const Progress clock("", 1, /*quiet=*/true);
-  const reports::Report report = run_with_engines(sweep, options);
-  const ExitCode code = print_report(report, options.out);
+  const ExitCode code = print_report(run(), out);
   say("Took {}.\n", format_duration(clock.elapsed()));
   return code;
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,13 +30,15 @@ void add_pair_sweep_options(CLI::App& command, PairSweepArguments& arguments,
                             const std::string& config);
 
 /// The built-in sweep `yaml`, named `file` in errors, with `overrides` and then those of --set.
-/// With a pair its first model is that pair, without the variants that are other checkpoints,
-/// without reasoning, and titled `title`. Throws UsageError for options that do not go together,
-/// and DataError where the models that come with the program are needed and not there.
+/// With a pair its first model is that pair, without the variants that are other checkpoints, and
+/// titled `title`; without reasoning unless --set asks for it. Throws UsageError for options that
+/// do not go together, and DataError where the models that come with the program are needed and not
+/// there.
 SweepConfig pair_sweep(const PairSweepArguments& arguments, const char* yaml,
                        const std::string& file, Overrides overrides, const std::string& title);
 
-/// Runs the sweep, prints its report and how long it took.
-ExitCode run_pair_sweep(const SweepConfig& sweep, const RunOptions& options);
+/// Prints the report that `run` made in the folder `out`, and how long it took.
+ExitCode run_pair_sweep(const std::function<reports::Report()>& run,
+                        const std::filesystem::path& out);
 
 }  // namespace niah

@@ -4,6 +4,7 @@
 #include "harness/base/error.h"
 #include "harness/cli/model_commands.h"
 #include "harness/cli/pair_sweep.h"
+#include "harness/cli/run_with_engines.h"
 #include "harness/embedded_configs.h"
 #include "harness/plan/run_mark.h"
 
@@ -28,9 +29,10 @@ ExitCode run_reproduce(const ReproduceArguments& arguments) {
   const std::string title =
       fmt::format("Recall of {} before and after its fine-tune, and with Q and K restored",
                   arguments.sweep.family);
-  return run_pair_sweep(
-      pair_sweep(arguments.sweep, kReproduceYaml, "reproduce.yaml", std::move(overrides), title),
-      arguments.sweep.options);
+  const SweepConfig sweep =
+      pair_sweep(arguments.sweep, kReproduceYaml, "reproduce.yaml", std::move(overrides), title);
+  const RunOptions& options = arguments.sweep.options;
+  return run_pair_sweep([&] { return run_with_engines(sweep, options); }, options.out);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,8 @@
 
 namespace niah::models {
 namespace {
+
+const std::set<WeightPart> kQueryAndKey = {WeightPart::kQuery, WeightPart::kKey};
 
 /// Rows of a tensor, by its name and the first of them.
 using RowsKey = std::pair<std::string, std::int64_t>;
@@ -37,94 +40,129 @@ std::set<RowsKey> changed_rows_of(const CheckpointPair& pair) {
   return changed;
 }
 
-/// Collects restorations that put different rows back.
-class Distinct {
+/// The same restoration by the method `parts`; nullopt for one that puts no part back as it was.
+std::optional<RestoreOptions> by_parts(RestoreOptions options) {
+  if (options.alpha != 1) return std::nullopt;
+  switch (options.method) {
+    case RestoreMethod::kParts:
+      return options;
+    case RestoreMethod::kQk:
+      options.parts = kQueryAndKey;
+      break;
+    case RestoreMethod::kQ:
+      options.parts = {WeightPart::kQuery};
+      break;
+    case RestoreMethod::kK:
+      options.parts = {WeightPart::kKey};
+      break;
+    case RestoreMethod::kV:
+      options.parts = {WeightPart::kValue};
+      break;
+    default:
+      return std::nullopt;
+  }
+  options.method = RestoreMethod::kParts;
+  return options;
+}
+
+RestoreOptions these_parts(std::set<WeightPart> parts) {
+  return {.method = RestoreMethod::kParts, .parts = std::move(parts)};
+}
+
+}  // namespace
+
+/// The restorations so far, by the rows that they put back.
+class ChangedParts::Distinct {
  public:
   explicit Distinct(const CheckpointPair& pair)
-      : info_(pair.post.meta->info()), changed_(changed_rows_of(pair)), known_{{}, changed_} {}
+      : meta_(pair.post.meta), changed_(changed_rows_of(pair)), known_{{}, changed_} {}
 
-  const ModelInfo& info() const { return info_; }
-
-  /// Adds a restoration unless another one, or a checkpoint of the pair, has the same weights.
-  void add(const RestoreOptions& options) {
-    std::set<RowsKey> named;
-    for (const PartRows& part : rows_of_named(options))
-      if (changed_.contains(key_of(part))) named.insert(key_of(part));
-    std::set<RowsKey> restored = options.complement ? all_but(named) : std::move(named);
-    if (known_.insert(std::move(restored)).second) found_.push_back(options);
+  const ModelInfo& info() const { return meta_->info(); }
+  bool has(WeightPart part) const { return has_part(info(), part); }
+  bool attends() const { return has(WeightPart::kQuery) && has(WeightPart::kKey); }
+  /// The parts that the model has.
+  std::vector<WeightPart> parts() const {
+    std::vector<WeightPart> parts;
+    for (const std::string& name : weight_part_names())
+      if (has(parse_weight_part(name))) parts.push_back(parse_weight_part(name));
+    return parts;
   }
-  std::vector<RestoreOptions> take() && { return std::move(found_); }
+
+  /// Returns false if another restoration, or a checkpoint of the pair, has the same weights.
+  bool is_new(const RestoreOptions& options) {
+    std::set<RowsKey> named;
+    RestoreOptions of_named = options;
+    of_named.complement = false;
+    for (const PartRows& part : rows_of_parts(info(), of_named))
+      if (changed_.contains(key_of(part))) named.insert(key_of(part));
+    return known_.insert(options.complement ? all_but(named) : std::move(named)).second;
+  }
+  /// Those of `restorations` that are new.
+  std::vector<RestoreOptions> take_new(std::vector<RestoreOptions> restorations) {
+    std::erase_if(restorations, [&](const auto& options) { return !is_new(*by_parts(options)); });
+    return restorations;
+  }
 
  private:
-  /// The rows of the parts that the options name, which a complement leaves alone.
-  std::vector<PartRows> rows_of_named(RestoreOptions options) const {
-    if (options.method == RestoreMethod::kQk) {
-      options.method = RestoreMethod::kParts;
-      options.parts = {WeightPart::kQuery, WeightPart::kKey};
-    }
-    options.complement = false;
-    return rows_of_parts(info_, options);
-  }
   std::set<RowsKey> all_but(const std::set<RowsKey>& named) const {
     std::set<RowsKey> rest;
     std::ranges::set_difference(changed_, named, std::inserter(rest, rest.end()));
     return rest;
   }
 
-  const ModelInfo& info_;
+  std::shared_ptr<CausalLM> meta_;
   std::set<RowsKey> changed_;
   std::set<std::set<RowsKey>> known_;  ///< what is put back
-  std::vector<RestoreOptions> found_;
 };
 
-RestoreOptions parts_alone(std::set<WeightPart> parts) {
-  return {.method = RestoreMethod::kParts, .parts = std::move(parts)};
+ChangedParts::ChangedParts(const CheckpointPath& pre, const CheckpointPath& post)
+    : distinct_(std::make_unique<Distinct>(open_pair(pre, post))) {}
+
+ChangedParts::~ChangedParts() = default;
+
+void ChangedParts::know(const RestoreOptions& options) {
+  if (const auto parts = by_parts(options)) distinct_->is_new(*parts);
 }
 
-/// The parts that the model has.
-std::vector<WeightPart> parts_of(const ModelInfo& info) {
-  std::vector<WeightPart> parts;
-  for (const std::string& name : weight_part_names())
-    if (has_part(info, parse_weight_part(name))) parts.push_back(parse_weight_part(name));
-  return parts;
+std::vector<RestoreOptions> ChangedParts::alone() {
+  std::vector<RestoreOptions> all;
+  if (distinct_->attends()) all.push_back({.method = RestoreMethod::kQk});
+  for (const WeightPart part : distinct_->parts()) all.push_back(these_parts({part}));
+  return distinct_->take_new(std::move(all));
 }
 
-}  // namespace
-
-std::vector<RestoreOptions> distinct_restorations(const CheckpointPath& pre,
-                                                  const CheckpointPath& post) {
-  const CheckpointPair pair = open_pair(pre, post);
-  Distinct distinct(pair);
-  const std::vector<WeightPart> parts = parts_of(distinct.info());
-  const bool attends =
-      has_part(distinct.info(), WeightPart::kQuery) && has_part(distinct.info(), WeightPart::kKey);
-  if (attends) distinct.add({.method = RestoreMethod::kQk});
-  for (const WeightPart part : parts) distinct.add(parts_alone({part}));
-  const auto add_complement = [&](std::set<WeightPart> of) {
-    RestoreOptions rest = parts_alone(std::move(of));
-    rest.complement = true;
-    distinct.add(rest);
-  };
-  if (attends) add_complement({WeightPart::kQuery, WeightPart::kKey});
-  for (const WeightPart part : parts) add_complement({part});
-  return std::move(distinct).take();
+std::vector<RestoreOptions> ChangedParts::all_but() {
+  std::vector<RestoreOptions> all;
+  if (distinct_->attends()) all.push_back(these_parts(kQueryAndKey));
+  for (const WeightPart part : distinct_->parts()) all.push_back(these_parts({part}));
+  for (RestoreOptions& options : all) options.complement = true;
+  return distinct_->take_new(std::move(all));
 }
 
-std::vector<RestoreOptions> restorations_by_layer(const CheckpointPath& pre,
-                                                  const CheckpointPath& post,
-                                                  const std::set<WeightPart>& parts) {
-  const CheckpointPair pair = open_pair(pre, post);
-  Distinct distinct(pair);
-  RestoreOptions options = parts_alone(parts);
-  distinct.add(options);
-  for (std::size_t layer = 0; layer < distinct.info().mixers.size(); ++layer) {
+std::vector<RestoreOptions> ChangedParts::by_layer(const std::set<WeightPart>& parts) {
+  RestoreOptions options = these_parts(parts);
+  std::vector<RestoreOptions> all = {options};
+  for (std::size_t layer = 0; layer < distinct_->info().mixers.size(); ++layer) {
     options.layers = {{static_cast<std::int64_t>(layer)}};
     const bool has_all = std::ranges::all_of(parts, [&](WeightPart part) {
-      return has_part(distinct.info(), part, static_cast<std::int64_t>(layer));
+      return has_part(distinct_->info(), part, static_cast<std::int64_t>(layer));
     });
-    if (has_all) distinct.add(options);
+    if (has_all) all.push_back(options);
   }
-  return std::move(distinct).take();
+  return distinct_->take_new(std::move(all));
+}
+
+std::vector<RestoreOptions> ChangedParts::one_more(const RestoreOptions& chosen) {
+  const auto before = by_parts(chosen);
+  check(before.has_value(), "a restoration of parts");
+  std::vector<RestoreOptions> all;
+  const auto add = [&](std::set<WeightPart> parts) {
+    parts.insert(before->parts.begin(), before->parts.end());
+    all.push_back(these_parts(std::move(parts)));
+  };
+  if (distinct_->attends()) add(kQueryAndKey);
+  for (const WeightPart part : distinct_->parts()) add({part});
+  return distinct_->take_new(std::move(all));
 }
 
 }  // namespace niah::models

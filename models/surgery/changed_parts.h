@@ -1,6 +1,7 @@
 // Which parts of the weights a fine-tune changed, as restorations to compare.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -9,17 +10,32 @@
 
 namespace niah::models {
 
-/// Restorations of the pair that tell its parts apart: W_Q and W_K together, each part alone, and
-/// everything but each of these. No two of them give the same weights, and none gives those of the
-/// checkpoint before or after, so parts that the fine-tune left as they were are not among them.
-/// Reads every tensor of both checkpoints. Throws DataError, listing the differences, if they are
-/// not checkpoints of one model.
-std::vector<RestoreOptions> distinct_restorations(const CheckpointPath& pre,
-                                                  const CheckpointPath& post);
+/// Restorations that tell the parts of a pair apart. Each list has those alone whose weights differ
+/// from the checkpoints before and after, from each other, and from all that were listed or known
+/// before, so parts that the fine-tune left as they were are in none.
+class ChangedParts {
+ public:
+  /// Reads every tensor of both checkpoints. Throws DataError, listing the differences, if they are
+  /// not checkpoints of one model.
+  ChangedParts(const CheckpointPath& pre, const CheckpointPath& post);
+  ~ChangedParts();
 
-/// The same with `parts` in one layer each. Throws UsageError if the model lacks one of the parts.
-std::vector<RestoreOptions> restorations_by_layer(const CheckpointPath& pre,
-                                                  const CheckpointPath& post,
-                                                  const std::set<WeightPart>& parts);
+  /// Leaves out restorations with the same weights as this one from now on. Does nothing for
+  /// methods that put no part back as it was.
+  void know(const RestoreOptions& options);
+  /// W_Q and W_K together, and each part alone.
+  std::vector<RestoreOptions> alone();
+  /// Everything but each of these.
+  std::vector<RestoreOptions> all_but();
+  /// `parts`, and the same in one layer each. Throws UsageError if the model lacks one of them.
+  std::vector<RestoreOptions> by_layer(const std::set<WeightPart>& parts);
+  /// The parts of `chosen`, which restores some in all layers, with one part more, or with W_Q and
+  /// W_K together.
+  std::vector<RestoreOptions> one_more(const RestoreOptions& chosen);
+
+ private:
+  class Distinct;
+  std::unique_ptr<Distinct> distinct_;
+};
 
 }  // namespace niah::models

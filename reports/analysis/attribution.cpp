@@ -11,15 +11,15 @@
 
 #include "harness/base/text.h"
 #include "reports/analysis/findings.h"
+#include "reports/analysis/part_path.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
 
 namespace niah::reports {
 namespace {
 
-/// A part that brings back so much alone carries the loss, if everything else brings back no more
-/// than kNothing.
-constexpr double kNearlyAll = 0.8;
+/// A part that brings back kNearlyAll alone carries the loss, if everything else brings back no
+/// more than this.
 constexpr double kNothing = 0.2;
 /// No part is named as the loss's place that brings back less.
 constexpr double kMost = 0.5;
@@ -156,6 +156,11 @@ std::string reasoning_kept(const Results& results, const PartEffect& effect) {
 }
 
 std::string advice_in_words(const Results& results, const Attribution& attribution) {
+  const PathStep* last = last_sure_step(attribution.path);
+  if (last != nullptr && last->effect.recovered.fraction >= kMost)
+    return fmt::format("To take: {}, of which each part adds to what comes back{}.",
+                       label_of(results.run, last->effect.variant),
+                       reasoning_kept(results, last->effect));
   const PartEffect& best = narrowest(attribution);
   if (!is_certain(best.recovered) || best.recovered.fraction < kMost) return "";
   const char* why = &best == &attribution.alone.front() ? "which brings back the most"
@@ -166,7 +171,7 @@ std::string advice_in_words(const Results& results, const Attribution& attributi
 
 Attribution attribution_of(const RunInfo& run, const std::vector<Recovery>& recoveries,
                            const std::string& model) {
-  Attribution found{model, {}, {}};
+  Attribution found{model, {}, {}, {}};
   for (const VariantInfo& variant : run.variants) {
     if (variant.model != model || variant.role != Role::kRestored) continue;
     const auto alone = part_alone(variant.method), left_out = part_left_out(variant.method);
@@ -196,12 +201,15 @@ const PartEffect* Attribution::without(const std::string& part) const {
   return at == all_but.end() ? nullptr : &*at;
 }
 
-std::vector<Attribution> attributions(const RunInfo& run, const std::vector<Recovery>& recoveries) {
+std::vector<Attribution> attributions(const Results& results,
+                                      const std::vector<Recovery>& recoveries) {
   std::vector<Attribution> all;
-  for (const std::string& model : models_of(run)) {
-    if (!asks_for_parts(run, model)) continue;
-    Attribution found = attribution_of(run, recoveries, model);
-    if (found.alone.size() >= 2) all.push_back(std::move(found));
+  for (const std::string& model : models_of(results.run)) {
+    if (!asks_for_parts(results.run, model)) continue;
+    Attribution found = attribution_of(results.run, recoveries, model);
+    if (found.alone.size() < 2) continue;
+    found.path = take_path(results, found.alone);
+    all.push_back(std::move(found));
   }
   return all;
 }
@@ -228,6 +236,8 @@ std::string part_in_words(const std::string& part) {
 std::vector<std::string> attribution_in_words(const Results& results,
                                               const Attribution& attribution) {
   std::vector<std::string> sentences = {effects_in_words(attribution), place_in_words(attribution)};
+  if (std::string path = path_in_words(attribution.path); !path.empty())
+    sentences.push_back(std::move(path));
   if (std::string advice = advice_in_words(results, attribution); !advice.empty())
     sentences.push_back(std::move(advice));
   return sentences;

@@ -9,9 +9,13 @@
 
 namespace niah::reports {
 
+/// What brings back so much of the loss brings back nearly all of it.
+inline constexpr double kNearlyAll = 0.8;
+
 /// What the recoveries say of the parts: of models with at least two parts alone, one of them by
 /// the method `parts`, whose fine-tune lost recall over all cells together.
-std::vector<Attribution> attributions(const RunInfo& run, const std::vector<Recovery>& recoveries);
+std::vector<Attribution> attributions(const Results& results,
+                                      const std::vector<Recovery>& recoveries);
 
 /// "W_Q and W_K", "the MLPs of layers 2, 3": a part in a sentence.
 std::string part_in_words(const std::string& part);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,11 +98,32 @@ struct PartEffect {
   Recovered recovered;
 };
 
+/// One step of a path.
+struct PathStep {
+  PartEffect effect;      ///< of all parts put back by then
+  std::string added;      ///< the part that this step adds
+  std::size_t asked = 0;  ///< of how many parts it brought back the most
+  /// McNemar's exact two-sided test against the step before, over all cells together, times
+  /// `asked`; 1 of the first step.
+  double p = 1;
+};
+
+/// Parts put back one after the other, each time the one that then brought back the most.
+struct PartPath {
+  std::vector<PathStep> steps;
+  bool nothing_adds = false;           ///< nothing asked beside the last step brought back more
+  std::set<std::string> asked_for_it;  ///< fingerprints of what was asked after the first step
+
+  /// Whether anything was asked beside the first part; if not, there is nothing to tell.
+  bool is_followed() const { return !asked_for_it.empty(); }
+};
+
 /// The effects of one model's parts.
 struct Attribution {
   std::string model;
   std::vector<PartEffect> alone;    ///< the part alone was put back; the most first
   std::vector<PartEffect> all_but;  ///< everything but the part was; in the run's order
+  PartPath path;
 
   /// What everything but `part` brought back; nullptr if that was not asked.
   const PartEffect* without(const std::string& part) const;

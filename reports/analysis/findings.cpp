@@ -120,24 +120,33 @@ void add_recall_points(const Results& results, const Analysis& analysis, const s
   }
 }
 
-/// Says what restorations of parts tell. Returns their fingerprints.
-std::set<std::string> add_attribution(const Results& results, const Analysis& analysis,
-                                      const std::string& model, std::vector<std::string>& points) {
+/// The restorations that tell of parts, by fingerprint: sentences and a table of their own have
+/// them.
+std::set<std::string> told_by_parts(const Analysis& analysis, const std::string& model) {
   std::set<std::string> told;
   for (const Attribution& found : analysis.attributions) {
     if (found.model != model) continue;
-    for (std::string& sentence : attribution_in_words(results, found))
-      points.push_back(std::move(sentence));
     for (const auto* effects : {&found.alone, &found.all_but})
       for (const PartEffect& effect : *effects) told.insert(effect.variant);
+    told.insert(found.path.asked_for_it.begin(), found.path.asked_for_it.end());
   }
   return told;
+}
+
+/// Says what restorations of parts tell.
+void add_attribution(const Results& results, const Analysis& analysis, const std::string& model,
+                     std::vector<std::string>& points) {
+  for (const Attribution& found : analysis.attributions)
+    if (found.model == model)
+      for (std::string& sentence : attribution_in_words(results, found))
+        points.push_back(std::move(sentence));
 }
 
 void add_other_restorations(const Results& results, const Analysis& analysis,
                             const std::string& model, std::vector<std::string>& points) {
   const VariantInfo* first = first_restored(results.run, model);
-  const std::set<std::string> told = add_attribution(results, analysis, model, points);
+  const std::set<std::string> told = told_by_parts(analysis, model);
+  add_attribution(results, analysis, model, points);
   std::string text, last_loss;
   for (const VariantInfo& variant : results.run.variants) {
     if (variant.model != model || variant.role != Role::kRestored || &variant == first) continue;
@@ -168,14 +177,17 @@ void add_served(const Results& results, const Analysis& analysis, const std::str
   }
 }
 
-void add_reasoning_points(const Results& results, const std::string& model,
-                          std::vector<std::string>& points) {
+void add_reasoning_points(const Results& results, const Analysis& analysis,
+                          const std::string& model, std::vector<std::string>& points) {
+  std::set<std::string> told = told_by_parts(analysis, model);
+  if (const VariantInfo* first = first_restored(results.run, model)) told.erase(first->fingerprint);
   for (const std::string& task : results.reasoning_tasks()) {
     std::string text;
     std::int64_t last_n = 0;
     for (const VariantInfo& variant : results.run.variants) {
       const Cell* cell = results.reasoning_cell(variant.fingerprint, task);
       if (variant.model != model || cell == nullptr || cell->n == 0) continue;
+      if (told.contains(variant.fingerprint)) continue;
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", label_of(results.run, variant),
                           percent_words(cell->recall()));
       if (cell->n != last_n) text += fmt::format(" (n = {})", cell->n);
@@ -356,7 +368,7 @@ Findings findings_in_words(const Results& results, const Analysis& analysis) {
     else
       add_recall_points(results, analysis, model, findings.points);
     add_other_restorations(results, analysis, model, findings.points);
-    add_reasoning_points(results, model, findings.points);
+    add_reasoning_points(results, analysis, model, findings.points);
     add_served(results, analysis, model, findings);
   }
   if (results.cells.empty()) findings.headlines.emplace_back("Nothing was measured.");

@@ -75,37 +75,57 @@ std::string key_item(const std::string& css, const char* text) {
       css, text);
 }
 
-}  // namespace
+/// How the bars of a chart look and what they are called.
+struct BarKinds {
+  std::string alone_css, all_but_css;
+  std::string before_name, after_name;  ///< of the first kind, in its bars' titles
+};
 
-std::string part_chart(const std::vector<PartBars>& parts) {
-  if (parts.empty()) return "";
+std::string bars_svg(const std::vector<PartBars>& parts, const BarKinds& kinds, const char* label) {
   Range range;
-  bool has_all_but = false;
   for (const PartBars& part : parts) {
     range.include(part.alone);
     range.include(part.all_but);
-    has_all_but = has_all_but || part.all_but;
   }
-  const std::string alone = series_class(1), all_but = series_class(2) + " hollow";
   const double bottom = kTop + kRow * static_cast<double>(parts.size());
-  std::string out = "<ul class=\"key\">\n" + key_item(alone, "the part alone put back");
-  if (has_all_but) out += key_item(all_but, "everything but the part put back");
-  out += fmt::format(
-      "</ul>\n<svg class=\"chart parts\" role=\"img\" aria-label=\"What each part brought back; "
-      "the figures stand in the table below\" viewBox=\"0 0 {} {}\">\n",
-      kWidth, bottom + kBottom);
+  std::string out = fmt::format(
+      "<svg class=\"chart parts\" role=\"img\" aria-label=\"{}; the figures stand in the table "
+      "below\" viewBox=\"0 0 {} {}\">\n",
+      label, kWidth, bottom + kBottom);
   out += axis_svg(range, bottom);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const PartBars& part = parts[i];
     const double top = kTop + kRow * static_cast<double>(i) + (kRow - 2 * kBar - kGapBetween) / 2;
     out += fmt::format("<text class=\"name end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 10,
                        top + kBar + kGapBetween / 2 + 4, escape_html(part.name));
-    if (part.alone) out += bar_svg(range, top, alone, part.name + " alone", *part.alone);
+    if (part.alone)
+      out += bar_svg(range, top, kinds.alone_css, kinds.before_name + part.name + kinds.after_name,
+                     *part.alone);
     if (part.all_but)
-      out +=
-          bar_svg(range, top + kBar + kGapBetween, all_but, "all but " + part.name, *part.all_but);
+      out += bar_svg(range, top + kBar + kGapBetween, kinds.all_but_css, "all but " + part.name,
+                     *part.all_but);
   }
   return out + "</svg>\n";
+}
+
+}  // namespace
+
+std::string part_chart(const std::vector<PartBars>& parts) {
+  if (parts.empty()) return "";
+  const BarKinds kinds{series_class(1), series_class(2) + " hollow", "", " alone"};
+  std::string key = key_item(kinds.alone_css, "the part alone put back");
+  if (std::ranges::any_of(parts, [](const PartBars& part) { return part.all_but.has_value(); }))
+    key += key_item(kinds.all_but_css, "everything but the part put back");
+  return "<ul class=\"key\">\n" + key + "</ul>\n" +
+         bars_svg(parts, kinds, "What each part brought back");
+}
+
+std::string path_chart(const std::vector<PartBars>& steps) {
+  if (steps.empty()) return "";
+  const BarKinds kinds{series_class(3), "", "up to ", ""};
+  return "<ul class=\"key\">\n" +
+         key_item(kinds.alone_css, "put back one after the other, each beside those above it") +
+         "</ul>\n" + bars_svg(steps, kinds, "What the steps of the path brought back");
 }
 
 }  // namespace niah::reports

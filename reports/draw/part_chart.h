@@ -20,4 +20,7 @@ struct PartBars {
 /// their key; "" without parts. What lies beyond -50 % or 150 % is cut at the edge.
 std::string part_chart(const std::vector<PartBars>& parts);
 
+/// The same of parts put back one after the other, each beside those above it; "" without steps.
+std::string path_chart(const std::vector<PartBars>& steps);
+
 }  // namespace niah::reports

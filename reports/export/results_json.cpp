@@ -94,6 +94,11 @@ const char* verdict_name(Recovery::Verdict verdict) {
   return "";
 }
 
+json to_json_recovered(const Recovered& recovered) {
+  return {{"recovered_fraction", recovered.fraction},
+          {"interval", {or_null(recovered.low), or_null(recovered.high)}}};
+}
+
 json to_json_recovery(const Recovery& r) {
   json out = {{"model", r.model},
               {"task", r.task},
@@ -109,9 +114,7 @@ json to_json_recovery(const Recovery& r) {
               {"p_holm", r.adjusted},
               {"detectable_drop", or_null(r.detectable)},
               {"verdict", verdict_name(r.verdict)}};
-  if (!r.recovered) return out;
-  out["recovered_fraction"] = r.recovered->fraction;
-  out["interval"] = {or_null(r.recovered->low), or_null(r.recovered->high)};
+  if (r.recovered) out.update(to_json_recovered(*r.recovered));
   return out;
 }
 
@@ -175,6 +178,30 @@ json to_json_served(const ServedComparison& comparison) {
     json one = to_json_pairs(band.pairs, band.texts);
     one.update({{"low", band.low}, {"high", band.high}});
     out["depths"].push_back(std::move(one));
+  }
+  return out;
+}
+
+json to_json_effect(const PartEffect& effect) {
+  json out = to_json_recovered(effect.recovered);
+  out["variant"] = effect.variant;
+  out["part"] = effect.part;
+  return out;
+}
+
+json to_json_attribution(const Attribution& attribution) {
+  json out = {{"model", attribution.model},
+              {"alone", json::array()},
+              {"all_but", json::array()},
+              {"path", json::array()}};
+  for (const PartEffect& effect : attribution.alone) out["alone"].push_back(to_json_effect(effect));
+  for (const PartEffect& effect : attribution.all_but)
+    out["all_but"].push_back(to_json_effect(effect));
+  if (!attribution.path.is_followed()) return out;
+  for (const PathStep& step : attribution.path.steps) {
+    json one = to_json_effect(step.effect);
+    one.update({{"added", step.added}, {"asked", step.asked}, {"p_adjusted", step.p}});
+    out["path"].push_back(std::move(one));
   }
   return out;
 }
@@ -300,14 +327,19 @@ std::string results_json(const Results& results, const Analysis& analysis) {
       analysis.served.empty()
           ? ""
           : fmt::format("\"served\": {},\n", lines(analysis.served, to_json_served));
+  const std::string attributed =
+      analysis.attributions.empty()
+          ? ""
+          : fmt::format("\"attributions\": {},\n",
+                        lines(analysis.attributions, to_json_attribution));
   return fmt::format(
       "{{\n\"schema\": \"{}\",\n\"run\": {},\n\"journal_records\": {},\n"
       "\"ignored_records\": {},\n\"left_out\": {},\n\"cells\": {},\n"
-      "\"comparisons\": {},\n\"recoveries\": {},\n\"trends\": {},\n{}\"timing\": {}\n}}\n",
+      "\"comparisons\": {},\n\"recoveries\": {},\n\"trends\": {},\n{}{}\"timing\": {}\n}}\n",
       kResultsSchema, text_of(run), text_of(or_null(results.journal_records)), results.ignored,
       text_of(results.left_out), lines(results.cells, to_json_cell),
       lines(analysis.comparisons, to_json_comparison), lines(analysis.recoveries, to_json_recovery),
-      lines(analysis.trends, to_json_trend), served, text_of(timing));
+      lines(analysis.trends, to_json_trend), attributed, served, text_of(timing));
 }
 
 Results parse_results(std::string_view text, const std::string& name) {

@@ -5,12 +5,15 @@
 
 #include "reports/analysis/findings.h"
 #include "reports/draw/part_chart.h"
+#include "reports/export/results_json.h"
+#include "reports/page.h"
 #include "reports/tables.h"
 #include "tests/reports/synthetic_run.h"
 
 namespace niah::reports {
 namespace {
 
+using testing::_;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -21,8 +24,10 @@ struct Restored {
   std::int64_t hits = 0;
 };
 
-/// Base finds 40 of 40 samples, the fine-tune 10, and the restorations as many as they say.
-Results results_of(const std::vector<Restored>& restored, std::int64_t of_sft = 10) {
+/// Base finds 40 of 40 samples, the fine-tune 10, and the restorations as many as they say. Of 20
+/// problems, if any are asked, the fine-tune and qk solve 19, all others 2.
+Results results_of(const std::vector<Restored>& restored, std::int64_t of_sft = 10,
+                   bool with_reasoning = false) {
   RunInfo run = synthetic_info();
   run.variants.resize(2);
   for (const Restored& one : restored) {
@@ -42,6 +47,13 @@ Results results_of(const std::vector<Restored>& restored, std::int64_t of_sft = 
     for (std::int64_t i = 0; i < 40; ++i) {
       const Record record = synthetic_record(variant.c_str(), "s3", 65536, i);
       collector.add(i < hits ? record : missed(record));
+    }
+    for (std::int64_t i = 0; with_reasoning && i < 20; ++i) {
+      Record record = synthetic_record(variant.c_str(), "word-problems", 0, i);
+      record.kind = "reasoning";
+      record.protocol = "";
+      const bool is_solved = i < (variant == "f-sft" || variant == "f-qk" ? 19 : 2);
+      collector.add(is_solved ? record : missed(record));
     }
   };
   add("f-base", 40);
@@ -131,6 +143,84 @@ TEST(Attribution, IsOfRunsThatAskForPartsAndLostSomething) {
   EXPECT_TRUE(words_of(results_of({{"parts mlp", 39}, {"qk", 39}}, /*of_sft=*/40)).empty());
 }
 
+TEST(Attribution, FollowsAPath) {
+  const Results results = results_of({{"parts mlp", 11},
+                                      {"qk", 22},
+                                      {"parts linear", 21},
+                                      {"parts q", 21},
+                                      {"parts q, k, mlp", 24},
+                                      {"parts q, k, linear", 36},
+                                      {"parts q, k, mlp, linear", 39},
+                                      {"all but q, k", 21}});
+  const Analysis analysis = analyse(results);
+  const Attribution& found = analysis.attributions.at(0);
+  std::vector<std::string> alone;
+  for (const PartEffect& effect : found.alone) alone.push_back(effect.part);
+  EXPECT_THAT(alone, ElementsAre("q, k", "linear", "q", "mlp")) << "steps are not parts alone";
+  ASSERT_EQ(found.path.steps.size(), 3U);
+  EXPECT_EQ(found.path.steps[1].added, "linear");
+  EXPECT_EQ(found.path.steps[1].asked, 2U);
+  EXPECT_NEAR(found.path.steps[1].p, 2 * mcnemar_two_sided(0, 14), 1e-9);
+  EXPECT_NEAR(found.path.steps[2].p, mcnemar_two_sided(0, 3), 1e-9);
+
+  const auto words = attribution_in_words(results, found);
+  EXPECT_THAT(words.at(1), HasSubstr("no part alone brings back half"));
+  EXPECT_THAT(words.at(2), HasSubstr("each time the part that brings back the most: W_Q and W_K "
+                                     "40 % (95 % interval "));
+  EXPECT_THAT(words.at(2), HasSubstr("; with the linear layers 87 % (95 % interval "));
+  EXPECT_THAT(words.at(2), HasSubstr("; with the MLPs 97 % (95 % interval "));
+  EXPECT_THAT(words.at(2), HasSubstr("; that it adds anything is not certain, p = 0.25). With that "
+                                     "the loss is back."));
+  EXPECT_EQ(words.at(3), "To take: parts q, k, linear, of which each part adds to what comes back.")
+      << "the last step may be chance";
+
+  const Table table = path_table(results, analysis);
+  ASSERT_EQ(table.rows.size(), 3U);
+  EXPECT_THAT(table.rows[0], ElementsAre("model", "1", "W_Q and W_K", "4", "40", _, "–"));
+  EXPECT_THAT(table.rows[1],
+              ElementsAre("model", "2", "the linear layers", "2", "87", _, "< 0.001"));
+  EXPECT_THAT(report_page(results, analysis, {}, false), HasSubstr("up to and the linear layers"));
+  EXPECT_THAT(results_json(results, analysis), HasSubstr("\"added\":\"linear\""));
+}
+
+TEST(Attribution, SaysWhereNothingAddsToAPath) {
+  const Results results = results_of({{"parts mlp", 11}, {"qk", 25}, {"parts q, k, mlp", 24}});
+  EXPECT_THAT(words_of(results).at(2), HasSubstr("W_Q and W_K 50 % (95 % interval "));
+  EXPECT_THAT(words_of(results).at(2), HasSubstr("). Nothing else put back besides brings back "
+                                                 "more."));
+  EXPECT_EQ(words_of(results).at(3), "To take: qk, which brings back the most.");
+}
+
+TEST(Attribution, WithoutAPathTellsNone) {
+  const Results results = results_of({{"parts q", 20}, {"qk", 39}, {"parts mlp layers 0", 30}});
+  const Analysis analysis = analyse(results);
+  EXPECT_TRUE(path_table(results, analysis).rows.empty());
+  EXPECT_THAT(results_json(results, analysis), HasSubstr("\"path\":[]"));
+  EXPECT_THAT(results_json(results_of({}), analyse(results_of({}))),
+              Not(HasSubstr("attributions")));
+}
+
+TEST(Attribution, ShowsReasoningBesideEachPart) {
+  const Results results = results_of({{"qk", 39}, {"parts mlp", 11}, {"parts v", 10}},
+                                     /*of_sft=*/10, /*with_reasoning=*/true);
+  const Analysis analysis = analyse(results);
+  const Table table = attribution_table(results, analysis);
+  ASSERT_EQ(table.rows.size(), 4U);
+  EXPECT_EQ(table.columns.back().title, "word-problems %");
+  EXPECT_EQ(table.rows[0].back(), "95.0");
+  EXPECT_EQ(table.rows[1].back(), "10.0") << "it costs what the fine-tune taught";
+  EXPECT_THAT(table.rows[3][1], testing::StartsWith("none: "));
+  EXPECT_EQ(table.rows[3].back(), "95.0");
+  EXPECT_THAT(attribution_in_words(results, analysis.attributions[0]).at(2),
+              HasSubstr("of word-problems it solves 95 % (n = 20)"));
+
+  std::string points;
+  for (const std::string& point : findings_in_words(results, analysis).points)
+    points += point + "\n";
+  EXPECT_THAT(points, HasSubstr("Reasoning, word-problems: solved by "));
+  EXPECT_THAT(points, Not(HasSubstr("parts mlp"))) << "the table has it";
+}
+
 TEST(Attribution, PartsInWords) {
   EXPECT_EQ(part_in_words("q"), "W_Q");
   EXPECT_EQ(part_in_words("q, k, mlp"), "W_Q, W_K and the MLPs");
@@ -139,7 +229,7 @@ TEST(Attribution, PartsInWords) {
 
 TEST(Attribution, IsDrawnAndTabulated) {
   const Results results = results_of({{"parts mlp", 11}, {"qk", 39}, {"all but q, k", 10}});
-  const Table table = attribution_table(analyse(results));
+  const Table table = attribution_table(results, analyse(results));
   ASSERT_EQ(table.rows.size(), 2U);
   EXPECT_EQ(table.rows[0][1], "W_Q and W_K");
   EXPECT_EQ(table.rows[0][4], "0");
