@@ -5,16 +5,23 @@
     python3 check_lm_eval.py runs/my-run
 
 The harness finds files by its naming rules, takes task and time from the names, and reads samples
-line by line. The mean and standard error over the samples of a length must equal the reported
-result.
+line by line. Mean and standard error over the samples of a length, as the harness computes them, must
+equal the reported result; a log with prompts (`niah report RUN --prompts`) must have each sample's own.
 """
 
+import hashlib
 import json
 import math
 import pathlib
 import sys
 
 from lm_eval import utils
+from lm_eval.api import metrics
+
+
+def check_prompt(sample):
+    for asked in sample["arguments"].values():  # none without --prompts
+        assert hashlib.sha256(asked["arg_0"].encode()).hexdigest() == sample["prompt_hash"], sample["doc"]
 
 
 def main(run):
@@ -28,12 +35,16 @@ def main(run):
             task = utils.get_file_task_name(pathlib.Path(file).name)
             samples = [json.loads(line) for line in open(file)]
             assert [sample["doc_id"] for sample in samples] == list(range(len(samples)))
+            for sample in samples:
+                check_prompt(sample)
             for metric, value in results["results"][task].items():
+                if metric == "alias" or value is None:  # None: no standard error of one sample, or of shares
+                    continue
                 name = metric.removesuffix(",none")  # a length, or "exact_match" (reasoning)
-                scores = [sample[name] for sample in samples if name in sample["metrics"]]
-                if not scores:
-                    continue  # a standard error
-                assert math.isclose(sum(scores) / len(scores), value), (task, metric)
+                figure = metrics.mean_stderr if name.endswith("_stderr") else metrics.mean
+                scores = [sample[name.removesuffix("_stderr")] for sample in samples
+                          if name.removesuffix("_stderr") in sample["metrics"]]
+                assert math.isclose(figure(scores), value), (task, metric)
                 checked += 1
     assert checked, "no figure was compared"
     print(f"{checked} figures agree with the samples behind them")
