@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Logs a run folder to MLflow or Weights & Biases: one run of theirs a variant.
 
-    python3 reports/export/log_run.py runs/my-pair --mlruns mlruns        # MLflow's files; `mlflow ui` shows them
+    python3 reports/export/log_run.py runs/my-pair --mlruns mlruns        # MLflow's files, written without MLflow
     python3 reports/export/log_run.py runs/my-pair --mlflow http://...    # an MLflow server; needs the package mlflow
     python3 reports/export/log_run.py runs/my-pair --wandb my-project     # needs the package wandb
 
@@ -9,6 +9,8 @@ Read is results.json alone, which `niah run` and `niah report` write. Logged are
 and the mean log-probability of the value, with the length as the step; as parameters what was asked of what, with the
 variant's fingerprint; and report.html as an artifact. WANDB_MODE=offline makes wandb write its files for `wandb sync`.
 What a run folder says a second time is logged under the same name again: both keep it as another run.
+MLflow 3 opens its own files only where it is told so: `MLFLOW_ALLOW_FILE_STORE=true mlflow ui`; `mlflow
+migrate-filestore` takes them into a database. tests/oracle/check_log_run.py reads back what either has.
 """
 
 import argparse
@@ -106,7 +108,10 @@ def log_to_mlflow(folder, uri, experiment):
     import mlflow
 
     mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment)
+    try:
+        mlflow.set_experiment(experiment)
+    except mlflow.exceptions.MlflowException as error:
+        sys.exit(f"log_run: logging to {uri}: {error}")
     for name, parameters, metrics in read_run(folder):
         with mlflow.start_run(run_name=name):
             mlflow.log_params(parameters)
