@@ -30,10 +30,25 @@ struct GenerateArguments {
   bool repeat = false, token_ids = false;
 };
 
-tasks::HaystackSpec haystack_spec(const GenerateArguments& arguments) {
+/// Whether the task hides something in a text; those that do not make all of theirs themselves.
+bool needs_haystack(const std::string& task) {
+  const tasks::Task* known = tasks::known_task(task);
+  return known != nullptr && known->family == tasks::TaskFamily::kNeedle &&
+         known->haystack == tasks::HaystackType::kText;
+}
+
+/// The text of --haystack; nullptr where none is given and the task needs none.
+std::shared_ptr<const tasks::Haystack> haystack_of(const GenerateArguments& arguments,
+                                                   const std::string& task) {
+  if (arguments.haystack.empty() && needs_haystack(task))
+    throw UsageError(fmt::format(
+        "--haystack is required: task {} hides its needles in a text (kjv, prose, a folder of .txt "
+        "files, or a text file)",
+        task));
+  if (arguments.haystack.empty()) return nullptr;
   tasks::HaystackSpec spec = tasks::find_haystack(arguments.haystack);
   spec.repeat = arguments.repeat;
-  return spec;
+  return tasks::open_haystack(spec);
 }
 
 /// Appends `"input_ids": [...]` to a JSON object's text.
@@ -118,10 +133,10 @@ ExitCode run_generate(const GenerateArguments& arguments) {
     throw UsageError(
         fmt::format("--length '{}': a length such as 4096 or 4K was expected", arguments.length));
   const auto tokenizer = models::open_tokenizer(arguments.tokenizer);
-  const auto spec = protocol_spec(arguments.protocol, arguments.seed,
-                                  tasks::open_haystack(haystack_spec(arguments)), tokenizer);
-  const auto cells =
-      tasks::make_cells(spec, {{tasks::our_task_name(arguments.task), *length, arguments.samples}});
+  const std::string task = tasks::our_task_name(arguments.task);
+  const auto spec =
+      protocol_spec(arguments.protocol, arguments.seed, haystack_of(arguments, task), tokenizer);
+  const auto cells = tasks::make_cells(spec, {{task, *length, arguments.samples}});
   write_samples(arguments, *cells.front(), *tokenizer);
   return ExitCode::kOk;
 }
@@ -162,9 +177,9 @@ void add_generate_command(CLI::App& program, Command& chosen) {
       ->required();
   command
       ->add_option("--haystack", arguments->haystack,
-                   "The text to hide it in: kjv, prose, a folder of .txt files, or a text file")
-      ->type_name(kHaystackValue)
-      ->required();
+                   "The text to hide it in: kjv, prose, a folder of .txt files, or a text file; "
+                   "not needed for s1, multikey_2, multikey_3, vt, cwe, fwe, which make theirs")
+      ->type_name(kHaystackValue);
   command->add_flag("--repeat", arguments->repeat,
                     "Start the text again where it is too short for the length");
   command->add_flag("--token-ids", arguments->token_ids,
