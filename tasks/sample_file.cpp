@@ -13,12 +13,11 @@
 #include "harness/base/files.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/json_integer.h"
-#include "harness/base/numbers.h"
 #include "harness/base/sha256.h"
 #include "harness/base/strict_json.h"
 #include "harness/base/text.h"
-#include "harness/base/units.h"
 #include "tasks/needle/protocols.h"
+#include "tasks/sample_paths.h"
 #include "tasks/task.h"
 #include "tasks/unicode.h"
 
@@ -31,6 +30,7 @@ using nlohmann::json;
 struct Source {
   SampleFile file;
   MappedFile content;
+  SampleMaker maker;  ///< of a log of ours whose run is there
   explicit Source(SampleFile what) : file(std::move(what)), content(file.path, "reading samples") {}
 };
 
@@ -64,43 +64,13 @@ T field(const Line& line, const json& object, const char* name) {
                            found->type_name()));
 }
 
+double percent_field(const Line& line, const json& object, const char* name) {
+  const auto value = field<double>(line, object, name);
+  if (!(value >= 0 && value <= 100)) refuse(line, "a depth is not a percentage from 0 to 100");
+  return value;
+}
+
 bool hides_needles(const Task& task) { return task.family == TaskFamily::kNeedle; }
-
-/// "vt" of "samples_ruler_vt_2026-01-01.jsonl", as lm-eval calls it, or of a folder "vt", as RULER
-/// does; empty when the path names no such task.
-std::string synthetic_task_of_path(const std::filesystem::path& path) {
-  const std::string text = path.string();
-  for (const Task& task : all_tasks()) {
-    if (hides_needles(task)) continue;
-    if (text.find(fmt::format("ruler_{}_", task.name)) != text.npos) return task.name;
-    const auto folder = path.parent_path();
-    if (std::find(folder.begin(), folder.end(), task.name) != folder.end()) return task.name;
-  }
-  return "";
-}
-
-/// "s2" of "samples_niah_single_2_2026-01-01.jsonl" or of a folder "niah_single_2"; empty when the
-/// path names no task.
-std::string task_of_path(const std::filesystem::path& path) {
-  const std::string text = path.string();
-  const auto at = text.rfind("niah_");
-  if (at == std::string::npos) return synthetic_task_of_path(path);
-  const std::string_view name = std::string_view(text).substr(at + 5);
-  if (name.starts_with("single_") && name.size() > 7) return fmt::format("s{}", name[7]);
-  for (const Task& task : all_tasks())
-    if (name.starts_with(task.name)) return task.name;
-  return "";
-}
-
-/// The last folder of the path that is a number: RULER keeps its data by length.
-std::optional<std::int64_t> length_of_path(const std::filesystem::path& path) {
-  std::optional<std::int64_t> length;
-  for (const auto& part : path.parent_path()) {
-    const std::string name = part.string();
-    if (const auto number = parse_integer(name, {1, kLongestLength})) length = *number;
-  }
-  return length;
-}
 
 std::string require_task(const Line& line) {
   const SampleFile& file = line.source->file;
@@ -168,13 +138,39 @@ std::string key_of_prefix(const std::string& prefix) {
   return prefix.substr(begin + 5, end - begin - 5);
 }
 
-Sample from_lm_eval(const Line& line, const json& doc) {
-  if (doc.contains("depth") && !doc.contains("input"))
+bool is_our_log(const json& row) {
+  const auto doc = row.find("doc");
+  return doc != row.end() && doc->is_object() && doc->contains("depth");
+}
+
+/// A line of a log of ours, made again by the run that wrote it.
+Sample made_again(const Line& line, const json& row) {
+  const json& doc = row["doc"];
+  LoggedSample made;
+  try {
+    made = line.source->maker(require_task(line), field<std::int64_t>(line, doc, "max_length"),
+                              field<std::int64_t>(line, doc, "index"));
+  } catch (const UsageError& error) {
+    refuse(line, error.what());
+  }
+  if (made.prompt_sha256 != field<std::string>(line, row, "prompt_hash"))
     refuse(line,
-           "this is a log of niah's own, without its prompts, so it cannot be asked again; the "
-           "config of its run, or `niah generate`, makes the same samples");
+           "the sample that its run makes now is not the one that was asked (its prompt has "
+           "another hash); was the haystack, the tokenizer or the program changed since?");
+  made.sample.max_length = field<std::int64_t>(line, doc, "max_length");
+  return made.sample;
+}
+
+Sample from_lm_eval(const Line& line, const json& doc) {
+  const bool is_ours = doc.contains("depth");  // whose logs say more than lm-eval's
+  if (is_ours && !doc.contains("input"))
+    refuse(line,
+           "this is a log of niah's own, without its prompts and without the folder of its run, in "
+           "whose lm_eval/ it was written; read it there, or write it with `niah report RUN "
+           "--prompts`");
   Sample sample;
-  sample.protocol = "lm-eval";
+  sample.protocol =
+      doc.contains("protocol") ? field<std::string>(line, doc, "protocol") : "lm-eval";
   sample.task = require_task(line);
   sample.index = field<std::int64_t>(line, doc, "index");
   sample.input = field<std::string>(line, doc, "input");
@@ -184,6 +180,7 @@ Sample from_lm_eval(const Line& line, const json& doc) {
   sample.max_length = field<std::int64_t>(line, doc, "max_length");
   sample.key = key_of_prefix(sample.gen_prefix);
   locate(line, sample);
+  if (is_ours) sample.depth = percent_field(line, doc, "depth");
   return sample;
 }
 
@@ -246,6 +243,8 @@ Sample parse_sample(const Line& line) {
   Sample sample;
   if (row.contains("prompt_sha256"))
     sample = from_ours(line, row);
+  else if (line.source->maker && is_our_log(row))
+    sample = made_again(line, row);
   else if (row.contains("doc") && row["doc"].is_object())
     sample = from_lm_eval(line, row["doc"]);
   else if (row.contains("answer_prefix"))
@@ -345,13 +344,22 @@ class Collector {
   std::set<std::tuple<std::int64_t, std::string, std::int64_t>> seen_;
 };
 
+/// Whether the first line is of a log of ours. What is no JSON is refused when it is read.
+bool holds_our_log(const Source& source) {
+  const std::string_view all = source.content.view();
+  const json row = json::parse(all.substr(0, all.find('\n')), nullptr, /*allow_exceptions=*/false);
+  return row.is_object() && is_our_log(row);
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<Cell>> read_sample_files(const std::vector<SampleFile>& files,
-                                                     std::int64_t limit) {
+                                                     std::int64_t limit,
+                                                     const LogOpener& open_log) {
   Collector collector;
   for (const SampleFile& file : files) {
-    const auto source = std::make_shared<const Source>(file);
+    const auto source = std::make_shared<Source>(file);
+    if (open_log && holds_our_log(*source)) source->maker = open_log(file.path);
     Line line{source, {}, 0};
     std::string_view rest = source->content.view();
     std::int64_t found = 0;

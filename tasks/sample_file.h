@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,14 +24,30 @@ struct SampleFile {
   std::optional<std::int64_t> length;
 };
 
+/// A sample that a log of niah's own is of, made again, with the hash of what the model read.
+struct LoggedSample {
+  Sample sample;
+  std::string prompt_sha256;
+};
+
+/// Makes the samples of a run again: by task, length and index.
+using SampleMaker =
+    std::function<LoggedSample(const std::string& task, std::int64_t length, std::int64_t index)>;
+
+/// Opens the run that wrote a log, which holds no prompts; an empty function when that run is not
+/// there.
+using LogOpener = std::function<SampleMaker(const std::filesystem::path& log)>;
+
 /// The cells of `files`, ordered by length and task, each with at most `limit` samples (0: all), in
-/// the file's order. Three kinds of lines are read: what `niah generate` writes; what lm-eval logs
-/// with --log_samples (its `doc` holds the sample), or its docs alone; and what RULER's prepare.py
-/// writes. Files are mapped, and each sample is read when it is asked for. The needle is looked up
-/// in the text, and an unknown requested depth is replaced by the real one. Throws DataError with
-/// file and line for anything that is not a sample, duplicate samples, a prompt that does not match
-/// its hash, or files of several protocols.
+/// the file's order. Four kinds of lines are read: what `niah generate` writes; what lm-eval logs
+/// with --log_samples (its `doc` holds the sample), or its docs alone; what RULER's prepare.py
+/// writes; and what a run of ours logs in lm_eval/, made again by the run, or else from its prompts
+/// if it has them. Files are mapped, and each sample is read when it is asked for. The needle is
+/// looked up in the text, and an unknown requested depth is replaced by the real one. Throws
+/// DataError with file and line for anything that is not a sample, duplicate samples, a prompt that
+/// does not match its hash, or files of several protocols.
 std::vector<std::unique_ptr<Cell>> read_sample_files(const std::vector<SampleFile>& files,
-                                                     std::int64_t limit);
+                                                     std::int64_t limit,
+                                                     const LogOpener& open_log = {});
 
 }  // namespace niah::tasks

@@ -7,6 +7,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/numbers.h"
+#include "harness/base/path_kind.h"
+#include "harness/base/pending_folder.h"
+#include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/plan/plan.h"
@@ -55,6 +58,21 @@ reports::Report draw_with_prompts(const std::filesystem::path& run) {
     return reports::SampleText{stored.sample->input, stored.sample->gen_prefix, stored.prompt};
   };
   return reports::write_report(folder.info(), {run / "journal.jsonl"}, run, text_of);
+}
+
+tasks::SampleMaker open_run_of_log(const std::filesystem::path& log) {
+  // RUN/lm_eval/VARIANT/samples_...jsonl
+  const std::filesystem::path logs = canonical_path(log).parent_path().parent_path();
+  const std::filesystem::path run = logs.parent_path();
+  if (logs.filename() != "lm_eval" || !is_there(run / "plan.json")) return {};
+  if (!sweep_of(read_plan(run), run, "").sample_files.empty())
+    throw UsageError(fmt::format(
+        "reading samples from {}: its run read them from files itself; give those files",
+        log.string()));
+  const auto folder = std::make_shared<const RunFolder>(run, "");
+  return [folder](const std::string& task, std::int64_t length, std::int64_t index) {
+    return folder->logged_sample({task, length, index});
+  };
 }
 
 std::string SampleId::text() const { return reports::sample_id(task, length, index); }
@@ -134,6 +152,15 @@ StoredSample RunFolder::sample(const SampleId& id) const {
   stored.sample = work->cell->sample(ordinal);
   stored.prompt = work_->format().frame(*stored.sample);
   return stored;
+}
+
+tasks::LoggedSample RunFolder::logged_sample(const SampleId& id) const {
+  const auto [work, ordinal] = find(id);
+  if (work->cell == nullptr)
+    throw UsageError(
+        fmt::format("{}: this is a reasoning problem; name its file in `reasoning`", id.text()));
+  tasks::Sample sample = work->cell->sample(ordinal);
+  return {sample, sha256_hex(work_->format().frame(sample))};
 }
 
 std::vector<reports::Record> RunFolder::records(const SampleId& id) const {

@@ -13,6 +13,7 @@
 #include "reports/record.h"
 #include "reports/report.h"
 #include "tasks/sample.h"
+#include "tasks/sample_file.h"
 
 namespace niah {
 
@@ -20,6 +21,10 @@ namespace niah {
 reports::Report draw_again(const std::filesystem::path& run);
 /// The same with every sample's prompt in lm_eval/, made again. Throws what RunFolder throws, too.
 reports::Report draw_with_prompts(const std::filesystem::path& run);
+
+/// Makes the samples of a log in the folder lm_eval/ of a run again; an empty function when it is
+/// in none. Throws what RunFolder throws, and UsageError when that run read its samples from files.
+tasks::SampleMaker open_run_of_log(const std::filesystem::path& log);
 
 /// One sample of a run, as people write it: "s2@64K#7", or "gsm8k#7" for a reasoning problem.
 struct SampleId {
@@ -63,6 +68,8 @@ class RunFolder {
   /// Throws UsageError, saying what there is, when the run has no such sample. This object must
   /// outlive the result.
   StoredSample sample(const SampleId& id) const;
+  /// The needle's sample alone, without its question: what sample().sample is.
+  tasks::LoggedSample logged_sample(const SampleId& id) const;
   /// The sample's records, in the order of the journal.
   std::vector<reports::Record> records(const SampleId& id) const;
 

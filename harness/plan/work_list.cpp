@@ -11,6 +11,7 @@
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/config/ranges.h"
+#include "harness/plan/run_folder.h"
 #include "harness/plan/sizing.h"
 #include "models/tokenizer/prompt_encoder.h"
 #include "tasks/sample_file.h"
@@ -86,7 +87,7 @@ WorkList::WorkList(const SweepConfig& sweep)
 }
 
 void WorkList::read_cells() {
-  cells_ = tasks::read_sample_files(sweep_.sample_files, sweep_.samples.otherwise);
+  cells_ = tasks::read_sample_files(sweep_.sample_files, sweep_.samples.otherwise, open_run_of_log);
   haystack_id_ = "samples from";
   for (const tasks::SampleFile& file : sweep_.sample_files)
     haystack_id_ += fmt::format(" {} {}", file.path.filename().string(),

@@ -71,6 +71,7 @@ void LmEvalSamples::add(const Record& record) {
                          {"max_length", record.length},
                          {"length", record.real_length},
                          {"depth", record.depth},
+                         {"protocol", record.protocol},
                          {"outputs", record.expected}}},
                        {"target", target},
                        {"arguments", json::object()},

@@ -108,6 +108,41 @@ TEST_F(SampleFiles, SayThatOurOwnLogsHoldNoPrompts) {
   EXPECT_THAT(refusal({{path, "", {}}}), HasSubstr("a log of niah's own, without its prompts"));
 }
 
+TEST_F(SampleFiles, ReadOurOwnLogsWithPromptsAndMakeTheOthersAgain) {
+  const Sample sample = generated("niah")[0]->sample(0);
+  json line = {{"doc", lm_eval_doc(sample)}, {"prompt_hash", sample.prompt_sha256}};
+  line["doc"]["depth"] = sample.depth;
+  line["doc"]["protocol"] = "niah";
+  const std::string name = "samples_niah_single_2_2026-01-01T00-00-00.jsonl";
+  const auto with_prompts = write("with/" + name, line.dump());
+  const Sample back = read_sample_files({{with_prompts, "", {}}}, 0)[0]->sample(0);
+  EXPECT_EQ(back.protocol, "niah");
+  EXPECT_EQ(back.prompt_sha256, sample.prompt_sha256);
+  EXPECT_EQ(back.depth, sample.depth);
+  EXPECT_EQ(back.needle, sample.needle);
+
+  line["doc"].erase("input");
+  line["doc"].erase("gen_prefix");
+  const auto bare = write("bare/" + name, line.dump());
+  const LogOpener opener = [&](const std::filesystem::path& log) -> SampleMaker {
+    EXPECT_EQ(log, bare);
+    return [&](const std::string& task, std::int64_t length, std::int64_t index) {
+      EXPECT_EQ(task, "s2");
+      EXPECT_EQ(length, sample.max_length);
+      EXPECT_EQ(index, sample.index);
+      return LoggedSample{sample, sample.prompt_sha256};
+    };
+  };
+  EXPECT_EQ(read_sample_files({{bare, "", {}}}, 0, opener)[0]->sample(0).prompt_sha256,
+            sample.prompt_sha256);
+  line["prompt_hash"] = std::string(64, '0');
+  write("bare/" + name, line.dump());
+  EXPECT_THAT(refusal_of([&] {
+                read_sample_files({{bare, "", {}}}, 0, opener);
+              }),
+              HasSubstr("is not the one that was asked"));
+}
+
 TEST_F(SampleFiles, ReadPreparedDataOfRuler) {
   const Sample sample = generated("ruler")[1]->sample(0);
   json line = lm_eval_doc(sample);
