@@ -249,9 +249,10 @@ std::string metadata(const Results& results) {
     const std::string what = variant.description.empty() ? variant.name : variant.description;
     const std::string server =
         variant.server.empty() ? "" : "; asked of the server " + variant.server;
-    add("Variant", fmt::format("{} {}: {}{} (fingerprint {})", variant.model, variant.name, what,
-                               server, variant.fingerprint));
+    add("Variant", fmt::format("{} {}: {}{} ({})", variant.model, variant.name, what, server,
+                               hash_words(variant)));
   }
+  add("Computed", arithmetic_words(run));
   add("Machine", run.machine);
   add("Program", "niah " + run.program_version);
   add("Time", run.started.empty() ? "" : run.started + " to " + run.finished);

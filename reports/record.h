@@ -94,6 +94,9 @@ struct VariantInfo {
   /// Of a served variant: the name of the model's variant whose checkpoint it serves; empty if the
   /// config does not say.
   std::string same_as{};
+  /// Of a checkpoint that was read as it is: the hash of its weights, as `niah info` computes it.
+  /// Empty for a restoration, a served variant, and in runs of earlier versions.
+  std::string weights_sha256{};
 };
 
 /// The planned samples of every variant in one cell.

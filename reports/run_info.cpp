@@ -35,6 +35,7 @@ json to_json_variant(const VariantInfo& variant) {
   add("method", variant.method);
   add("server", variant.server);
   add("same_as", variant.same_as);
+  add("weights_sha256", variant.weights_sha256);
   return out;
 }
 
@@ -74,6 +75,7 @@ VariantInfo to_variant(const json& object) {
   variant.method = read.text_or("method", "");
   variant.server = read.text_or("server", "");
   variant.same_as = read.text_or("same_as", "");
+  variant.weights_sha256 = read.text_or("weights_sha256", "");
   return variant;
 }
 

@@ -11,6 +11,7 @@
 #include "harness/base/units.h"
 #include "models/checkpoint/adapter_beside.h"
 #include "models/tokenizer/tokenizer.h"
+#include "reports/analysis/variant_labels.h"
 
 namespace niah {
 
@@ -88,7 +89,10 @@ void print_weights_hash(const models::Checkpoint& checkpoint, bool is_asked) {
     return;
   }
   flush_stdout();  // hashing a large checkpoint takes a while
-  print_out("  weights sha256 {}\n", checkpoint.weights_sha256());
+  const std::string hash = checkpoint.weights_sha256();
+  print_out("  weights        {}, as plans, pages and alarms name them\n",
+            reports::shown_hash(hash));
+  print_out("  weights sha256 {}\n", hash);
 }
 
 nlohmann::json checkpoint_json(const models::Checkpoint& checkpoint, bool hash_is_asked) {

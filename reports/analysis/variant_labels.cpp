@@ -1,5 +1,7 @@
 #include "reports/analysis/variant_labels.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace niah::reports {
@@ -46,6 +48,21 @@ std::string label_of(const RunInfo& run, const VariantInfo& variant) {
 std::string label_of(const RunInfo& run, const std::string& fingerprint) {
   const VariantInfo* variant = find_variant(run, fingerprint);
   return variant == nullptr ? fingerprint : label_of(run, *variant);
+}
+
+std::string shown_hash(const std::string& sha256) { return sha256.substr(0, 16); }
+
+std::string hash_words(const VariantInfo& variant) {
+  const std::string weights = variant.weights_sha256.empty()
+                                  ? ""
+                                  : fmt::format("weights {}, ", shown_hash(variant.weights_sha256));
+  return fmt::format("{}fingerprint {}", weights, variant.fingerprint);
+}
+
+std::string arithmetic_words(const RunInfo& run) {
+  const auto dtype = run.arithmetic.find("dtype"), device = run.arithmetic.find("device");
+  if (dtype == run.arithmetic.end() || device == run.arithmetic.end()) return "";
+  return fmt::format("{} on {}", dtype->second, device->second);
 }
 
 const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerprint) {

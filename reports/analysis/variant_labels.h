@@ -23,6 +23,16 @@ std::string label_of(const RunInfo& run, const VariantInfo& variant);
 /// variant.
 std::string label_of(const RunInfo& run, const std::string& fingerprint);
 
+/// A checkpoint's hash as it is shown to people, wherever it is: its first 16 digits.
+std::string shown_hash(const std::string& sha256);
+
+/// "weights b0b5d2175a7c3c03, fingerprint f03d1ed43edeb635": the checkpoint, where it is known, and
+/// the variant, which is also its tokenizer and settings.
+std::string hash_words(const VariantInfo& variant);
+
+/// "fp32 on cpu"; empty if it is not known how the run was computed.
+std::string arithmetic_words(const RunInfo& run);
+
 /// The variant with this fingerprint, or nullptr.
 const VariantInfo* find_variant(const RunInfo& run, const std::string& fingerprint);
 

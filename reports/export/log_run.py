@@ -46,7 +46,7 @@ def read_run(folder):
     for variant in run["variants"]:
         parameters = {key: run.get(key, "") for key in ("protocol", "haystack", "tokenizer", "seed")}
         parameters |= {key: variant[key] for key in ("model", "name", "fingerprint", "description", "role")}
-        parameters |= {"run": run.get("name", ""), "dtype": arithmetic.get("dtype", ""),
+        parameters |= {"weights_sha256": variant.get("weights_sha256", ""), "run": run.get("name", ""), "dtype": arithmetic.get("dtype", ""),
                        "device": arithmetic.get("device", ""), "niah": run.get("program_version", "")}
         cells = [cell for cell in results["cells"] if cell["variant"] == variant["fingerprint"] and cell["n"] > 0]
         metrics = [(f"{name}/{cell['task']}", cell["length"], cell[key])

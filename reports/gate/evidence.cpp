@@ -27,7 +27,7 @@ std::string variant_words(const RunInfo& run, const VariantInfo& variant) {
   std::vector<std::string> parts = {label_of(run, variant)};
   const std::string place = variant.server.empty() ? checkpoint_of(run, variant) : variant.server;
   if (!place.empty()) parts.push_back(place);
-  parts.push_back("fingerprint " + variant.fingerprint);
+  parts.push_back(hash_words(variant));
   return fmt::format("{} {} ({})", variant.model, variant.name, fmt::join(parts, ", "));
 }
 
@@ -35,6 +35,7 @@ GateSide side_of(const VariantPairs& variants, const RunInfo& run,
                  const VariantInfo* VariantPair::*which) {
   GateSide side;
   side.finished = run.finished;
+  side.arithmetic = arithmetic_words(run);
   for (const VariantPair& pair : variants.pairs)
     if (pair.*which != nullptr) side.variants.push_back(variant_words(run, *(pair.*which)));
   return side;
@@ -109,7 +110,9 @@ void add_evidence(const fs::path& baseline_journal, const fs::path& current_jour
 }
 
 std::string side_words(const GateSide& side) {
-  return fmt::format("{}, ended {}: {}", side.place, side.finished, fmt::join(side.variants, "; "));
+  return fmt::format("{}, ended {}{}: {}", side.place, side.finished,
+                     side.arithmetic.empty() ? "" : ", " + side.arithmetic,
+                     fmt::join(side.variants, "; "));
 }
 
 std::vector<std::string> sample_commands(const Verdict& verdict, const std::string& id) {

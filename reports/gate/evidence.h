@@ -30,7 +30,8 @@ void describe_sides(const VariantPairs& variants, const RunInfo& baseline, const
 void add_evidence(const std::filesystem::path& baseline_journal,
                   const std::filesystem::path& current_journal, Verdict& verdict);
 
-/// "nights/3, ended 2026-11-28T02:00:00Z: zoo base (Base, checkpoints/v2, fingerprint 0123)".
+/// "nights/3, ended 2026-11-28T02:00:00Z, fp32 on cpu: zoo base (Base, checkpoints/v2, weights
+/// b0b5, fingerprint f03d)".
 std::string side_words(const GateSide& side);
 
 /// The commands that show a sample of the run and ask it again; none where the run's place is not

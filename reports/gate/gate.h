@@ -95,8 +95,9 @@ struct GateBand {
 struct GateSide {
   std::string place;     ///< the run folder or results.json; empty if unknown
   std::string finished;  ///< ISO 8601 UTC
-  /// For each compared variant its name, label, checkpoint and fingerprint, in words.
+  /// For each compared variant its name, label, checkpoint and hashes, in words.
   std::vector<std::string> variants;
+  std::string arithmetic{};  ///< "fp32 on cpu"; empty if unknown
 };
 
 /// The gate's verdict.

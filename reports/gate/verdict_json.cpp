@@ -10,7 +10,10 @@ using nlohmann::json;
 constexpr const char* kSchema = "niah-verdict/1";
 
 json side_json(const GateSide& side) {
-  return {{"place", side.place}, {"finished", side.finished}, {"variants", side.variants}};
+  return {{"place", side.place},
+          {"finished", side.finished},
+          {"arithmetic", side.arithmetic},
+          {"variants", side.variants}};
 }
 
 void add_pairs(json& out, const PairCounts& pairs) {

@@ -111,6 +111,7 @@ TEST(RunInfo, RoundTripsAndToleratesOtherReadersFields) {
   info.planned = {{"recall", "s2", 4096, 40, true}, {"reasoning", "gsm8k", 0, 100, false}};
   info.variants[1].server = "vllm 0.32.0 at http://localhost:8000/v1, model m, chat";
   info.variants[1].same_as = "base";
+  info.variants[0].weights_sha256 = std::string(64, 'a');
   info.shard = {2, 3, {{2, "recall", "s2", 4096, {0, 11}}, {3, "reasoning", "gsm8k", 0, {5}}}};
   info.merged_from = {"runs/a"};
   json first = info;
@@ -128,6 +129,8 @@ TEST(RunInfo, ReadsDescriptionsOfEarlierVersionsThatDoNotSayHowTheyComputed) {
   EXPECT_FALSE(old.get<RunInfo>().shard);
   EXPECT_FALSE(old["variants"][0].contains("server")) << "what was run here has no such fields";
   EXPECT_TRUE(old.get<RunInfo>().variants[0].server.empty());
+  EXPECT_FALSE(old["variants"][0].contains("weights_sha256"));
+  EXPECT_TRUE(old.get<RunInfo>().variants[0].weights_sha256.empty());
   old["arithmetic"] = {{"dtype", 16}};
   EXPECT_THROW((void)old.get<RunInfo>(), DataError);
   old.erase("arithmetic");

@@ -154,6 +154,7 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
                        const models::WeightMap& weights, const std::string& surgery) {
     loaded.push_back({describe_variant(variant, model.name, fingerprint(source, surgery, basis)),
                       models::build_model(source.config, source.path.text(), place(weights))});
+    if (surgery.empty()) loaded.back().info.weights_sha256 = source.sha256;
   };
   for (const VariantConfig& variant : model.variants) {
     switch (variant.kind) {

@@ -96,6 +96,18 @@ TEST(Evidence, NamesBothCheckpoints) {
   }
 }
 
+TEST(Evidence, NamesTheWeightsAsInfoDoesAndHowTheyWereComputed) {
+  RunInfo info = nightly_info();
+  info.arithmetic = {{"device", "cuda"}, {"dtype", "bf16"}};
+  info.variants[0].weights_sha256 = "b0b5d2175a7c3c03" + std::string(48, '0');
+  const Results results = nightly(200, always, info);
+  const Verdict verdict = gate(results, results);
+  EXPECT_THAT(side_words(verdict.current),
+              testing::EndsWith(", bf16 on cuda: hypenet base (base, weights b0b5d2175a7c3c03, "
+                                "fingerprint f-base)"));
+  EXPECT_THAT(verdict_json(verdict), HasSubstr("\"arithmetic\": \"bf16 on cuda\""));
+}
+
 TEST(Alarm, BeginsWithTheLargestLossAndFoldsBandsWhereItIsEven) {
   const std::string lines = gate_lines(gate(nightly(1000, always), nightly(1000, losing(20, 60))));
   EXPECT_THAT(lines, StartsWith("regression    hypenet base S2 at 64K: 100.0 → 40.0"));

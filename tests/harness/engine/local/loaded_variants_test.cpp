@@ -171,6 +171,19 @@ TEST_F(LoadVariants, PairsWhatComputesTheSameAndKeepsFingerprints) {
   EXPECT_THROW(fingerprints(), DataError);
 }
 
+TEST_F(LoadVariants, KnowACheckpointByTheHashOfItsWeightsAndARestorationByNone) {
+  ModelConfig model;
+  model.name = "pair";
+  model.base = base_;
+  model.sft = sft_;
+  model.variants.resize(2);
+  model.variants[1].kind = VariantKind::kRestored;
+  const std::vector<LoadedVariant> loaded =
+      load_variants(model, at::kFloat, at::kCPU, {"tokenizer", "fp32", "greedy"});
+  EXPECT_EQ(loaded[0].info.weights_sha256, models::Checkpoint(base_).weights_sha256());
+  EXPECT_EQ(loaded[1].info.weights_sha256, "");
+}
+
 TEST_F(LoadVariants, FurtherEndsOfTextAreAnotherVariant) {
   const std::vector<std::string> before = fingerprints();
   write_file(sft_ / "generation_config.json", R"({"eos_token_id": 1, "do_sample": true})");
