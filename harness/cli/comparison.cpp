@@ -36,6 +36,11 @@ reports::Results read_side(const std::string& option, const std::string& place,
   if (!is_there(place))
     throw DataError(
         fmt::format("{} {}: there is no such file or run folder{}", option, place, hint));
+  if (is_there(fs::path(place) / kHaystacksFile))
+    throw DataError(fmt::format(
+        "{} {}: it holds a run for each of several haystacks, which are compared one by one; give "
+        "one of its folders",
+        option, place));
   const fs::path file = results_file(place);
   if (!is_there(file))
     throw DataError(

@@ -197,15 +197,48 @@ void check_thought(const YamlMap& root, const SweepConfig& sweep) {
                                 valid_utf8(variant.name)));
 }
 
+std::set<std::string> edit(const YAML::Node& root, const Overrides& overrides) {
+  std::set<std::string> edited;
+  for (const auto& [path, value] : overrides) edited.insert(apply_override(root, path, value));
+  return edited;
+}
+
+/// The names in `haystacks`; none where the config has one `haystack`.
+std::vector<std::string> haystack_names(const std::string& yaml, const std::string& file,
+                                        const Overrides& overrides) {
+  YamlMap root =
+      YamlMap::parse(yaml, file, [&](const auto& node) { return edit(node, overrides); });
+  if (!root.has_any("haystacks")) return {};
+  for (const char* other : {"haystack", "samples_from"})
+    if (root.has_any(other))
+      root.refuse("haystacks", fmt::format("`{}` is there as well; give one of them", other));
+  const YamlMap haystacks = root.map("haystacks");
+  for (const std::string& name : haystacks.keys())
+    if (name.find_first_not_of(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+        std::string::npos)
+      haystacks.refuse(name, "a name of a folder was expected, of letters, digits, _ and -");
+  return haystacks.keys();
+}
+
+/// Reads a sweep; `haystack` is the one of several that it has.
 SweepConfig read_sweep_text(const std::string& yaml, const std::string& file, const fs::path& base,
-                            const Overrides& overrides) {
+                            const Overrides& overrides, const std::string& haystack = "") {
   YamlMap root = YamlMap::parse(yaml, file, [&](YAML::Node node) {
-    std::set<std::string> edited;
-    for (const auto& [path, value] : overrides) edited.insert(apply_override(node, path, value));
+    const std::set<std::string> edited = edit(node, overrides);
+    if (haystack.empty()) return edited;
+    node["haystack"] = node["haystacks"][haystack];
+    node.remove("haystacks");
     return edited;
   });
   root.keep_problems();
   SweepConfig sweep;
+  if (root.has_any("haystacks"))
+    root.attempt([&] {
+      root.refuse("haystacks",
+                  "each of several haystacks is a run of its own, and one run is made "
+                  "here: give it as `haystack` (`niah run` makes them all)");
+    });
   root.attempt([&] { sweep.name = root.text("name"); });
   sweep.title = root.text("title", "");
   read_questions(root, base, sweep);
@@ -252,16 +285,40 @@ std::int64_t SampleCounts::at(const std::string& task, std::int64_t length) cons
   return find(task, length).value_or(otherwise);
 }
 
-SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
-                        const Overrides& overrides) {
+namespace {
+
+/// read(), with what it refuses in one line: keys and values may hold anything, newlines included.
+template <typename Read>
+auto refusing_in_one_line(const Read& read) {
   try {
-    return read_sweep_text(yaml, file, base, overrides);
+    return read();
   } catch (const ListedUsageError&) {
     throw;
   } catch (const UsageError& error) {
-    // Keys and values may hold anything, newlines included.
     throw UsageError(single_line(error.what()));
   }
+}
+
+}  // namespace
+
+SweepConfig parse_sweep(const std::string& yaml, const std::string& file, const fs::path& base,
+                        const Overrides& overrides) {
+  return refusing_in_one_line([&] { return read_sweep_text(yaml, file, base, overrides); });
+}
+
+std::vector<NamedSweep> read_sweeps(const fs::path& path, const Overrides& overrides) {
+  const std::string yaml = read_file(path, "reading the config"), file = path.string();
+  const std::vector<std::string> names =
+      refusing_in_one_line([&] { return haystack_names(yaml, file, overrides); });
+  if (names.empty()) return {{"", read_sweep(path, overrides)}};
+  std::vector<NamedSweep> sweeps;
+  for (const std::string& name : names) {
+    sweeps.push_back({name, refusing_in_one_line([&] {
+                        return read_sweep_text(yaml, file, path.parent_path(), overrides, name);
+                      })});
+    sweeps.back().sweep.name += " " + name;
+  }
+  return sweeps;
 }
 
 SweepConfig read_sweep(const fs::path& path, const Overrides& overrides) {

@@ -165,6 +165,16 @@ SweepConfig parse_sweep(const std::string& yaml, const std::string& file,
 /// Reads the sweep in a file, with paths relative to the file's folder. Throws DataError, too.
 SweepConfig read_sweep(const std::filesystem::path& path, const Overrides& overrides);
 
+/// One sweep of a config, and what its haystack is called where the config has several.
+struct NamedSweep {
+  std::string haystack;
+  SweepConfig sweep;
+};
+
+/// The sweeps of a config: the one that read_sweep reads, or with `haystacks` one for each of them,
+/// which is the same as with that alone as `haystack`, but for its name. Throws as read_sweep.
+std::vector<NamedSweep> read_sweeps(const std::filesystem::path& path, const Overrides& overrides);
+
 /// The resolved config as JSON text, for plan.json. parse_sweep reads it back as the same sweep,
 /// except for what only reports show.
 std::string sweep_to_json(const SweepConfig& sweep);

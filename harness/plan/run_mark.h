@@ -14,6 +14,9 @@ namespace niah {
 /// The file in a run folder that says it.
 inline constexpr const char* kLastRunFile = "last_run.json";
 
+/// The file in a folder that holds a run for each of several haystacks: a list of their folders.
+inline constexpr const char* kHaystacksFile = "haystacks.json";
+
 /// The last run in a folder.
 struct LastRun {
   std::string started;          ///< ISO 8601 UTC
