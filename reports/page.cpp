@@ -21,8 +21,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr std::size_t kShownAnswer = 160;
-
 std::string paragraph(const std::string& css, std::string_view text) {
   return fmt::format("<p class=\"{}\">{}</p>\n", css, html_text(text));
 }
@@ -181,8 +179,8 @@ std::string examples(const Results& results) {
         "<code>{4}</code>, got <code>{5}</code><br><code>niah show . {0}</code></li>\n",
         html_text(sample_id(example.task, example.length, example.index)),
         html_text(label_of(results.run, example.variant)), example.depth,
-        html_text(miss_label(example.miss)), html_foreign(example.expected, kShownAnswer),
-        html_foreign(example.generated, kShownAnswer));
+        html_text(miss_label(example.miss)), html_foreign(example.expected),
+        html_foreign(example.generated));
   }
   return out.empty()
              ? ""

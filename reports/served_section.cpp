@@ -12,8 +12,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr std::size_t kShownAnswer = 160;
-
 std::string hit_words(bool is_hit) { return is_hit ? "found" : "not found"; }
 
 std::string differing_sample(const DifferingSample& sample) {
@@ -23,8 +21,7 @@ std::string differing_sample(const DifferingSample& sample) {
       "{0}</code></li>\n",
       html_text(sample_id(sample.task, sample.length, sample.index)), sample.depth,
       hit_words(sample.is_local_hit), hit_words(sample.is_served_hit),
-      counted(sample.same, "character"), html_foreign(sample.local, kShownAnswer),
-      html_foreign(sample.served, kShownAnswer));
+      counted(sample.same, "character"), html_foreign(sample.local), html_foreign(sample.served));
 }
 
 std::string differing_samples(const Results& results, const ServedComparison& comparison) {

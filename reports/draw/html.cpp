@@ -57,8 +57,9 @@ std::string html_text(std::string_view text) {
   return replace_all(std::move(out), "n = ", "n\u00A0=\u00A0");
 }
 
-std::string html_foreign(std::string_view text, std::size_t code_points) {
-  return "<bdi>" + escape_html(shorten(valid_utf8(text), code_points)) + "</bdi>";
+std::string html_foreign(std::string_view text) {
+  constexpr std::size_t kShown = 160;
+  return "<bdi>" + escape_html(shorten(valid_utf8(text), kShown)) + "</bdi>";
 }
 
 std::string html_fold(const std::string& title, const std::string& content) {

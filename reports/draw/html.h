@@ -12,9 +12,9 @@ namespace niah::reports {
 /// Text escaped for HTML; a number and its percent sign stay on one line.
 std::string html_text(std::string_view text);
 
-/// Untrusted text (a model's output): escaped, shortened to `code_points`, and isolated so that
+/// Untrusted text (a model's output): escaped, shortened to 160 code points, and isolated so that
 /// bidirectional control characters in it cannot reorder the page.
-std::string html_foreign(std::string_view text, std::size_t code_points);
+std::string html_foreign(std::string_view text);
 
 /// Content that folds out below its title; "" if there is none.
 std::string html_fold(const std::string& title, const std::string& content);

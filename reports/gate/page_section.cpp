@@ -16,8 +16,6 @@
 namespace niah::reports {
 namespace {
 
-constexpr std::size_t kShownOfAnswer = 160;  // code points
-
 /// The class of a verdict's box. Only a night on which nothing was lost is green.
 std::string_view verdict_class(const Verdict& verdict) {
   if (verdict.is_inconclusive()) return "unknown";
@@ -97,7 +95,7 @@ std::vector<BaselineMap> maps_of(const Results& baseline, const Results& current
 /// What either run said, as far as their journals know it.
 std::string turned_answers(const TurnedSample& sample, bool is_lost) {
   const auto code = [](const std::string& text) {
-    return "<code>" + html_foreign(text, kShownOfAnswer) + "</code>";
+    return "<code>" + html_foreign(text) + "</code>";
   };
   std::vector<std::string> parts;
   if (!sample.expected.empty()) parts.push_back("expected " + code(sample.expected));
