@@ -162,8 +162,8 @@ void add_run_command(CLI::App& program, Command& chosen) {
       ->required();
   command
       ->add_option("--out", arguments->options.out,
-                   "Folder of the run: a new one, or that of the same sweep, which goes on (needed "
-                   "but for --dry-run)")
+                   "Folder of the run, or of a run for each of several `haystacks`: a new one, or "
+                   "that of the same sweep, which goes on (needed but for --dry-run)")
       ->type_name(kFolderValue);
   command->add_flag("--dry-run", arguments->dry_run,
                     "Say what the sweep costs (tokens, FLOPs, memory, time) and run nothing");
