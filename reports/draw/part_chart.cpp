@@ -11,7 +11,8 @@
 namespace niah::reports {
 namespace {
 
-constexpr double kWidth = 640, kLeft = 190, kRight = 24, kTop = 8, kBottom = 34;
+constexpr double kChartWidth = 640, kNamesWidth = 190, kRightMargin = 24, kTopMargin = 8,
+                 kAxisHeight = 34;
 constexpr double kRow = 34, kBar = 10, kGapBetween = 3;
 constexpr double kLowest = -0.5, kHighest = 1.5;
 
@@ -28,7 +29,8 @@ struct Range {
     }
   }
   double x_of(double value) const {
-    return kLeft + (std::clamp(value, low, high) - low) / (high - low) * (kWidth - kLeft - kRight);
+    return kNamesWidth + (std::clamp(value, low, high) - low) / (high - low) *
+                             (kChartWidth - kNamesWidth - kRightMargin);
   }
 };
 
@@ -60,12 +62,12 @@ std::string axis_svg(const Range& range, double bottom) {
     out += fmt::format(
         "<path class=\"rule\" d=\"M{0:.1f} {1}V{2:.1f}\"/><text class=\"tick mid\" x=\"{0:.1f}\" "
         "y=\"{3:.1f}\">{4}</text>\n",
-        x, kTop, bottom, bottom + 14, percent_signed(value));
+        x, kTopMargin, bottom, bottom + 14, percent_signed(value));
   }
   return out + fmt::format(
                    "<text class=\"tick mid\" x=\"{:.1f}\" y=\"{:.1f}\">part of the lost recall "
                    "brought back, percent</text>\n",
-                   (kLeft + kWidth - kRight) / 2, bottom + 30);
+                   (kNamesWidth + kChartWidth - kRightMargin) / 2, bottom + 30);
 }
 
 std::string key_item(const std::string& css, const char* text) {
@@ -87,17 +89,18 @@ std::string bars_svg(const std::vector<PartBars>& parts, const BarKinds& kinds, 
     range.include(part.alone);
     range.include(part.all_but);
   }
-  const double bottom = kTop + kRow * static_cast<double>(parts.size());
+  const double bottom = kTopMargin + kRow * static_cast<double>(parts.size());
   std::string out = fmt::format(
       "<svg class=\"chart parts\" role=\"img\" aria-label=\"{}; the figures stand in the table "
       "below\" viewBox=\"0 0 {} {}\">\n",
-      label, kWidth, bottom + kBottom);
+      label, kChartWidth, bottom + kAxisHeight);
   out += axis_svg(range, bottom);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const PartBars& part = parts[i];
-    const double top = kTop + kRow * static_cast<double>(i) + (kRow - 2 * kBar - kGapBetween) / 2;
-    out += fmt::format("<text class=\"name end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 10,
-                       top + kBar + kGapBetween / 2 + 4, escape_html(part.name));
+    const double top =
+        kTopMargin + kRow * static_cast<double>(i) + (kRow - 2 * kBar - kGapBetween) / 2;
+    out += fmt::format("<text class=\"name end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n",
+                       kNamesWidth - 10, top + kBar + kGapBetween / 2 + 4, escape_html(part.name));
     if (part.alone)
       out += bar_svg(range, top, kinds.alone_css, kinds.before_name + part.name + kinds.after_name,
                      *part.alone);

@@ -37,7 +37,7 @@ json to_line(const GateRun& night) {
   return line;
 }
 
-NightCell to_cell(const json& one) {
+NightCell to_night_cell(const json& one) {
   FieldReader read(one, "a cell of a night");
   NightCell cell;
   cell.kind = read.text("kind");
@@ -58,7 +58,7 @@ GateRun to_night(const json& line) {
   night.time = read.text("time");
   night.exit_code = static_cast<int>(read.integer("exit_code", 0, 255));
   night.regressions = read.texts("regressions");
-  for (const json& cell : read.array("cells")) night.cells.push_back(to_cell(cell));
+  for (const json& cell : read.array("cells")) night.cells.push_back(to_night_cell(cell));
   night.refused = read.text_or("refused", "");
   return night;
 }
