@@ -13,9 +13,9 @@
 namespace niah::reports {
 
 /// Changes the server's record of sample `index` in the cell at `length`.
-using Change = std::function<void(std::int64_t length, std::int64_t index, Record& served)>;
+using ChangeOfRecord = std::function<void(std::int64_t length, std::int64_t index, Record& served)>;
 
-inline Results served_run(std::int64_t n, const Change& change,
+inline Results served_run(std::int64_t n, const ChangeOfRecord& change,
                           const RunInfo& info = served_info()) {
   return collect(info, served_records(info, n, change));
 }
