@@ -213,7 +213,7 @@ std::string attribution_section(const Results& results, const Analysis& analysis
     std::vector<PartBars> steps;
     if (attribution.path.is_followed())
       for (const PathStep& step : attribution.path.steps)
-        steps.push_back({(steps.empty() ? "" : "and ") + part_in_words(step.added),
+        steps.push_back({(steps.empty() ? "" : "with ") + part_in_words(step.added),
                          step.effect.recovered, std::nullopt});
     out += list(attribution_in_words(results, attribution)) + part_chart(parts) + path_chart(steps);
   }

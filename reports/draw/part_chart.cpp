@@ -80,7 +80,7 @@ std::string key_item(const std::string& css, const char* text) {
 /// How the bars of a chart look and what they are called.
 struct BarKinds {
   std::string alone_css, all_but_css;
-  std::string before_name, after_name;  ///< of the first kind, in its bars' titles
+  std::string after_name;  ///< of the first kind, in its bars' titles
 };
 
 std::string bars_svg(const std::vector<PartBars>& parts, const BarKinds& kinds, const char* label) {
@@ -102,8 +102,7 @@ std::string bars_svg(const std::vector<PartBars>& parts, const BarKinds& kinds, 
     out += fmt::format("<text class=\"name end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n",
                        kNamesWidth - 10, top + kBar + kGapBetween / 2 + 4, escape_html(part.name));
     if (part.alone)
-      out += bar_svg(range, top, kinds.alone_css, kinds.before_name + part.name + kinds.after_name,
-                     *part.alone);
+      out += bar_svg(range, top, kinds.alone_css, part.name + kinds.after_name, *part.alone);
     if (part.all_but)
       out += bar_svg(range, top + kBar + kGapBetween, kinds.all_but_css, "all but " + part.name,
                      *part.all_but);
@@ -115,7 +114,7 @@ std::string bars_svg(const std::vector<PartBars>& parts, const BarKinds& kinds, 
 
 std::string part_chart(const std::vector<PartBars>& parts) {
   if (parts.empty()) return "";
-  const BarKinds kinds{series_class(1), series_class(2) + " hollow", "", " alone"};
+  const BarKinds kinds{series_class(1), series_class(2) + " hollow", " alone"};
   std::string key = key_item(kinds.alone_css, "the part alone put back");
   if (std::ranges::any_of(parts, [](const PartBars& part) { return part.all_but.has_value(); }))
     key += key_item(kinds.all_but_css, "everything but the part put back");
@@ -125,7 +124,7 @@ std::string part_chart(const std::vector<PartBars>& parts) {
 
 std::string path_chart(const std::vector<PartBars>& steps) {
   if (steps.empty()) return "";
-  const BarKinds kinds{series_class(3), "", "up to ", ""};
+  const BarKinds kinds{series_class(3), "", " put back"};
   return "<ul class=\"key\">\n" +
          key_item(kinds.alone_css, "put back one after the other, each beside those above it") +
          "</ul>\n" + bars_svg(steps, kinds, "What the steps of the path brought back");

@@ -169,17 +169,19 @@ TEST(Attribution, FollowsAPath) {
                                      "40 % (95 % interval "));
   EXPECT_THAT(words.at(2), HasSubstr("; with the linear layers 87 % (95 % interval "));
   EXPECT_THAT(words.at(2), HasSubstr("; with the MLPs 97 % (95 % interval "));
-  EXPECT_THAT(words.at(2), HasSubstr("; that it adds anything is not certain, p = 0.25). With that "
-                                     "the loss is back."));
+  EXPECT_THAT(words.at(2),
+              HasSubstr("; that it adds anything is not certain, p = 0.250). With that "
+                        "the loss is back."));
   EXPECT_EQ(words.at(3), "To take: parts q, k, linear, of which each part adds to what comes back.")
       << "the last step may be chance";
 
   const Table table = path_table(results, analysis);
   ASSERT_EQ(table.rows.size(), 3U);
-  EXPECT_THAT(table.rows[0], ElementsAre("model", "1", "W_Q and W_K", "4", "40", _, "–"));
+  EXPECT_THAT(table.rows[0], ElementsAre("hypenet", "1", "W_Q and W_K", "4", "40", _, "–"));
   EXPECT_THAT(table.rows[1],
-              ElementsAre("model", "2", "the linear layers", "2", "87", _, "< 0.001"));
-  EXPECT_THAT(report_page(results, analysis, {}, false), HasSubstr("up to and the linear layers"));
+              ElementsAre("hypenet", "2", "the linear layers", "2", "87", _, "< 0.001"));
+  EXPECT_THAT(report_page(results, analysis, {}, false),
+              HasSubstr("with the linear layers put back: 87 % brought back"));
   EXPECT_THAT(results_json(results, analysis), HasSubstr("\"added\":\"linear\""));
 }
 
