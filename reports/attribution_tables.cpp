@@ -10,8 +10,8 @@
 namespace niah::reports {
 namespace {
 
-constexpr const char* kAlone = "the part alone put back";
-constexpr const char* kAllBut = "everything but the part";
+constexpr const char* kAloneGroup = "the part alone put back";
+constexpr const char* kAllButGroup = "everything but the part";
 
 /// Adds the two cells of what came back.
 void add_recovered(std::vector<std::string>& row, const Recovered* recovered) {
@@ -54,10 +54,10 @@ Table attribution_table(const Results& results, const Analysis& analysis) {
               "together, with a paired bootstrap interval",
               {{"model", Align::kLeft},
                {"part", Align::kLeft},
-               {"brought back %", Align::kRight, kAlone},
-               {"95 % interval", Align::kRight, kAlone},
-               {"brought back %", Align::kRight, kAllBut},
-               {"95 % interval", Align::kRight, kAllBut}},
+               {"brought back %", Align::kRight, kAloneGroup},
+               {"95 % interval", Align::kRight, kAloneGroup},
+               {"brought back %", Align::kRight, kAllButGroup},
+               {"95 % interval", Align::kRight, kAllButGroup}},
               {}};
   if (!results.reasoning_tasks().empty())
     table.caption += "; and what is solved of reasoning sets with the part alone put back";

@@ -86,7 +86,8 @@ std::string effects_in_words(const Attribution& attribution) {
 bool is_certain(const Recovered& recovered) { return recovered.low && *recovered.low > 0; }
 
 /// The layers of `whole` that were put back one by one, the most first.
-std::vector<const PartEffect*> layers_of(const Attribution& attribution, const PartEffect& whole) {
+std::vector<const PartEffect*> single_layers_of(const Attribution& attribution,
+                                                const PartEffect& whole) {
   std::vector<const PartEffect*> layers;
   for (const PartEffect& effect : attribution.alone)
     if (effect.part.starts_with(whole.part + std::string(kLayers))) layers.push_back(&effect);
@@ -96,7 +97,7 @@ std::vector<const PartEffect*> layers_of(const Attribution& attribution, const P
 /// What brings back the most, or one layer of it that does nearly as well alone.
 const PartEffect& narrowest(const Attribution& attribution) {
   const PartEffect& best = attribution.alone.front();
-  const auto layers = layers_of(attribution, best);
+  const auto layers = single_layers_of(attribution, best);
   const bool is_in_one = !layers.empty() && is_certain(layers.front()->recovered) &&
                          layers.front()->recovered.fraction >= kNearlyAll;
   return is_in_one ? *layers.front() : best;
@@ -104,7 +105,7 @@ const PartEffect& narrowest(const Attribution& attribution) {
 
 /// "; none of the other layers brings back more than 2 %".
 std::string other_layers_in_words(const Attribution& attribution, const PartEffect& place) {
-  const auto layers = layers_of(attribution, attribution.alone.front());
+  const auto layers = single_layers_of(attribution, attribution.alone.front());
   if (layers.size() < 2 || layers.front() != &place) return "";
   return fmt::format("; none of the other layers brings back more than {}",
                      percent_words(layers[1]->recovered.fraction));

@@ -30,7 +30,9 @@ PartNames names_in(const std::string& part) {
 }
 
 /// W_Q and W_K count as one part, too: either alone may be worth nothing.
-bool is_one(const PartNames& names) { return names.size() == 1 || names == PartNames{"q", "k"}; }
+bool is_one_part(const PartNames& names) {
+  return names.size() == 1 || names == PartNames{"q", "k"};
+}
 
 bool is_among(const PartNames& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
@@ -49,7 +51,7 @@ std::vector<PartEffect> asked_beside(const PartNames& chosen,
                                      const std::vector<PartEffect>& effects) {
   std::vector<PartEffect> asked;
   std::ranges::copy_if(effects, std::back_inserter(asked), [&](const PartEffect& effect) {
-    return is_one(added_to(chosen, names_in(effect.part)));
+    return is_one_part(added_to(chosen, names_in(effect.part)));
   });
   return asked;
 }
@@ -84,7 +86,7 @@ PartPath take_path(const Results& results, std::vector<PartEffect>& alone) {
     if (!path.steps.empty()) {
       const PartEffect& last = path.steps.back().effect;
       for (const PartEffect& effect : asked)
-        if (!is_one(names_in(effect.part))) path.asked_for_it.insert(effect.variant);
+        if (!is_one_part(names_in(effect.part))) path.asked_for_it.insert(effect.variant);
       path.nothing_adds = best.recovered.fraction <= last.recovered.fraction;
       if (path.nothing_adds) break;
     }
