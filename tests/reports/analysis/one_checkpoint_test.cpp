@@ -7,6 +7,7 @@
 #include <cctype>
 #include <string>
 
+#include "harness/base/text.h"
 #include "reports/analysis/findings.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/page.h"
@@ -95,13 +96,14 @@ TEST(OneCheckpoint, NamesTheDepthWhereItIsWorst) {
               Contains(HasSubstr("worst at depth 0 to 10 % (0 % over all lengths, n = 60)")));
 }
 
-/// The page without its style, and without what the user called things himself: the config, and the
-/// files that bear the variant's name.
+/// The page without its style, and without what the test called things itself: the config, and the
+/// fingerprint.
 std::string words_of_page(const Results& results) {
   std::string page = report_page(results, analyse(results), {});
   page.erase(page.find("<style>"), page.find("</style>") - page.find("<style>"));
   const std::size_t config = page.find("<summary>Resolved configuration");
   page.erase(config, page.find("</details>", config) - config);
+  page = replace_all(std::move(page), results.run.variants[0].fingerprint, "f-");
   std::transform(page.begin(), page.end(), page.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return page;
