@@ -18,10 +18,11 @@ fs::path page_of(const fs::path& run) { return run / "report.html"; }
 
 void draw_compared_page(const fs::path& run, const reports::Report& report,
                         Comparison& comparison) {
-  comparison.verdict.page = valid_utf8(page_of(run).string());
+  for (reports::Verdict& verdict : comparison.verdicts)
+    verdict.page = valid_utf8(page_of(run).string());
   reports::write_page(
       report, run,
-      reports::baseline_sections(comparison.baseline, comparison.current, comparison.verdict));
+      reports::baseline_sections(comparison.baselines, comparison.current, comparison.verdicts));
 }
 
 std::string draw_refused_page(const fs::path& run, const std::string& reason) {

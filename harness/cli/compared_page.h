@@ -9,7 +9,7 @@
 
 namespace niah {
 
-/// Draws the page of the run in `run` with the verdict on top, and names it in the verdict.
+/// Draws the page of the run in `run` with the verdict on top, and names it in the verdicts.
 /// `report` is the run's. Throws DataError.
 void draw_compared_page(const std::filesystem::path& run, const reports::Report& report,
                         Comparison& comparison);

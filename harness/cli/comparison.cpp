@@ -106,6 +106,12 @@ void write_trend(const GateFiles& files, const std::string& title) {
     write_file(files.trend, reports::trend_page(reports::read_history(files.history), title));
 }
 
+/// A place as seen from a file's folder: the two can be moved together.
+std::string place_beside(const fs::path& file, const fs::path& place) {
+  const fs::path folder = canonical_path(file).parent_path();
+  return valid_utf8(canonical_path(place).lexically_proximate(folder).string());
+}
+
 ExitCode code_of(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -195,9 +201,9 @@ void write_refusal(const GateFiles& files, const Refusal& refusal) {
   });
 }
 
-Comparison compare_places(const std::string& baseline_place, reports::Results baseline,
-                          const std::string& current_place, reports::Results current,
-                          const reports::GateOptions& options) {
+reports::Verdict compare_places(const std::string& baseline_place, const reports::Results& baseline,
+                                const std::string& current_place, const reports::Results& current,
+                                const reports::GateOptions& options) {
   reports::Verdict verdict = reports::gate(baseline, current, options);
   verdict.baseline.place = valid_utf8(baseline_place);
   verdict.current.place = valid_utf8(current_place);
@@ -206,23 +212,25 @@ Comparison compare_places(const std::string& baseline_place, reports::Results ba
     return folder ? *folder / "journal.jsonl" : fs::path();
   };
   reports::add_evidence(journal(baseline_place), journal(current_place), verdict);
-  return {std::move(baseline), std::move(current), std::move(verdict)};
+  return verdict;
 }
 
 void write_verdict_files(const GateFiles& files, const Comparison& comparison) {
-  const auto& [baseline, current, verdict] = comparison;
-  if (!files.junit.empty()) write_file(files.junit, reports::junit_xml(verdict, current.run.name));
+  const auto& [current, baselines, verdicts] = comparison;
+  if (!files.junit.empty()) write_file(files.junit, reports::junit_xml(verdicts, current.run.name));
   if (!files.summary.empty())
-    write_file(files.summary, reports::gate_markdown(verdict, files.summary));
-  if (!files.json.empty()) write_file(files.json, reports::verdict_json(verdict));
+    write_file(files.summary, reports::gate_markdown(verdicts, files.summary));
+  if (!files.json.empty()) write_file(files.json, reports::verdict_json(verdicts));
 }
 
 void write_verdict(const GateFiles& files, const Comparison& comparison) {
-  const auto& [baseline, current, verdict] = comparison;
-  write_stdout(laid_out(reports::gate_lines(verdict), STDOUT_FILENO));
+  const auto& [current, baselines, verdicts] = comparison;
+  write_stdout(laid_out(reports::gate_lines(verdicts), STDOUT_FILENO));
   write_verdict_files(files, comparison);
   if (files.history.empty()) return;
-  reports::append_night(files.history, reports::make_night(verdict, current));
+  reports::GateRun night = reports::make_night(verdicts, current);
+  night.run = place_beside(files.history, verdicts.front().current.place);
+  reports::append_night(files.history, night);
   write_trend(files, fmt::format("{}, night after night", current.run.name));
 }
 

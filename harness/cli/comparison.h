@@ -11,6 +11,7 @@
 #include "harness/cli/gate_options.h"
 #include "reports/analysis/results.h"
 #include "reports/gate/gate.h"
+#include "reports/gate/verdicts.h"
 
 namespace niah {
 
@@ -34,10 +35,13 @@ bool is_device(const std::filesystem::path& path);
 /// Removes the verdict that an earlier night left as JUnit, summary and JSON.
 void remove_outputs(const GateFiles& files);
 
-/// Two runs and what the gate says of them.
+/// A run, its baselines, and what the gate says of it: one verdict a baseline, in their order.
 struct Comparison {
-  reports::Results baseline, current;
-  reports::Verdict verdict;
+  reports::Results current;
+  std::vector<reports::Results> baselines{};
+  reports::Verdicts verdicts{};
+
+  ExitCode exit_code() const { return reports::worst_of(verdicts).exit_code(); }
 };
 
 /// Why nothing was compared.
@@ -61,9 +65,9 @@ void write_refusal(const GateFiles& files, const Refusal& refusal);
 
 /// The gate's verdict on `current`, with what the two places, run folders or results.json, tell of
 /// it. Throws what reports::gate throws.
-Comparison compare_places(const std::string& baseline_place, reports::Results baseline,
-                          const std::string& current_place, reports::Results current,
-                          const reports::GateOptions& options);
+reports::Verdict compare_places(const std::string& baseline_place, const reports::Results& baseline,
+                                const std::string& current_place, const reports::Results& current,
+                                const reports::GateOptions& options);
 
 /// Writes the verdict to standard output and to the files.
 void write_verdict(const GateFiles& files, const Comparison& comparison);

@@ -47,12 +47,6 @@ reports::GateOptions GateArguments::options() const {
   return options;
 }
 
-CLI::Option* add_baseline_option(CLI::App& command, std::string& baseline) {
-  return command
-      .add_option("--baseline", baseline, "What to compare with: a results.json, or a run folder")
-      ->type_name(kPathValue);
-}
-
 void add_gate_options(CLI::App& command, GateArguments& arguments) {
   add_number(command, "--max-drop", arguments.max_drop, {0, 100},
              "A drop of so many points or fewer never fails")

@@ -27,9 +27,6 @@ struct GateFiles {
   std::string junit, summary, history, trend, json;
 };
 
-/// Adds --baseline.
-CLI::Option* add_baseline_option(CLI::App& command, std::string& baseline);
-
 void add_gate_options(CLI::App& command, GateArguments& arguments);
 
 /// Adds --junit, --summary and --json.

@@ -10,6 +10,7 @@
 #include "harness/base/pending_folder.h"
 #include "harness/base/shell.h"
 #include "harness/base/text.h"
+#include "harness/cli/baselines.h"
 #include "harness/cli/command.h"
 #include "harness/cli/compared_page.h"
 #include "harness/cli/comparison.h"
@@ -32,12 +33,16 @@ constexpr const char* kHistory = "history.jsonl";
 constexpr const char* kTrend = "trend.html";
 
 struct NightlyArguments {
-  std::string config, baseline, out, night;
+  std::string config, out, night;
+  BaselineArguments baselines;
   std::string if_missing = "refuse";
   std::vector<std::string> overrides;
   GateArguments gate;
   GateFiles copies;  ///< what the gate says once more, where the user wants them
   bool quiet = false;
+
+  /// The baseline that the first night may write.
+  const std::string& baseline() const { return baselines.places.front(); }
 };
 
 GateFiles files_in(const fs::path& out) {
@@ -54,9 +59,10 @@ fs::path run_folder(const NightlyArguments& arguments) {
         fmt::format("--night '{}': the name of a folder in --out was expected, such as 2026-11-28",
                     valid_utf8(name)));
   const fs::path run = fs::path(arguments.out) / name;
-  if (canonical_path(results_file(arguments.baseline)) == canonical_path(run / "results.json"))
-    throw UsageError(fmt::format(
-        "--baseline {}: that is tonight's run itself; give another --night", arguments.baseline));
+  for (const std::string& baseline : arguments.baselines.places)
+    if (canonical_path(results_file(baseline)) == canonical_path(run / "results.json"))
+      throw UsageError(fmt::format(
+          "--baseline {}: that is tonight's run itself; give another --night", baseline));
   return run;
 }
 
@@ -72,16 +78,16 @@ void prepare_folder(const NightlyArguments& arguments) {
   ensure_writable_folder(out);
 }
 
-/// Throws UsageError when the baseline is one of the files that are written.
+/// Throws UsageError when a baseline is one of the files that are written.
 void refuse_shared_files(const NightlyArguments& arguments, const GateFiles& files) {
-  const fs::path baseline = canonical_path(results_file(arguments.baseline));
   const GateFiles& copies = arguments.copies;
-  for (const std::string& written : {files.junit, files.summary, files.json, files.history,
-                                     files.trend, copies.junit, copies.summary, copies.json})
-    if (!written.empty() && canonical_path(written) == baseline)
-      throw UsageError(
-          fmt::format("--baseline {}: {} would be written there; keep the baseline elsewhere",
-                      arguments.baseline, fs::path(written).filename().string()));
+  for (const std::string& baseline : arguments.baselines.places)
+    for (const std::string& written : {files.junit, files.summary, files.json, files.history,
+                                       files.trend, copies.junit, copies.summary, copies.json})
+      if (!written.empty() && canonical_path(written) == canonical_path(results_file(baseline)))
+        throw UsageError(
+            fmt::format("--baseline {}: {} would be written there; keep the baseline elsewhere",
+                        baseline, fs::path(written).filename().string()));
 }
 
 /// A night's run.
@@ -105,7 +111,7 @@ NightRun run_night(const NightlyArguments& arguments, const fs::path& run) {
 
 /// What to do where there is no baseline.
 [[noreturn]] void refuse_without_baseline(const NightlyArguments& arguments, const fs::path& run) {
-  const fs::path target = arguments.baseline;
+  const fs::path target = arguments.baseline();
   const auto word = [](const fs::path& path) { return single_line(shell_quoted(path.string())); };
   throw DataError(fmt::format(
       "there is no baseline {} yet, so tonight's run was compared with nothing. Look at {}; if you "
@@ -121,7 +127,7 @@ NightRun run_night(const NightlyArguments& arguments, const fs::path& run) {
 /// by a run that may have lost recall.
 bool is_first_baseline(const NightlyArguments& arguments, const fs::path& run,
                        const std::string& history) {
-  if (is_there(results_file(arguments.baseline))) return false;
+  if (is_there(results_file(arguments.baseline()))) return false;
   if (arguments.if_missing != "write") refuse_without_baseline(arguments, run);
   std::size_t compared = 0;
   if (is_there(history))
@@ -131,24 +137,23 @@ bool is_first_baseline(const NightlyArguments& arguments, const fs::path& run,
     throw DataError(
         fmt::format("the baseline {} is not there any more, although {} nights have been compared "
                     "with one ({}); put it back",
-                    arguments.baseline, compared, history));
+                    arguments.baseline(), compared, history));
   return true;
 }
 
-Comparison compare_night(const NightlyArguments& arguments, const fs::path& folder,
-                         const NightRun& night, bool is_first) {
+Comparison compare_night(const NightlyArguments& arguments, const std::string& history,
+                         const fs::path& folder, const NightRun& night, bool is_first) {
   const std::string run = folder.string();
-  reports::Results current = read_current(run);
-  reports::Results baseline = is_first ? current : read_baseline(arguments.baseline);
-  Comparison comparison = compare_places(is_first ? run : arguments.baseline, std::move(baseline),
-                                         run, std::move(current), arguments.gate.options());
-  reports::Verdict& verdict = comparison.verdict;
+  BaselineArguments baselines = arguments.baselines;
+  if (is_first) baselines.places.front() = run;
+  Comparison comparison =
+      compare_with_baselines(baselines, history, run, read_current(run), arguments.gate.options());
   if (is_first)
-    verdict.notes.push_back(
+    comparison.verdicts.front().notes.push_back(
         "There was no baseline: this run was compared with itself, and is the first baseline if it "
         "passes.");
   // Cells that are new tonight are in no baseline, and the gate says nothing of them.
-  if (verdict.exit_code() == ExitCode::kOk && night.code != ExitCode::kOk)
+  if (comparison.exit_code() == ExitCode::kOk && night.code != ExitCode::kOk)
     throw DataError(fmt::format(
         "not everything could be measured: {} has cells without any measured sample, of which the "
         "baseline says nothing",
@@ -167,13 +172,13 @@ ExitCode run_nightly(const NightlyArguments& arguments) {
     run = run_folder(arguments);
     const NightRun night = run_night(arguments, run);
     is_first = is_first_baseline(arguments, run, files.history);
-    return compare_night(arguments, run, night, is_first);
+    return compare_night(arguments, files.history, run, night, is_first);
   };
   const Comparison comparison = compared_or_refused(
       {files, arguments.copies}, compare,
       [&](const std::string& reason) { return draw_refused_page(run, reason); });
-  const ExitCode code = comparison.verdict.exit_code();
-  if (is_first && code == ExitCode::kOk) replace_baseline(arguments.baseline, run.string());
+  const ExitCode code = comparison.exit_code();
+  if (is_first && code == ExitCode::kOk) replace_baseline(arguments.baseline(), run.string());
   write_verdict(files, comparison);
   write_verdict_files(arguments.copies, comparison);
   say("Summary: {}\nAll nights: {}\n", single_line(files.summary), single_line(files.trend));
@@ -193,7 +198,7 @@ void add_nightly_command(CLI::App& program, Command& chosen) {
   command->add_option("config", arguments->config, "The sweep (YAML)")
       ->type_name(kFileValue)
       ->required();
-  add_baseline_option(*command, arguments->baseline)->required();
+  add_baseline_options(*command, arguments->baselines);
   command
       ->add_option("--out", arguments->out,
                    "Folder of all nights: a folder for each run, and regress.xml, regress.md, "

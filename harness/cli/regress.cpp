@@ -6,6 +6,7 @@
 #include "harness/base/output.h"
 #include "harness/base/path_kind.h"
 #include "harness/base/pending_folder.h"
+#include "harness/cli/baselines.h"
 #include "harness/cli/command.h"
 #include "harness/cli/comparison.h"
 
@@ -15,24 +16,25 @@ namespace {
 namespace fs = std::filesystem;
 
 struct RegressArguments {
-  std::string baseline, current;
+  BaselineArguments baselines;
+  std::string current;
   GateArguments gate;
   GateFiles files;
   double max_age = 0;  // hours; 0: any
   bool update_baseline = false;
 };
 
-void update_baseline(const RegressArguments& arguments, const reports::Verdict& verdict) {
-  if (verdict.is_mixed) {
+void update_baseline(const RegressArguments& arguments, const Comparison& comparison) {
+  if (comparison.verdicts.front().is_mixed) {
     say("The baseline stays as it is: a server's answers do not take the place of a model's own, "
         "nor the other way round.\n");
     return;
   }
-  if (verdict.exit_code() != ExitCode::kOk) {
+  if (comparison.exit_code() != ExitCode::kOk) {
     say("The baseline stays as it is: only a night that passes replaces it.\n");
     return;
   }
-  replace_baseline(arguments.baseline, arguments.current);
+  replace_baseline(arguments.baselines.places.front(), arguments.current);
 }
 
 /// Throws UsageError when an output file is also an input or another output.
@@ -42,13 +44,14 @@ void refuse_shared_files(const RegressArguments& arguments) {
     fs::path file;
   };
   std::vector<Use> read, written;
-  for (const auto& [option, place] :
-       {std::pair{"--baseline", arguments.baseline}, std::pair{"--current", arguments.current}}) {
+  const auto add_read = [&](const char* option, const std::string& place) {
     read.push_back({option, results_file(place)});
-    if (!is_folder(place)) continue;
+    if (!is_folder(place)) return;
     for (const char* name : {"journal.jsonl", "plan.json"})
       read.push_back({option, fs::path(place) / name});
-  }
+  };
+  for (const std::string& place : arguments.baselines.places) add_read("--baseline", place);
+  add_read("--current", arguments.current);
   for (const auto& [option, place] :
        {std::pair{"--junit", arguments.files.junit},
         std::pair{"--summary", arguments.files.summary},
@@ -67,20 +70,23 @@ void refuse_shared_files(const RegressArguments& arguments) {
 }
 
 Comparison compare(const RegressArguments& arguments) {
-  reports::Results baseline = read_baseline(arguments.baseline);
   reports::Results current = read_current(arguments.current);
   if (arguments.max_age > 0) require_recent(current, arguments.max_age);
-  return compare_places(arguments.baseline, std::move(baseline), arguments.current,
-                        std::move(current), arguments.gate.options());
+  return compare_with_baselines(arguments.baselines, arguments.files.history, arguments.current,
+                                std::move(current), arguments.gate.options());
 }
 
 ExitCode run_regress(const RegressArguments& arguments) {
   refuse_shared_files(arguments);
+  if (arguments.update_baseline && arguments.baselines.places.size() > 1)
+    throw UsageError(fmt::format(
+        "--update-baseline: {} baselines are given, and only one can be replaced by this run",
+        arguments.baselines.places.size()));
   const Comparison comparison =
       compared_or_refused({arguments.files}, [&] { return compare(arguments); });
   write_verdict(arguments.files, comparison);
-  if (arguments.update_baseline) update_baseline(arguments, comparison.verdict);
-  return comparison.verdict.exit_code();
+  if (arguments.update_baseline) update_baseline(arguments, comparison);
+  return comparison.exit_code();
 }
 
 }  // namespace
@@ -92,7 +98,7 @@ void add_regress_command(CLI::App& program, Command& chosen) {
       "Did a run lose recall against a baseline? Exit 0: no; 1: yes; 3: it was not measured; 4: "
       "too few samples to say",
       "niah regress --baseline baseline/results.json --current runs/tonight --junit regress.xml");
-  add_baseline_option(*command, arguments->baseline)->required();
+  auto* last = add_baseline_options(*command, arguments->baselines);
   command
       ->add_option("--current", arguments->current, "The run to judge: its folder or results.json")
       ->type_name(kPathValue)
@@ -106,6 +112,7 @@ void add_regress_command(CLI::App& program, Command& chosen) {
                       ->add_option("--history", arguments->files.history,
                                    "Add this night to a file of nights (JSON lines)")
                       ->type_name(kFileValue);
+  last->needs(history);
   command
       ->add_option("--trend", arguments->files.trend,
                    "Draw the nights of --history as a page (HTML)")

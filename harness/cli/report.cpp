@@ -5,6 +5,7 @@
 #include <array>
 
 #include "harness/base/output.h"
+#include "harness/cli/baselines.h"
 #include "harness/cli/command.h"
 #include "harness/cli/compared_page.h"
 #include "harness/cli/comparison.h"
@@ -17,7 +18,7 @@ namespace {
 
 struct ReportArguments {
   std::vector<std::string> runs;
-  std::string baseline;
+  std::vector<std::string> baselines;
   GateArguments gate;
   bool allow_missing = false;
   bool prompts = false;
@@ -31,17 +32,16 @@ ExitCode graver(ExitCode a, ExitCode b) {
   return place(a) < place(b) ? b : a;
 }
 
-/// Compares the run with the baseline: page and text begin with what came of it. Returns what
+/// Compares the run with the baselines: page and text begin with what came of it. Returns what
 /// `niah regress` would exit with.
 ExitCode compare(const ReportArguments& arguments, const std::string& run,
                  const reports::Report& report) {
   try {
-    reports::Results baseline = read_baseline(arguments.baseline);
-    Comparison comparison = compare_places(arguments.baseline, std::move(baseline), run,
-                                           read_current(run), arguments.gate.options());
+    Comparison comparison = compare_with_baselines({.places = arguments.baselines}, "", run,
+                                                   read_current(run), arguments.gate.options());
     draw_compared_page(run, report, comparison);
-    write_stderr(reports::gate_report(comparison.verdict) + "\n");
-    return comparison.verdict.exit_code();
+    write_stderr(reports::gate_report(comparison.verdicts) + "\n");
+    return comparison.exit_code();
   } catch (const Error& error) {
     const std::string reason = words_of(std::current_exception());
     reports::write_page(report, run, reports::refused_sections(reason));
@@ -55,7 +55,7 @@ ExitCode run_report(const ReportArguments& arguments) {
   ExitCode code = ExitCode::kOk;
   for (const std::string& run : arguments.runs) {
     const reports::Report report = arguments.prompts ? draw_with_prompts(run) : draw_again(run);
-    if (!arguments.baseline.empty()) code = graver(code, compare(arguments, run, report));
+    if (!arguments.baselines.empty()) code = graver(code, compare(arguments, run, report));
     code = graver(code, print_whole_report(report, run, arguments.allow_missing));
   }
   return code;
@@ -77,7 +77,7 @@ void add_report_command(CLI::App& program, Command& chosen) {
   add_allow_missing(*command, arguments->allow_missing);
   command->add_flag("--prompts", arguments->prompts,
                     "Put every sample's prompt into lm_eval/, made again from the plan");
-  CLI::Option* baseline = add_baseline_option(*command, arguments->baseline);
+  CLI::Option* baseline = add_baseline_option(*command, arguments->baselines);
   const std::size_t others = command->get_options().size();
   add_gate_options(*command, arguments->gate);
   const std::vector<CLI::Option*> options = command->get_options({});

@@ -17,14 +17,16 @@
 namespace niah::reports {
 namespace {
 
-/// Cells and bands are two families of tests; each gets half of alpha.
-constexpr double kFamilies = 2;
+/// Cells and bands of each comparison are families of tests, which share alpha equally.
+double families_of(const GateOptions& options) {
+  return 2 * static_cast<double>(std::max<std::int64_t>(options.comparisons, 1));
+}
 
 /// The rule that decides whether recall dropped in one of `tests` cells or bands.
 DropRule rule_of(const GateOptions& options, std::int64_t tests, double max_drop) {
   return {.alpha = options.alpha,
           .tests = std::max<std::int64_t>(tests, 1),
-          .factor = kFamilies,
+          .factor = families_of(options),
           .max_drop = max_drop};
 }
 
@@ -104,7 +106,7 @@ std::string change_words(const PairCounts& pairs) {
 /// Holm's correction within the family, scaled so that the result can be compared with the full
 /// alpha.
 template <typename Test>
-void adjust(std::vector<Test>& tests) {
+void adjust(std::vector<Test>& tests, const GateOptions& options) {
   std::vector<Test*> family;
   std::vector<double> p_values;
   for (Test& test : tests) {
@@ -114,7 +116,7 @@ void adjust(std::vector<Test>& tests) {
   }
   const std::vector<double> adjusted = holm(p_values);
   for (std::size_t i = 0; i < family.size(); ++i)
-    family[i]->adjusted = std::min(1.0, kFamilies * adjusted[i]);
+    family[i]->adjusted = std::min(1.0, families_of(options) * adjusted[i]);
 }
 
 bool is_regression(const PairCounts& pairs, double adjusted, const GateOptions& options,
@@ -181,9 +183,11 @@ std::vector<GateBand> band_tests(const std::vector<Matched>& matched) {
   return tests;
 }
 
-/// Computes intervals that hold simultaneously with probability 1 - alpha (Bonferroni).
+/// Computes intervals that hold simultaneously with probability 1 - alpha (Bonferroni), over all
+/// comparisons.
 void fill_log_prob(Verdict& verdict, const std::vector<Matched>& matched) {
-  const double cells = static_cast<double>(std::max<std::size_t>(matched.size(), 1));
+  const double cells = static_cast<double>(std::max<std::int64_t>(verdict.options.comparisons, 1)) *
+                       static_cast<double>(std::max<std::size_t>(matched.size(), 1));
   for (std::size_t i = 0; i < matched.size(); ++i)
     if (matched[i].current != nullptr)
       verdict.cells[i].log_prob =
@@ -301,19 +305,6 @@ GateCell test_of(Matched& match, const RunInfo& run, const GateOptions& options)
   return test;
 }
 
-/// The worst of all cells and depth bands.
-GateOutcome worst_of(const Verdict& verdict) {
-  const auto any = [&](GateOutcome outcome) {
-    return std::any_of(verdict.cells.begin(), verdict.cells.end(),
-                       [&](const GateCell& cell) { return cell.outcome == outcome; });
-  };
-  const bool band_lost = std::any_of(verdict.bands.begin(), verdict.bands.end(),
-                                     [](const GateBand& band) { return band.regression; });
-  if (band_lost || any(GateOutcome::kRegression)) return GateOutcome::kRegression;
-  if (verdict.cells.empty() || any(GateOutcome::kNotMeasured)) return GateOutcome::kNotMeasured;
-  return any(GateOutcome::kInconclusive) ? GateOutcome::kInconclusive : GateOutcome::kPass;
-}
-
 }  // namespace
 
 std::string gate_outcome_name(GateOutcome outcome) {
@@ -340,10 +331,22 @@ double GateOptions::max_drop_of(std::string_view task, std::int64_t length) cons
   return found;
 }
 
-bool Verdict::is_inconclusive() const { return worst_of(*this) == GateOutcome::kInconclusive; }
+GateOutcome Verdict::outcome() const {
+  const auto any = [&](GateOutcome outcome) {
+    return std::any_of(cells.begin(), cells.end(),
+                       [&](const GateCell& cell) { return cell.outcome == outcome; });
+  };
+  const bool band_lost =
+      std::any_of(bands.begin(), bands.end(), [](const GateBand& band) { return band.regression; });
+  if (band_lost || any(GateOutcome::kRegression)) return GateOutcome::kRegression;
+  if (cells.empty() || any(GateOutcome::kNotMeasured)) return GateOutcome::kNotMeasured;
+  return any(GateOutcome::kInconclusive) ? GateOutcome::kInconclusive : GateOutcome::kPass;
+}
+
+bool Verdict::is_inconclusive() const { return outcome() == GateOutcome::kInconclusive; }
 
 ExitCode Verdict::exit_code() const {
-  switch (worst_of(*this)) {
+  switch (outcome()) {
     case GateOutcome::kRegression:
       return ExitCode::kCheckFailed;
     case GateOutcome::kNotMeasured:
@@ -368,13 +371,13 @@ Verdict gate(const Results& baseline, const Results& current, const GateOptions&
   describe_sides(variants, baseline.run, current.run, verdict);
   std::vector<Matched> matched = match_cells(baseline, current, variants);
   for (Matched& match : matched) verdict.cells.push_back(test_of(match, current.run, options));
-  adjust(verdict.cells);
+  adjust(verdict.cells, options);
   fill_detectable(verdict);
   fill_log_prob(verdict, matched);
   for (GateCell& cell : verdict.cells) judge(cell, verdict.cell_tests, options);
 
   verdict.bands = band_tests(matched);
-  adjust(verdict.bands);
+  adjust(verdict.bands, options);
   for (GateBand& band : verdict.bands)
     band.regression =
         is_regression(band.pairs, band.adjusted, options, options.max_drop_of(band.task, 0));

@@ -35,6 +35,9 @@ struct GateOptions {
   std::string served_as{};
   std::vector<Tolerance> tolerances{};
   bool inconclusive_passes = false;  ///< what n does not suffice for is exit 0, and said
+  /// With so many baselines is this run compared: `alpha` is for all of them together, and each
+  /// comparison gets an equal part.
+  std::int64_t comparisons = 1;
 
   /// The drop that never fails in a cell, or with length 0 in a task's depth bands.
   double max_drop_of(std::string_view task, std::int64_t length) const;
@@ -111,9 +114,10 @@ struct Verdict {
   bool is_mixed = false;           ///< some pair compares a local with a served variant
   std::string page{};              ///< path of the page that shows it; empty if there is none
 
-  /// kCheckFailed if recall was lost; else kNotMeasured if a cell was not measured or nothing was
-  /// compared; else kInconclusive if a cell is inconclusive, unless that passes by the options;
-  /// else kOk.
+  /// The worst of all cells and depth bands: kRegression if recall was lost; else kNotMeasured if a
+  /// cell was not measured or nothing was compared; else kInconclusive; else kPass.
+  GateOutcome outcome() const;
+  /// The same as kCheckFailed, kNotMeasured, kInconclusive, unless that passes by the options, kOk.
   ExitCode exit_code() const;
   /// Whether some cell is inconclusive, and nothing is worse.
   bool is_inconclusive() const;

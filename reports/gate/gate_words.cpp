@@ -133,6 +133,9 @@ std::string gate_rules(const Verdict& verdict) {
       "over "
       "the whole gate (exact one-sided McNemar on paired samples, Holm).",
       percent(options.max_drop, 0), others.empty() ? "" : others + ")", options.alpha);
+  if (options.comparisons > 1)
+    text += fmt::format(" The run was compared with {} baselines, which share that equally.",
+                        options.comparisons);
   if (finest) {
     const std::string least = detectable_points(*finest), most = detectable_points(*coarsest);
     text += fmt::format(

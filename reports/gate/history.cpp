@@ -34,6 +34,7 @@ json to_line(const GateRun& night) {
                {"regressions", night.regressions},
                {"cells", cells}};
   if (!night.refused.empty()) line["refused"] = night.refused;
+  if (!night.run.empty()) line["run"] = night.run;
   return line;
 }
 
@@ -60,6 +61,7 @@ GateRun to_night(const json& line) {
   night.regressions = read.texts("regressions");
   for (const json& cell : read.array("cells")) night.cells.push_back(to_night_cell(cell));
   night.refused = read.text_or("refused", "");
+  night.run = read.text_or("run", "");
   return night;
 }
 
@@ -113,7 +115,8 @@ GateRun make_refused_night(std::string time, ExitCode code, std::string reason) 
           .exit_code = static_cast<int>(code),
           .cells = {},
           .regressions = {},
-          .refused = std::move(reason)};
+          .refused = std::move(reason),
+          .run = {}};
 }
 
 void append_night(const std::filesystem::path& path, const GateRun& night) {

@@ -28,6 +28,8 @@ struct GateRun {
   std::vector<NightCell> cells;
   std::vector<std::string> regressions;  ///< one sentence per cell or depth band that lost recall
   std::string refused{};  ///< why nothing was compared; empty for a night with a verdict
+  /// The run's folder or results.json, as seen from the history's folder; empty if unknown.
+  std::string run{};
   bool operator==(const GateRun&) const = default;
 };
 

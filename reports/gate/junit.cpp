@@ -96,19 +96,21 @@ std::string properties_of(const Verdict& verdict) {
                      {"page", verdict.page}});
 }
 
-/// A document of one suite; `body` is its test cases and what follows them.
-std::string suite_document(const std::string& suite, const CaseCounts& counts,
-                           const std::string& body) {
+/// One suite; `body` is its test cases and what follows them.
+std::string suite_element(const std::string& suite, const CaseCounts& counts,
+                          const std::string& body) {
   return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite "
-      "name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}"
-      "</testsuite>\n</testsuites>\n",
+      "<testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}"
+      "</testsuite>\n",
       xml(suite), counts.tests, counts.failures, counts.errors, counts.skipped, body);
 }
 
-}  // namespace
+std::string document_of(const std::string& suites) {
+  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n{}</testsuites>\n",
+                     suites);
+}
 
-std::string junit_xml(const Verdict& verdict, const std::string& suite) {
+std::string suite_of(const Verdict& verdict, const std::string& suite) {
   std::string cases;
   CaseCounts counts;
   const auto add = [&](const std::string& model, const std::string& variant,
@@ -139,15 +141,30 @@ std::string junit_xml(const Verdict& verdict, const std::string& suite) {
   std::string notes;
   for (const std::string& note : verdict.notes) notes += xml(note) + "\n";
   if (!notes.empty()) notes = "  <system-out>" + notes + "</system-out>\n";
-  return suite_document(suite, counts, properties_of(verdict) + cases + notes);
+  return suite_element(suite, counts, properties_of(verdict) + cases + notes);
+}
+
+}  // namespace
+
+std::string junit_xml(const Verdict& verdict, const std::string& suite) {
+  return document_of(suite_of(verdict, suite));
+}
+
+std::string junit_xml(const Verdicts& verdicts, const std::string& suite) {
+  if (verdicts.size() == 1) return junit_xml(verdicts.front(), suite);
+  std::string suites;
+  for (const Verdict& verdict : verdicts)
+    suites += suite_of(verdict, fmt::format("{} against {}", suite, verdict.baseline.place));
+  return document_of(suites);
 }
 
 std::string junit_of_refusal(const std::string& reason, const std::string& suite,
                              const std::string& page) {
-  return suite_document(suite, {.tests = 1, .errors = 1},
-                        properties({{"page", page}}) +
-                            test_case(suite, "niah", "regress", "the comparison with the baseline",
-                                      {.outcome = GateOutcome::kNotMeasured, .reason = reason}));
+  return document_of(
+      suite_element(suite, {.tests = 1, .errors = 1},
+                    properties({{"page", page}}) +
+                        test_case(suite, "niah", "regress", "the comparison with the baseline",
+                                  {.outcome = GateOutcome::kNotMeasured, .reason = reason})));
 }
 
 }  // namespace niah::reports

@@ -49,14 +49,21 @@ std::string cells_of_verdict(const Verdict& verdict) {
          html_fold("All cells that were compared", all);
 }
 
-std::string verdict_section(const Verdict& verdict) {
+std::string list_of(const std::vector<std::string>& lines) {
   std::string items;
-  for (const std::string& line : side_lines(verdict)) items += "<li>" + html_text(line) + "</li>\n";
-  for (const std::string& note : verdict.notes) items += "<li>" + html_text(note) + "</li>\n";
-  if (!items.empty()) items = "<ul>\n" + items + "</ul>\n";
-  return verdict_box(verdict_class(verdict),
-                     fmt::format("{}. {}.", gate_headline(verdict), gate_tally(verdict)),
-                     items + cells_of_verdict(verdict) + "<p class=\"note\">" +
+  for (const std::string& line : lines) items += "<li>" + html_text(line) + "</li>\n";
+  return items.empty() ? items : "<ul>\n" + items + "</ul>\n";
+}
+
+std::string verdict_section(const Verdicts& verdicts) {
+  const Verdict& verdict = worst_of(verdicts);
+  std::string all = list_of(comparison_lines(verdicts));
+  if (!all.empty())
+    all += "<p>What follows is of the worst of these comparisons, the first if several are.</p>\n";
+  std::vector<std::string> lines = side_lines(verdict);
+  lines.insert(lines.end(), verdict.notes.begin(), verdict.notes.end());
+  return verdict_box(verdict_class(verdict), verdicts_headline(verdicts) + ".",
+                     all + list_of(lines) + cells_of_verdict(verdict) + "<p class=\"note\">" +
                          html_text(gate_rules(verdict)) + "</p>\n");
 }
 
@@ -162,10 +169,12 @@ std::string turned_in(const Verdict& verdict, const GateCell& cell) {
 
 }  // namespace
 
-BaselineSections baseline_sections(const Results& baseline, const Results& current,
-                                   const Verdict& verdict) {
+BaselineSections baseline_sections(const std::vector<Results>& baselines, const Results& current,
+                                   const Verdicts& verdicts) {
+  const Verdict& verdict = worst_of(verdicts);
+  const Results& baseline = baselines.at(static_cast<std::size_t>(&verdict - verdicts.data()));
   BaselineSections sections;
-  sections.verdict = verdict_section(verdict);
+  sections.verdict = verdict_section(verdicts);
   sections.maps = maps_of(baseline, current, verdict.options.served_as);
   for (const GateOutcome outcome : kWorstFirst)
     for (const GateCell* cell : cells_of(verdict, outcome))

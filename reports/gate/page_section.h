@@ -8,7 +8,7 @@
 
 #include "reports/analysis/results.h"
 #include "reports/draw/heatmap.h"
-#include "reports/gate/gate.h"
+#include "reports/gate/verdicts.h"
 
 namespace niah::reports {
 
@@ -27,9 +27,10 @@ struct BaselineSections {
   std::string samples;            ///< HTML: the samples that were lost and gained
 };
 
-/// What the page says of a verdict; `baseline` and `current` are the results that it compares.
-BaselineSections baseline_sections(const Results& baseline, const Results& current,
-                                   const Verdict& verdict);
+/// What the page says of the verdicts on `current`, one for each baseline: a line of each where
+/// there are several, and all of the worst.
+BaselineSections baseline_sections(const std::vector<Results>& baselines, const Results& current,
+                                   const Verdicts& verdicts);
 
 /// The same for a comparison that was refused: only the reason.
 BaselineSections refused_sections(const std::string& reason);

@@ -54,29 +54,15 @@ json band_json(const GateBand& band) {
   return out;
 }
 
-std::string outcome_word(const Verdict& verdict) {
-  if (verdict.is_inconclusive()) return gate_outcome_name(GateOutcome::kInconclusive);
-  switch (verdict.exit_code()) {
-    case ExitCode::kOk:
-      return gate_outcome_name(GateOutcome::kPass);
-    case ExitCode::kCheckFailed:
-      return gate_outcome_name(GateOutcome::kRegression);
-    default:
-      return gate_outcome_name(GateOutcome::kNotMeasured);
-  }
-}
-
 /// Names come from files, whatever bytes are in them.
 std::string text_of_json(const json& value) {
   return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace
-
-std::string verdict_json(const Verdict& verdict) {
+json verdict_object(const Verdict& verdict) {
   json out = {{"schema", kSchema},
               {"exit_code", static_cast<int>(verdict.exit_code())},
-              {"verdict", outcome_word(verdict)},
+              {"verdict", gate_outcome_name(verdict.outcome())},
               {"baseline", side_json(verdict.baseline)},
               {"run", side_json(verdict.current)},
               {"cells", json::array()},
@@ -86,6 +72,22 @@ std::string verdict_json(const Verdict& verdict) {
   for (const GateCell& cell : verdict.cells) out["cells"].push_back(cell_json(cell));
   for (const GateBand& band : verdict.bands)
     if (band.regression) out["bands"].push_back(band_json(band));
+  return out;
+}
+
+}  // namespace
+
+std::string verdict_json(const Verdict& verdict) { return text_of_json(verdict_object(verdict)); }
+
+std::string verdict_json(const Verdicts& verdicts) {
+  if (verdicts.size() == 1) return verdict_json(verdicts.front());
+  const Verdict& worst = worst_of(verdicts);
+  json out = {{"schema", kSchema},
+              {"exit_code", static_cast<int>(worst.exit_code())},
+              {"verdict", gate_outcome_name(worst.outcome())},
+              {"comparisons", json::array()}};
+  if (!worst.page.empty()) out["page"] = worst.page;
+  for (const Verdict& verdict : verdicts) out["comparisons"].push_back(verdict_object(verdict));
   return text_of_json(out);
 }
 

@@ -16,10 +16,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
-#include "harness/cli/command.h"
 #include "harness/plan/run_mark.h"
 #include "tests/harness/cli/played_run.h"
-#include "tests/temporary_folder.h"
+#include "tests/harness/cli/regress_folder.h"
 
 namespace niah {
 namespace {
@@ -295,24 +294,8 @@ struct Left {
 };
 
 /// The folder of a few nights, in which every night finds the green files of the one before.
-class Nights : public testing::TestWithParam<Night> {
+class Nights : public testing::TestWithParam<Night>, protected RegressFolder {
  protected:
-  fs::path path(const std::string& name) const { return folder_.path() / name; }
-
-  int regress(const std::vector<std::string>& options) const {
-    return run(
-        {"regress", "--baseline", path("baseline").string(), "--current", path("tonight").string(),
-         "--junit", path("regress.xml").string(), "--summary", path("regress.md").string(),
-         "--history", path("history.jsonl").string(), "--trend", path("trend.html").string()},
-        options);
-  }
-  /// Options of the gate alone.
-  int report(std::vector<std::string> options) const {
-    if (std::find(options.begin(), options.end(), "--max-age") != options.end()) options.clear();
-    return run({"report", path("tonight").string(), "--baseline", path("baseline").string(),
-                "--allow-missing"},
-               options);
-  }
   Left play(const Night& night) const {
     PlayedRun().write(path("baseline"));
     PlayedRun().write(path("tonight"));
@@ -326,39 +309,14 @@ class Nights : public testing::TestWithParam<Night> {
     now.write(path("tonight"));
     night.afterwards(path("tonight"));
     const int code = regress(night.options);
-    const auto text = [&](const char* name) { return read_file(path(name), "test"); };
-    Left left = {code, text("regress.xml"), text("regress.md"), text("history.jsonl")};
+    Left left = {code, read("regress.xml"), read("regress.md"), read("history.jsonl")};
     if (!fs::exists(path("tonight"))) return left;
-    left.report_code = report(night.options);
-    left.page = text("tonight/report.html");
+    const bool has_age = std::find(night.options.begin(), night.options.end(), "--max-age") !=
+                         night.options.end();  // no option of the gate
+    left.report_code = report(has_age ? std::vector<std::string>{} : night.options);
+    left.page = read("tonight/report.html");
     return left;
   }
-
- private:
-  static int run(std::vector<std::string> words, const std::vector<std::string>& options) {
-    words.insert(words.end(), options.begin(), options.end());
-    CLI::App program;
-    Command chosen;
-    add_regress_command(program, chosen);
-    add_report_command(program, chosen);
-    std::reverse(words.begin(), words.end());
-    program.parse(words);
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    const int code = code_of(chosen);
-    testing::internal::GetCapturedStderr();
-    testing::internal::GetCapturedStdout();
-    return code;
-  }
-  static int code_of(const Command& command) {
-    try {
-      return static_cast<int>(command());
-    } catch (const Error& error) {
-      return static_cast<int>(error.code());
-    }
-  }
-
-  TemporaryFolder folder_;
 };
 
 TEST_P(Nights, AreGreenOnlyWhereNothingWasLost) {

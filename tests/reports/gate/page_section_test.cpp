@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "reports/gate/evidence.h"
 #include "reports/gate/junit.h"
@@ -35,7 +36,7 @@ std::string page_against(const Results& baseline, const Results& current,
                          const GateOptions& options = {}) {
   Verdict verdict = gate(baseline, current, options);
   verdict.current.place = "nights/3";
-  return page_with(current, baseline_sections(baseline, current, verdict));
+  return page_with(current, baseline_sections({baseline}, current, {verdict}));
 }
 
 std::size_t count_of(const std::string& text, const std::string& part) {
@@ -65,6 +66,29 @@ TEST(PageAgainstABaseline, IsGreenOnlyWhereNothingWasLost) {
               HasSubstr("class=\"answer verdict unknown\""));
 }
 
+TEST(PageAgainstABaseline, NamesEveryComparisonAndShowsTheWorst) {
+  const std::vector<Results> baselines = {nightly(200, losing_far(40)), nightly(200, always)};
+  const Results current = nightly(200, losing_far(40));
+  Verdicts verdicts;
+  for (const Results& baseline : baselines)
+    verdicts.push_back(gate(baseline, current, {.comparisons = 2}));
+  verdicts[0].baseline.place = "old";
+  verdicts[1].baseline.place = "<new>";
+  const BaselineSections sections = baseline_sections(baselines, current, verdicts);
+  EXPECT_THAT(sections.verdict,
+              AllOf(HasSubstr("class=\"answer verdict lost\""),
+                    HasSubstr("Recall was lost against 1 of 2 baselines: &lt;new&gt; (ended"),
+                    HasSubstr("<li>against old (ended"), HasSubstr("No recall was lost. 2 cells"),
+                    HasSubstr("the worst of these comparisons")));
+  ASSERT_EQ(sections.maps.size(), 1U);
+  EXPECT_LT(sections.maps[0].map.cells[0][1].value, 0.0);
+  EXPECT_THAT(sections.samples, HasSubstr("80 samples lost"));
+  std::swap(verdicts[0], verdicts[1]);
+  EXPECT_EQ(baseline_sections({baselines[1], baselines[0]}, current, verdicts).samples,
+            sections.samples);
+  EXPECT_THAT(gate_report(verdicts), testing::StartsWith("Recall was lost against 1 of 2"));
+}
+
 TEST(PageAgainstABaseline, SaysOnTopWhyNothingWasCompared) {
   const Results current = nightly(200, always);
   const std::string page = page_with(current, refused_sections("the <seed> differs"));
@@ -83,7 +107,8 @@ TEST(PageAgainstABaseline, SaysNothingOfOneWithoutAComparison) {
 
 TEST(PageAgainstABaseline, MapsTheDifferenceByDepthAndLengthWithN) {
   const Results baseline = nightly(200, always), current = nightly(200, losing_far(30));
-  const BaselineSections sections = baseline_sections(baseline, current, gate(baseline, current));
+  const BaselineSections sections =
+      baseline_sections({baseline}, current, {gate(baseline, current)});
   ASSERT_EQ(sections.maps.size(), 1U);
   const BaselineMap& one = sections.maps[0];
   EXPECT_EQ(one.task, "s2");
@@ -103,12 +128,13 @@ TEST(PageAgainstABaseline, HasAGapWhereTonightHasNothing) {
   RunInfo info = nightly_info();
   info.lengths = {4096};
   const Results current = nightly(200, always, info);
-  const BaselineSections sections = baseline_sections(baseline, current, gate(baseline, current));
+  const BaselineSections sections =
+      baseline_sections({baseline}, current, {gate(baseline, current)});
   ASSERT_EQ(sections.maps.size(), 1U);
   EXPECT_EQ(sections.maps[0].map.columns.size(), 2U);
   EXPECT_FALSE(sections.maps[0].map.cells[0][1].value);
   EXPECT_THAT(
-      baseline_sections(baseline, nightly(0, always), gate(baseline, nightly(0, always))).maps,
+      baseline_sections({baseline}, nightly(0, always), {gate(baseline, nightly(0, always))}).maps,
       IsEmpty());
 }
 
@@ -119,7 +145,7 @@ TEST(PageAgainstABaseline, ListsLostAndGainedSamplesWithTheLinesToCopy) {
   verdict.current.place = "nights/it's 3 %";
   verdict.cells[1].lost[0].expected = "7654321";
   verdict.cells[1].lost[0].now = "<script>no</script>";
-  const std::string samples = baseline_sections(baseline, current, verdict).samples;
+  const std::string samples = baseline_sections({baseline}, current, {verdict}).samples;
   EXPECT_THAT(samples, AllOf(HasSubstr("60 samples lost, 1 gained"),
                              HasSubstr("lost <code>s2@64K#0</code>, depth 0&nbsp;%"),
                              HasSubstr("expected <code><bdi>7654321</bdi></code>, the baseline "
@@ -135,7 +161,8 @@ TEST(PageAgainstABaseline, ListsLostAndGainedSamplesWithTheLinesToCopy) {
 TEST(PageAgainstABaseline, NamesSamplesBeyondTheListedOnes) {
   const Results baseline = nightly(200, always);
   const Results current = nightly(200, [](std::int64_t, std::int64_t) { return false; });
-  const std::string samples = baseline_sections(baseline, current, gate(baseline, current)).samples;
+  const std::string samples =
+      baseline_sections({baseline}, current, {gate(baseline, current)}).samples;
   EXPECT_EQ(count_of(samples, "lost <code>"), 2 * kMostListed);
   EXPECT_THAT(samples, AllOf(HasSubstr("Without their answers: s2@4K#100, s2@4K#101"),
                              HasSubstr("s2@64K#199</p>"), Not(HasSubstr("niah show"))));
