@@ -40,7 +40,7 @@ ExitCode compare(const ReportArguments& arguments, const std::string& run,
     Comparison comparison = compare_with_baselines({.places = arguments.baselines}, "", run,
                                                    read_current(run), arguments.gate.options());
     draw_compared_page(run, report, comparison);
-    write_stderr(reports::gate_report(comparison.verdicts) + "\n");
+    say_text(reports::gate_report(comparison.verdicts) + "\n");
     return comparison.exit_code();
   } catch (const Error& error) {
     const std::string reason = words_of(std::current_exception());

@@ -30,7 +30,15 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 # Half a gigabyte of libraries: gzip takes minutes.
 set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 set(CPACK_THREADS 0)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+if(NIAH_BUNDLE_ALL)
+  # dpkg-shlibdeps would ask for the libraries' Debian packages, although they are brought along.
+  execute_process(COMMAND getconf GNU_LIBC_VERSION OUTPUT_VARIABLE libc OUTPUT_STRIP_TRAILING_WHITESPACE
+                  COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE "glibc " "" libc "${libc}")
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6 (>= ${libc})")
+else()
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+endif()
 # PNGs are drawn with the system's fonts, https servers known by its certificates.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, fonts-dejavu-core")
 
