@@ -33,10 +33,10 @@ void check(const Cell& cell, const std::vector<json>& rows) {
     EXPECT_EQ(cell.index(ordinal), row["index"]) << row.dump();
     const Sample sample = cell.sample(ordinal);
     EXPECT_EQ(sample.index, row["index"]) << row.dump();
-    EXPECT_EQ(sha256_hex(sample.input), row["input_sha256"]) << row.dump();
+    EXPECT_EQ(sha256_hex(sample.input), row["input_sha256"].get<std::string>()) << row.dump();
     EXPECT_EQ(sample.outputs, row["outputs"].get<std::vector<std::string>>());
     EXPECT_EQ(sample.length, row["length"]);
-    EXPECT_EQ(sample.gen_prefix, row["gen_prefix"]);
+    EXPECT_EQ(sample.gen_prefix, row["gen_prefix"].get<std::string>());
   }
 }
 
@@ -70,7 +70,7 @@ TEST(LmEvalProtocol, OneStreamRunsThroughAllCellsOfARun) {
   // Another order gives other samples: a quirk of the harness that we reproduce.
   std::swap(requests[0], requests[1]);
   const auto swapped = make_cells(spec("lm-eval", 0), requests);
-  EXPECT_NE(sha256_hex(swapped[1]->sample(0).input), rows[0][0]["input_sha256"]);
+  EXPECT_NE(sha256_hex(swapped[1]->sample(0).input), rows[0][0]["input_sha256"].get<std::string>());
 }
 
 TEST(LmEvalProtocol, KnowsHowLongSamplesAreAlike) {

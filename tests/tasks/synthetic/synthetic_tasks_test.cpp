@@ -29,13 +29,14 @@ ProtocolSpec spec(const std::string& protocol, std::uint64_t seed,
 }
 
 void check_sample(const Sample& sample, const json& row) {
-  ASSERT_EQ(sha256_hex(sample.input), row["input_sha256"]) << row.dump() << sample.input;
+  ASSERT_EQ(sha256_hex(sample.input), row["input_sha256"].get<std::string>())
+      << row.dump() << sample.input;
   EXPECT_EQ(sample.outputs, row["outputs"].get<std::vector<std::string>>());
   EXPECT_EQ(sample.length, row["length"]);
-  EXPECT_EQ(sample.gen_prefix, row["gen_prefix"]);
+  EXPECT_EQ(sample.gen_prefix, row["gen_prefix"].get<std::string>());
   EXPECT_EQ(sample.index, row["index"]);
   if (row.contains("input")) {
-    EXPECT_EQ(sample.input, row["input"]);
+    EXPECT_EQ(sample.input, row["input"].get<std::string>());
   }
 }
 
