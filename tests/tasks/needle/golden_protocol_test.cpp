@@ -40,8 +40,8 @@ class GoldenProtocol : public testing::Test {
       const std::string where = row["task"].get<std::string>() + "@" +
                                 std::to_string(row["max_seq_length"].get<std::int64_t>()) + "#" +
                                 row["index"].dump();
-      ASSERT_EQ(sha256_hex(sample.input), row["input_sha256"]) << where;
-      ASSERT_EQ(sample.key, row["query"]) << where;
+      ASSERT_EQ(sha256_hex(sample.input), row["input_sha256"].get<std::string>()) << where;
+      ASSERT_EQ(sample.key, row["query"].get<std::string>()) << where;
       ASSERT_EQ(sample.outputs, std::vector<std::string>{row["answer"].get<std::string>()})
           << where;
       ASSERT_EQ(sample.length, row["length"]) << where;
