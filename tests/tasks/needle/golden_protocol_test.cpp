@@ -49,10 +49,10 @@ class GoldenProtocol : public testing::Test {
         ASSERT_EQ(sample.needle.begin, row["needle_char_offset"]) << where;
       }
       if (row.contains("gen_prefix")) {
-        ASSERT_EQ(sample.gen_prefix, row["gen_prefix"]) << where;
+        ASSERT_EQ(sample.gen_prefix, row["gen_prefix"].get<std::string>()) << where;
       }
       if (row.contains("answer_prefix")) {
-        ASSERT_EQ(" " + sample.gen_prefix, row["answer_prefix"]) << where;
+        ASSERT_EQ(" " + sample.gen_prefix, row["answer_prefix"].get<std::string>()) << where;
       }
     }
   }
@@ -62,7 +62,7 @@ class GoldenProtocol : public testing::Test {
     std::string hashes;
     for (std::int64_t i = 0; i < samples; ++i)
       hashes += (i == 0 ? "" : "\n") + sha256_hex(cell.sample(i).input);
-    EXPECT_EQ(sha256_hex(hashes), row["samples_sha256"]) << row.dump();
+    EXPECT_EQ(sha256_hex(hashes), row["samples_sha256"].get<std::string>()) << row.dump();
   }
 
   void check_seeded_cells(const char* file, const std::string& protocol) const {
