@@ -25,12 +25,6 @@ std::string paragraph(const std::string& css, std::string_view text) {
   return fmt::format("<p class=\"{}\">{}</p>\n", css, html_text(text));
 }
 
-std::string list(const std::vector<std::string>& items) {
-  std::string out = "<ul>\n";
-  for (const std::string& item : items) out += "<li>" + html_text(item) + "</li>\n";
-  return out + "</ul>\n";
-}
-
 std::string table_or_nothing(const Table& table) {
   return table.rows.empty() ? "" : html_table(table);
 }
@@ -68,8 +62,7 @@ std::string header(const Results& results) {
 std::string findings_block(const Findings& findings) {
   std::string out = "<section class=\"answer\" aria-label=\"The answer\">\n";
   for (const std::string& headline : findings.headlines) out += paragraph("headline", headline);
-  if (!findings.points.empty()) out += list(findings.points);
-  return out + "</section>\n";
+  return out + html_list(findings.points) + "</section>\n";
 }
 
 std::string caveat_box(const Results& results, const Findings& findings) {
@@ -77,7 +70,7 @@ std::string caveat_box(const Results& results, const Findings& findings) {
   items.insert(items.end(), findings.warnings.begin(), findings.warnings.end());
   if (items.empty()) return "";
   return "<aside class=\"box\" aria-label=\"Read this first\"><h2>Read this first</h2>\n" +
-         list(items) + "</aside>\n";
+         html_list(items) + "</aside>\n";
 }
 
 /// Recall over all lengths; only if all lengths were measured.
@@ -215,7 +208,8 @@ std::string attribution_section(const Results& results, const Analysis& analysis
       for (const PathStep& step : attribution.path.steps)
         steps.push_back({(steps.empty() ? "" : "with ") + part_in_words(step.added),
                          step.effect.recovered, std::nullopt});
-    out += list(attribution_in_words(results, attribution)) + part_chart(parts) + path_chart(steps);
+    out += html_list(attribution_in_words(results, attribution)) + part_chart(parts) +
+           path_chart(steps);
   }
   return out + table_or_nothing(attribution_table(results, analysis)) +
          table_or_nothing(path_table(results, analysis));

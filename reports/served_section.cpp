@@ -39,13 +39,10 @@ std::string words_of(const Results& results, const ServedComparison& comparison)
   std::string out = fmt::format(
       "<h3>{} <span>{}</span></h3>\n<p>{}</p>\n", html_text(label_of(results.run, variant)),
       html_text(variant.server), html_text(served_verdict(results, comparison)));
-  std::string items;
-  const auto add = [&](const std::string& text) {
-    if (!text.empty()) items += "<li>" + html_text(text) + "</li>\n";
-  };
-  add(served_texts(results, comparison));
-  for (const std::string& remark : served_remarks(results, comparison)) add(remark);
-  return items.empty() ? out : out + "<ul>\n" + items + "</ul>\n";
+  std::vector<std::string> items = served_remarks(results, comparison);
+  items.insert(items.begin(), served_texts(results, comparison));
+  std::erase(items, "");
+  return out + html_list(items);
 }
 
 }  // namespace

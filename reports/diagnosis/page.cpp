@@ -28,10 +28,8 @@ std::string diagnosis_page(const Diagnosis& diagnosis, const std::vector<std::st
   std::string out = page_head(title, kStyle) + "<header>\n<h1>" + html_text(title) + "</h1>\n";
   if (!diagnosis.prompts.empty())
     out += "<p class=\"lead\">Attention was watched on " + html_text(diagnosis.prompts) + ".</p>\n";
-  out += "</header>\n<main>\n<section class=\"answer\" aria-label=\"The answer\">\n<ul>\n";
-  for (const std::string& sentence : diagnosis_in_words(diagnosis))
-    out += "<li>" + html_text(sentence) + "</li>\n";
-  out += "</ul>\n</section>\n";
+  out += "</header>\n<main>\n<section class=\"answer\" aria-label=\"The answer\">\n";
+  out += html_list(diagnosis_in_words(diagnosis)) + "</section>\n";
   out += section("How far the weights moved",
                  "Each dot is one part of one layer: its change in percent of its norm. Shaded: "
                  "softmax layers, whose Q and K QK-Restore puts back.",

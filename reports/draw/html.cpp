@@ -72,6 +72,12 @@ std::string html_fold(const std::string& title, const Table& table) {
   return table.rows.empty() ? "" : html_fold(title, html_table(table));
 }
 
+std::string html_list(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) out += "<li>" + html_text(item) + "</li>\n";
+  return out.empty() ? out : "<ul>\n" + out + "</ul>\n";
+}
+
 std::string html_links(const std::vector<std::string>& files) {
   std::string items;
   for (const std::string& file : files)

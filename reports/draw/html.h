@@ -22,6 +22,9 @@ std::string html_fold(const std::string& title, const std::string& content);
 /// A table that folds out below its title; "" if it has no rows.
 std::string html_fold(const std::string& title, const Table& table);
 
+/// A list of paragraphs; "" if there are none.
+std::string html_list(const std::vector<std::string>& items);
+
 /// Links to files by path relative to the page.
 std::string html_links(const std::vector<std::string>& files);
 

@@ -49,21 +49,15 @@ std::string cells_of_verdict(const Verdict& verdict) {
          html_fold("All cells that were compared", all);
 }
 
-std::string list_of(const std::vector<std::string>& lines) {
-  std::string items;
-  for (const std::string& line : lines) items += "<li>" + html_text(line) + "</li>\n";
-  return items.empty() ? items : "<ul>\n" + items + "</ul>\n";
-}
-
 std::string verdict_section(const Verdicts& verdicts) {
   const Verdict& verdict = worst_of(verdicts);
-  std::string all = list_of(comparison_lines(verdicts));
+  std::string all = html_list(comparison_lines(verdicts));
   if (!all.empty())
     all += "<p>What follows is of the worst of these comparisons, the first if several are.</p>\n";
   std::vector<std::string> lines = side_lines(verdict);
   lines.insert(lines.end(), verdict.notes.begin(), verdict.notes.end());
   return verdict_box(verdict_class(verdict), verdicts_headline(verdicts) + ".",
-                     all + list_of(lines) + cells_of_verdict(verdict) + "<p class=\"note\">" +
+                     all + html_list(lines) + cells_of_verdict(verdict) + "<p class=\"note\">" +
                          html_text(gate_rules(verdict)) + "</p>\n");
 }
 

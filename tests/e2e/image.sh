@@ -11,22 +11,14 @@ readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly debian=docker.io/library/debian:12
 say() { printf 'image: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
-cannot() {
-  say "SKIPPED: $*"
-  [ "${NIAH_REQUIRE_ALL:-}" != 1 ] || die "NIAH_REQUIRE_ALL=1 says that it is here"
-  exit 77
-}
+source "$root/tests/e2e/cannot.sh"
 [ $# = 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || cannot "images are built by root"
 command -v buildah > /dev/null || cannot "buildah is not installed"
 
 readonly work=$(mktemp -d)
-trap 'in_store buildah rm --all > /dev/null 2>&1 || true; rm -rf --one-file-system "$work"' EXIT
-in_store() {
-  local program=$1 command=$2
-  shift 2
-  "$program" --root "$work/images" --runroot "$work/run" --storage-driver vfs "$command" "$@"
-}
+trap 'in_store rm --all > /dev/null 2>&1 || true; rm -rf --one-file-system "$work"' EXIT
+in_store() { buildah --root "$work/images" --runroot "$work/run" --storage-driver vfs "$@"; }
 
 make_debian() {
   local bare=${NIAH_BARE_SYSTEM:-$work/bare} container
@@ -35,21 +27,21 @@ make_debian() {
     debootstrap --variant=minbase bookworm "$bare" > "$work/log" 2>&1 \
       || cannot "debootstrap failed (no network?): $(tail -n 1 "$work/log")"
   fi
-  container=$(in_store buildah from scratch)
-  tar -C "$bare" --exclude=./proc --exclude=./sys --exclude=./dev -c . | in_store buildah add --quiet "$container" - / > /dev/null
-  in_store buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
-  in_store buildah commit --quiet "$container" "$debian" > /dev/null
+  container=$(in_store from scratch)
+  tar -C "$bare" --exclude=./proc --exclude=./sys --exclude=./dev -c . | in_store add --quiet "$container" - / > /dev/null
+  in_store config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+  in_store commit --quiet "$container" "$debian" > /dev/null
 }
 
 build() {
   local cache=${CCACHE_DIR:-$HOME/.cache/ccache}
   mkdir -p "$cache"
-  in_store buildah build --isolation chroot --pull-never --volume "$cache:/root/.cache/ccache" \
+  in_store build --isolation chroot --pull-never --volume "$cache:/root/.cache/ccache" \
     --file "$root/docker/Dockerfile" --tag niah "$root" > "$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; die "the image could not be built"; }
 }
 
 # inside COMMAND...: as the image's own user, in its own folder.
-inside() { in_store buildah run --isolation chroot "$niah" -- "$@"; }
+inside() { in_store run --isolation chroot "$niah" -- "$@"; }
 expect() {
   inside "$@" > "$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; die "\`$*\` failed in the image"; }
 }
@@ -75,6 +67,6 @@ say "making Debian 12"
 make_debian
 say "building the image"
 build
-niah=$(in_store buildah from --pull-never localhost/niah)
+niah=$(in_store from --pull-never localhost/niah)
 use
-say "the image is whole; $(in_store buildah images --format '{{.Size}}' localhost/niah)"
+say "the image is whole; $(in_store images --format '{{.Size}}' localhost/niah)"

@@ -15,11 +15,7 @@ shopt -s inherit_errexit
 readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 say() { printf 'install: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
-cannot() {
-  say "SKIPPED: $*"
-  [ "${NIAH_REQUIRE_ALL:-}" != 1 ] || die "NIAH_REQUIRE_ALL=1 says that it is here"
-  exit 77
-}
+source "$root/tests/e2e/cannot.sh"
 
 [ -e "${1:-}/CMakeCache.txt" ] || { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 readonly build=$(cd "$1" && pwd) how=${2:-prefix}
