@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "models/training/lora.h"
 #include "models/training/trainer.h"
 #include "tasks/haystack/sources.h"
 #include "tasks/reasoning/documents.h"
@@ -17,7 +19,9 @@ namespace niah::zoo {
 enum class DataKind {
   kDocuments,       ///< packed documents for the base model
   kChainOfThought,  ///< word problems answered step by step
-  kDirect,          ///< the same problems answered at once: the control
+  kDirect,          ///< the same problems answered at once: a control
+  kInstructions,    ///< short instructions and look-ups: a control
+  kNone,            ///< nothing is trained: the recipe only rescales its start
 };
 
 /// One stretch of training with rows of the same length.
@@ -46,6 +50,8 @@ struct Recipe {
   nlohmann::json model;         ///< config.json of a fresh model
   DataSpec data;
   models::TrainOptions train;
+  /// Of a fine-tune that trains low-rank factors and leaves an adapter of `start`.
+  std::optional<models::LoraOptions> lora;
   /// After training, multiply W_Q and W_K of the softmax layers by this. With q/k norms the
   /// function stays the same, but a later AdamW step of the same size moves them relatively more.
   double rescale_qk = 1;

@@ -16,6 +16,7 @@
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/training/training_data.h"
+#include "models/checkpoint/adapter_config.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
 #include "models/surgery/restore.h"
@@ -36,6 +37,7 @@ struct Start {
   std::shared_ptr<models::CausalLM> model;
   std::string sha256;        ///< of the checkpoint's weights; empty for a fresh model
   models::WeightMap before;  ///< the checkpoint's weights; empty for a fresh model
+  std::shared_ptr<models::LoraFactors> lora{};  ///< null: the model's own weights are trained
 };
 
 /// A fresh model, or the checkpoint to fine-tune with its weights copied so that they can change.
@@ -49,9 +51,17 @@ Start make_start(const Recipe& recipe) {
   const auto checkpoint = std::make_shared<models::Checkpoint>(recipe.start);
   models::WeightMap before = models::load_weights(checkpoint, at::kFloat), weights;
   for (const auto& [name, tensor] : before) weights.emplace(name, tensor.clone());
-  return {checkpoint->config(),
-          models::build_model(checkpoint->config(), recipe.start.string(), weights),
-          checkpoint->weights_sha256(), std::move(before)};
+  Start start = {checkpoint->config(),
+                 models::build_model(checkpoint->config(), recipe.start.string(), weights),
+                 checkpoint->weights_sha256(), std::move(before)};
+  if (recipe.lora)
+    start.lora = std::make_shared<models::LoraFactors>(*start.model, *recipe.lora, recipe.seed);
+  return start;
+}
+
+models::Trainer make_trainer(const Recipe& recipe, const Start& start) {
+  return start.lora ? models::Trainer(start.model, start.lora, recipe.train)
+                    : models::Trainer(start.model, recipe.train);
 }
 
 std::string short_sha(const std::string& sha256) { return sha256.substr(0, 16); }
@@ -82,7 +92,14 @@ models::TrainNotes identity_of(const Recipe& recipe, const Start& start,
       {"data.kind", text(static_cast<int>(data.kind))}};
   for (const models::WeightPart part : train.freeze)
     notes["freeze"] += models::weight_part_name(part) + "; ";
+  if (recipe.lora) {
+    notes["lora.rank"] = text(recipe.lora->rank);
+    notes["lora.alpha"] = text(recipe.lora->alpha);
+    for (const models::WeightPart part : recipe.lora->parts)
+      notes["lora.parts"] += models::weight_part_name(part) + "; ";
+  }
   if (recipe.restore_qk_every > 0) notes["restore_qk_every"] = text(recipe.restore_qk_every);
+  if (data.kind == DataKind::kNone) return notes;
   if (data.kind != DataKind::kDocuments) {
     notes["data.batch_problems"] = text(data.batch_problems);
     return notes;
@@ -105,7 +122,10 @@ void require_same_training(const models::TrainNotes& before, const models::Train
   std::vector<std::string> differences;
   const auto value = [](const models::TrainNotes& notes, const std::string& name) {
     const auto found = notes.find(name);
-    return found == notes.end() ? "not said" : found->second;
+    if (found == notes.end()) return std::string("not said");
+    std::string_view text = found->second;
+    if (text.ends_with("; ")) text.remove_suffix(2);  // of a list
+    return std::string(text);
   };
   models::TrainNotes names = before;
   names.insert(now.begin(), now.end());
@@ -159,11 +179,18 @@ std::string describe_locality(const models::LocalityProbe& probe) {
   return json.dump() + "\n";
 }
 
-void write_checkpoint(const Recipe& recipe, const Start& start, const models::LocalityProbe& probe,
-                      const fs::path& folder) {
-  models::save_weights(folder / "model.safetensors", models::parameters_of(*start.model),
-                       {{"format", "pt"}, {"recipe", recipe.name}});
-  write_file(folder / "config.json", start.config.dump(2) + "\n");
+constexpr const char *kWeights = "model.safetensors", *kConfig = "config.json";
+
+/// Writes the checkpoint, or the adapter, with all that belongs to it.
+void write_result(const Recipe& recipe, const Start& start, const models::LocalityProbe& probe,
+                  const fs::path& folder) {
+  const std::map<std::string, std::string> metadata = {{"format", "pt"}, {"recipe", recipe.name}};
+  if (start.lora) {
+    start.lora->write(folder, recipe.start.lexically_normal(), metadata);
+  } else {
+    models::save_weights(folder / kWeights, models::parameters_of(*start.model), metadata);
+    write_file(folder / kConfig, start.config.dump(2) + "\n");
+  }
   const fs::path& tokenizer = recipe.tokenizer;
   const fs::path from = is_folder(tokenizer) ? tokenizer : tokenizer.parent_path();
   for (const char* file : {"tokenizer.model", "tokenizer.json", "tokenizer_config.json"})
@@ -171,7 +198,12 @@ void write_checkpoint(const Recipe& recipe, const Start& start, const models::Lo
   if (probe.batches() > 0) write_file(folder / reports::kLocalityFile, describe_locality(probe));
 }
 
-constexpr const char *kWeights = "model.safetensors", *kConfig = "config.json";
+bool holds_result(const fs::path& out) {
+  return (is_there(out / kWeights) && is_there(out / kConfig)) ||
+         (is_there(out / models::kAdapterWeights) && is_there(out / models::kAdapterConfig));
+}
+
+const char* result_name(const Recipe& recipe) { return recipe.lora ? "adapter" : "checkpoint"; }
 
 /// The folder of a training in progress, "<out>.work", which stays when the training is stopped or
 /// killed. A marker file says that it is ours; in a folder without one nothing is written or
@@ -190,8 +222,7 @@ class WorkFolder {
   /// remains to be removed.
   static bool is_all_that_is_left(const fs::path& out) {
     const fs::path folder = place_for(out);
-    return is_there(out / kWeights) && is_there(out / kConfig) && is_there(folder / kMarker) &&
-           is_there(folder / kFinished);
+    return holds_result(out) && is_there(folder / kMarker) && is_there(folder / kFinished);
   }
 
   fs::path state() const { return folder_ / "state.safetensors"; }
@@ -241,13 +272,26 @@ std::optional<double> answer_loss(const models::Batch& batch, const models::Step
   return result.token_loss.masked_select(answers).mean().item<double>();
 }
 
+void say_what_was_trained(const Recipe& recipe, const TrainRun& run, const Start& start,
+                          std::int64_t tokens, double seconds) {
+  const std::string name = single_line(recipe.name);
+  if (!start.before.empty())
+    say("{}: moved from {}: {}\n", name, single_line(recipe.start.string()), drift_in_words(start));
+  const std::string done =
+      recipe.train.steps == 0
+          ? "rescaled"
+          : fmt::format("{} step{}, {} tokens in {}", recipe.train.steps,
+                        recipe.train.steps == 1 ? "" : "s", tokens, format_duration(seconds));
+  say("{}: {}; {} in {}\n", name, done, result_name(recipe), single_line(run.out.string()));
+}
+
 }  // namespace
 
 void train(const Recipe& recipe, const TrainRun& run) {
   const fs::path out = normal_path(run.out);
   if (WorkFolder::is_all_that_is_left(out)) {
     WorkFolder(out).remove();
-    say("{}: the checkpoint was whole already, in {}\n", single_line(recipe.name),
+    say("{}: the {} was whole already, in {}\n", single_line(recipe.name), result_name(recipe),
         single_line(run.out.string()));
     return;
   }
@@ -259,7 +303,7 @@ void train(const Recipe& recipe, const TrainRun& run) {
   const auto tokenizer = models::open_tokenizer(recipe.tokenizer);
   const TrainingData data(recipe, tokenizer);
   models::TrainNotes notes = identity_of(recipe, start, *tokenizer);
-  models::Trainer trainer(start.model, recipe.train);
+  models::Trainer trainer = make_trainer(recipe, start);
   models::HeldRows query_and_key(
       *start.model, recipe.restore_qk_every > 0
                         ? std::set{models::WeightPart::kQuery, models::WeightPart::kKey}
@@ -307,17 +351,12 @@ void train(const Recipe& recipe, const TrainRun& run) {
     if (trainer.steps_done() % recipe.save_every == 0) save();
   }
   rescale_qk(*start.model, recipe.rescale_qk);
-  write_checkpoint(recipe, start, probe, result.path());
+  write_result(recipe, start, probe, result.path());
   work.set_finished();
   result.commit();
   work.remove();
   progress.clear();
-  if (!start.before.empty())
-    say("{}: moved from {}: {}\n", single_line(recipe.name), single_line(recipe.start.string()),
-        drift_in_words(start));
-  say("{}: {} steps, {} tokens in {}; checkpoint in {}\n", single_line(recipe.name),
-      recipe.train.steps, tokens, format_duration(progress.elapsed()),
-      single_line(run.out.string()));
+  say_what_was_trained(recipe, run, start, tokens, progress.elapsed());
 }
 
 }  // namespace niah::zoo

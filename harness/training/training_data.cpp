@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "harness/training/documents.h"
+#include "tasks/reasoning/instruction.h"
 #include "tasks/reasoning/word_problem.h"
 
 namespace niah::zoo {
@@ -15,6 +16,14 @@ namespace {
 // With fewer tokens left in a row than this, no question fits: running text fills it.
 constexpr std::int64_t kMinDocument = 100;
 constexpr float kEosWeight = 0.5F;
+
+/// What a row of a fine-tune asks, and the answer that is learnt.
+tasks::Instruction exercise(DataKind kind, tasks::CounterRng& rng) {
+  if (kind == DataKind::kInstructions) return tasks::make_instruction(rng);
+  const auto steps = 3 + static_cast<std::int64_t>(rng.below(4));
+  const tasks::WordProblem problem = tasks::make_word_problem(rng, steps);
+  return {problem.prompt(), kind == DataKind::kDirect ? problem.direct : problem.chain_of_thought};
+}
 
 }  // namespace
 
@@ -67,14 +76,12 @@ TrainingData::Row TrainingData::packed_row(std::int64_t step, std::int64_t row,
   return out;
 }
 
-TrainingData::Row TrainingData::problem_row(std::int64_t step, std::int64_t row) const {
+TrainingData::Row TrainingData::exercise_row(std::int64_t step, std::int64_t row) const {
   tasks::CounterRng rng(fmt::format("zoo-problems-1/{}/{}/{}", recipe_.seed, step, row));
-  const auto steps = 3 + static_cast<std::int64_t>(rng.below(4));
-  const tasks::WordProblem problem = tasks::make_word_problem(rng, steps);
+  const auto [prompt, answer] = exercise(recipe_.data.kind, rng);
   Row out{{bos_}, {0}};
-  append(out, problem.prompt(), 0);
-  append(out, recipe_.data.kind == DataKind::kDirect ? problem.direct : problem.chain_of_thought,
-         1);
+  append(out, prompt, 0);
+  append(out, answer, 1);
   out.ids.push_back(eos_);
   out.weights.push_back(1);
   return out;
@@ -88,7 +95,7 @@ models::Batch TrainingData::batch(std::int64_t step) const {
       rows.push_back(packed_row(step, i, tokens));
   } else {
     for (std::int64_t i = 0; i < recipe_.data.batch_problems; ++i)
-      rows.push_back(problem_row(step, i));
+      rows.push_back(exercise_row(step, i));
   }
   std::size_t longest = 0;
   for (const Row& row : rows) longest = std::max(longest, row.ids.size());

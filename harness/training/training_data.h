@@ -26,7 +26,7 @@ class TrainingData {
     std::vector<float> weights;
   };
   Row packed_row(std::int64_t step, std::int64_t row, std::int64_t tokens) const;
-  Row problem_row(std::int64_t step, std::int64_t row) const;
+  Row exercise_row(std::int64_t step, std::int64_t row) const;
   void append(Row& row, const std::string& text, double weight) const;
   std::int64_t row_tokens(std::int64_t step) const;
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/listed.h"
 #include "models/arch/decoder.h"
 
 namespace niah::models {
@@ -23,14 +24,6 @@ struct Said {
 
   bool operator==(const Said&) const = default;
 };
-
-/// "a, b and c".
-std::string listed(const std::vector<std::string>& names) {
-  std::string text = names.front();
-  for (std::size_t i = 1; i < names.size(); ++i)
-    text += (i + 1 == names.size() ? " and " : ", ") + names[i];
-  return text;
-}
 
 /// Scaling of type yarn, with the defaults of transformers.
 YarnScaling read_yarn(ConfigReader& rope, const RopeRules& rules) {

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 22;
 constexpr std::size_t kLongestName = 1000;
 
@@ -88,13 +87,12 @@ class Matching {
   }
 
   void add(const TensorInfo& tensor) {
-    constexpr std::string_view kPrefix = "base_model.model.";
-    if (tensor.name.size() > kLongestName || !tensor.name.starts_with(kPrefix))
+    if (tensor.name.size() > kLongestName || !tensor.name.starts_with(kAdapterPrefix))
       refuse(tensor, fmt::format("names that begin with '{}' were expected, as PEFT's "
                                  "save_pretrained writes them",
-                                 kPrefix));
+                                 kAdapterPrefix));
     require_floating(tensor);
-    const Target target = target_of(std::string_view(tensor.name).substr(kPrefix.size()));
+    const Target target = target_of(std::string_view(tensor.name).substr(kAdapterPrefix.size()));
     if (target.role == Role::kReplacement && is_tied_ &&
         without_prefixes(target.parameter) == kHeadTensor) {
       if (new_head_ != nullptr)
@@ -260,15 +258,15 @@ void require_adapter_folder(const fs::path& folder) {
     throw DataError(
         fmt::format("opening the adapter {}: no such folder; a PEFT adapter's with {} "
                     "and {} is expected",
-                    folder.string(), kAdapterConfig, kWeights));
+                    folder.string(), kAdapterConfig, kAdapterWeights));
   if (!is_listed(folder / kAdapterConfig))
     throw DataError(fmt::format(
         "opening the adapter {}: it has no {}{}", folder.string(), kAdapterConfig,
         is_there(folder / "config.json") ? "; it is a whole checkpoint, name it without an adapter"
                                          : ""));
-  if (is_listed(folder / kWeights)) return;
+  if (is_listed(folder / kAdapterWeights)) return;
   throw DataError(
-      fmt::format("opening the adapter {}: it has no {}{}", folder.string(), kWeights,
+      fmt::format("opening the adapter {}: it has no {}{}", folder.string(), kAdapterWeights,
                   is_there(folder / "adapter_model.bin")
                       ? "; its weights are pickled, save them with safe_serialization=True first"
                       : ""));
@@ -289,7 +287,7 @@ Adapter::Adapter(const fs::path& folder, const TensorTable& base, const std::str
   const fs::path config_file = folder / kAdapterConfig;
   const AdapterConfig config = parse_adapter_config(
       read_file(config_file, "reading the adapter's config", kMostConfigBytes), config_file);
-  file_ = std::make_unique<SafetensorsFile>(folder / kWeights);
+  file_ = std::make_unique<SafetensorsFile>(folder / kAdapterWeights);
   Matching matching(file_->path(), base, base_name, config);
   for (const TensorInfo& tensor : file_->tensors()) matching.add(tensor);
   if (file_->tensors().empty())

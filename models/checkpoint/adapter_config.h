@@ -14,6 +14,10 @@ namespace niah::models {
 
 /// File name of the config in an adapter's folder.
 inline constexpr const char* kAdapterConfig = "adapter_config.json";
+/// File name of its weights.
+inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+/// What the names of its tensors begin with.
+inline constexpr std::string_view kAdapterPrefix = "base_model.model.";
 
 /// rank_pattern or alpha_pattern: numbers for modules whose names match regular expressions.
 class ModulePatterns {

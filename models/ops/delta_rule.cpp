@@ -10,6 +10,7 @@
 
 #include "models/ops/chunks.h"
 #include "models/ops/cpu/applies.h"
+#include "models/ops/fp32_products.h"
 
 namespace niah::models {
 namespace {
@@ -219,6 +220,7 @@ DeltaRuleResult by_kernel(const at::Tensor& q, const at::Tensor& k, const at::Te
 DeltaRuleResult gated_delta_rule(const at::Tensor& query, const at::Tensor& key,
                                  const at::Tensor& value, const at::Tensor& log_decay,
                                  const at::Tensor& beta, const at::Tensor& state) {
+  const Fp32Products fp32_products;
   const std::int64_t tokens = query.size(2);
   at::Tensor current = state.defined()
                            ? state

@@ -10,6 +10,7 @@
 
 #include "models/ops/chunks.h"
 #include "models/ops/cpu/applies.h"
+#include "models/ops/fp32_products.h"
 
 namespace niah::models {
 namespace {
@@ -191,6 +192,7 @@ at::Tensor lightning_slopes(std::int64_t heads) {
 LightningResult lightning_attention(const at::Tensor& query, const at::Tensor& key,
                                     const at::Tensor& value, const at::Tensor& slopes, double scale,
                                     const at::Tensor& state) {
+  const Fp32Products fp32_products;
   const std::int64_t heads = query.size(1), dim = query.size(3);
   const at::Tensor before = state.defined() ? state
                                             : at::zeros({query.size(0), heads, dim, dim},

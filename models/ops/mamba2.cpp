@@ -8,6 +8,7 @@
 
 #include "models/ops/batch.h"
 #include "models/ops/chunks.h"
+#include "models/ops/fp32_products.h"
 
 namespace niah::models {
 namespace {
@@ -100,6 +101,7 @@ Mamba2Result run_chunks(const at::Tensor& x, const at::Tensor& step, const at::T
 
 Mamba2Result mamba2(const at::Tensor& x, const at::Tensor& step, const at::Tensor& log_decay,
                     const at::Tensor& input, const at::Tensor& readout, const at::Tensor& state) {
+  const Fp32Products fp32_products;
   const std::int64_t batch = x.size(0), heads = x.size(1), tokens = x.size(2);
   at::Tensor current =
       state.defined() ? state : at::zeros({batch, heads, x.size(3), input.size(3)}, x.options());

@@ -193,6 +193,8 @@ void write_manifest(const fs::path& folder, const CheckpointPath& pre, const Che
     json["complement"] = options.restore.complement;
   }
   json["layers"] = summary.layers;
+  // Of a complement, the layers of what was left out: not those that were restored.
+  if (options.restore.layers) json["given_layers"] = *options.restore.layers;
   if (options.restore.method == RestoreMethod::kQkPro) json["lambda"] = options.restore.lambda;
   if (summary.residual) json["residual"] = *summary.residual;
   if (summary.has_new_initialisation) json["init_lora_weights"] = true;

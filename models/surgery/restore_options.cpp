@@ -97,7 +97,7 @@ std::string parts_in_words(const RestoreOptions& options) {
 }
 
 std::vector<std::int64_t> parse_layers(const std::string& text) {
-  constexpr std::int64_t kLast = 9999;  // more layers than any model has, few enough for a set
+  constexpr std::int64_t kLast = 9999;  // more layers than any model has
   const auto number = [&](std::string_view part) {
     const auto value = parse_integer(part, {0, kLast});
     if (!value)
@@ -107,7 +107,9 @@ std::vector<std::int64_t> parse_layers(const std::string& text) {
                       single_line(cut_short(text, 80)), kLast));
     return *value;
   };
-  std::set<std::int64_t> layers;  // ranges may overlap
+  // Ranges may overlap, and there may be many: by how many more (or fewer) of them each layer is
+  // covered than the one before it.
+  std::vector<std::int64_t> steps(kLast + 2);
   for (std::size_t begin = 0, end; begin <= text.size(); begin = end + 1) {
     end = std::min(text.find(',', begin), text.size());
     const std::string_view part = std::string_view(text).substr(begin, end - begin);
@@ -115,9 +117,16 @@ std::vector<std::int64_t> parse_layers(const std::string& text) {
     const std::int64_t first = number(part.substr(0, dash));
     const std::int64_t last = dash == part.npos ? first : number(part.substr(dash + 1));
     if (last < first) number("");
-    for (std::int64_t i = first; i <= last; ++i) layers.insert(i);
+    ++steps[static_cast<std::size_t>(first)];
+    --steps[static_cast<std::size_t>(last + 1)];
   }
-  return {layers.begin(), layers.end()};
+  std::vector<std::int64_t> layers;
+  std::int64_t covering = 0;
+  for (std::int64_t layer = 0; layer <= kLast; ++layer) {
+    covering += steps[static_cast<std::size_t>(layer)];
+    if (covering > 0) layers.push_back(layer);
+  }
+  return layers;
 }
 
 }  // namespace niah::models

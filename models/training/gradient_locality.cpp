@@ -27,6 +27,8 @@ at::Tensor attend_and_keep(const AttentionInputs& inputs, std::vector<Pairs>& ke
   const at::Tensor key = inputs.key.repeat_interleave(share, 1);
   const at::Tensor value = inputs.value.repeat_interleave(share, 1);
   const at::Tensor logits = at::matmul(inputs.query, key.transpose(2, 3)) * inputs.scale;
+  // Nothing that is trained may come before them.
+  if (!logits.requires_grad()) logits.set_requires_grad(true);
   kept.push_back({logits, inputs.query.detach().norm(2, -1), key.detach().norm(2, -1)});
   const std::int64_t tokens = logits.size(2);
   at::Tensor seen = at::ones({tokens, tokens}, at::kBool).tril();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "harness/base/error.h"
@@ -27,23 +28,33 @@ std::vector<std::string> part_names_of(const ModelInfo& info) {
 
 }  // namespace
 
+std::vector<PartRows> rows_of_model(const ModelInfo& info, const std::set<WeightPart>& parts) {
+  for (const WeightPart part : parts)
+    if (!has_part(info, part))
+      throw UsageError(fmt::format("training: the model has no part '{}'; there are: {}",
+                                   weight_part_name(part), fmt::join(part_names_of(info), ", ")));
+  return rows_of_parts(info, these(parts));
+}
+
+bool are_all_parts(const ModelInfo& info, const std::set<WeightPart>& parts) {
+  return std::ranges::all_of(part_names_of(info), [&](const std::string& name) {
+    return parts.contains(parse_weight_part(name));
+  });
+}
+
 HeldRows::HeldRows(const CausalLM& model, const std::set<WeightPart>& parts) {
   if (parts.empty()) return;
-  for (const WeightPart part : parts)
-    if (!has_part(model.info(), part))
-      throw UsageError(fmt::format("training: the model has no part '{}'; there are: {}",
-                                   weight_part_name(part),
-                                   fmt::join(part_names_of(model.info()), ", ")));
   const at::NoGradGuard no_grad;
   const WeightMap weights = parameters_of(model);
-  for (const PartRows& part : rows_of_parts(model.info(), these(parts))) {
+  for (const PartRows& part : rows_of_model(model.info(), parts)) {
     const at::Tensor& parameter = weights.at(part.rows.tensor);
     held_.push_back({parameter, part.rows, view_rows(parameter, part.rows).clone()});
   }
 }
 
 void HeldRows::clear_gradients() {
-  for (const Held& held : held_) view_rows(held.parameter.grad(), held.rows).zero_();
+  for (const Held& held : held_)
+    if (held.parameter.grad().defined()) view_rows(held.parameter.grad(), held.rows).zero_();
 }
 
 void HeldRows::put_back() {

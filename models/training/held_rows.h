@@ -11,11 +11,17 @@
 
 namespace niah::models {
 
+/// The rows of these parts. Throws UsageError, naming the parts that the model has, if it lacks
+/// one.
+std::vector<PartRows> rows_of_model(const ModelInfo& info, const std::set<WeightPart>& parts);
+
+/// Whether `parts` are all that the model has, so that nothing is left to train.
+bool are_all_parts(const ModelInfo& info, const std::set<WeightPart>& parts);
+
 /// Parts of a model's parameters with a copy of their values.
 class HeldRows {
  public:
-  /// Copies the values that the parts have now. Throws UsageError, naming the parts that the model
-  /// has, if it lacks one.
+  /// Copies the values that the parts have now. Throws what rows_of_model throws.
   HeldRows(const CausalLM& model, const std::set<WeightPart>& parts);
 
   /// Sets their gradients to zero, so that they count nowhere and AdamW's moments stay zero.

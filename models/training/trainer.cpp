@@ -10,6 +10,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/numbers.h"
+#include "models/training/held_rows.h"
 
 namespace niah::models {
 namespace {
@@ -30,6 +31,25 @@ class Autocast {
 
  private:
   bool before_;
+};
+
+/// All parameters of a model but for the frozen parts.
+class OwnWeights : public Trainable {
+ public:
+  OwnWeights(const CausalLM& model, const std::set<WeightPart>& freeze) : frozen_(model, freeze) {
+    if (are_all_parts(model.info(), freeze))
+      throw UsageError("training: every part of the model is frozen; nothing is left to train");
+    for (const auto& item : model.named_parameters())
+      parameters_.emplace_back(item.key(), item.value());
+  }
+
+  std::vector<std::pair<std::string, at::Tensor>> tensors() const override { return parameters_; }
+  void take_gradients() override { frozen_.clear_gradients(); }
+  void update_model() override { frozen_.put_back(); }  // from weight decay
+
+ private:
+  HeldRows frozen_;
+  std::vector<std::pair<std::string, at::Tensor>> parameters_;
 };
 
 const std::string kStepsDone = "steps_done";
@@ -57,15 +77,18 @@ double LearningRate::at(std::int64_t step, std::int64_t steps) const {
   return peak * warm * decay;
 }
 
-Trainer::Trainer(std::shared_ptr<CausalLM> model, const TrainOptions& options)
-    : model_(std::move(model)), options_(options), frozen_(*model_, options.freeze), groups_(2) {
+Trainer::Trainer(const std::shared_ptr<CausalLM>& model, const TrainOptions& options)
+    : Trainer(model, std::make_shared<OwnWeights>(*model, options.freeze), options) {}
+
+Trainer::Trainer(std::shared_ptr<CausalLM> model, std::shared_ptr<Trainable> trained,
+                 const TrainOptions& options)
+    : model_(std::move(model)), options_(options), trained_(std::move(trained)), groups_(2) {
   groups_[0].weight_decay = options.weight_decay;
   model_->train();
-  for (auto& item : model_->named_parameters()) {
-    at::Tensor parameter = item.value();
+  for (const auto& [name, parameter] : trained_->tensors()) {
     parameter.set_requires_grad(true);
     Group& group = groups_[parameter.dim() >= 2 ? 0 : 1];
-    group.names.push_back(item.key());
+    group.names.push_back(name);
     group.params.push_back(parameter);
     group.mean.push_back(at::zeros_like(parameter));
     group.square.push_back(at::zeros_like(parameter));
@@ -95,16 +118,20 @@ StepResult Trainer::backward(const Batch& batch) {
   return {loss.item<double>(), token_loss.detach()};
 }
 
+void Trainer::for_each_gradient(const std::function<void(const at::Tensor&)>& use) const {
+  for (const Group& group : groups_)
+    for (const at::Tensor& parameter : group.params)
+      if (parameter.grad().defined()) use(parameter.grad());
+}
+
 void Trainer::clip_gradients() {
   double squares = 0;
-  for (const Group& group : groups_)
-    for (const at::Tensor& parameter : group.params)
-      squares += parameter.grad().norm().pow(2).item<double>();
+  for_each_gradient(
+      [&](const at::Tensor& gradient) { squares += gradient.norm().pow(2).item<double>(); });
   const double norm = std::sqrt(squares);
   if (norm <= options_.clip) return;
-  for (const Group& group : groups_)
-    for (const at::Tensor& parameter : group.params)
-      parameter.grad().mul_(options_.clip / (norm + 1e-6));
+  for_each_gradient(
+      [&](const at::Tensor& gradient) { gradient.mul_(options_.clip / (norm + 1e-6)); });
 }
 
 StepResult Trainer::step(const Batch& batch) {
@@ -114,21 +141,27 @@ StepResult Trainer::step(const Batch& batch) {
   if (!std::isfinite(result.loss))
     throw DataError(fmt::format("training step {}: the loss is not finite; lower the learning rate",
                                 done_ + 1));
-  frozen_.clear_gradients();
+  trained_->take_gradients();
   clip_gradients();
   const double rate = options_.learning_rate.at(done_, options_.steps);
   const at::NoGradGuard no_grad;
   for (Group& group : groups_) {
-    std::vector<at::Tensor> grads;
+    // An expert that no token of this batch went to has no gradient, and stays as it is.
+    std::vector<at::Tensor> params, grads, mean, square, steps;
     for (std::size_t i = 0; i < group.params.size(); ++i) {
+      if (!group.params[i].grad().defined()) continue;
+      params.push_back(group.params[i]);
       grads.push_back(group.params[i].grad());
-      group.steps[i].add_(1);
+      mean.push_back(group.mean[i]);
+      square.push_back(group.square[i]);
+      steps.push_back(group.steps[i].add_(1));
     }
-    at::_fused_adamw_(group.params, grads, group.mean, group.square, /*max_exp_avg_sqs=*/{},
-                      group.steps, rate, options_.beta1, options_.beta2, group.weight_decay,
-                      options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+    if (params.empty()) continue;
+    at::_fused_adamw_(params, grads, mean, square, /*max_exp_avg_sqs=*/{}, steps, rate,
+                      options_.beta1, options_.beta2, group.weight_decay, options_.eps,
+                      /*amsgrad=*/false, /*maximize=*/false);
   }
-  frozen_.put_back();  // from weight decay
+  trained_->update_model();
   ++done_;
   return result;
 }
@@ -140,6 +173,8 @@ void Trainer::save(const std::filesystem::path& path, const TrainNotes& notes) c
       tensors["param." + group.names[i]] = group.params[i];
       tensors["mean." + group.names[i]] = group.mean[i];
       tensors["square." + group.names[i]] = group.square[i];
+      if (group.steps[i].item<double>() != static_cast<double>(done_))
+        tensors["steps." + group.names[i]] = group.steps[i];
     }
   TrainNotes metadata = {{kStepsDone, std::to_string(done_)}};
   for (const auto& [name, value] : notes) metadata[kNote + name] = value;
@@ -173,7 +208,10 @@ void Trainer::load(const std::filesystem::path& path) {
       copy(group.mean[i], "mean." + group.names[i]);
       copy(group.square[i], "square." + group.names[i]);
       group.steps[i].fill_(static_cast<double>(done_));
+      if (file->find("steps." + group.names[i]) != nullptr)
+        copy(group.steps[i], "steps." + group.names[i]);
     }
+  trained_->update_model();
 }
 
 RandomSource::RandomSource(std::uint64_t seed, std::int64_t layers)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -12,7 +13,7 @@
 
 #include "models/causal_lm.h"
 #include "models/surgery/restore_options.h"
-#include "models/training/held_rows.h"
+#include "models/training/trainable.h"
 
 namespace niah::models {
 
@@ -54,17 +55,21 @@ std::pair<at::Tensor, at::Tensor> weighted_loss(const at::Tensor& logits, const 
 /// The caller's own values to store with a training state, by name.
 using TrainNotes = std::map<std::string, std::string>;
 
-/// Trains all parameters of `model` in place, but for the frozen parts.
+/// Trains a model in place.
 class Trainer {
  public:
-  /// Throws UsageError if the model lacks a part that is to be frozen.
-  Trainer(std::shared_ptr<CausalLM> model, const TrainOptions& options);
+  /// Trains all parameters of `model` but for the frozen parts. Throws UsageError if the model
+  /// lacks one of these.
+  Trainer(const std::shared_ptr<CausalLM>& model, const TrainOptions& options);
+  /// Trains what `trained` says; `options` freezes nothing.
+  Trainer(std::shared_ptr<CausalLM> model, std::shared_ptr<Trainable> trained,
+          const TrainOptions& options);
 
   /// One optimizer step. Throws DataError when the loss is not finite.
   StepResult step(const Batch& batch);
   std::int64_t steps_done() const { return done_; }
 
-  /// Writes parameters, moments, step count and `notes` to one file, atomically.
+  /// Writes what is trained, moments, step count and `notes` to one file, atomically.
   void save(const std::filesystem::path& path, const TrainNotes& notes = {}) const;
   /// The notes in a file written by save(). Throws DataError if it is not such a file.
   static TrainNotes read_notes(const std::filesystem::path& path);
@@ -72,18 +77,20 @@ class Trainer {
   void load(const std::filesystem::path& path);
 
  private:
-  /// Parameters that share a weight decay, with their moments.
+  /// Tensors that share a weight decay, with their moments.
   struct Group {
     std::vector<std::string> names;
     std::vector<at::Tensor> params, mean, square, steps;
     double weight_decay = 0;
   };
   StepResult backward(const Batch& batch);
+  /// Of the parameters that the last batch reached.
+  void for_each_gradient(const std::function<void(const at::Tensor&)>& use) const;
   void clip_gradients();
 
   std::shared_ptr<CausalLM> model_;
   TrainOptions options_;
-  HeldRows frozen_;
+  std::shared_ptr<Trainable> trained_;
   std::vector<Group> groups_;
   std::int64_t done_ = 0;
 };

@@ -83,7 +83,12 @@ std::string join_lines(const std::vector<std::string_view>& lines, const Chain& 
   return context;
 }
 
-SyntheticDraft draft_of(const Chain& chain, std::string context, double depth, std::int64_t units) {
+/// lm-evaluation-harness 0.4.13 has kept the spelling of RULER's first versions; so has protocol
+/// niah, whose prompts stay what they were.
+constexpr std::string_view kOldSpelling = "assgined", kSpelling = "assigned";
+
+SyntheticDraft draft_of(const Chain& chain, std::string context, double depth, std::int64_t units,
+                        std::string_view assigned) {
   SyntheticDraft draft;
   draft.head =
       "Memorize and track the chain(s) of variable assignment hidden in the following text.\n\n";
@@ -91,11 +96,11 @@ SyntheticDraft draft_of(const Chain& chain, std::string context, double depth, s
   draft.tail = fmt::format(
       "\nQuestion: Find all variables that are assigned the value {} in the text above.",
       chain.value);
-  // "assgined" and the space at the end are the programs'.
+  // The space at the end is the programs'.
   draft.gen_prefix = fmt::format(
       "Answer: According to the chain(s) of variable assignment in the text above, {} variables "
-      "are assgined the value {}, they are: ",
-      kVariables, chain.value);
+      "are {} the value {}, they are: ",
+      kVariables, assigned, chain.value);
   draft.outputs = chain.names;
   draft.key = chain.value;
   draft.needle = chain.link(0);
@@ -211,7 +216,8 @@ class LmEvalVariableTracking final : public SyntheticProgram {
     if (lines.size() <= kVariables) lines = cut_at_periods(line, units);
     const auto places = draw_places(lines.size(), streams);
     auto context = replace_all(join_lines(lines, *chain, places, " "), ". \n", ".\n");
-    return draft_of(*chain, std::move(context), percent(places.front(), lines.size()), units);
+    return draft_of(*chain, std::move(context), percent(places.front(), lines.size()), units,
+                    kOldSpelling);
   }
 
   /// So few lines are cut into sentences, among them the newline that ends a line.
@@ -292,14 +298,15 @@ class RulerVariableTracking final : public SyntheticProgram {
     return bisect_size(length_of, limit, step, std::max(high, 2 * step));
   }
 
-  static std::optional<SyntheticDraft> draw(std::int64_t units, const NameRules& rules,
-                                            ReferenceStreams& streams) {
+  std::optional<SyntheticDraft> draw(std::int64_t units, const NameRules& rules,
+                                     ReferenceStreams& streams) const {
     const auto chain = draw_chain(rules, streams);
     if (!chain) return std::nullopt;
     const std::vector<std::string_view> lines(static_cast<std::size_t>(units), kRepeatedLine);
     const auto places = draw_places(lines.size(), streams);
     return draft_of(*chain, join_lines(lines, *chain, places, "\n"),
-                    percent(places.front(), lines.size()), units);
+                    percent(places.front(), lines.size()), units,
+                    request_.protocol == "ruler" ? kSpelling : kOldSpelling);
   }
 
   SyntheticRequest request_;

@@ -5,9 +5,11 @@ tests/data/protocol/{lm_eval,ruler}_synthetic.jsonl and numpy_random.jsonl.
     git clone https://github.com/NVIDIA/RULER
     python record_synthetic.py RULER
 
-Tokens are counted as words, or as three bytes each, so no tokenizer is needed. A row holds the SHA-256 of a sample's
-text; the first of every cell at the shortest length also holds the text. RULER's scripts are run as its prepare.py
-runs them, one process a cell; its english_words.json, which only lengths beyond 64K need, may be missing.
+RULER's scripts are those of commit c3f5e3b4f87f97e048793bb510a3a6b19a46bf3a (22 July 2026); earlier ones write
+"assgined" in the answer of vt, or look for sizes in other ways. They are run as its prepare.py runs them, one process
+a cell; its english_words.json, which only lengths beyond 64K need, may be missing. Tokens are counted as words, or as
+three bytes each, so no tokenizer is needed. A row holds the SHA-256 of a sample's text; the first of every cell at the
+shortest length also holds the text.
 """
 
 import hashlib

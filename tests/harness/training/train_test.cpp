@@ -2,6 +2,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "harness/training/tokenizer_training.h"
@@ -30,11 +32,19 @@ TEST(Recipes, ShippedOnesAreValid) {
   EXPECT_EQ(base.rescale_qk, 0.1);
   EXPECT_EQ(read_recipe(kRecipes / "cot-sft.yaml").data.kind, DataKind::kChainOfThought);
   EXPECT_EQ(read_recipe(kRecipes / "direct-sft.yaml").data.kind, DataKind::kDirect);
+  EXPECT_EQ(read_recipe(kRecipes / "base-plain.yaml").data.kind, DataKind::kNone);
+  EXPECT_EQ(read_recipe(kRecipes / "cot-sft-plain.yaml").train.freeze,
+            (std::set{models::WeightPart::kEmbedding, models::WeightPart::kHead}));
+  EXPECT_EQ(read_recipe(kRecipes / "instruct-sft-plain.yaml").data.kind, DataKind::kInstructions);
+  EXPECT_EQ(read_recipe(kRecipes / "cot-lora.yaml").lora->rank, 16);
+  EXPECT_EQ(read_recipe(kRecipes / "cot-qk-frozen.yaml").train.freeze.size(), 2U);
+  EXPECT_EQ(read_recipe(kRecipes / "cot-qk-held.yaml").restore_qk_every, 20);
 }
 
 TEST(Recipes, ShippedCheckpointsAreWhatTheyDescribe) {
   const Recipe base = read_recipe(kRecipes / "base.yaml");
-  for (const char* name : {"base", "cot-sft", "direct-sft"}) {
+  for (const char* name :
+       {"base", "cot-sft", "direct-sft", "base-plain", "cot-sft-plain", "instruct-sft-plain"}) {
     EXPECT_EQ(models::Checkpoint(kZoo / name).config(), base.model) << name;
     EXPECT_EQ(models::open_tokenizer(kZoo / name)->sha256(),
               models::open_tokenizer(kZoo / "tokenizer")->sha256());
@@ -64,6 +74,16 @@ TEST(TrainingData, ProblemsWeighOnlyTheResponse) {
   }
 }
 
+TEST(TrainingData, InstructionsAreAskedWithoutAChainOfThought) {
+  Recipe recipe = read_recipe(kRecipes / "cot-sft.yaml");
+  recipe.data.kind = DataKind::kInstructions;
+  const auto tokenizer = models::open_tokenizer(recipe.tokenizer);
+  const models::Batch batch = TrainingData(recipe, tokenizer).batch(0);
+  ASSERT_EQ(batch.ids.size(0), 16);
+  EXPECT_LT(batch.ids.size(1), 200) << "they are short";
+  EXPECT_GT(batch.weights.sum().item<float>(), 16);
+}
+
 /// A recipe that trains a tiny model for a few steps on word problems.
 fs::path tiny_recipe(const fs::path& folder, int steps) {
   const fs::path path = folder / "tiny.yaml";
@@ -91,6 +111,21 @@ TEST(Train, LeavesACheckpointThatLoadsAndIsTheSameAgain) {
   EXPECT_EQ(models::load_model(folder.path() / "a", at::kFloat)->info().vocab_size, 1056);
   EXPECT_TRUE(fs::exists(folder.path() / "a" / "tokenizer.model"));
   EXPECT_FALSE(fs::exists(folder.path() / "a.work"));
+}
+
+TEST(Train, ARecipeWithoutTrainingOnlyRescales) {
+  const TemporaryFolder folder;
+  train(read_recipe(kRecipes / "base-plain.yaml"), {folder.path() / "plain", true});
+  const auto weights = [](const fs::path& checkpoint) {
+    return models::load_weights(std::make_shared<models::Checkpoint>(checkpoint), at::kFloat);
+  };
+  const auto base = weights(kZoo / "base"), plain = weights(folder.path() / "plain");
+  ASSERT_EQ(plain.size(), base.size());
+  for (const auto& [name, tensor] : base) {
+    const bool rescaled = name == "model.layers.3.self_attn.q_proj.weight" ||
+                          name == "model.layers.3.self_attn.k_proj.weight";
+    EXPECT_TRUE(at::equal(plain.at(name), rescaled ? tensor * 10 : tensor)) << name;
+  }
 }
 
 /// Replaces `from` by `to` in the recipe's file.
@@ -124,8 +159,8 @@ TEST(Train, AStateOfAnotherTrainingIsRefusedByName) {
   refused("steps: 5", "steps: 6", "train.steps was 5, is now 6");
   refused("batch_problems: 4", "batch_problems: 3", "data.batch_problems was 4, is now 3");
   refused("intermediate_size: 48", "intermediate_size: 64", "model was ");
-  refused("save_every: 1", "save_every: 1\nfreeze: [head, q]",
-          "freeze was not said, is now q; head");
+  refused("save_every: 1", "save_every: 1\nfreeze: [head, v]",
+          "freeze was not said, is now v; head. Give");
 }
 
 TEST(Train, NothingThatItDidNotWriteIsTouched) {
@@ -146,6 +181,64 @@ TEST(Train, NothingThatItDidNotWriteIsTouched) {
             std::string::npos);
   EXPECT_TRUE(fs::exists(folder.path() / "out.work" / "notes.txt"));
   EXPECT_FALSE(fs::exists(folder.path() / "out"));
+}
+
+/// A recipe that fine-tunes a tiny model by LoRA; makes its base, too.
+fs::path lora_recipe(const fs::path& folder) {
+  train(read_recipe(tiny_recipe(folder, 1)), {folder / "base", true});
+  const fs::path path = folder / "lora.yaml";
+  write_file(path, "name: lora\nseed: 4\ntokenizer: " + (kZoo / "tokenizer").string() +
+                       "\nstart: base\ndata: {kind: direct, batch_problems: 2}\n"
+                       "train: {steps: 3, learning_rate: 1e-2, bf16: false}\n"
+                       "lora: {rank: 2, alpha: 4}\nsave_every: 1\n");
+  return path;
+}
+
+TEST(Train, LoraLeavesAnAdapterOfItsStart) {
+  const TemporaryFolder folder;
+  const fs::path path = lora_recipe(folder.path()), base = folder.path() / "base";
+  const std::string before = models::Checkpoint(base).weights_sha256();
+  train(read_recipe(path), {folder.path() / "a", true});
+  train(read_recipe(path), {folder.path() / "b", true});
+  EXPECT_EQ(models::Checkpoint(base).weights_sha256(), before);
+  const auto adapted = [&](const char* name) {
+    return models::Checkpoint({base, folder.path() / name}).weights_sha256();
+  };
+  EXPECT_NE(adapted("a"), before);
+  EXPECT_EQ(adapted("a"), adapted("b"));
+  EXPECT_FALSE(fs::exists(folder.path() / "a" / "model.safetensors"));
+  EXPECT_TRUE(fs::exists(folder.path() / "a" / "tokenizer.model"));
+  const auto config =
+      nlohmann::json::parse(read_file(folder.path() / "a" / "adapter_config.json", "test"));
+  EXPECT_EQ(config["base_model_name_or_path"], base.string());
+  EXPECT_EQ(config["r"], 2);
+  EXPECT_EQ(config["lora_alpha"], 4);
+  EXPECT_EQ(config["target_modules"][0], "model.layers.0.self_attn.q_proj");
+}
+
+TEST(Train, AnAdapterThatIsWholeIsNotTrainedAgain) {
+  const TemporaryFolder folder;
+  const Recipe recipe = read_recipe(lora_recipe(folder.path()));
+  const fs::path out = folder.path() / "a", work = folder.path() / "a.work";
+  train(recipe, {out, true});
+  fs::create_directory(work);
+  write_file(work / ".niah-training", "");
+  write_file(work / "finished", "");
+  EXPECT_EQ(refusal(recipe, out), "accepted");
+  EXPECT_FALSE(fs::exists(work));
+  EXPECT_NE(refusal(recipe, out), "accepted") << "it is the user's now";
+}
+
+TEST(Train, AStateOfAnotherLoraIsRefusedByName) {
+  const TemporaryFolder folder;
+  const fs::path path = lora_recipe(folder.path()), out = folder.path() / "a";
+  edit(path, "learning_rate: 1e-2", "learning_rate: 1e30");
+  EXPECT_NE(refusal(read_recipe(path), out).find("not finite"), std::string::npos);
+  edit(path, "{rank: 2, alpha: 4}", "{rank: 3, alpha: 5, parts: [q]}");
+  const std::string message = refusal(read_recipe(path), out);
+  for (const char* why : {"lora.rank was 2, is now 3", "lora.alpha was 4, is now 5",
+                          "lora.parts was not said, is now q; "})
+    EXPECT_NE(message.find(why), std::string::npos) << message;
 }
 
 TEST(Train, ASlashAtTheEndOfItsFolderChangesNothing) {
@@ -178,6 +271,60 @@ TEST(Recipes, WrongOnesAreRefused) {
   refused("save_every: 2", "save_every: 2\nfreeze: [mpl]");
   refused("save_every: 2", "save_every: 2\nrestore_qk_every: -1");
   refused("save_every: 2", "save_every: 2\nrestore_qk_every: 1");  // of a fresh model
+  write_file(folder.path() / "bad.yaml",
+             "name: x\ntokenizer: t\nstart: s\nrescale_qk: 10\nfreeze: [q]\n");
+  EXPECT_THROW(read_recipe(folder.path() / "bad.yaml"), UsageError) << "nothing is trained";
+}
+
+TEST(Recipes, WhatWouldUndoItselfIsRefusedWithTheReason) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "recipe.yaml";
+  const std::string head =
+      "name: x\ntokenizer: t\nstart: base\ndata: {kind: direct}\n"
+      "train: {steps: 3, learning_rate: 1e-2}\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"freeze: [k]\nrescale_qk: 0.5\n", "rescale_qk: it would change W_Q and W_K"},
+      {"freeze: [q, k]\nrestore_qk_every: 1\n", "W_Q and W_K as they are all the time"},
+      {"restore_qk_every: 4\n", "training ends after 3 steps, so nothing would be put back"},
+      {"freeze:\n", "freeze: this key is required, and has no value"},
+      {"freeze: []\n", "recipe.yaml:6:9: freeze: the list is empty"},
+      {"lora:\n", "lora: there is no value; give `lora: {}`"}};
+  for (const auto& [more, why] : cases) {
+    write_file(path, head + more);
+    const std::string message = refusal_of<UsageError>([&] { read_recipe(path); });
+    EXPECT_NE(message.find(why), std::string::npos) << more << message;
+    EXPECT_EQ(message.find("freeze: recipe"), std::string::npos) << message;
+  }
+  write_file(path, head + "freeze: [q]\nrestore_qk_every: 3\n");
+  EXPECT_EQ(read_recipe(path).restore_qk_every, 3);
+}
+
+TEST(Recipes, WrongLorasAreRefusedWithTheReason) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "lora.yaml";
+  const auto refusal_with = [&](const std::string& more) {
+    write_file(path,
+               "name: lora\ntokenizer: t\ndata: {kind: direct}\n"
+               "train: {steps: 3, learning_rate: 1e-2}\n" +
+                   more);
+    return refusal_of<UsageError>([&] { read_recipe(path); });
+  };
+  EXPECT_EQ(refusal_with("start: base\nlora: {parts: [q, mlp]}\n"), "accepted");
+  const std::pair<const char*, const char*> cases[] = {
+      {"lora: {rank: 0}\n", "rank"},
+      {"lora: {rank: 2, alpha: 0}\n", "alpha"},
+      {"lora: {ranks: 2}\n", "ranks"},
+      {"lora: {parts: []}\n", "the list is empty"},
+      {"lora: {parts: [q, norms]}\n", "'norms' has no projections that factors can adapt"},
+      {"lora: {parts: [mpl]}\n", "'mpl' is not a part of the weights"},
+      {"lora: {}\nfreeze: [q]\n", "freeze: with `lora` all weights are frozen"},
+      {"lora: {}\nrestore_qk_every: 2\n", "no weights are trained that could be put back"},
+      {"lora: {}\nrescale_qk: 0.5\n", "with `lora` the weights stay those of `start`"}};
+  for (const auto& [more, why] : cases) {
+    const std::string message = refusal_with("start: base\n" + std::string(more));
+    EXPECT_NE(message.find(why), std::string::npos) << more << message;
+  }
+  EXPECT_NE(refusal_with("model: {}\nlora: {}\n").find("give `start`"), std::string::npos);
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ void expect_released(const Released& released) {
   EXPECT_EQ(source.shapes().contains("lm_head.weight"), !released.is_tied);
 }
 
+void PrintTo(const Released& released, std::ostream* out) { *out << released.name; }
+
 std::string test_name(const Released& released) {
   std::string name = released.name;
   std::erase_if(name, [](unsigned char letter) { return std::isalnum(letter) == 0; });

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ void expect_released(const Released& released);
 
 /// Its name as a gtest parameter name, which may only have letters and digits.
 std::string test_name(const Released& released);
+
+/// How gtest prints it.
+void PrintTo(const Released& released, std::ostream* out);
 
 /// Released checkpoints of families other than HypeNet and Jet-Nemotron.
 std::vector<Released> released_families();

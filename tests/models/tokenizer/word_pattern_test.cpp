@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "harness/base/utf8.h"
 #include "models/tokenizer/char_class.h"
 #include "models/tokenizer/regex.h"
@@ -10,6 +12,9 @@
 #include "tests/models/tokenizer/cases.h"
 
 namespace niah::models {
+
+void PrintTo(const WordPattern& pattern, std::ostream* out) { *out << regex_of(pattern); }
+
 namespace {
 
 const std::vector<std::string> kWordParts = {

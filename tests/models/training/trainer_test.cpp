@@ -7,7 +7,9 @@
 #include <torch/utils.h>
 
 #include "harness/base/error.h"
+#include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
+#include "models/training/held_rows.h"
 #include "tests/models/support.h"
 #include "tests/refusal.h"
 
@@ -81,6 +83,14 @@ TEST(Trainer, APartThatTheModelLacksCannotBeFrozen) {
               testing::HasSubstr("no part 'experts'; there are: q, k, "));
 }
 
+TEST(Trainer, NotAllPartsCanBeFrozen) {
+  TrainOptions frozen = options();
+  for (const auto& [part, drift] : part_drift(*fresh_model(1), parameters_of(*fresh_model(1))))
+    frozen.freeze.insert(parse_weight_part(part));
+  EXPECT_THAT(refusal_of<UsageError>([&] { Trainer(fresh_model(1), frozen); }),
+              testing::HasSubstr("every part of the model is frozen"));
+}
+
 TEST(Trainer, ResumedTrainingIsTheSameTraining) {
   const TemporaryFolder folder;
   const auto whole_model = fresh_model(2), resumed_model = fresh_model(3);
@@ -93,6 +103,35 @@ TEST(Trainer, ResumedTrainingIsTheSameTraining) {
   resumed.load(folder.path() / "state.safetensors");
   EXPECT_EQ(resumed.steps_done(), 4);
   for (int step = 4; step < 10; ++step) resumed.step(batch(step));
+  const auto expected = parameters_of(*whole_model);
+  for (const auto& [name, tensor] : parameters_of(*resumed_model))
+    EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
+}
+
+TEST(Trainer, ResumedTrainingOfExpertsIsTheSameTraining) {
+  const TemporaryFolder folder;
+  const auto model = [] {
+    const std::filesystem::path path = test_data() / "models/lfm2moe-tiny";
+    const auto checkpoint = std::make_shared<Checkpoint>(path);
+    WeightMap weights;
+    for (const auto& [name, tensor] : load_weights(checkpoint, at::kFloat))
+      weights.emplace(name, tensor.clone());
+    return build_model(checkpoint->config(), path.string(), weights);
+  };
+  // Two tokens a step: most experts get none, and those have taken fewer steps than others.
+  const auto few = [](std::int64_t step) {
+    torch::manual_seed(step);
+    return Batch{torch::randint(32, {1, 3}, at::kLong), at::ones({1, 3})};
+  };
+  const auto whole_model = model(), resumed_model = model();
+  Trainer whole(whole_model, options());
+  for (int step = 0; step < 6; ++step) {
+    if (step == 3) whole.save(folder.path() / "state.safetensors");
+    whole.step(few(step));
+  }
+  Trainer resumed(resumed_model, options());
+  resumed.load(folder.path() / "state.safetensors");
+  for (int step = 3; step < 6; ++step) resumed.step(few(step));
   const auto expected = parameters_of(*whole_model);
   for (const auto& [name, tensor] : parameters_of(*resumed_model))
     EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
@@ -115,6 +154,35 @@ TEST(Trainer, RefusesAStateOfAnotherModel) {
                {{"steps_done", "1"}});
   Trainer trainer(fresh_model(1), options());
   EXPECT_THROW(trainer.load(folder.path() / "s.safetensors"), DataError);
+}
+
+class EveryArchitecture : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Trainer, EveryArchitecture, testing::ValuesIn(golden_models("")),
+                         [](const auto& info) {
+                           std::string name = std::filesystem::path(info.param).filename().string();
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + "_" + std::to_string(info.index);
+                         });
+
+TEST_P(EveryArchitecture, TrainsInBf16AlmostAsInFp32) {
+  const auto losses = [&](bool bf16) {
+    const auto checkpoint = std::make_shared<Checkpoint>(GetParam());
+    WeightMap weights;
+    for (const auto& [name, tensor] : load_weights(checkpoint, at::kFloat))
+      weights.emplace(name, tensor.clone());
+    TrainOptions some = options();
+    some.bf16 = bf16;
+    Trainer trainer(build_model(checkpoint->config(), GetParam(), weights), some);
+    // More tokens than a chunk of any linear layer, so that states are carried on.
+    torch::manual_seed(1);
+    const Batch one{torch::randint(30, {2, 150}, at::kLong), at::ones({2, 150})};
+    std::vector<double> out;
+    for (int step = 0; step < 3; ++step) out.push_back(trainer.step(one).loss);
+    return out;
+  };
+  const std::vector<double> expected = losses(false), got = losses(true);
+  for (std::size_t step = 0; step < expected.size(); ++step)
+    EXPECT_NEAR(got[step], expected[step], 0.03 * expected[step]) << "step " << step;
 }
 
 TEST(Trainer, IgnoresTokensOfWeightZero) {

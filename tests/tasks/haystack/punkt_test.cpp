@@ -119,7 +119,7 @@ TEST(Punkt, SentencesAreThePartsOfAnyText) {
 TEST(PunktLong, TakesTimeInProportionOnHostileText) {
   for (const std::string_view piece : {"a.)", ". ", "? ! ", ". . ", "--", "a.b.", ")", "'\""}) {
     std::string text;
-    while (text.size() < 4'000'000) text += piece;
+    while (text.size() < 1'000'000) text += piece;
     EXPECT_LT(growth_times_four(text.size() / 4,
                                 [&](std::size_t size) {
                                   split_sentences(std::string_view(text).substr(0, size));

@@ -103,6 +103,15 @@ TEST(SyntheticTasks, LmEvalGivesTheStartOfTheAnswerToCommonWordsAfterAnEmptyLine
   EXPECT_EQ(read.answer_tokens, 120);
 }
 
+TEST(SyntheticTasks, RulerAloneSpellsAsItDoesToday) {
+  const auto prefix = [](const char* protocol) {
+    return make_cells(spec(protocol, 1), {{"vt", 2000, 1}})[0]->sample(0).gen_prefix;
+  };
+  EXPECT_THAT(prefix("ruler"), HasSubstr(" are assigned the value "));
+  for (const char* protocol : {"lm-eval", "niah"})
+    EXPECT_THAT(prefix(protocol), HasSubstr(" are assgined the value ")) << protocol;
+}
+
 class NiahSynthetic : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Niah, NiahSynthetic, testing::ValuesIn(kTasks),
                          [](const auto& one) { return std::string(one.param); });
