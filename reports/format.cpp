@@ -118,6 +118,20 @@ std::string one_line(std::string text) {
   return text;
 }
 
+std::string unbroken(std::string text) {
+  return replace_all(replace_all(std::move(text), " %", "\u00A0%"), "n = ", "n\u00A0=\u00A0");
+}
+
+std::string with_fingerprint_named(const std::string& description) {
+  constexpr std::size_t kDigits = 16;
+  const std::size_t space = description.rfind(' ');
+  if (space == description.npos || description.size() - space - 1 != kDigits ||
+      description.find_first_not_of("0123456789abcdef", space + 1) != description.npos)
+    return description;
+  return fmt::format("{} (fingerprint {})", description.substr(0, space),
+                     description.substr(space + 1));
+}
+
 std::string counted(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
 }

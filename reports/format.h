@@ -70,6 +70,13 @@ std::string shorten(std::string_view utf8, std::size_t code_points);
 /// space, so that it stays on its line and can neither control a terminal nor reorder what follows.
 std::string one_line(std::string text);
 
+/// The text with spaces that no line ends at in "40 %" and "n = 40".
+std::string unbroken(std::string text);
+
+/// "kjv f4b96b3961e43ead" → "kjv (fingerprint f4b96b3961e43ead)": says what the digits at the end
+/// of a haystack's or tokenizer's description are.
+std::string with_fingerprint_named(const std::string& description);
+
 /// "1 cell", "3 cells".
 std::string counted(std::int64_t count, std::string_view noun);
 

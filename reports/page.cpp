@@ -4,16 +4,15 @@
 
 #include "harness/base/progress.h"
 #include "harness/base/units.h"
-#include "reports/analysis/attribution.h"
 #include "reports/analysis/checkpoint_place.h"
 #include "reports/analysis/findings.h"
 #include "reports/analysis/variant_labels.h"
+#include "reports/attribution_section.h"
 #include "reports/diagnosis/page.h"
 #include "reports/draw/gradient_chart.h"
 #include "reports/draw/heatmap.h"
 #include "reports/draw/html.h"
 #include "reports/draw/line_chart.h"
-#include "reports/draw/part_chart.h"
 #include "reports/format.h"
 #include "reports/served_section.h"
 #include "reports/tables.h"
@@ -23,10 +22,6 @@ namespace {
 
 std::string paragraph(const std::string& css, std::string_view text) {
   return fmt::format("<p class=\"{}\">{}</p>\n", css, html_text(text));
-}
-
-std::string table_or_nothing(const Table& table) {
-  return table.rows.empty() ? "" : html_table(table);
 }
 
 /// Tells apart the tabs of several runs and nights.
@@ -44,9 +39,6 @@ std::string header(const Results& results) {
   if (run.lengths.size() > 1)
     lengths = fmt::format(" of {} to {} tokens", format_length(run.lengths.front()),
                           format_length(run.lengths.back()));
-  std::string names;
-  for (const VariantInfo& variant : run.variants)
-    names += (names.empty() ? "" : ", ") + label_of(run, variant);
   const std::string asked = fmt::format(
       "A short fact (the needle) is hidden in a long text{}, and the model is asked for it; recall "
       "is the share of needles it gives back. {}: {}.",
@@ -54,7 +46,7 @@ std::string header(const Results& results) {
       has_one_checkpoint(run)
           ? "One checkpoint was asked"
           : counted(std::ssize(run.variants), "variant") + " compared on the same samples",
-      names);
+      variant_names(run));
   return "<header>\n<h1>" + html_text(run.title.empty() ? run.name : run.title) + "</h1>\n" +
          paragraph("lead", asked) + "</header>\n";
 }
@@ -106,16 +98,26 @@ std::string task_heading(const std::string& task) {
                      note.empty() ? "" : " <span>" + html_text(note) + "</span>");
 }
 
+/// A task's maps side by side, with its heading; tasks that leave room stand side by side as well.
+std::string task_maps(const std::string& task, const std::string& maps) {
+  return "<div>\n" + task_heading(task) + "<div class=\"strip\">\n" + maps + "</div>\n</div>\n";
+}
+
+std::string with_legend(Scale scale, const std::string& id, const std::string& tasks) {
+  return tasks.empty() ? ""
+                       : legend_svg(scale, id) + "<div class=\"tasks\">\n" + tasks + "</div>\n";
+}
+
 std::string heatmaps(const Results& results) {
   std::string out;
   for (const std::string& task : results.run.tasks) {
-    out += task_heading(task) + "<div class=\"strip\">\n";
+    std::string maps;
     for (const VariantInfo& variant : results.run.variants)
-      out += map_figure(label_of(results.run, variant), overall_recall(results, variant, task),
-                        recall_heatmap(results, variant, task));
-    out += "</div>\n";
+      maps += map_figure(label_of(results.run, variant), overall_recall(results, variant, task),
+                         recall_heatmap(results, variant, task));
+    out += task_maps(task, maps);
   }
-  return out.empty() ? "" : legend_svg(Scale::kRecall, "recall-key") + out;
+  return with_legend(Scale::kRecall, "recall-key", out);
 }
 
 std::string difference_maps(const Results& results) {
@@ -129,24 +131,26 @@ std::string difference_maps(const Results& results) {
           map_figure(label_of(results.run, variant), "minus " + label_of(results.run, reference),
                      difference_heatmap(results, reference, variant, task));
     }
-    if (!strip.empty()) out += task_heading(task) + "<div class=\"strip\">\n" + strip + "</div>\n";
+    if (!strip.empty()) out += task_maps(task, strip);
   }
-  return out.empty() ? "" : legend_svg(Scale::kDifference, "difference-key") + out;
+  return with_legend(Scale::kDifference, "difference-key", out);
 }
 
 std::string baseline_maps(const BaselineSections& baseline) {
-  std::string out;
-  std::string_view task;
-  for (const BaselineMap& one : baseline.maps) {
-    if (one.task != task)
-      out += (out.empty() ? "" : "</div>\n") + task_heading(one.task) + "<div class=\"strip\">\n";
-    task = one.task;
-    out += map_figure(one.variant, one.samples, one.map);
+  std::string out, maps;
+  for (std::size_t i = 0; i < baseline.maps.size(); ++i) {
+    const BaselineMap& one = baseline.maps[i];
+    maps += map_figure(one.variant, one.samples, one.map);
+    if (i + 1 < baseline.maps.size() && baseline.maps[i + 1].task == one.task) continue;
+    out += task_maps(one.task, maps);
+    maps.clear();
   }
-  return out.empty() ? "" : legend_svg(Scale::kDifference, "baseline-key") + out + "</div>\n";
+  return with_legend(Scale::kDifference, "baseline-key", out);
 }
 
+/// None where there is one length: a line needs two.
 std::string charts(const Results& results) {
+  if (results.run.lengths.size() < 2) return "";
   std::string key = "<ul class=\"key\">\n";
   for (std::size_t i = 0; i < results.run.variants.size(); ++i)
     key += fmt::format("<li>{}{}</li>\n", series_key_svg(i),
@@ -160,7 +164,8 @@ std::string charts(const Results& results) {
 std::string depth_tables(const Results& results) {
   std::string out;
   for (const std::string& task : results.run.tasks)
-    out += html_fold(task_label(task) + " by depth", depth_table(results, task));
+    out += html_fold(task_label(task) + " by depth",
+                     for_reading(depth_table(results, task), results.run));
   return out;
 }
 
@@ -191,28 +196,8 @@ std::string misses_by_class(const Results& results) {
     if (!miss_meaning(miss).empty())
       meanings += fmt::format("<dt>{}</dt><dd>{}</dd>\n", html_text(miss_label(miss)),
                               html_text(miss_meaning(miss)));
-  return (meanings.empty() ? "" : "<dl>\n" + meanings + "</dl>\n") + html_table(table);
-}
-
-std::string attribution_section(const Results& results, const Analysis& analysis) {
-  std::string out;
-  for (const Attribution& attribution : analysis.attributions) {
-    std::vector<PartBars> parts;
-    for (const PartEffect& effect : attribution.alone) {
-      const PartEffect* rest = attribution.without(effect.part);
-      parts.push_back({part_in_words(effect.part), effect.recovered,
-                       rest == nullptr ? std::nullopt : std::optional(rest->recovered)});
-    }
-    std::vector<PartBars> steps;
-    if (attribution.path.is_followed())
-      for (const PathStep& step : attribution.path.steps)
-        steps.push_back({(steps.empty() ? "" : "with ") + part_in_words(step.added),
-                         step.effect.recovered, std::nullopt});
-    out += html_list(attribution_in_words(results, attribution)) + part_chart(parts) +
-           path_chart(steps);
-  }
-  return out + table_or_nothing(attribution_table(results, analysis)) +
-         table_or_nothing(path_table(results, analysis));
+  return (meanings.empty() ? "" : "<dl>\n" + meanings + "</dl>\n") +
+         html_table(for_reading(table, results.run));
 }
 
 /// A checkpoint alone: its name, where it is, and its fingerprint.
@@ -231,8 +216,8 @@ std::string metadata(const Results& results) {
   };
   add("Run", run.name);
   add("Protocol", fmt::format("{}, seed {}", run.protocol, run.seed));
-  add("Haystack", run.haystack);
-  add("Tokenizer", run.tokenizer);
+  add("Haystack", with_fingerprint_named(run.haystack));
+  add("Tokenizer", with_fingerprint_named(run.tokenizer));
   for (const VariantInfo& variant : run.variants) {
     if (has_one_checkpoint(run)) {
       add("Checkpoint", lone_checkpoint(run, variant));
@@ -248,7 +233,7 @@ std::string metadata(const Results& results) {
   add("Machine", run.machine);
   add("Program", "niah " + run.program_version);
   add("Time", run.started.empty() ? "" : run.started + " to " + run.finished);
-  add("Work", fmt::format("{} tokens computed in {} of samples",
+  add("Work", fmt::format("{} tokens computed in {}, added up over the samples",
                           format_count(results.computed_tokens), format_duration(results.seconds)));
   return out + "</dl>\n";
 }
@@ -260,9 +245,12 @@ std::string reproduction(const Results& results) {
       "<pre>niah report RUN_FOLDER</pre>\n"
       "<p>To run it again from its configuration:</p>\n"
       "<pre>niah run CONFIG --out NEW_FOLDER</pre>\n";
-  if (!results.run.config_json.empty())
-    out += html_fold("Resolved configuration",
-                     "<pre>" + html_text(results.run.config_json) + "</pre>\n");
+  const auto add_config = [&](const std::string& title, const std::string& config) {
+    if (!config.empty()) out += html_fold(title, "<pre>" + html_text(config) + "</pre>\n");
+  };
+  add_config("Resolved configuration", results.run.config_json);
+  for (const std::string& other : results.run.other_configs)
+    add_config("Configuration of a part that differs", other);
   return out;
 }
 
@@ -312,7 +300,8 @@ std::string page_head(std::string_view title, std::string_view style) {
 
 std::string report_page(const Results& results, const Analysis& analysis,
                         const std::vector<std::string>& files, bool diagnosis,
-                        const BaselineSections& baseline) {
+                        const BaselineSections& baseline,
+                        const std::vector<Companion>& companions) {
   const Findings findings = findings_in_words(results, analysis);
   PageBody body;
   add_baseline(baseline, body);
@@ -321,17 +310,20 @@ std::string report_page(const Results& results, const Analysis& analysis,
            "Down: depth of the needle, start of the text at the top. Across: context length. "
            "The number beside a name is the mean over all lengths.",
            heatmaps(results));
-  body.add("lengths", "Recall by context length",
-           "In percent. Shaded: Wilson's 95 % interval (of the first three, where there are many).",
-           charts(results) + table_or_nothing(effective_table(results, analysis)));
-  body.add("summary", "All cells", "", table_or_nothing(summary_table(results)));
+  body.add("lengths", "Recall by context length", recall_chart_note(results.run),
+           charts(results) +
+               html_table_if_any(for_reading(effective_table(results, analysis), results.run)));
+  body.add("summary", "All cells", "", html_table_if_any(summary_table(results)));
   body.add("recovery", "What restoring brought back",
-           "Only cells in which the fine-tune measurably lost recall; the file has them all.",
-           table_or_nothing(recovery_table(results, analysis, RecoveryRows::kLosses)));
+           "Only cells in which the fine-tune measurably lost recall; tables/recovery.csv has all.",
+           html_table_if_any(recovery_table(results, analysis, RecoveryRows::kLosses)));
   body.add("attribution", "Which part of the weights forgot",
            "What came back when one part of the fine-tune's weights was put back to base, "
            "and when everything but that part was.",
            attribution_section(results, analysis));
+  for (std::size_t i = 0; i < companions.size(); ++i)
+    body.add(fmt::format("beside-{}", i + 1), companions[i].title,
+             "A run of its own, on other samples.", companions[i].html);
   body.add("served", "Local against served",
            "The same samples, answered here by the checkpoint and by the server that has it.",
            served_section(results, analysis));
@@ -339,7 +331,7 @@ std::string report_page(const Results& results, const Analysis& analysis,
            has_one_checkpoint(results.run)
                ? ""
                : "A repair is worth having only if what the fine-tune taught stays.",
-           table_or_nothing(reasoning_table(results)));
+           html_table_if_any(reasoning_table(results)));
   body.add("differences", "Where recall changed",
            "Difference to the reference in points, on the samples that both were measured "
            "on. Orange: fewer found. Blue: more.",
@@ -363,9 +355,10 @@ std::string report_page(const Results& results, const Analysis& analysis,
                html_fold("How likely the right value was", value_table(results)) +
                examples(results));
   body.add("tests", "Tests and trends", "",
-           html_fold("Trends and effective lengths", trend_table(results, analysis)) +
+           html_fold("Trends and effective lengths",
+                     for_reading(trend_table(results, analysis), results.run)) +
                html_fold("All paired comparisons", comparison_table(results, analysis)));
-  body.add("published", "Published figures", "", table_or_nothing(published_table(results)));
+  body.add("published", "Published figures", "", html_table_if_any(published_table(results)));
   body.add("run", "This run", "", metadata(results));
   body.add("reproduce", "How to reproduce", "",
            reproduction(results) + html_fold("Tables and heatmaps as files", html_links(files)));

@@ -38,6 +38,8 @@ padding:14px 20px;margin:28px 0 0}
 .box h2{font-size:15px;margin:0 0 4px;letter-spacing:0}
 .box ul{margin:0;padding-left:18px;font-size:15px}
 .box li{margin:2px 0}
+.tasks{display:flex;flex-wrap:wrap;column-gap:56px}
+.tasks>div{max-width:100%}
 .strip{display:flex;gap:16px;overflow-x:auto;padding:4px 0 10px;align-items:flex-start}
 figure{margin:0;flex:none}
 figcaption{font-size:14px;font-weight:600;margin:0 0 2px;padding-left:24px}
@@ -86,6 +88,10 @@ list-style:none}
 .scroll{overflow-x:auto;margin:8px 0 20px;padding-bottom:4px}
 table{border-collapse:collapse;font-size:13px;line-height:1.35;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:0 0 8px;caption-side:top;font-size:14px}
+caption span{display:block;position:sticky;left:0;width:max-content;
+max-width:min(54em,100vw - 72px);margin-right:-54em}
+figure caption span{width:auto;max-width:none;margin:0}
+.charts+.scroll,.chart+.scroll{margin-top:28px}
 th,td{padding:5px 8px;text-align:left;white-space:nowrap;font-weight:400}
 th:first-child,td:first-child{padding-left:0}
 thead th{font-weight:600;color:var(--soft);font-size:12.5px;vertical-align:bottom}
@@ -109,16 +115,17 @@ overflow-x:auto;margin:8px 0;white-space:pre-wrap;overflow-wrap:anywhere}
 footer{color:var(--soft);font-size:13px;padding-top:48px;padding-bottom:48px}
 @media(max-width:600px){main,header,footer{padding-left:18px;padding-right:18px}
 header{padding-top:26px}h1{font-size:25px}h2{margin-top:48px}.answer{padding-left:14px}
-.answer .headline{font-size:18px}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}}
+.answer .headline{font-size:18px}caption span{max-width:calc(100vw - 36px)}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#ccc;--warn:#fff;--box:#fff}
 body{font-size:10.5pt}nav{display:none}
 details::details-content{content-visibility:visible;display:block;height:auto}
 summary{list-style:none}
 h2{margin-top:32px}
 h2,h3,.note,.key,caption,summary,dt,.map[aria-label^=Colours]{break-after:avoid}
-caption,thead,figcaption,.note{break-inside:avoid}
+h3,caption,thead,figcaption,.note{break-inside:avoid}
 p,li,dd{orphans:3;widows:3}
-figure,tr,.box,.answer,.misses li,pre,section>.chart{break-inside:avoid}
+figure,tr,.box,.answer:not(.verdict),.misses li,pre,section>.chart{break-inside:avoid}
+.tasks{column-gap:24px}.tasks h3 span{display:block;padding:0}
 .strip{flex-wrap:wrap;overflow:visible;break-before:avoid}
 .charts{display:block}.charts figure{display:inline-block;width:48%;margin:0 1% 8px 0}
 .scroll{overflow:visible}table{font-size:7.5pt}th,td{padding:2px 5px}}

@@ -106,6 +106,9 @@ struct PlannedCell {
   std::int64_t length = 0;
   std::int64_t samples = 0;
   bool may_end_early = false;  ///< adaptive sampling: `samples` is the maximum
+  /// The samples' indexes, ascending, in a cell of `samples_from`. Empty in all others, where they
+  /// are 0 .. samples-1, and in descriptions of earlier versions.
+  std::vector<std::int64_t> indexes{};
   bool operator==(const PlannedCell&) const = default;
 };
 
@@ -184,6 +187,8 @@ struct RunInfo {
   std::vector<GradientCurve> gradients;  ///< of its fine-tunes, if known
   std::string started, finished;         ///< ISO 8601 UTC; not part of any comparison
   std::string config_json;               ///< resolved config, as JSON text
+  /// Of a merge: the configs of its runs that differ from `config_json`.
+  std::vector<std::string> other_configs{};
 };
 
 /// Names in RunInfo::arithmetic, in display order. Other names are kept and compared as well.

@@ -159,8 +159,8 @@ Report write_report(const RunInfo& run, const std::vector<Record>& records, cons
 void write_page(const Report& report, const fs::path& out, const BaselineSections& baseline) {
   std::error_code ignored;
   const bool diagnosis = fs::exists(out / kDiagnosisPage, ignored);
-  write_file(out / "report.html",
-             report_page(report.results, report.analysis, report.files, diagnosis, baseline));
+  write_file(out / "report.html", report_page(report.results, report.analysis, report.files,
+                                              diagnosis, baseline, report.companions));
 }
 
 std::string summary_text(const Results& results, const Analysis& analysis, bool colour,
@@ -170,8 +170,7 @@ std::string summary_text(const Results& results, const Analysis& analysis, bool 
   std::string text;
   const auto add = [&](const std::vector<std::string>& lines, const std::string& bullet) {
     for (const std::string& line : lines)
-      text += wrap(bullet + replace_all(one_line(valid_utf8(line)), " %", "\u00A0%"), prose, "  ") +
-              "\n";
+      text += wrap(bullet + unbroken(one_line(valid_utf8(line))), prose, "  ") + "\n";
   };
   add(findings.headlines, "");
   add(findings.points, "- ");
@@ -183,11 +182,11 @@ std::string summary_text(const Results& results, const Analysis& analysis, bool 
   const Table served = compact_served_table(results, analysis);
   if (!served.rows.empty())
     text += fmt::format("\n{}:\n{}", served.caption, terminal(served, columns, 1, colour));
-  Table effective = effective_table(results, analysis);
+  const Table effective = for_reading(effective_table(results, analysis), results.run);
   if (!effective.rows.empty())
     text += fmt::format("\n{}:\n{}", wrap(effective.caption, prose, ""),
                         terminal(effective, columns, 1, colour));
-  return text;
+  return replace_all(std::move(text), "n\u00A0=\u00A0", "n = ");  // as one searches for it
 }
 
 }  // namespace niah::reports

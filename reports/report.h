@@ -6,6 +6,7 @@
 
 #include "reports/analysis/comparisons.h"
 #include "reports/analysis/results.h"
+#include "reports/companion.h"
 #include "reports/draw/table.h"
 #include "reports/export/lm_eval.h"
 #include "reports/gate/page_section.h"
@@ -20,6 +21,7 @@ struct Report {
   Analysis analysis;
   JournalEnd journal;                ///< what was found in the journal; empty for records in memory
   std::vector<std::string> files{};  ///< relative paths of the tables and heatmaps that it links to
+  std::vector<Companion> companions{};  ///< other runs that the page shows
 };
 
 /// Reads the journals one after the other and writes results.json, report.html, tables/, heatmaps/

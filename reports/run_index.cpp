@@ -40,8 +40,10 @@ std::string recall_words(const Recall* recall) {
 }
 
 Table recall_table(const std::vector<IndexedRun>& runs) {
-  Table table{
-      "haystacks", "Recall % by haystack", {{"variant", Align::kLeft}, {"cell", Align::kLeft}}, {}};
+  Table table{"haystacks",
+              "Recall in percent, by haystack",
+              {{"variant", Align::kLeft}, {"cell", Align::kLeft}},
+              {}};
   for (const IndexedRun& run : runs) table.columns.push_back({run.haystack});
   for (const Recall& row : all_rows(runs)) {
     std::vector<std::string> cells = {row.variant, row.cell};
@@ -64,14 +66,16 @@ IndexedRun indexed_run(const std::string& haystack, const Results& results) {
 
 std::string run_index(const std::string& title, const std::vector<IndexedRun>& runs) {
   std::string out = page_head(title) + fmt::format("<header>\n<h1>{}</h1>\n", html_text(title));
-  out += "<p>The same questions in several haystacks, each a run of its own.</p>\n</header>\n";
-  out += "<main>\n" + html_table(recall_table(runs)) + "<dl>\n";
-  std::vector<std::string> links;
-  for (const IndexedRun& run : runs) {
-    out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", html_text(run.haystack), html_text(run.text));
-    links.push_back(run.haystack + "/report.html");
-  }
-  return out + "</dl>\n" + html_links(links) + "</main>\n</body>\n</html>\n";
+  out +=
+      "<p class=\"lead\">A short fact (the needle) is hidden in a long text (the haystack), and "
+      "the "
+      "model is asked for it. The same questions were asked in several haystacks, each in a run of "
+      "its own.</p>\n</header>\n<main>\n" +
+      html_table(recall_table(runs)) + "<dl>\n";
+  for (const IndexedRun& run : runs)
+    out += fmt::format("<dt>{0}</dt><dd><a href=\"{0}/report.html\">Report</a>: {1}</dd>\n",
+                       html_text(run.haystack), html_text(with_fingerprint_named(run.text)));
+  return out + "</dl>\n</main>\n</body>\n</html>\n";
 }
 
 }  // namespace niah::reports

@@ -83,6 +83,7 @@ json to_json_planned(const PlannedCell& cell) {
   json out = {
       {"kind", cell.kind}, {"task", cell.task}, {"length", cell.length}, {"samples", cell.samples}};
   if (cell.may_end_early) out["may_end_early"] = true;
+  if (!cell.indexes.empty()) out["indexes"] = cell.indexes;
   return out;
 }
 
@@ -94,6 +95,7 @@ PlannedCell to_planned(const json& object) {
   cell.length = read.integer("length");
   cell.samples = read.integer("samples");
   cell.may_end_early = read.optional_flag("may_end_early");
+  if (object.contains("indexes")) cell.indexes = read.integers("indexes");
   return cell;
 }
 
@@ -291,6 +293,7 @@ void to_json(json& json, const RunInfo& info) {
   for (const PlannedCell& cell : info.planned) json["planned"].push_back(to_json_planned(cell));
   if (info.shard) json["shard"] = to_json_shard(*info.shard);
   if (!info.merged_from.empty()) json["merged_from"] = info.merged_from;
+  if (!info.other_configs.empty()) json["other_configs"] = info.other_configs;
   for (const GradientCurve& curve : info.gradients)
     json["gradients"].push_back(to_json_curve(curve));
   for (const VariantInfo& variant : info.variants)
@@ -332,6 +335,8 @@ void from_json(const json& json, RunInfo& info) {
   if (json.contains("shard")) info.shard = to_shard(read.object("shard"));
   info.merged_from =
       json.contains("merged_from") ? read.texts("merged_from") : std::vector<std::string>();
+  info.other_configs =
+      json.contains("other_configs") ? read.texts("other_configs") : std::vector<std::string>();
   info.gradients.clear();
   if (json.contains("gradients"))
     for (const auto& item : read.array("gradients"))

@@ -54,7 +54,7 @@ std::string served_section(const Results& results, const Analysis& analysis) {
     samples += differing_samples(results, comparison);
   }
   const Table cells = served_table(results, analysis);
-  return words + (cells.rows.empty() ? "" : html_table(cells)) +
+  return words + html_table_if_any(cells) +
          html_fold("Local against served by depth", served_depth_table(results, analysis)) +
          samples;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "harness/base/units.h"
@@ -72,11 +73,12 @@ std::vector<std::string> miss_classes_of(const Results& results) {
 }
 
 Table summary_table(const Results& results) {
-  Table table{"summary",
-              std::string("Recall in percent by task and length, with n and Wilson's 95 % interval") +
-                  kWhatIsMissing,
-              {{"task", Align::kLeft}, {"length"}},
-              {}};
+  Table table{
+      "summary",
+      std::string("Recall in percent by task and length, with n and Wilson's 95 % interval") +
+          kWhatIsMissing,
+      {{"task", Align::kLeft}, {"length"}},
+      {}};
   add_variant_columns(table, results);
   for (const std::string& task : results.run.tasks) {
     for (const std::int64_t length : results.run.lengths) {
@@ -90,10 +92,27 @@ Table summary_table(const Results& results) {
   return table;
 }
 
+namespace {
+
+/// The variants' labels, cut short unless that makes two of them the same.
+std::vector<std::string> short_labels(const RunInfo& run) {
+  constexpr std::size_t kMost = 20;
+  std::map<std::string, int> uses;
+  for (const VariantInfo& variant : run.variants) ++uses[shorten(label_of(run, variant), kMost)];
+  std::vector<std::string> labels;
+  for (const VariantInfo& variant : run.variants) {
+    const std::string label = label_of(run, variant);
+    const std::string cut = shorten(label, kMost);
+    labels.push_back(uses.at(cut) == 1 ? cut : label);
+  }
+  return labels;
+}
+
+}  // namespace
+
 Table compact_summary_table(const Results& results) {
   Table table{"summary", "Recall in percent", {{"cell", Align::kLeft}, {"n"}}, {}};
-  for (const VariantInfo& variant : results.run.variants)
-    table.columns.push_back({shorten(label_of(results.run, variant), 20)});
+  for (const std::string& label : short_labels(results.run)) table.columns.push_back({label});
   for (const std::string& task : results.run.tasks) {
     for (const std::int64_t length : results.run.lengths) {
       std::vector<const Cell*> cells;
@@ -129,8 +148,7 @@ Table depth_table(const Results& results, const std::string& task) {
       const Cell* cell = results.recall_cell(variant.fingerprint, task, length);
       std::vector<std::string> row = {label_of(results.run, variant), format_length(length),
                                       std::to_string(cell == nullptr ? 0 : cell->n)};
-      const bool is_asked =
-          cell == nullptr ? results.asks(task, length) : !results.is_whole(*cell);
+      const bool is_asked = cell == nullptr ? results.asks(task, length) : !results.is_whole(*cell);
       for (const DepthBand& band : depth_bands(cell == nullptr ? Cell{} : *cell, bands))
         row.push_back(band_recall(band, is_asked));
       table.add_row(std::move(row));
@@ -270,6 +288,13 @@ Table depth_point_table(const Results& results) {
            variant == nullptr ? cell.variant : variant->name, fmt::format("{:.6g}", point.low),
            std::to_string(point.n), std::to_string(point.hits)});
   }
+  return table;
+}
+
+Table for_reading(Table table, const RunInfo& run) {
+  if (!has_one_checkpoint(run)) return table;
+  for (Column& column : table.columns)
+    if (column.title == "variant") column.title = "checkpoint";
   return table;
 }
 

@@ -79,6 +79,10 @@ Table cell_table(const Results& results);
 /// One row per variant, task, length and requested depth.
 Table depth_point_table(const Results& results);
 
+/// The table as people read it: of a checkpoint alone, which is a variant of nothing, the column
+/// "variant" is called "checkpoint".
+Table for_reading(Table table, const RunInfo& run);
+
 /// The run's tables in report order, without empty ones; cell_table and depth_point_table come
 /// last.
 std::vector<Table> all_tables(const Results& results, const Analysis& analysis);

@@ -241,7 +241,7 @@ Analysis analyse(const Results& results) {
   Analysis analysis;
   analysis.comparisons = compare_all(results);
   analysis.recoveries = recover_all(results);
-  analysis.attributions = attributions(results, analysis.recoveries);
+  analysis.attributions = attributions(results, analysis);
   for (const std::string& task : results.run.tasks)
     for (const VariantInfo& variant : results.run.variants)
       analysis.trends.push_back(trend_of(results, variant, task));

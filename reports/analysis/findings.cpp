@@ -29,15 +29,6 @@ std::string whose_loss(const RunInfo& run, const VariantInfo& restored) {
   return tuned == nullptr ? "the loss" : "what " + label_of(run, *tuned) + " lost";
 }
 
-/// What a restoration brought back over all cells together; nullopt where nothing is said to be
-/// lost.
-std::optional<Recovered> brought_back(const Results& results, const Analysis& analysis,
-                                      const VariantInfo& restored) {
-  const VariantInfo* tuned = find_variant(results.run, restored.model, restored.fine_tune);
-  if (tuned != nullptr && !has_lost(results, analysis, *tuned)) return std::nullopt;
-  return pooled_recovery(analysis.recoveries, restored.fingerprint);
-}
-
 /// The restoration that the headline is about; the points cover the others.
 const VariantInfo* first_restored(const RunInfo& run, const std::string& model) {
   const auto at = std::find_if(run.variants.begin(), run.variants.end(), [&](const VariantInfo& v) {
@@ -188,12 +179,12 @@ void add_reasoning_points(const Results& results, const Analysis& analysis,
       const Cell* cell = results.reasoning_cell(variant.fingerprint, task);
       if (variant.model != model || cell == nullptr || cell->n == 0) continue;
       if (told.contains(variant.fingerprint)) continue;
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", label_of(results.run, variant),
-                          percent_words(cell->recall()));
+      text += fmt::format("{}{} {}{}", text.empty() ? "" : ", ", label_of(results.run, variant),
+                          text.empty() ? "solves " : "", percent_words(cell->recall()));
       if (cell->n != last_n) text += fmt::format(" (n = {})", cell->n);
       last_n = cell->n;
     }
-    if (!text.empty()) points.push_back("Reasoning, " + task + ": solved by " + text + ".");
+    if (!text.empty()) points.push_back(fmt::format("Reasoning: of {}, {}.", task, text));
   }
 }
 
@@ -292,9 +283,17 @@ void add_gap_warning(const Results& results, std::vector<std::string>& warnings)
                     counted(gaps, "cell"), gaps == 1 ? "has" : "have"));
 }
 
-void add_format_warnings(const Results& results, std::vector<std::string>& warnings) {
+/// Variants that missed as often, and as often by their form.
+struct FormatMisses {
+  std::int64_t format = 0;
+  std::int64_t misses = 0;
+  std::vector<std::string> labels;
+};
+
+std::vector<FormatMisses> many_format_misses(const Results& results) {
   constexpr double kWorthSaying = 0.2;
   constexpr std::int64_t kFew = 4;  // too few to matter
+  std::vector<FormatMisses> groups;
   for (const VariantInfo& variant : results.run.variants) {
     std::int64_t misses = 0;
     std::int64_t format = 0;
@@ -305,11 +304,27 @@ void add_format_warnings(const Results& results, std::vector<std::string>& warni
     }
     if (format <= kFew || static_cast<double>(format) <= kWorthSaying * static_cast<double>(misses))
       continue;
-    warnings.push_back(fmt::format(
-        "{}: {} of {} are format misses (the answer never came, or came in the wrong place); they "
-        "lower recall but say nothing about retrieval.",
-        label_of(results.run, variant), format_count(format), counted(misses, "missed answer")));
+    auto group = std::ranges::find_if(groups, [&](const FormatMisses& other) {
+      return other.format == format && other.misses == misses;
+    });
+    if (group == groups.end()) group = groups.insert(groups.end(), {format, misses, {}});
+    group->labels.push_back(label_of(results.run, variant));
   }
+  return groups;
+}
+
+/// One warning for all variants: an attribution has dozens, most of which miss the same samples.
+void add_format_warning(const Results& results, std::vector<std::string>& warnings) {
+  std::vector<std::string> list;
+  for (const FormatMisses& group : many_format_misses(results))
+    list.push_back(fmt::format("{} of {} of {}", format_count(group.format),
+                               counted(group.misses, "missed answer"),
+                               fmt::join(group.labels, ", ")));
+  if (list.empty()) return;
+  warnings.push_back(fmt::format(
+      "Format misses, where the answer never came or came in the wrong place, lower recall but say "
+      "nothing about retrieval: {}.",
+      fmt::join(list, "; ")));
 }
 
 /// Reference protocols can run out of text; such a cell is shorter, hence easier, than its label
@@ -352,7 +367,8 @@ std::string recovery_in_words(const RunInfo& run, const Recovery& r) {
     return fmt::format("{}: {} of the loss recovered ({}).", text,
                        percent_words(r.recovered->fraction), interval_words(*r.recovered));
   if (r.verdict == Recovery::Verdict::kNoLoss) return text + ": no measurable loss.";
-  if (r.verdict == Recovery::Verdict::kGained) return text + ": a gain, with nothing to bring back.";
+  if (r.verdict == Recovery::Verdict::kGained)
+    return text + ": a gain, with nothing to bring back.";
   return text + ": n too small to tell in this cell alone.";
 }
 
@@ -376,7 +392,7 @@ Findings findings_in_words(const Results& results, const Analysis& analysis) {
   add_missing_warning(results, findings.warnings);
   add_journal_warnings(results, findings.warnings);
   add_gap_warning(results, findings.warnings);
-  add_format_warnings(results, findings.warnings);
+  add_format_warning(results, findings.warnings);
   add_short_cell_warning(results, findings.warnings);
   return findings;
 }

@@ -59,13 +59,13 @@ Changes changes_of(const Results& results, const Analysis& analysis, const Varia
 
 std::string no_loss_words(const std::string& name, const Changes& changes) {
   if (!changes.detectable)
-    return fmt::format("{}: n is too small to tell (n = {} in one of {} cannot show any loss).",
-                       name, changes.smallest_n, counted(changes.cells, "cell"));
+    return fmt::format("{}: n is too small to tell (n = {}{} cannot show any loss).", name,
+                       changes.smallest_n,
+                       changes.cells == 1 ? "" : fmt::format(" in one of {} cells", changes.cells));
   const std::string found =
-      changes.too_few == 0
-          ? fmt::format("no measurable loss in {}", counted(changes.cells, "cell"))
-          : fmt::format("n is too small to tell in {} of {}", changes.too_few,
-                        counted(changes.cells, "cell"));
+      changes.too_few == 0 ? fmt::format("no measurable loss in {}", counted(changes.cells, "cell"))
+                           : fmt::format("n is too small to tell in {} of {}", changes.too_few,
+                                         counted(changes.cells, "cell"));
   return fmt::format("{}: {} (n from {}: a drop of {} points in {} would show four times in five).",
                      name, found, changes.smallest_n, detectable_points(*changes.detectable),
                      among_tests(changes.cells));
@@ -102,17 +102,29 @@ bool has_lost(const Results& results, const Analysis& analysis, const VariantInf
   return changes.lost > 0 || (changes.gained == 0 && changes.are_lost_together());
 }
 
+bool would_show_loss(const Results& results, const Analysis& analysis, const VariantInfo& variant) {
+  return changes_of(results, analysis, variant).detectable.has_value();
+}
+
+std::optional<Recovered> brought_back(const Results& results, const Analysis& analysis,
+                                      const VariantInfo& restored) {
+  const VariantInfo* tuned = find_variant(results.run, restored.model, restored.fine_tune);
+  if (tuned != nullptr && !has_lost(results, analysis, *tuned)) return std::nullopt;
+  return pooled_recovery(analysis.recoveries, restored.fingerprint);
+}
+
 std::string loss_words(const Results& results, const Analysis& analysis,
                        const VariantInfo& variant) {
   const Changes changes = changes_of(results, analysis, variant);
   if (changes.cells == 0) return "";
   const std::string name = label_of(results.run, variant);
   const std::string together =
-      fmt::format("over all {} together: {}; the samples of one cell are too few to show it",
-                  counted(changes.cells, "cell"), from_to_words(changes.together));
+      fmt::format("over {} together: {}; the samples of one cell are too few to show it",
+                  changes.cells == 2 ? "both cells" : fmt::format("all {} cells", changes.cells),
+                  from_to_words(changes.together));
   if (changes.lost > 0) {
-    const std::string lost =
-        fmt::format("{} lost recall {}", name, in_cells(changes.lost, changes.cells, *changes.worst));
+    const std::string lost = fmt::format("{} lost recall {}", name,
+                                         in_cells(changes.lost, changes.cells, *changes.worst));
     if (changes.gained == 0) return lost + ".";
     return fmt::format("{}; it gained {}.", lost,
                        in_cells(changes.gained, changes.cells, *changes.best));

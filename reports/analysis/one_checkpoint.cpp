@@ -10,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "harness/base/listed.h"
 #include "harness/base/units.h"
 #include "reports/analysis/variant_labels.h"
 #include "reports/format.h"
@@ -38,12 +39,6 @@ std::vector<TaskCells> tasks_of(const Results& results, const VariantInfo& varia
   return tasks;
 }
 
-/// "S1", "S1 and S2", "S1, S2 and S3".
-std::string all_of(const std::vector<std::string>& names) {
-  if (names.size() < 2) return names.empty() ? "" : names.front();
-  return fmt::format("{} and {}", fmt::join(names.begin(), names.end() - 1, ", "), names.back());
-}
-
 std::string interval_text(const Interval& interval) {
   return fmt::format("{} to {}", percent_signed(interval.low), percent_words(interval.high));
 }
@@ -64,8 +59,8 @@ std::string trusted_lengths(const std::vector<TaskCells>& tasks) {
   std::vector<std::string> parts;
   for (const auto& [count, names] : by_length)
     parts.push_back(fmt::format("up to {} in {}", format_length(tasks.front().lengths[count - 1]),
-                                all_of(names)));
-  return all_of(parts);
+                                listed(names)));
+  return listed(parts);
 }
 
 /// "in S3 at 4K (31 %, n = 40)", "in S3 from 2K on (31 % at 4K, n = 40)"; empty where it nowhere
@@ -83,7 +78,7 @@ std::string short_words(const TaskCells& task) {
   if (worst == nullptr) return "";
   const bool to_the_end = lengths.size() > 1 && first + lengths.size() == task.size();
   return fmt::format("in {} {} ({}{}, n = {})", task_label(task.task),
-                     to_the_end ? "from " + lengths.front() + " on" : "at " + all_of(lengths),
+                     to_the_end ? "from " + lengths.front() + " on" : "at " + listed(lengths),
                      percent_words(worst->recall()),
                      lengths.size() > 1 ? " at " + format_length(worst->length) : "", worst->n);
 }
@@ -182,6 +177,8 @@ std::string miss_words(const TaskCells& task) {
       std::max_element(misses.begin(), misses.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == misses.end() || most->second == 0) return "";
+  if (all > 1 && most->second == all)
+    return fmt::format("; all {} missed answers are \"{}\"", all, miss_label(most->first));
   return fmt::format("; of {}, {} {} \"{}\"", counted(all, "missed answer"), most->second,
                      most->second == 1 ? "is" : "are", miss_label(most->first));
 }
@@ -198,7 +195,7 @@ std::string task_words(const Results& results, const TaskCells& task) {
                      depth_words(results, task), miss_words(task));
 }
 
-/// Which cell is known least, and what was not asked at all.
+/// Which cell is the least certain, and what was not asked at all.
 std::string limit_words(const Results& results, const std::vector<TaskCells>& tasks) {
   const Cell* widest = nullptr;
   const auto width = [](const Cell& cell) { return cell.interval().high - cell.interval().low; };
@@ -208,7 +205,8 @@ std::string limit_words(const Results& results, const std::vector<TaskCells>& ta
         widest = cell;
   if (widest == nullptr) return "";
   return fmt::format(
-      "Known least is {}, with a 95 % interval of {} (n = {}); nothing longer than {} was asked.",
+      "The least certain is {}, with a 95 % interval of {} (n = {}); nothing longer than {} was "
+      "asked.",
       cell_label(widest->task, widest->length), interval_text(widest->interval()), widest->n,
       format_length(results.run.lengths.back()));
 }
@@ -241,10 +239,10 @@ std::string trust_in_words(const Results& results, const VariantInfo& variant) {
         "cell of {} samples, all found, or of more.",
         name, bar, fewest_for_sure());
   const std::string short_of =
-      fails.empty() ? "" : fmt::format("falls short of {} {}.", bar, all_of(fails));
+      fails.empty() ? "" : fmt::format("falls short of {} {}.", bar, listed(fails));
   if (trusted.empty()) return name + " " + short_of;
   return fmt::format(
-      "{} can be trusted {}: so far its recall is at least {}, by the 95 % interval of every "
+      "{} can be trusted {}: up to there its recall is at least {}, by the 95 % interval of every "
       "cell.{}",
       name, trusted, bar, short_of.empty() ? "" : " It " + short_of);
 }

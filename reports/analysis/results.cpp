@@ -34,6 +34,18 @@ std::string joined(const std::vector<std::string>& texts) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+/// How many of a cell's planned samples it has. After a sweep got smaller, a cell has others too.
+std::int64_t count_found(const RunInfo& run, const PlannedCell& planned, const Cell& cell) {
+  // Plans of earlier versions do not say which samples of a file they asked.
+  if (planned.indexes.empty() && run.haystack.starts_with("samples from "))
+    return std::ssize(cell.samples);
+  return std::count_if(cell.samples.begin(), cell.samples.end(), [&](const Outcome& sample) {
+    return planned.indexes.empty()
+               ? sample.index < planned.samples
+               : std::binary_search(planned.indexes.begin(), planned.indexes.end(), sample.index);
+  });
+}
+
 }  // namespace
 
 int Results::depth_bands_of(std::string_view task) const {
@@ -61,7 +73,7 @@ bool Results::is_whole(const Cell& cell) const {
         return one.kind == cell.kind && one.task == cell.task && one.length == cell.length;
       });
   return planned == run.planned.end() || planned->may_end_early ||
-         static_cast<std::int64_t>(cell.samples.size()) >= planned->samples;
+         count_found(run, *planned, cell) >= planned->samples;
 }
 
 const Cell* Results::find(std::string_view kind, std::string_view variant, std::string_view task,
@@ -98,8 +110,7 @@ std::vector<MissingSamples> missing_samples(const Results& results) {
     for (const VariantInfo& variant : results.run.variants) {
       const Cell* cell =
           results.find(planned.kind, variant.fingerprint, planned.task, planned.length);
-      const auto found =
-          cell == nullptr ? std::int64_t{0} : static_cast<std::int64_t>(cell->samples.size());
+      const std::int64_t found = cell == nullptr ? 0 : count_found(results.run, planned, *cell);
       const std::int64_t least = planned.may_end_early ? 1 : planned.samples;
       if (found < std::min(least, planned.samples))
         missing.push_back({planned, variant.fingerprint, found});
@@ -167,8 +178,9 @@ bool Collector::add(const Record& record) {
   results_.computed_tokens += record.computed_tokens;
 
   Sample sample;
-  sample.outcome = {record.index,    record.depth,      prompt_prefix(record.prompt_sha256),
-                    record.scored(), record.score >= 1, record.value_log_prob, record.real_depth};
+  sample.outcome = {record.index,     record.depth,      prompt_prefix(record.prompt_sha256),
+                    record.scored(),  record.score >= 1, record.value_log_prob,
+                    record.real_depth};
   sample.what = record.scored() ? record.miss : record.outcome;
   if (!record.scored())
     sample.detail = shorten(one_line(valid_utf8(record.detail)), kDetailCharacters);

@@ -76,7 +76,7 @@ struct Results {
 struct MissingSamples {
   PlannedCell cell;
   std::string variant;     ///< fingerprint
-  std::int64_t found = 0;  ///< measured or not
+  std::int64_t found = 0;  ///< of the planned samples, measured or not
 };
 
 /// The planned samples without a record. A cell that may end early is missing only if it has no

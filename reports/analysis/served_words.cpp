@@ -12,8 +12,6 @@
 namespace niah::reports {
 namespace {
 
-using Verdict = ServedComparison::Verdict;
-
 const VariantInfo& variant_of(const Results& results, const ServedComparison& comparison) {
   return *find_variant(results.run, comparison.variant);
 }
@@ -79,6 +77,7 @@ std::string too_few_words(const ServedComparison& comparison) {
 
 /// Why there is no verdict.
 std::string not_compared_words(const Results& results, const ServedComparison& comparison) {
+  using Verdict = ServedComparison::Verdict;
   const VariantInfo& variant = variant_of(results, comparison);
   switch (comparison.verdict) {
     case Verdict::kAlone:
@@ -133,6 +132,7 @@ std::string again_words(const ServedComparison& comparison) {
 }  // namespace
 
 std::string served_verdict(const Results& results, const ServedComparison& comparison) {
+  using Verdict = ServedComparison::Verdict;
   const std::string prefix = which(results, comparison);
   switch (comparison.verdict) {
     case Verdict::kLoss:
@@ -193,7 +193,8 @@ std::vector<std::string> served_remarks(const Results& results,
   return remarks;
 }
 
-const char* served_verdict_name(Verdict verdict) {
+const char* served_verdict_name(ServedComparison::Verdict verdict) {
+  using Verdict = ServedComparison::Verdict;
   switch (verdict) {
     case Verdict::kAlone:
       return "nothing_run_here";

@@ -119,4 +119,14 @@ std::vector<std::string> models_of(const RunInfo& run) {
   return models;
 }
 
+std::string variant_names(const RunInfo& run) {
+  constexpr std::size_t kMost = 10, kOfMany = 6;
+  const std::size_t count = run.variants.size();
+  const std::size_t shown = count <= kMost ? count : kOfMany;
+  std::string names;
+  for (std::size_t i = 0; i < shown; ++i)
+    names += (i == 0 ? "" : ", ") + label_of(run, run.variants[i]);
+  return shown < count ? fmt::format("{} and {} more", names, count - shown) : names;
+}
+
 }  // namespace niah::reports

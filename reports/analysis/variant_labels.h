@@ -59,6 +59,10 @@ bool is_second_way(const VariantInfo& variant);
 /// base, or else its model's first variant. May be `variant` itself.
 const VariantInfo& reference_of(const RunInfo& run, const VariantInfo& variant);
 
+/// "Base, CoT-SFT, QK-Restore"; of very many, which no one would read, the first few and how many
+/// more there are.
+std::string variant_names(const RunInfo& run);
+
 /// Whether the run has variants of this model.
 bool has_model(const RunInfo& run, const std::string& model);
 

@@ -16,6 +16,7 @@ namespace niah::reports {
 namespace {
 
 constexpr int kCellHeight = 17;
+constexpr int kSignedCell = 34;    ///< width of a cell that has room for "−100" and its n
 constexpr double kRoomForN = 1.5;  ///< by which a value moves aside for its n
 constexpr int kLegendWidth = 300;
 constexpr int kLegendHeight = 54;
@@ -36,8 +37,9 @@ Layout layout_of(const Heatmap& map, SvgUse use) {
   const auto columns = static_cast<int>(map.columns.size());
   const auto rows = static_cast<int>(map.rows.size());
   Layout layout;
-  layout.cell = columns <= 12 ? 27 : columns <= 24 ? 24 : 14;
   layout.text = columns <= 24;
+  layout.cell = columns <= 12 ? 27 : layout.text ? 24 : 14;
+  if (layout.text && map.scale == Scale::kDifference) layout.cell = kSignedCell;
   layout.grid_width = columns * layout.cell;
   layout.grid_height = rows * kCellHeight;
   const bool alone = use == SvgUse::kFile;

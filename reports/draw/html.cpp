@@ -52,10 +52,7 @@ std::string heading_rows(const Table& table) {
 
 }  // namespace
 
-std::string html_text(std::string_view text) {
-  std::string out = replace_all(escape_html(valid_utf8(text)), " %", "\u00A0%");
-  return replace_all(std::move(out), "n = ", "n\u00A0=\u00A0");
-}
+std::string html_text(std::string_view text) { return unbroken(escape_html(valid_utf8(text))); }
 
 std::string html_foreign(std::string_view text) {
   constexpr std::size_t kShown = 160;
@@ -88,7 +85,7 @@ std::string html_links(const std::vector<std::string>& files) {
 std::string html_table(const Table& table) {
   std::string out = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\n"
-      "<caption>{0}</caption>\n<thead>{1}</thead>\n<tbody>\n",
+      "<caption><span>{0}</span></caption>\n<thead>{1}</thead>\n<tbody>\n",
       html_text(table.caption), heading_rows(table));
   const bool runs = has_runs(table);
   const std::string* last = nullptr;
@@ -102,6 +99,10 @@ std::string html_table(const Table& table) {
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";
+}
+
+std::string html_table_if_any(const Table& table) {
+  return table.rows.empty() ? "" : html_table(table);
 }
 
 }  // namespace niah::reports

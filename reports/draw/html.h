@@ -31,4 +31,7 @@ std::string html_links(const std::vector<std::string>& files);
 /// The table in a box that scrolls horizontally if it is wider than the page.
 std::string html_table(const Table& table);
 
+/// The same; "" if it has no rows.
+std::string html_table_if_any(const Table& table);
+
 }  // namespace niah::reports

@@ -61,6 +61,11 @@ std::string axes_svg(const std::vector<std::int64_t>& lengths) {
   return out;
 }
 
+/// How many variants, from the first on, have a band.
+std::size_t banded_variants(const RunInfo& run) {
+  return run.variants.size() <= kMostBands ? run.variants.size() : kBandsOfMany;
+}
+
 }  // namespace
 
 std::string colour_class(std::size_t place) { return fmt::format("series c{}", place % kColours); }
@@ -77,8 +82,15 @@ std::string series_key_svg(std::size_t place) {
       series_class(place), mark_svg(17, 5, place, ""));
 }
 
+std::string recall_chart_note(const RunInfo& run) {
+  const std::size_t banded = banded_variants(run);
+  return banded < run.variants.size()
+             ? fmt::format("In percent. Shaded: Wilson's 95 % interval of the first {}.", banded)
+             : "In percent. Shaded: Wilson's 95 % interval.";
+}
+
 std::string recall_chart_svg(const Results& results, const std::string& task) {
-  const std::size_t banded = results.run.variants.size() <= kMostBands ? kMostBands : kBandsOfMany;
+  const std::size_t banded = banded_variants(results.run);
   const bool marked = results.run.lengths.size() <= kMostMarks;
   std::vector<ChartLine> series;
   for (const VariantInfo& variant : results.run.variants)

@@ -18,6 +18,9 @@ std::string colour_class(std::size_t place);
 /// What that variant's line looks like, for a key. Inline SVG.
 std::string series_key_svg(std::size_t place);
 
+/// What recall_chart_svg() shows: the unit, and whose intervals.
+std::string recall_chart_note(const RunInfo& run);
+
 /// Recall of all variants on a task, one line each, with Wilson's 95 % intervals as bands (only the
 /// first three variants' when there are many); lengths are evenly spaced; a cell that was not
 /// measured interrupts its line; lines of the same recall run side by side. Inline SVG.

@@ -101,8 +101,9 @@ std::string bars_svg(const std::vector<PartBars>& parts, const BarKinds& kinds, 
         kTopMargin + kRow * static_cast<double>(i) + (kRow - 2 * kBar - kGapBetween) / 2;
     out += fmt::format("<text class=\"name end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n",
                        kNamesWidth - 10, top + kBar + kGapBetween / 2 + 4, escape_html(part.name));
+    const double alone_top = part.all_but ? top : top + (kBar + kGapBetween) / 2;
     if (part.alone)
-      out += bar_svg(range, top, kinds.alone_css, part.name + kinds.after_name, *part.alone);
+      out += bar_svg(range, alone_top, kinds.alone_css, part.name + kinds.after_name, *part.alone);
     if (part.all_but)
       out += bar_svg(range, top + kBar + kGapBetween, kinds.all_but_css, "all but " + part.name,
                      *part.all_but);

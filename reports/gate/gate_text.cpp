@@ -58,11 +58,12 @@ std::string inconclusive_words(const Verdict& verdict, const std::vector<const G
       "them",
       cells.size(), fmt::join(names, ", "), cells.size() - names.size(), n,
       counted(verdict.cell_tests, "test"),
-      fell > 0 ? fmt::format("; in {} recall fell by more than {}, which may be chance", fell,
-                             verdict.options.tolerances.empty()
-                                 ? percent(verdict.options.max_drop, 0) + " points"
-                                 : "is tolerated")
-               : "");
+      fell > 0
+          ? fmt::format("; in {} of them recall fell by more than {}, which may be chance", fell,
+                        verdict.options.tolerances.empty()
+                            ? percent(verdict.options.max_drop, 0) + " points"
+                            : "is tolerated")
+          : "");
 }
 
 /// The most cells whose samples a terminal or a summary shows.

@@ -18,9 +18,11 @@ std::string variant_name(const std::string& model, const std::string& variant) {
   return model.empty() ? variant : model + " " + variant;
 }
 
+bool is_at_every_depth(const GateBand& band) { return band.low == 0 && band.high == 100; }
+
 std::string band_name(const GateBand& band) {
   const std::string task = task_label(band.task);
-  if (band.low == 0 && band.high == 100) return task + " at every depth, all lengths";
+  if (is_at_every_depth(band)) return task + " at every depth, all lengths";
   return fmt::format("{} at depth {:g}–{:g} %, all lengths", task, band.low, band.high);
 }
 
@@ -107,7 +109,9 @@ std::string gate_tally(const Verdict& verdict) {
   for (const GateOutcome outcome : kWorstFirst) {
     const auto count = std::count_if(verdict.cells.begin(), verdict.cells.end(),
                                      [&](const GateCell& cell) { return cell.outcome == outcome; });
-    if (count > 0) parts.push_back(fmt::format("{} {}", count, gate_outcome_name(outcome)));
+    const char* plural = outcome == GateOutcome::kRegression && count > 1 ? "s" : "";
+    if (count > 0)
+      parts.push_back(fmt::format("{} {}{}", count, gate_outcome_name(outcome), plural));
   }
   return fmt::format("{}: {}", counted(static_cast<std::int64_t>(verdict.cells.size()), "cell"),
                      fmt::join(parts, ", "));
@@ -179,7 +183,8 @@ Table gate_table(const Verdict& verdict) {
       table.add_row({gate_outcome_name(outcome), variant_name(band.model, band.variant),
                      band_name(band), std::to_string(band.pairs.n()), recall_change(band.pairs),
                      p_value(band.adjusted), std::string(kGap), std::string(kGap),
-                     "recall fell in this depth band"});
+                     is_at_every_depth(band) ? "recall fell at every depth"
+                                             : "recall fell in this depth band"});
   }
   return table;
 }

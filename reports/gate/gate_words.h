@@ -33,7 +33,7 @@ std::string cell_name(const GateCell& cell);
 /// "Recall was lost".
 std::string gate_headline(const Verdict& verdict);
 
-/// "4 cells: 1 regression, 3 pass".
+/// "4 cells: 2 regressions, 2 pass".
 std::string gate_tally(const Verdict& verdict);
 
 /// When a cell or band fails, and what n would have shown.

@@ -44,9 +44,8 @@ std::string cells_of_verdict(const Verdict& verdict) {
   std::erase_if(open.rows, [](const std::vector<std::string>& row) {
     return row.front() == gate_outcome_name(GateOutcome::kPass);
   });
-  if (open.rows.size() == all.rows.size()) return all.rows.empty() ? "" : html_table(all);
-  return (open.rows.empty() ? "" : html_table(open)) +
-         html_fold("All cells that were compared", all);
+  if (open.rows.size() == all.rows.size()) return html_table_if_any(all);
+  return html_table_if_any(open) + html_fold("All cells that were compared", all);
 }
 
 std::string verdict_section(const Verdicts& verdicts) {
@@ -187,6 +186,7 @@ BaselineSections refused_sections(const std::string& reason) {
 
 std::string_view verdict_style() {
   return ".verdict{border-left-width:6px}.verdict.lost{border-color:#d1242f}"
+         ".verdict td:last-child{white-space:normal;min-width:14em}"
          ".verdict.unknown{border-color:var(--warn-line)}.verdict.passed{border-color:#1a7f37}\n";
 }
 

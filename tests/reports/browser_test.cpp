@@ -110,29 +110,27 @@ class Browser : public testing::Test {
     return output;
   }
 
-  /// Lays the report out at this size and returns what kLookInside reports.
-  json look_inside(int width, int height) const {
-    const fs::path page = folder_.path() / "look.html";
-    write_file(page, fmt::format(fmt::runtime(kLookInside), width, height));
-    const std::string dom = run("--dump-dom", page, [](const std::string& output) {
-      return output.find(":end", output.find("found:")) != std::string::npos;
-    });
-    const std::size_t begin = dom.find("found:"), end = dom.find(":end", begin);
-    EXPECT_NE(end, std::string::npos) << dom.substr(0, 2000);
-    if (end == std::string::npos) return {};
-    return json::parse(decode(dom.substr(begin + 6, end - begin - 6)));
-  }
+  /// The report, laid out at a size: what kLookInside says of it, and a screenshot.
+  struct Look {
+    json found;
+    Picture picture;
+  };
 
-  /// A screenshot of the report, in a frame, since a browser window cannot be narrower than 500
-  /// pixels.
-  Picture photograph(int width, int height) const {
+  /// Looks at the report in a frame, since a browser window cannot be narrower than 500 pixels.
+  Look look_inside(int width, int height) const {
     const fs::path page = folder_.path() / "look.html";
     write_file(page, fmt::format(fmt::runtime(kLookInside), width, height));
     const fs::path png = folder_.path() / fmt::format("{}.png", width);
-    run(fmt::format("--screenshot='{}' --window-size={},{}", png.string(), std::max(width, 500),
-                    height),
-        page, [&](const std::string&) { return fs::exists(png); });
-    return look_at(png);
+    const std::string dom = run(
+        fmt::format("--dump-dom --screenshot='{}' --window-size={},{}", png.string(),
+                    std::max(width, 500), height),
+        page, [&](const std::string& output) {
+          return output.find(":end", output.find("found:")) != std::string::npos && fs::exists(png);
+        });
+    const std::size_t begin = dom.find("found:"), end = dom.find(":end", begin);
+    EXPECT_NE(end, std::string::npos) << dom.substr(0, 2000);
+    if (end == std::string::npos) return {};
+    return {json::parse(decode(dom.substr(begin + 6, end - begin - 6))), look_at(png)};
   }
 
   /// How many pages the page is on paper.
@@ -169,7 +167,7 @@ TEST_F(Browser, ShowsTheReportOnADesktopAndOnAPhone) {
   const RunInfo info = synthetic_info();
   write_report(info, synthetic_records(info, 16), folder_.path());
   for (const int width : {1280, 390}) {
-    const json found = look_inside(width, 900);
+    const auto [found, picture] = look_inside(width, 900);
     EXPECT_LE(found["width"], width) << "the page scrolls sideways";
     EXPECT_GT(found["height"], 2000);
     EXPECT_EQ(found["active"], 0);
@@ -177,7 +175,6 @@ TEST_F(Browser, ShowsTheReportOnADesktopAndOnAPhone) {
     // 5 variants and 4 differences on 3 tasks, and two legends.
     EXPECT_EQ(found["maps"], 5 * 3 + 4 * 3 + 2);
     EXPECT_GE(found["sections"], 8);
-    const Picture picture = photograph(width, 900);
     EXPECT_EQ(picture.width, std::max(width, 500));
     EXPECT_EQ(picture.height, 900);
     EXPECT_GT(picture.colours, 50U) << "hardly anything is drawn";
@@ -211,7 +208,7 @@ TEST_F(Browser, ShowsHostileOutputAsText) {
     records.back().text = hostile[i];
   }
   write_report(info, records, folder_.path());
-  const json found = look_inside(1280, 900);
+  const json found = look_inside(1280, 900).found;
   EXPECT_EQ(found["active"], 0);
   EXPECT_EQ(found["handlers"], 0);
   EXPECT_GT(found["height"], 900);
@@ -232,10 +229,10 @@ TEST_F(Browser, StaysUsableWithFortyLengthsAndTwelveVariants) {
   write_report(info, synthetic_records(info, 4), folder_.path());
   EXPECT_LT(fs::file_size(folder_.path() / "report.html"), 20U << 20U);
   for (const int width : {1280, 390}) {
-    const json found = look_inside(width, 900);
+    const auto [found, picture] = look_inside(width, 900);
     EXPECT_LE(found["width"], width) << "the page scrolls sideways";
     EXPECT_EQ(found["maps"], 12 * 3 + 11 * 3 + 2);
-    EXPECT_GT(photograph(width, 900).colours, 50U);
+    EXPECT_GT(picture.colours, 50U);
   }
 }
 

@@ -231,8 +231,9 @@ TEST_F(Hostile, JsonParsesAndGivesTheOutputBack) {
     std::istringstream lines(text);
     std::size_t i = 0;
     for (std::string line; std::getline(lines, line); ++i) {
-      ASSERT_TRUE(json::accept(line)) << name;
-      EXPECT_EQ(json::parse(line)["resps"][0][0], valid_utf8(hostile_texts()[i])) << name;
+      const json sample = json::parse(line, nullptr, false);
+      ASSERT_FALSE(sample.is_discarded()) << name;
+      EXPECT_EQ(sample["resps"][0][0], valid_utf8(hostile_texts()[i])) << name;
     }
     EXPECT_EQ(i, hostile_texts().size()) << name;
   });

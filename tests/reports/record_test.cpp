@@ -108,12 +108,15 @@ TEST(RunInfo, RoundTripsAndToleratesOtherReadersFields) {
   RunInfo info = synthetic_info();
   info.published = {{"HypeNet-9B", "S2@256K", 67.2, 9.4, std::nullopt, "paper"}};
   info.arithmetic = {{"device", "cpu"}, {"dtype", "fp32"}, {"prefill_chunk", "512"}};
-  info.planned = {{"recall", "s2", 4096, 40, true}, {"reasoning", "gsm8k", 0, 100, false}};
+  info.planned = {{"recall", "s2", 4096, 40, true},
+                  {"recall", "s3", 4096, 2, false, {3, 8}},
+                  {"reasoning", "gsm8k", 0, 100, false}};
   info.variants[1].server = "vllm 0.32.0 at http://localhost:8000/v1, model m, chat";
   info.variants[1].same_as = "base";
   info.variants[0].weights_sha256 = std::string(64, 'a');
   info.shard = {2, 3, {{2, "recall", "s2", 4096, {0, 11}}, {3, "reasoning", "gsm8k", 0, {5}}}};
   info.merged_from = {"runs/a"};
+  info.other_configs = {"{}"};
   json first = info;
   first["resolved"] = "kept for the runner";
   const json second = first.get<RunInfo>();

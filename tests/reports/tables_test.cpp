@@ -114,8 +114,10 @@ TEST(Tables, ASummaryIsLaidOutForItsTerminal) {
   const Results results = collect(info, synthetic_records(info, 40));
   for (const std::size_t columns : {40U, 80U}) {
     std::istringstream lines(summary_text(results, analyse(results), false, columns));
-    for (std::string line; std::getline(lines, line);)
+    for (std::string line; std::getline(lines, line);) {
       EXPECT_LE(count_code_points(line), columns) << line;
+      EXPECT_THAT(line, Not(testing::ContainsRegex("([(]n|n =)$"))) << "n and its number are one";
+    }
   }
 }
 

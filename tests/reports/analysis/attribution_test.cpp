@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "reports/analysis/findings.h"
 #include "reports/draw/part_chart.h"
 #include "reports/export/results_json.h"
@@ -14,6 +17,7 @@ namespace niah::reports {
 namespace {
 
 using testing::_;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -86,7 +90,7 @@ TEST(Attribution, NamesThePartThatTheLossLiesIn) {
   const auto words = attribution_in_words(results, found[0]);
   EXPECT_THAT(words[0], HasSubstr("each part alone: W_Q and W_K 97 % (95 % interval "));
   EXPECT_THAT(words[0], HasSubstr("; the linear layers of layer 0 7 % ("));
-  EXPECT_THAT(words[0], HasSubstr("; the other part no more."));
+  EXPECT_THAT(words[0], HasSubstr("; W_V 0 % ("));
   EXPECT_THAT(words[1], HasSubstr("The loss lies in W_Q and W_K: everything else put back brings "
                                   "back 0 %"));
   EXPECT_EQ(words.at(2), "To take: qk, which brings back the most.");
@@ -122,14 +126,51 @@ TEST(Attribution, NamesTheLayerThatDoesItAlone) {
                                           {"parts mlp layers 0", 38},
                                           {"parts mlp layers 1", 10},
                                           {"parts mlp layers 2", 13}}));
-  EXPECT_THAT(words.at(1), HasSubstr("With the MLPs of layer 0 alone put back nearly all of the "
+  EXPECT_THAT(words.at(0), HasSubstr("each part alone: the MLPs 100 % ("));
+  EXPECT_THAT(words.at(1), HasSubstr("Of the MLPs, one layer put back at a time: the MLPs of layer "
+                                     "0 93 % ("));
+  EXPECT_THAT(words.at(2), HasSubstr("With the MLPs of layer 0 alone put back nearly all of the "
                                      "loss comes back; none of the other layers brings back more "
                                      "than 10 %."));
-  EXPECT_EQ(words.at(2), "To take: parts mlp layers 0, which changes the least.");
+  EXPECT_EQ(words.at(3), "To take: parts mlp layers 0, which changes the least.");
 
   const auto spread = words_of(
       results_of({{"parts mlp", 40}, {"parts mlp layers 0", 25}, {"parts mlp layers 1", 22}}));
-  EXPECT_THAT(spread.at(1), HasSubstr("With the MLPs alone put back nearly all"));
+  EXPECT_THAT(spread.at(2), HasSubstr("With the MLPs alone put back nearly all"));
+}
+
+TEST(Attribution, HasASentenceForLayersThatAreNotThoseOfTheBestPart) {
+  const auto words = words_of(results_of({{"parts mlp", 40},
+                                          {"parts linear", 22},
+                                          {"parts q, k layers 0", 13},
+                                          {"parts q, k layers 1", 19}}));
+  EXPECT_EQ(words.at(0).find("layer 0"), std::string::npos);
+  EXPECT_THAT(words.at(1), HasSubstr("Of W_Q and W_K, one layer put back at a time: W_Q and W_K of "
+                                     "layer 1 30 % ("));
+  EXPECT_THAT(words.at(1), HasSubstr("; W_Q and W_K of layer 0 10 % ("));
+
+  const auto layers_alone =
+      words_of(results_of({{"parts q, k layers 0", 13}, {"parts q, k layers 1", 19}}));
+  EXPECT_THAT(layers_alone.at(0), HasSubstr("Of W_Q and W_K, one layer put back at a time:"));
+}
+
+TEST(Attribution, SaysWhatTheOthersBringBackAtMost) {
+  EXPECT_THAT(
+      words_of(
+          results_of({{"parts mlp", 40}, {"parts linear", 30}, {"q", 20}, {"k", 16}, {"v", 12}}))
+          .at(0),
+      HasSubstr("; W_Q 33 % (95 % interval 17 to 51 %); none of the 2 other parts more "
+                "than 20 %."));
+}
+
+TEST(Attribution, IsSureOnlyWhereTheIntervalsAre) {
+  // Seven lost samples, all of them brought back by one part, and one by everything else.
+  const auto few =
+      words_of(results_of({{"parts mlp", 40}, {"all but mlp", 34}, {"qk", 33}}, /*of_sft=*/33));
+  EXPECT_THAT(few.at(1), HasSubstr("The loss seems to lie in the MLPs: everything else"));
+  EXPECT_THAT(few.at(1), HasSubstr("; n is too small to be sure."));
+  const auto half = words_of(results_of({{"parts mlp", 28}, {"qk", 20}}));
+  EXPECT_THAT(half.at(1), HasSubstr("but not nearly all of it (95 % interval 4"));
 }
 
 TEST(Attribution, ClaimsNothingWithoutCertainty) {
@@ -141,6 +182,59 @@ TEST(Attribution, IsOfRunsThatAskForPartsAndLostSomething) {
   EXPECT_TRUE(words_of(results_of({{"q", 20}, {"k", 30}, {"qk", 39}})).empty());
   EXPECT_TRUE(words_of(results_of({{"parts mlp", 39}})).empty());
   EXPECT_TRUE(words_of(results_of({{"parts mlp", 39}, {"qk", 39}}, /*of_sft=*/40)).empty());
+}
+
+/// At the first of six lengths the fine-tune gains significantly; at each of the others it loses
+/// too little to show, but together the cells show a loss. What is restored finds all.
+Results gaining_and_losing() {
+  RunInfo run = results_of({{"qk", 0}, {"parts mlp", 0}}).run;
+  run.lengths.resize(6);
+  std::vector<Record> records;
+  for (const VariantInfo& variant : run.variants)
+    for (const std::int64_t length : run.lengths)
+      for (std::int64_t i = 0; i < 40; ++i) {
+        const bool gains = length == run.lengths.front();
+        const bool is_missed =
+            gains ? variant.name == "base" && i < 9 : variant.name == "sft" && i < 5;
+        const Record record = synthetic_record(variant.fingerprint, "s3", length, i);
+        records.push_back(is_missed ? missed(record) : record);
+      }
+  return collect(run, records);
+}
+
+TEST(Attribution, BringsBackNothingWhereNothingIsSaidToBeLost) {
+  const Results results = gaining_and_losing();
+  const Analysis analysis = analyse(results);
+  ASSERT_TRUE(pooled_recovery(analysis.recoveries, "f-qk")) << "together the cells show a loss";
+  EXPECT_THAT(findings_in_words(results, analysis).headlines.at(0),
+              HasSubstr("CoT-SFT finds more than base in 1 of 6 cells"));
+  EXPECT_TRUE(analysis.attributions.empty());
+  EXPECT_EQ(nothing_to_attribute(results, analysis, "hypenet"),
+            "CoT-SFT did not measurably lose recall, so there is nothing that a part of its "
+            "weights could bring back.");
+  const std::string page = report_page(results, analysis, {}, false);
+  EXPECT_THAT(page, HasSubstr("CoT-SFT did not measurably lose recall"));
+  EXPECT_THAT(page, Not(HasSubstr("each part alone")));
+}
+
+TEST(Attribution, DoesNotSayThatNothingIsLostWhereNIsTooSmall) {
+  const RunInfo run = results_of({{"qk", 2}, {"parts mlp", 2}}).run;
+  std::vector<Record> records;
+  for (const VariantInfo& variant : run.variants)
+    for (std::int64_t i = 0; i < 2; ++i) {
+      const Record record = synthetic_record(variant.fingerprint.c_str(), "s3", 65536, i);
+      records.push_back(variant.fingerprint == "f-sft" ? missed(record) : record);
+    }
+  const Results results = collect(run, records);
+  EXPECT_THAT(nothing_to_attribute(results, analyse(results), "hypenet"),
+              testing::StartsWith("n is too small to tell whether CoT-SFT lost recall"));
+}
+
+TEST(Attribution, HasNothingToSayOfALossOrWhereNoPartsWereAsked) {
+  const Results lost = results_of({{"qk", 39}, {"parts mlp", 11}});
+  EXPECT_EQ(nothing_to_attribute(lost, analyse(lost), "hypenet"), "");
+  const Results no_parts = results_of({{"qk", 39}, {"k", 39}}, /*of_sft=*/40);
+  EXPECT_EQ(nothing_to_attribute(no_parts, analyse(no_parts), "hypenet"), "");
 }
 
 TEST(Attribution, FollowsAPath) {
@@ -185,6 +279,44 @@ TEST(Attribution, FollowsAPath) {
   EXPECT_THAT(results_json(results, analysis), HasSubstr("\"added\":\"linear\""));
 }
 
+/// How many of 40 word problems each variant solves.
+void add_solved(Results& results, const std::map<std::string, std::int64_t>& solved) {
+  for (const auto& [variant, hits] : solved) {
+    Cell cell;
+    cell.kind = "reasoning";
+    cell.variant = variant;
+    cell.task = "word-problems";
+    cell.n = 40;
+    cell.hits = hits;
+    results.cells.push_back(cell);
+  }
+}
+
+TEST(Attribution, WhatUndoesTheFineTuneIsNotToBeTaken) {
+  const auto words = [](std::int64_t solved_with_qk) {
+    Results results = results_of({{"qk", 39}, {"parts mlp", 35}});
+    add_solved(results, {{"f-sft", 38}, {"f-qk", solved_with_qk}, {"f-parts mlp", 36}});
+    return words_of(results).back();
+  };
+  EXPECT_THAT(words(37), testing::StartsWith("To take: qk, which brings back the most; of "
+                                             "word-problems it solves 92 % (n = 40)"));
+  EXPECT_THAT(words(10), AllOf(testing::StartsWith("Not to be taken: qk, which brings back the "
+                                                   "most but undoes what the fine-tune taught; of "
+                                                   "word-problems it solves 25 %"),
+                               HasSubstr("To take: parts mlp, which brings back the most of those "
+                                         "that keep it; of word-problems it solves 90 %")));
+}
+
+TEST(Attribution, APathThatUndoesTheFineTuneIsNotToBeTakenEither) {
+  Results results = results_of({{"qk", 26}, {"parts mlp", 11}, {"parts q, k, mlp", 39}});
+  add_solved(results, {{"f-sft", 38}, {"f-qk", 37}, {"f-parts mlp", 36}, {"f-parts q, k, mlp", 4}});
+  EXPECT_THAT(words_of(results).back(),
+              AllOf(testing::StartsWith("Not to be taken: parts q, k, mlp, which brings back the "
+                                        "most but undoes what the fine-tune taught"),
+                    HasSubstr("To take: qk, which brings back the most of those that keep it; of "
+                              "word-problems it solves 92 % (n = 40)")));
+}
+
 TEST(Attribution, SaysWhereNothingAddsToAPath) {
   const Results results = results_of({{"parts mlp", 11}, {"qk", 25}, {"parts q, k, mlp", 24}});
   EXPECT_THAT(words_of(results).at(2), HasSubstr("W_Q and W_K 50 % (95 % interval "));
@@ -219,7 +351,7 @@ TEST(Attribution, ShowsReasoningBesideEachPart) {
   std::string points;
   for (const std::string& point : findings_in_words(results, analysis).points)
     points += point + "\n";
-  EXPECT_THAT(points, HasSubstr("Reasoning, word-problems: solved by "));
+  EXPECT_THAT(points, HasSubstr("Reasoning: of word-problems, "));
   EXPECT_THAT(points, Not(HasSubstr("parts mlp"))) << "the table has it";
 }
 

@@ -65,12 +65,14 @@ TEST(OneCheckpoint, IsSureWhereTheWholeIntervalIsAboveTheBar) {
 }
 
 TEST(OneCheckpoint, SaysHowFarItCanBeTrustedAndWhereItFallsShort) {
-  EXPECT_EQ(trust(alone(100, always)),
-            "hypenet can be trusted up to 64K in S2: so far its recall is at least 85 %, by the "
-            "95 % interval of every cell.");
-  EXPECT_EQ(trust(alone(100, missing_far(60))),
-            "hypenet can be trusted up to 4K in S2: so far its recall is at least 85 %, by the "
-            "95 % interval of every cell. It falls short of 85 % in S2 at 64K (40 %, n = 100).");
+  EXPECT_EQ(
+      trust(alone(100, always)),
+      "hypenet can be trusted up to 64K in S2: up to there its recall is at least 85 %, by the "
+      "95 % interval of every cell.");
+  EXPECT_EQ(
+      trust(alone(100, missing_far(60))),
+      "hypenet can be trusted up to 4K in S2: up to there its recall is at least 85 %, by the "
+      "95 % interval of every cell. It falls short of 85 % in S2 at 64K (40 %, n = 100).");
   EXPECT_EQ(trust(alone(8, always)),
             "hypenet: n is too small to say where it can be trusted; a recall of at least 85 % "
             "shows in a cell of 22 samples, all found, or of more.");
@@ -81,12 +83,13 @@ TEST(OneCheckpoint, SaysHowFarItCanBeTrustedAndWhereItFallsShort) {
 
 TEST(OneCheckpoint, SaysTaskByTaskWhereItIsSureUndecidedAndShort) {
   const Results results = alone(100, missing_far(60));
-  EXPECT_THAT(standings_in_words(results, results.run.variants[0]),
-              ElementsAre(StartsWith("S2: sure from 1K to 4K (100 %, n = 100), short at 64K (40 %, "
-                                     "n = 100, 95 % interval 31 to 50 %); of 60 missed answers, "
-                                     "60 are \"wrong value\"."),
-                          HasSubstr("Known least is S2 at 64K, with a 95 % interval of 31 to 50 % "
-                                    "(n = 100); nothing longer than 64K was asked.")));
+  EXPECT_THAT(
+      standings_in_words(results, results.run.variants[0]),
+      ElementsAre(StartsWith("S2: sure from 1K to 4K (100 %, n = 100), short at 64K (40 %, "
+                             "n = 100, 95 % interval 31 to 50 %); all 60 missed answers "
+                             "are \"wrong value\"."),
+                  HasSubstr("The least certain is S2 at 64K, with a 95 % interval of 31 to 50 % "
+                            "(n = 100); nothing longer than 64K was asked.")));
 }
 
 TEST(OneCheckpoint, NamesTheDepthWhereItIsWorst) {
@@ -113,15 +116,16 @@ TEST(OneCheckpoint, HasAPageWithoutTheWordsOfAComparison) {
   for (const Hit& hit : {Hit(always), missing_far(60)}) {
     const Results results = alone(100, hit);
     const std::string page = words_of_page(results);
-    for (const char* word :
-         {"base", "fine-tun", "finetun", "loss", "lost", "recovered", "restor", "brought back",
-          "compared", "against", "baseline", "repair", "forgot", "reference", "control"})
+    for (const char* word : {"base", "fine-tun", "finetun", "loss", "lost", "recovered", "restor",
+                             "brought back", "compared", "against", "baseline", "repair", "forgot",
+                             "reference", "control", "variant", "of the first"})
       EXPECT_THAT(page, Not(HasSubstr(word))) << word;
     EXPECT_THAT(page, AllOf(HasSubstr("one checkpoint was asked: hypenet"),
                             HasSubstr("can be trusted up to"),
                             HasSubstr("hypenet, checkpoints/v7 (fingerprint f-")));
     EXPECT_THAT(summary_text(results, analyse(results), false),
-                AllOf(Not(HasSubstr("Base")), HasSubstr("can be trusted up to")));
+                AllOf(Not(HasSubstr("Base")), Not(HasSubstr("variant")),
+                      HasSubstr("can be trusted up to")));
   }
 }
 

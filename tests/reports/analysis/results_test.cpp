@@ -104,6 +104,31 @@ TEST(MissingSamples, AreThoseOfThePlanWithoutARecord) {
   EXPECT_TRUE(missing_samples(collect(info, {s1(0)})).empty());
 }
 
+TEST(MissingSamples, AreLookedUpByTheirIndexes) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(1);
+  info.planned = {{"recall", "s1", 4096, 3, false}};
+  // A sweep that once was larger left two samples that the plan does not ask for.
+  const auto gap = missing_samples(collect(info, {s1(0), s1(2), s1(3), s1(4)}));
+  ASSERT_EQ(gap.size(), 1U);
+  EXPECT_EQ(gap[0].found, 2);
+  EXPECT_TRUE(missing_samples(collect(info, {s1(0), s1(1), s1(2), s1(7)})).empty());
+  const Results partly = collect(info, {s1(0), s1(2), s1(3), s1(4)});
+  EXPECT_FALSE(partly.is_whole(partly.cells.at(0)));
+}
+
+TEST(MissingSamples, OfAFileAreThoseThatItHolds) {
+  RunInfo info = synthetic_info();
+  info.variants.resize(1);
+  info.planned = {{"recall", "s1", 4096, 3, false, {1, 4, 9}}};
+  EXPECT_TRUE(missing_samples(collect(info, {s1(1), s1(4), s1(9)})).empty());
+  EXPECT_EQ(count_missing(missing_samples(collect(info, {s1(1), s1(4), s1(2)}))), 1);
+  // A plan of an earlier version does not say which they are.
+  info.planned = {{"recall", "s1", 4096, 3, false}};
+  info.haystack = "samples from two.jsonl 0123456789abcdef";
+  EXPECT_TRUE(missing_samples(collect(info, {s1(1), s1(4), s1(9)})).empty());
+}
+
 TEST(OtherPrompts, AreCountedOnceASampleOfALaterVariant) {
   Record sft = synthetic_record("f-sft", "s1", 4096, 0);
   EXPECT_EQ(count_other_prompts(collect(synthetic_info(), {s1(0), sft})), 0);

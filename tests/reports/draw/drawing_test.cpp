@@ -47,6 +47,10 @@ TEST(Format, NumbersAsPeopleReadThem) {
   EXPECT_EQ(p_value(0.00002), "< 0.001");
   EXPECT_EQ(cell_label("s3", 65536), "S3 at 64K");
   EXPECT_EQ(cell_label("math500", 0), "math500");
+  EXPECT_EQ(unbroken("40 % (n = 12)"), "40\u00A0% (n\u00A0=\u00A012)");
+  EXPECT_EQ(with_fingerprint_named("kjv f4b96b3961e43ead"), "kjv (fingerprint f4b96b3961e43ead)");
+  EXPECT_EQ(with_fingerprint_named("prose (generator 1)"), "prose (generator 1)");
+  EXPECT_EQ(with_fingerprint_named("f4b96b3961e43ead"), "f4b96b3961e43ead");
   EXPECT_EQ(shorten("añb", 2), "añ…");
   EXPECT_EQ(shorten("añ", 2), "añ");
   EXPECT_EQ(file_stem("QK-Restore (λ = 0.1)/../x"), "qk-restore-0-1-x");
@@ -140,6 +144,17 @@ TEST(Heatmap, DrawsEveryCellGapsAsGaps) {
   EXPECT_EQ(occurrences(svg, "class=\"value\""), 3U);
   EXPECT_EQ(occurrences(svg, "<rect class=\"gap\""), 2U);  // one in the cell, one in the legend
   EXPECT_THAT(heatmap_svg(map, SvgUse::kInline), Not(HasSubstr("<style>")));
+}
+
+TEST(Heatmap, AValueDoesNotHideItsN) {
+  Heatmap map{"m", "", Scale::kDifference, {"4K"}, {"0–100"}, {{{-1.0, 4}}}};
+  const std::string svg = heatmap_svg(map, SvgUse::kInline);
+  std::smatch value, n;
+  ASSERT_TRUE(
+      std::regex_search(svg, value, std::regex(R"re(class="value" x="([0-9.]+)".*>−100<)re")));
+  ASSERT_TRUE(std::regex_search(svg, n, std::regex(R"re(class="n" x="([0-9.]+)")re")));
+  constexpr double kHalfOfValue = 13, kWidthOfN = 4;  // in DejaVu Sans, the widest of the fonts
+  EXPECT_LE(std::stod(value[1]) + kHalfOfValue, std::stod(n[1]) - kWidthOfN);
 }
 
 TEST(Heatmap, ItsTableHasEveryNumberWithItsN) {
