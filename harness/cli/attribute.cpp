@@ -90,9 +90,8 @@ class Search {
 
   /// Asks each part or layer. The report is of what was asked so far, as with all that asks.
   reports::Report each() {
-    if (arguments_.by_layer.empty())
-      add(parts_.alone());
-    else
+    if (arguments_.by_layer.empty() || arguments_.greedy) add(parts_.alone());
+    if (!arguments_.by_layer.empty())
       add(parts_.by_layer(models::parse_weight_parts(arguments_.by_layer)));
     // On a path they come last: everything but one part may be the same as some others together.
     if (arguments_.by_layer.empty() && !arguments_.greedy) add(parts_.all_but());
@@ -167,21 +166,17 @@ void add_attribute_command(CLI::App& program, Command& chosen) {
   const auto arguments = std::make_shared<AttributeArguments>();
   CLI::App* command = add_command(program, kAttribute);
   command->add_flag("--quick", arguments->quick, "A first look: 4K alone, 16 samples a cell");
-  CLI::Option* by_layer =
-      command
-          ->add_option("--by-layer", arguments->by_layer,
-                       "Restore these parts layer by layer instead, such as q,k (parts as in `niah "
-                       "restore --parts`)")
-          ->delimiter(',')
-          ->allow_extra_args(false)
-          ->type_name("LIST");
-  CLI::Option* greedy =
-      command
-          ->add_flag(
-              "--greedy", arguments->greedy,
-              "Also follow a path: beside the part that brings back the most, ask which part "
-              "adds the most, and so on until the loss is back or nothing adds to it")
-          ->excludes(by_layer);
+  command
+      ->add_option("--by-layer", arguments->by_layer,
+                   "Restore these parts layer by layer, such as q,k (parts as in `niah restore "
+                   "--parts`); without --greedy instead of all parts alone")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
+  CLI::Option* greedy = command->add_flag(
+      "--greedy", arguments->greedy,
+      "Also follow a path: beside the part that brings back the most, ask which part "
+      "adds the most, and so on until the loss is back or nothing adds to it");
   add_integer(*command, "--steps", arguments->steps, {1, 100}, "The most steps of that path")
       ->needs(greedy);
   add_pair_sweep_options(*command, arguments->sweep, "attribution.yaml");

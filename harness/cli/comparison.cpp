@@ -179,7 +179,6 @@ Comparison compared_or_refused(const std::vector<GateFiles>& all,
 }
 
 void write_refusal(const GateFiles& files, const Refusal& refusal) {
-  const auto& [code, reason, page] = refusal;
   const auto attempt = [](const std::string& file, const std::function<void()>& write) {
     if (file.empty()) return;
     try {
@@ -188,15 +187,19 @@ void write_refusal(const GateFiles& files, const Refusal& refusal) {
       print_warning(error.what());
     }
   };
-  attempt(files.junit,
-          [&] { write_file(files.junit, reports::junit_of_refusal(reason, "niah", page)); });
-  attempt(files.summary, [&] {
-    write_file(files.summary, reports::refusal_markdown(reason, page, files.summary));
+  attempt(files.junit, [&] {
+    write_file(files.junit, reports::junit_of_refusal(refusal.reason, "niah", refusal.page));
   });
-  attempt(files.json,
-          [&] { write_file(files.json, reports::json_of_refusal(reason, code, page)); });
+  attempt(files.summary, [&] {
+    write_file(files.summary,
+               reports::refusal_markdown(refusal.reason, refusal.page, files.summary));
+  });
+  attempt(files.json, [&] {
+    write_file(files.json, reports::json_of_refusal(refusal.reason, refusal.code, refusal.page));
+  });
   attempt(files.history, [&] {
-    reports::append_night(files.history, reports::make_refused_night(utc_now(), code, reason));
+    reports::append_night(files.history,
+                          reports::make_refused_night(utc_now(), refusal.code, refusal.reason));
     write_trend(files, "Recall, night after night");
   });
 }
@@ -235,6 +238,14 @@ void write_verdict(const GateFiles& files, const Comparison& comparison) {
 }
 
 void replace_baseline(const std::string& baseline, const std::string& current) {
+  const auto folder = run_folder_of(baseline);
+  if (folder && is_there(*folder / "journal.jsonl")) {
+    say("The baseline stays as it is: {} is a run, and reports are drawn again from its journal, "
+        "which would stay the old one. Copy its results.json to a place of its own and give that "
+        "as --baseline.\n",
+        single_line(baseline));
+    return;
+  }
   const fs::path target = results_file(baseline);
   if (target.has_parent_path()) ensure_writable_folder(target.parent_path());
   write_file(target, read_file(results_file(current), "updating the baseline"));

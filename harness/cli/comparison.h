@@ -75,7 +75,7 @@ void write_verdict(const GateFiles& files, const Comparison& comparison);
 /// Writes the verdict as JUnit, summary and JSON.
 void write_verdict_files(const GateFiles& files, const Comparison& comparison);
 
-/// Makes `current` the baseline.
+/// Makes `current` the baseline. One that is a run stays as it is, and the reason is said.
 void replace_baseline(const std::string& baseline, const std::string& current);
 
 }  // namespace niah

@@ -21,9 +21,11 @@ ExitCode run_merge(const MergeArguments& arguments) {
   const reports::Report report =
       merge_runs({arguments.runs.begin(), arguments.runs.end()}, arguments.out);
   if (arguments.allow_missing) remove_mark(arguments.out);
-  if (const auto last = read_last_run(arguments.out))
+  const auto last = read_last_run(arguments.out);
+  if (last)
     print_warning(fmt::format("`niah regress` will refuse {}: {}", arguments.out, last->error));
-  return print_whole_report(report, arguments.out, arguments.allow_missing);
+  const ExitCode code = print_whole_report(report, arguments.out, arguments.allow_missing);
+  return last && code == ExitCode::kOk ? ExitCode::kNotMeasured : code;
 }
 
 }  // namespace

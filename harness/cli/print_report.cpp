@@ -7,6 +7,7 @@
 
 #include "harness/base/output.h"
 #include "harness/base/text.h"
+#include "reports/format.h"
 
 namespace niah {
 
@@ -38,16 +39,16 @@ ExitCode print_whole_report(const reports::Report& report, const std::filesystem
   if (allow_missing || report.results.run.shard) return code;
   const std::int64_t missing = reports::count_missing(reports::missing_samples(report.results));
   if (missing == 0) return code;
-  say("niah: {} samples that the plan asks for have no record; --allow-missing takes the run "
-      "as it is\n",
-      missing);
+  say("niah: {} that the plan asks for {} no record; --allow-missing takes the run as it is\n",
+      reports::counted(missing, "sample"), missing == 1 ? "has" : "have");
   return ExitCode::kNotMeasured;
 }
 
 void add_allow_missing(CLI::App& command, bool& allow_missing) {
   command.add_flag(
       "--allow-missing", allow_missing,
-      "Exit 0 also where samples that the plan asks for have no record; they are named anyway");
+      "Exit 0 also where samples that the plan asks for have no record, or a run did not end; that "
+      "is said anyway");
 }
 
 }  // namespace niah

@@ -1,10 +1,13 @@
 // niah report: reports of what was run before.
 #include "reports/report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
 #include "harness/base/output.h"
+#include "harness/base/progress.h"
 #include "harness/cli/baselines.h"
 #include "harness/cli/command.h"
 #include "harness/cli/compared_page.h"
@@ -50,6 +53,15 @@ ExitCode compare(const ReportArguments& arguments, const std::string& run,
   }
 }
 
+/// Says that a run did not end well. Its cells may have fewer samples than they were to have, which
+/// of adaptive sampling no count shows.
+ExitCode check_end(const std::string& run) {
+  const auto last = read_last_run(run);
+  if (!last || last->ended_well()) return ExitCode::kOk;
+  print_warning(fmt::format("{}: its last run, {}", run, last->trouble()));
+  return ExitCode::kNotMeasured;
+}
+
 ExitCode run_report(const ReportArguments& arguments) {
   arguments.gate.options();  // a wrong one is refused before anything is drawn
   ExitCode code = ExitCode::kOk;
@@ -57,6 +69,8 @@ ExitCode run_report(const ReportArguments& arguments) {
     const reports::Report report = arguments.prompts ? draw_with_prompts(run) : draw_again(run);
     if (!arguments.baselines.empty()) code = graver(code, compare(arguments, run, report));
     code = graver(code, print_whole_report(report, run, arguments.allow_missing));
+    const ExitCode end = check_end(run);
+    if (!arguments.allow_missing) code = graver(code, end);
   }
   return code;
 }

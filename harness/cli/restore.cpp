@@ -122,14 +122,14 @@ void add_restore_command(CLI::App& program, Command& chosen) {
       ->allow_extra_args(false)
       ->type_name("LIST");
   command->add_flag("--complement", options.restore.complement,
-                    "Of parts: put back everything else instead");
+                    "Of parts: put back everything else instead, in all layers");
   add_number(*command, "--lambda", options.restore.lambda, {.low = 0},
              "Of qk-pro: from 0 (as qk) upwards (towards k)");
   command
       ->add_option(
           "--layers", arguments->layers,
-          "Restore only these layers, by their numbers from 0, such as 2,5-8 (default: all "
-          "softmax layers)")
+          "Restore only these layers, by their numbers from 0, such as 2,5-8 (default: all; the "
+          "embedding and the head are in none)")
       ->type_name("LIST");
   add_number(*command, "--alpha", options.restore.alpha, {0, 1},
              "How far to go: 0 leaves the fine-tune as it is, 1 restores all of it");

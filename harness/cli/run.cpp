@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 #include "harness/base/files.h"
 #include "harness/base/output.h"
@@ -18,6 +17,7 @@
 #include "harness/config/sweep.h"
 #include "harness/plan/run_mark.h"
 #include "models/checkpoint/checkpoint.h"
+#include "reports/format.h"
 #include "reports/run_index.h"
 
 namespace niah {
@@ -46,8 +46,7 @@ void say_what_is_asked_again(const reports::Results& results) {
       samples += count;
     }
   if (samples == 0) return;
-  say("niah: the same command asks {} again: {}\n",
-      samples == 1 ? "one sample" : fmt::format("{} samples", format_count(samples)),
+  say("niah: the same command asks {} again: {}\n", reports::counted(samples, "sample"),
       reports::unmeasured_words(outcomes));
 }
 
@@ -55,17 +54,21 @@ std::vector<NamedSweep> sweeps_of(const RunArguments& arguments) {
   return read_sweeps(arguments.config, parse_overrides(arguments.overrides));
 }
 
+/// Throws UsageError.
+ShardChoice shard_of(const RunArguments& arguments) {
+  return arguments.shard.empty() ? ShardChoice() : parse_shard(arguments.shard);
+}
+
 void check_options(RunArguments& arguments) {
   if (arguments.by_headers) throw UsageError("--by-headers is a way of --dry-run; give both");
-  if (!arguments.shard.empty())
-    std::tie(arguments.options.shard, arguments.options.shards) = parse_shard(arguments.shard);
+  arguments.options.shard = shard_of(arguments);
   if (arguments.options.out.empty()) throw UsageError("--out is required: the folder of the run");
 }
 
 ExitCode say_report(const reports::Report& report, const RunOptions& options) {
   const ExitCode code = print_report(report, options.out);
   say_what_is_asked_again(report.results);
-  const bool is_empty_shard = options.shards > 1 && report.results.cells.empty();
+  const bool is_empty_shard = options.shard.of > 1 && report.results.cells.empty();
   return is_empty_shard ? ExitCode::kOk : code;
 }
 
@@ -143,9 +146,11 @@ ExitCode run_config(RunArguments arguments) {
 ExitCode run_run(const RunArguments& arguments) {
   if (!arguments.dry_run)
     return with_mark(arguments.options.out, [&] { return run_config(arguments); });
+  const ShardChoice shard = shard_of(arguments);
   for (const NamedSweep& one : sweeps_of(arguments)) {
     if (!one.haystack.empty()) write_stdout(fmt::format("haystack {}\n", one.haystack));
-    write_stdout(laid_out(price_with_engines(one.sweep, arguments.by_headers), STDOUT_FILENO));
+    write_stdout(
+        laid_out(price_with_engines(one.sweep, arguments.by_headers, shard), STDOUT_FILENO));
   }
   return ExitCode::kOk;
 }

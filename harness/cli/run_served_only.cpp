@@ -30,10 +30,11 @@ reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& opt
   return run_sweep(sweep, options, served::ServedEngines(sweep));
 }
 
-std::string price_with_engines(const SweepConfig& sweep, bool /*by_headers*/) {
+std::string price_with_engines(const SweepConfig& sweep, bool /*by_headers*/,
+                               const ShardChoice& shard) {
   refuse_local_variants(sweep);
   require_files(sweep);
-  return describe_served(price_served(WorkList(sweep)), sweep);
+  return describe_served(price_served(WorkList(sweep), shard), sweep);
 }
 
 std::optional<ShardNeeds> shard_needs(const SweepConfig& /*sweep*/, std::int64_t /*shards*/) {

@@ -45,14 +45,16 @@ reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& opt
   return run_sweep(sweep, options, LocalAndServed(sweep));
 }
 
-std::string price_with_engines(const SweepConfig& sweep, bool by_headers) {
+std::string price_with_engines(const SweepConfig& sweep, bool by_headers,
+                               const ShardChoice& shard) {
   require_files(sweep);
   std::string text;
   if (has_local_variant(sweep))
-    text += describe_price(by_headers ? price_sweep_by_headers(sweep) : price_sweep(sweep), sweep);
+    text += describe_price(
+        by_headers ? price_sweep_by_headers(sweep, shard) : price_sweep(sweep, shard), sweep);
   if (!has_served_variant(sweep)) return text;
   if (!text.empty()) text += "\n";
-  return text + describe_served(price_served(WorkList(sweep)), sweep);
+  return text + describe_served(price_served(WorkList(sweep), shard), sweep);
 }
 
 std::optional<ShardNeeds> shard_needs(const SweepConfig& sweep, std::int64_t shards) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "harness/config/sweep.h"
+#include "harness/plan/sharding.h"
 #include "harness/run/runner.h"
 #include "reports/report.h"
 
@@ -16,9 +17,10 @@ namespace niah {
 /// libtorch DataError naming the first variant that needs it.
 reports::Report run_with_engines(const SweepConfig& sweep, const RunOptions& options);
 
-/// What the sweep will cost, for people; nothing is written, and no server is asked. `by_headers`
-/// reads no weights. Throws what run_with_engines throws before its first sample.
-std::string price_with_engines(const SweepConfig& sweep, bool by_headers);
+/// What the sweep, or a shard of it, will cost, for people; nothing is written, and no server is
+/// asked. `by_headers` reads no weights. Throws what run_with_engines throws before its first
+/// sample.
+std::string price_with_engines(const SweepConfig& sweep, bool by_headers, const ShardChoice& shard);
 
 /// What one shard of a sweep takes of a machine at most.
 struct ShardNeeds {

@@ -6,6 +6,7 @@
 
 #include "harness/base/files.h"
 #include "harness/base/output.h"
+#include "harness/base/path_kind.h"
 #include "harness/base/progress.h"
 #include "harness/base/shipped_data.h"
 #include "harness/base/units.h"
@@ -14,6 +15,7 @@
 #include "harness/cluster/slurm_scripts.h"
 #include "harness/config/sweep.h"
 #include "harness/plan/sharding.h"
+#include "reports/format.h"
 
 namespace niah {
 namespace {
@@ -70,6 +72,20 @@ void fill_in_needs(SlurmJob& job, const SweepConfig& sweep) {
       format_duration(needs->seconds), format_bytes(needs->bytes), job.time, job.memory);
 }
 
+/// Throws UsageError unless the script is as this command wrote it, or not there.
+void require_own_script(const fs::path& script) {
+  if (!is_there(script)) return;
+  const std::string text = read_file(script, "writing Slurm scripts");
+  const ScriptState state = script_state(text);
+  if (state != ScriptState::kOwn)
+    throw UsageError(
+        fmt::format("writing Slurm scripts: {} is there, and {}; a new --out, or that file out of "
+                    "the way, was expected",
+                    script.string(),
+                    state == ScriptState::kEdited ? "was edited since `niah slurm` wrote it"
+                                                  : "`niah slurm` did not write it"));
+}
+
 ExitCode run_slurm(SlurmArguments arguments) {
   SlurmJob& job = arguments.job;
   const SweepConfig sweep = read_sweep(arguments.config, parse_overrides(job.overrides));
@@ -87,18 +103,19 @@ ExitCode run_slurm(SlurmArguments arguments) {
   (void)slurm_scripts(job);  // what cannot be written is refused before it is priced
   const Shares shares = shares_of(sweep, job.shards);
   if (shares.shards < job.shards)
-    print_warning(fmt::format("{} of {} shards have a sample; the others end at once",
-                              shares.shards, job.shards));
+    print_warning(fmt::format("only {} of {} shards {} a sample; the others end at once",
+                              shares.shards, job.shards, shares.shards == 1 ? "has" : "have"));
   fill_in_needs(job, sweep);
 
   const SlurmScripts scripts = slurm_scripts(job);
   require_own_folder(job.out, {kShardsScript}, "writing Slurm scripts", {});
+  for (const char* script : {kShardsScript, kMergeScript}) require_own_script(job.out / script);
   ensure_writable_folder(job.out);
   ensure_writable_folder(job.out / "logs");
   write_file(job.out / kMergeScript, scripts.merge);
   write_file(job.out / kShardsScript, scripts.shards);
-  say("{} samples in {} shards. Nothing has been submitted; these two commands do it:\n",
-      format_count(shares.samples), job.shards);
+  say("{} in {}. Nothing has been submitted; these two commands do it:\n",
+      reports::counted(shares.samples, "sample"), reports::counted(job.shards, "shard"));
   write_stdout(submit_commands(job.out / kShardsScript, job.out / kMergeScript));
   return ExitCode::kOk;
 }
@@ -138,8 +155,10 @@ void add_slurm_command(CLI::App& program, Command& chosen) {
   add_integer(*command, "--gpus", job.gpus, kNotNegative,
               "GPUs of a shard (0: one where runtime.device is cuda)");
   command
-      ->add_option("--scratch", arguments->scratch,
-                   "A folder of the nodes' own disks to work in; copied to --out at the end")
+      ->add_option(
+          "--scratch", arguments->scratch,
+          "A folder of the nodes' own disks to work in, such as '$TMPDIR', which is filled "
+          "in there; copied to --out at the end")
       ->type_name(kFolderValue);
   command
       ->add_option("--baseline", arguments->baseline,

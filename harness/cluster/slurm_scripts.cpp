@@ -6,8 +6,10 @@
 #include <cctype>
 #include <cmath>
 #include <iterator>
+#include <regex>
 
 #include "harness/base/error.h"
+#include "harness/base/sha256.h"
 #include "harness/base/shell.h"
 #include "harness/base/text.h"
 #include "harness/embedded_configs.h"
@@ -27,7 +29,7 @@ bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0;
 
 /// For a line that sbatch reads, too, which knows quotation marks and fills in what % stands for.
 std::string plain(const std::filesystem::path& path, std::string_view option) {
-  const std::string text = path.string();
+  std::string text = path.string();
   const bool is_plain = std::none_of(text.begin(), text.end(), [](char c) {
     return std::iscntrl(static_cast<unsigned char>(c)) != 0 || c == '"' || c == '\'' || c == '\\' ||
            c == '%';
@@ -37,6 +39,29 @@ std::string plain(const std::filesystem::path& path, std::string_view option) {
       "writing Slurm scripts: {} is '{}'; a path without quotation marks, line breaks, backslashes "
       "and percent signs was expected: sbatch gives them a meaning of its own",
       option, single_line(text)));
+}
+
+/// A word for the shell in which variables such as $TMPDIR or ${TMPDIR} stand for what they are on
+/// the node. A task ends, naming it, where one is not set.
+std::string quoted_on_node(const std::string& text) {
+  static const std::regex kVariable(R"(\$(\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*)))");
+  std::string word;
+  auto rest = text.cbegin();
+  std::smatch match;
+  for (; std::regex_search(rest, text.cend(), match, kVariable); rest = match[0].second) {
+    if (match[0].first != rest) word += shell_quoted(std::string(rest, match[0].first));
+    word += fmt::format("\"${{{}:?of --scratch is not set on this node}}\"",
+                        match[2].matched ? match[2].str() : match[3].str());
+  }
+  if (rest != text.cend()) word += shell_quoted(std::string(rest, text.cend()));
+  return word;
+}
+
+constexpr std::string_view kWrittenBy = "\n# Written by `niah slurm`";
+constexpr std::string_view kSum = "# Not edited since then if the SHA-256 of all lines above is ";
+
+std::string with_sum(const std::string& script) {
+  return script + fmt::format("{}{}\n", kSum, sha256_hex(script));
 }
 
 std::string job_name(std::string_view name) {
@@ -63,11 +88,20 @@ void require_option(const std::string& option) {
 }
 
 /// The lines that sbatch reads, of either script.
-std::string options_of(const SlurmJob& job, const std::vector<std::string>& own) {
+std::string options_of(const std::vector<std::string>& own, const std::vector<std::string>& more) {
   std::string lines;
-  for (const auto* list : {&own, &job.sbatch})
+  for (const auto* list : {&own, &more})
     for (const std::string& option : *list) lines += fmt::format("#SBATCH --{}\n", option);
   return lines;
+}
+
+/// The options of the site, but for the array's, such as how many tasks run at once: the merge is
+/// one task.
+std::vector<std::string> without_array(std::vector<std::string> options) {
+  std::erase_if(options, [](std::string_view option) {
+    return option.substr(0, option.find('=')) == "array";
+  });
+  return options;
 }
 
 std::string shards_script(const SlurmJob& job, const std::string& out) {
@@ -91,9 +125,9 @@ std::string shards_script(const SlurmJob& job, const std::string& out) {
       "# from its journal when it is queued again.\n"
       "{}niah={}\nconfig={}\nmore=({}--set \"runtime.threads=$SLURM_CPUS_PER_TASK\")\nshards={}\n"
       "out={}\nscratch={}\n{}",
-      options_of(job, options), shell_quoted(job.program.string()),
+      options_of(options, job.sbatch), shell_quoted(job.program.string()),
       shell_quoted(job.config.string()), more, job.shards, shell_quoted(out),
-      job.scratch.empty() ? "" : shell_quoted(job.scratch.string()), body_of(kSlurmShards));
+      quoted_on_node(job.scratch.string()), body_of(kSlurmShards));
 }
 
 std::string merge_script(const SlurmJob& job, const std::string& out) {
@@ -102,8 +136,9 @@ std::string merge_script(const SlurmJob& job, const std::string& out) {
       "# Written by `niah slurm`: puts the shards together, draws the report{}.\n"
       "{}niah={}\nout={}\nbaseline={}\n{}",
       job.baseline.empty() ? "" : ", and compares it with a baseline",
-      options_of(job, {"job-name=" + job_name(job.name) + "-merge", "cpus-per-task=1", "mem=4G",
-                       "time=01:00:00", fmt::format("output=\"{}/logs/merge-%j.log\"", out)}),
+      options_of({"job-name=" + job_name(job.name) + "-merge", "cpus-per-task=1", "mem=4G",
+                  "time=01:00:00", fmt::format("output=\"{}/logs/merge-%j.log\"", out)},
+                 without_array(job.sbatch)),
       shell_quoted(job.program.string()), shell_quoted(out),
       job.baseline.empty() ? "" : shell_quoted(job.baseline.string()), body_of(kSlurmMerge));
 }
@@ -113,7 +148,15 @@ std::string merge_script(const SlurmJob& job, const std::string& out) {
 SlurmScripts slurm_scripts(const SlurmJob& job) {
   for (const std::string& option : job.sbatch) require_option(option);
   const std::string out = plain(job.out, "--out");
-  return {shards_script(job, out), merge_script(job, out)};
+  return {with_sum(shards_script(job, out)), with_sum(merge_script(job, out))};
+}
+
+ScriptState script_state(std::string_view text) {
+  if (text.find(kWrittenBy) == text.npos) return ScriptState::kForeign;
+  const std::size_t last = text.rfind(kSum);
+  if (last == text.npos) return ScriptState::kOwn;
+  return text == with_sum(std::string(text.substr(0, last))) ? ScriptState::kOwn
+                                                             : ScriptState::kEdited;
 }
 
 std::string submit_commands(const std::filesystem::path& shards,
@@ -138,10 +181,8 @@ std::string slurm_memory(double bytes) {
 }
 
 void require_slurm_time(std::string_view text) {
-  const bool is_time = !text.empty() && is_digit(text.front()) &&
-                       std::all_of(text.begin(), text.end(),
-                                   [](char c) { return is_digit(c) || c == ':' || c == '-'; });
-  if (!is_time)
+  static const std::regex kTime(R"((\d{1,5}-)?\d{1,6}(:\d{1,2}){0,2})");
+  if (!std::regex_match(text.begin(), text.end(), kTime))
     throw UsageError(fmt::format(
         "--time '{}': a time as sbatch takes it was expected, such as 04:00:00 or 1-12:00:00",
         valid_utf8(text)));
@@ -151,7 +192,8 @@ void require_slurm_memory(std::string_view text) {
   const std::string_view number = text.substr(0, text.find_first_not_of("0123456789"));
   const std::string_view unit = text.substr(number.size());
   const bool is_unit = unit.empty() || (unit.size() == 1 && unit.find_first_of("KMGT") == 0);
-  if (number.empty() || !is_unit)
+  constexpr std::size_t kMostDigits = 12;
+  if (number.empty() || number.size() > kMostDigits || !is_unit)
     throw UsageError(
         fmt::format("--mem '{}': a size as sbatch takes it was expected, such as 16G or 900M",
                     valid_utf8(text)));

@@ -19,7 +19,7 @@ struct SlurmJob {
   std::int64_t cpus = 1;
   std::int64_t gpus = 0;
   std::string memory, time;         ///< of a shard, as Slurm writes them: "16G", "04:00:00"
-  std::filesystem::path scratch;    ///< of the nodes; empty: none
+  std::filesystem::path scratch;    ///< of the nodes, with $VARIABLES of theirs; empty: none
   std::filesystem::path baseline;   ///< for the gate; empty: none
   std::vector<std::string> sbatch;  ///< more options: "partition=long"
 };
@@ -32,6 +32,11 @@ struct SlurmScripts {
 /// Throws UsageError for what cannot be written into such a script: a path with a quotation mark, a
 /// line break, a backslash or a percent sign, or an option that is none.
 SlurmScripts slurm_scripts(const SlurmJob& job);
+
+/// Whether a script is as slurm_scripts() made it. Those of earlier versions cannot be told from
+/// ones that were edited.
+enum class ScriptState { kOwn, kEdited, kForeign };
+ScriptState script_state(std::string_view text);
 
 /// The two commands, for a shell, that submit scripts at these paths.
 std::string submit_commands(const std::filesystem::path& shards,

@@ -142,6 +142,7 @@ VariantConfig read_restoration(YamlMap& map) {
   VariantConfig variant;
   variant.kind = VariantKind::kRestored;
   variant.role = reports::Role::kRestored;
+  variant.restore_place = map.place(map.has("parts") ? "parts" : "method");
   const std::string method = map.text("method");
   variant.restore.method =
       at_its_place(map, "method", [&] { return models::parse_restore_method(method); });

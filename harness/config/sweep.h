@@ -36,6 +36,7 @@ struct VariantConfig {
   std::string name;
   VariantKind kind = VariantKind::kBase;
   models::RestoreOptions restore;
+  std::string restore_place;  ///< of a restoration: like ModelConfig::base_place
   models::CheckpointPath checkpoint;
   std::string checkpoint_place;        ///< like ModelConfig::base_place
   std::optional<ServedConfig> served;  ///< set for kServed, and only then

@@ -10,6 +10,7 @@
 #include "harness/config/ranges.h"
 #include "harness/config/served_section.h"
 #include "harness/config/sweep.h"
+#include "harness/config/variant_words.h"
 
 namespace niah {
 
@@ -18,7 +19,7 @@ namespace {
 /// An absolute path, because a run folder may be opened from anywhere. Throws UsageError for a name
 /// that JSON cannot hold.
 std::string plan_path(const std::filesystem::path& path) {
-  const std::string text = normal_path(path).string();
+  std::string text = normal_path(path).string();
   if (valid_utf8(text) == text) return text;
   throw UsageError(fmt::format(
       "the path {} is not UTF-8, so plan.json cannot keep it; rename it, or make a link "
@@ -84,7 +85,7 @@ nlohmann::ordered_json plan_variant(const VariantConfig& variant) {
     if (variant.restore.layers) one["layers"] = *variant.restore.layers;
   }
   if (variant.kind == VariantKind::kServed) {
-    one["served"] = served_json(*variant.served);
+    one["served"] = served_json(server_of(variant));
     if (!variant.same_as.empty()) one["of"] = variant.same_as;
   }
   if (variant.kind == VariantKind::kCheckpoint)

@@ -5,7 +5,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "harness/base/listed.h"
 #include "harness/base/pending_folder.h"
 #include "harness/config/served_section.h"
 #include "reports/analysis/variant_labels.h"
@@ -31,6 +37,33 @@ std::string capitalised(std::string text) {
   return text;
 }
 
+/// "Q and K only", "MLPs of layers 2, 5", "All but norms".
+std::string parts_label(const models::RestoreOptions& options) {
+  static const std::map<models::WeightPart, const char*> kNames = {
+      {models::WeightPart::kQuery, "Q"},
+      {models::WeightPart::kKey, "K"},
+      {models::WeightPart::kValue, "V"},
+      {models::WeightPart::kOutput, "O"},
+      {models::WeightPart::kGate, "gates"},
+      {models::WeightPart::kNorms, "norms"},
+      {models::WeightPart::kLinear, "linear layers"},
+      {models::WeightPart::kConvolutions, "convolutions"},
+      {models::WeightPart::kMlp, "MLPs"},
+      {models::WeightPart::kExperts, "experts"},
+      {models::WeightPart::kEmbedding, "embedding"},
+      {models::WeightPart::kHead, "head"}};
+  std::vector<std::string> names;
+  for (const models::WeightPart part : options.parts) names.emplace_back(kNames.at(part));
+  std::string label = (options.complement ? "all but " : "") + listed(names);
+  if (options.layers)
+    label += fmt::format(" of {} {}", options.layers->size() == 1 ? "layer" : "layers",
+                         fmt::join(*options.layers, ", "));
+  else if (!options.complement)
+    label += " only";
+  if (options.alpha != 1) label += fmt::format(", alpha {}", options.alpha);
+  return capitalised(std::move(label));
+}
+
 /// Label and text of a restoration.
 Words restoration_words(const models::RestoreOptions& options) {
   switch (options.method) {
@@ -49,8 +82,7 @@ Words restoration_words(const models::RestoreOptions& options) {
     case models::RestoreMethod::kV:
       return {"V only", "W_V from base (ablation)"};
     case models::RestoreMethod::kParts:
-      return {capitalised(parts_in_words(options)) + parts_text(options, ", "),
-              parts_in_words(options) + " from base (ablation)"};
+      return {parts_label(options), parts_in_words(options) + " from base (ablation)"};
   }
   throw std::logic_error("unknown restoration");
 }
@@ -67,7 +99,7 @@ Words plain_words(const VariantConfig& variant, const std::string& fine_tune) {
       return {variant.name, (variant.checkpoint.has_adapter() ? "adapter " : "checkpoint ") +
                                 variant.checkpoint.own_folder().filename().string()};
     case VariantKind::kServed:
-      return {variant.name, "asked of " + served_text(*variant.served)};
+      return {variant.name, "asked of " + served_text(server_of(variant))};
     case VariantKind::kRestored:
       break;
   }
@@ -113,6 +145,11 @@ const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, Varia
   return nullptr;
 }
 
+const ServedConfig& server_of(const VariantConfig& variant) {
+  if (!variant.served) throw std::logic_error("a served variant has a server");
+  return *variant.served;
+}
+
 void describe_all(std::vector<VariantConfig>& variants) {
   for (VariantConfig& variant : variants)
     if (variant.label.empty()) variant.label = reports::label_in(variant.description);
@@ -137,7 +174,7 @@ std::string weights_text(const ModelConfig& model, const VariantConfig& variant)
     case VariantKind::kCheckpoint:
       return "checkpoint " + variant.checkpoint.text();
     case VariantKind::kServed:
-      return "asked of " + served_text(*variant.served);
+      return "asked of " + served_text(server_of(variant));
     case VariantKind::kRestored:
       break;
   }

@@ -22,6 +22,9 @@ std::string restoration_name(const models::RestoreOptions& options);
 /// The first variant of that kind, or nullptr.
 const VariantConfig* find_kind(const std::vector<VariantConfig>& variants, VariantKind kind);
 
+/// The server of a variant of kind kServed.
+const ServedConfig& server_of(const VariantConfig& variant);
+
 /// A variant's weights in words, as far as the config determines them.
 std::string weights_text(const ModelConfig& model, const VariantConfig& variant);
 

@@ -67,11 +67,7 @@ void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& grou
     std::vector<double> making;
     for (const WorkItem& assignment : batch) {
       const auto start = std::chrono::steady_clock::now();
-      cells.push_back(
-          {assignment.label, work.questions(assignment, [&](const auto& kind, const auto& task,
-                                                            auto length, auto index) {
-             return samples.holds(kind, task, length, index);
-           })});
+      cells.push_back({assignment.label, work.questions(assignment, samples.wanted())});
       making.push_back(seconds_since(start));
       const std::string warning = work.short_warning(assignment, cells.back().questions);
       if (!warning.empty()) price.warnings.push_back(warning);
@@ -85,6 +81,7 @@ void add_cells(SweepPrice& price, const WorkList& work, const PricedGroups& grou
         prices[cell].memory.program = price.program;
         prices[cell].seconds_low += making[cell];
         prices[cell].seconds_high += making[cell];
+        if (cells[cell].questions.empty()) continue;  // of other shards
         price.cells.push_back(std::move(prices[cell]));
       }
     }
@@ -140,9 +137,9 @@ MeasuredSweep measure_sweep(const SweepConfig& sweep) {
 
 }  // namespace
 
-SweepPrice price_sweep(const SweepConfig& sweep) {
+SweepPrice price_sweep(const SweepConfig& sweep, const ShardChoice& shard) {
   MeasuredSweep measured = measure_sweep(sweep);
-  add_cells(measured.price, measured.work, measured.priced);
+  add_cells(measured.price, measured.work, measured.priced, samples_of_shard(measured.work, shard));
   add_up_time(measured.price);
   return measured.price;
 }
@@ -160,7 +157,7 @@ std::vector<SweepPrice> price_shards(const SweepConfig& sweep, std::int64_t shar
   return prices;
 }
 
-SweepPrice price_sweep_by_headers(const SweepConfig& sweep) {
+SweepPrice price_sweep_by_headers(const SweepConfig& sweep, const ShardChoice& shard) {
   const Machine machine = prepare_machine(sweep.runtime);
   const WorkList work(sweep);
   HeaderPrice headers = price_headers(sweep, machine);
@@ -172,7 +169,8 @@ SweepPrice price_sweep_by_headers(const SweepConfig& sweep) {
   add_cells(price, work,
             {.shapes = std::move(headers.groups),
              .chunk = prefill_chunk(sweep.runtime, machine),
-             .answers = sweep.runtime.mark_memory});
+             .answers = sweep.runtime.mark_memory},
+            samples_of_shard(work, shard));
   return price;
 }
 
@@ -208,7 +206,7 @@ std::string describe_price(const SweepPrice& price, const SweepConfig& sweep) {
   }
   std::string text = price_table(table);
   const auto out = std::back_inserter(text);
-  fmt::format_to(out, "\nIn all {} prompt tokens, of which {} are computed, {}.\n",
+  fmt::format_to(out, "\nIn all {} prompt tokens; {} tokens are computed, {}.\n",
                  format_count(prompt_tokens), format_count(computed_tokens), format_flops(flops));
   if (price.measured)
     fmt::format_to(out,

@@ -12,6 +12,7 @@
 #include "harness/base/error.h"
 #include "harness/base/memory.h"
 #include "harness/base/units.h"
+#include "harness/config/restore_place.h"
 #include "harness/cost/cell_memory.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/device.h"
@@ -56,14 +57,13 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
     return meta;
   };
   std::int64_t of_sft = 0;
-  std::vector<const models::RestoreOptions*> parts;
+  std::vector<const VariantConfig*> parts;
   for (const VariantConfig& variant : model.variants) {
     if (variant.kind == VariantKind::kServed) continue;
     const bool restored = variant.kind == VariantKind::kRestored;
     if (restored || variant.kind == VariantKind::kSft) {
       ++of_sft;
-      if (variant.restore.method == models::RestoreMethod::kParts)
-        parts.push_back(&variant.restore);
+      if (variant.restore.method == models::RestoreMethod::kParts) parts.push_back(&variant);
       continue;
     }
     const bool base = variant.kind == VariantKind::kBase;
@@ -78,8 +78,10 @@ void add_headers(HeaderPrice& price, const ModelConfig& model, at::ScalarType dt
   const auto softmax = std::find_if(mixers.begin(), mixers.end(),
                                     [](const models::MixerInfo& mixer) { return mixer.attends; });
   std::int64_t shared = softmax - mixers.begin();
-  for (const models::RestoreOptions* options : parts)
-    shared = std::min(shared, models::first_changed_layer(sft->info(), *options));
+  for (const VariantConfig* variant : parts)
+    shared = std::min(shared, at_restore_place(*variant, [&] {
+                        return models::first_changed_layer(sft->info(), variant->restore);
+                      }));
   price.groups.push_back(group_shape(*sft, fmt::format("{}: fine-tuned and restored", model.name),
                                      of_sft, std::min(shared, sft->num_layers() - 1), dtype));
 }

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "harness/base/units.h"
+#include "harness/config/variant_words.h"
 #include "harness/cost/price_table.h"
 #include "harness/engine/served/request_order.h"
 
@@ -22,7 +23,7 @@ std::vector<ServedVariant> served_variants(const SweepConfig& sweep) {
   for (const ModelConfig& model : sweep.models)
     for (const VariantConfig& variant : model.variants)
       if (variant.kind == VariantKind::kServed)
-        variants.push_back({fmt::format("{} {}", model.name, variant.name), &*variant.served});
+        variants.push_back({fmt::format("{} {}", model.name, variant.name), &server_of(variant)});
   return variants;
 }
 
@@ -48,11 +49,13 @@ ServedPrice price_cell(const std::string& label, const std::vector<Question>& qu
 
 }  // namespace
 
-std::vector<ServedPrice> price_served(const WorkList& work) {
+std::vector<ServedPrice> price_served(const WorkList& work, const ShardChoice& shard) {
+  const ShardSamples samples = samples_of_shard(work, shard);
   const std::vector<ServedVariant> variants = served_variants(work.sweep());
   std::vector<ServedPrice> prices;
   for (const WorkItem& assignment : work.assignments()) {
-    const std::vector<Question> questions = work.questions(assignment);
+    const std::vector<Question> questions = work.questions(assignment, samples.wanted());
+    if (questions.empty()) continue;  // of other shards
     for (const ServedVariant& variant : variants)
       prices.push_back(price_cell(assignment.label, questions, variant));
   }

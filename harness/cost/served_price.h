@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/plan/sharding.h"
 #include "harness/plan/work_list.h"
 
 namespace niah {
@@ -21,7 +22,7 @@ struct ServedPrice {
 
 /// Makes every sample and prices every cell for every served variant, as if each request succeeded
 /// at its first try. Needs no server and no key. Throws what making samples throws.
-std::vector<ServedPrice> price_served(const WorkList& work);
+std::vector<ServedPrice> price_served(const WorkList& work, const ShardChoice& shard = {});
 
 /// A table for people: one line per cell and variant, then the totals.
 std::string describe_served(const std::vector<ServedPrice>& prices, const SweepConfig& sweep);

@@ -27,6 +27,7 @@
 #include "harness/plan/shard_gaps.h"
 #include "reports/analysis/results.h"
 #include "reports/diagnosis/page.h"
+#include "reports/format.h"
 #include "reports/journal_reader.h"
 
 namespace niah {
@@ -65,7 +66,8 @@ void add_arithmetic(reports::RunInfo& all, const reports::RunInfo& info) {
   for (const auto& [name, value] : info.arithmetic) all.arithmetic.try_emplace(name, value);
 }
 
-/// Adds planned cells: each cell once, with the larger number of samples.
+/// Adds planned cells: each cell once, with the larger number of samples. Beside a run whose cell
+/// may not end early, that of an adaptive run promises nothing more.
 void add_planned(std::vector<reports::PlannedCell>& into,
                  const std::vector<reports::PlannedCell>& more) {
   for (const reports::PlannedCell& cell : more) {
@@ -74,8 +76,9 @@ void add_planned(std::vector<reports::PlannedCell>& into,
     });
     if (known == into.end())
       into.push_back(cell);
-    else
-      known->samples = std::max(known->samples, cell.samples);
+    else if (cell.may_end_early == known->may_end_early ? cell.samples > known->samples
+                                                        : known->may_end_early)
+      *known = cell;
   }
 }
 
@@ -113,10 +116,13 @@ reports::RunInfo describe_all(const std::vector<fs::path>& runs,
     add_missing(all.caveats, info.caveats);
     add_arithmetic(all, info);
     add_planned(all.planned, info.planned);
+    if (info.config_json != all.config_json) add_missing(all.other_configs, {info.config_json});
+    add_missing(all.other_configs, info.other_configs);
     all.started = std::min(all.started, info.started);
     all.finished = std::max(all.finished, info.finished);
   }
   std::sort(all.lengths.begin(), all.lengths.end());
+  std::erase(all.other_configs, all.config_json);
   all.shard.reset();
   return all;
 }
@@ -154,6 +160,7 @@ void refuse_what_is_not_a_merge(const fs::path& out, const reports::RunInfo& inf
     if (!differences.empty())
       throw refuse(fmt::format("a merge of another sweep ({})", fmt::join(differences, "; ")));
   }
+  if (fs::is_symlink(out / kPart, error)) throw refuse(fmt::format("{}, a link", kPart));
   const bool is_cut_off = fs::exists(out / kPart, error);
   fs::directory_iterator entries(out, error);
   if (error)
@@ -229,9 +236,9 @@ void check_records(const fs::path& part, const reports::RunInfo& info, const fs:
   });
   if (lost > 0)
     throw UsageError(
-        fmt::format("merging: {} holds a merge with {} records that these runs do not have; name "
+        fmt::format("merging: {} holds a merge with {} that these runs do not have; name "
                     "all of its runs and {} itself, or choose another --out",
-                    out.string(), lost, out.string()));
+                    out.string(), reports::counted(lost, "record"), out.string()));
 }
 
 /// Says which shards have to be run again.
@@ -239,19 +246,32 @@ void warn_of_missing_samples(const std::vector<ShardGap>& gaps, std::int64_t sha
   constexpr std::size_t kMost = 20;
   for (std::size_t i = 0; i < std::min(kMost, gaps.size()); ++i)
     print_warning(fmt::format(
-        "shard {0}/{1}: {2} of {3} samples are missing; run the same sweep with --shard {0}/{1} "
-        "and merge again",
-        gaps[i].shard, shards, gaps[i].missing, gaps[i].samples));
+        "shard {0}/{1}: {2} of {3} {4} missing; run the same sweep with --shard {0}/{1} and merge "
+        "again",
+        gaps[i].shard, shards, gaps[i].missing, reports::counted(gaps[i].samples, "sample"),
+        gaps[i].missing == 1 ? "is" : "are"));
   if (gaps.size() > kMost) print_warning(fmt::format("and of {} more shards", gaps.size() - kMost));
 }
 
 /// What must be said of runs whose last `niah run` did not end well; empty if all did.
 std::string troubles_of(const std::vector<fs::path>& runs) {
   std::vector<std::string> troubles;
-  for (const fs::path& run : runs)
-    if (const auto last = read_last_run(run); last && !last->ended_well())
-      troubles.push_back(fmt::format("{}: its last run, {}", run.string(), last->trouble()));
+  for (const fs::path& run : runs) {
+    const auto last = read_last_run(run);
+    const std::string trouble = last ? last->trouble_of_records() : "";
+    if (!trouble.empty()) troubles.push_back(fmt::format("{}: {}", run.string(), trouble));
+  }
   return fmt::format("{}", fmt::join(troubles, "; "));
+}
+
+/// The same of an earlier merge, whose mark may be one that cannot be read.
+std::string trouble_held_by(const fs::path& out) {
+  try {
+    const auto last = read_last_run(out);
+    return last ? last->trouble_of_records() : "";
+  } catch (const DataError& error) {
+    return error.what();
+  }
 }
 
 /// Turns the gathered journal into a run. `troubles` becomes the mark of the merge: what a shard
@@ -298,21 +318,21 @@ reports::Report merge_into(const std::vector<fs::path>& runs, const fs::path& ou
     fs::remove(part, ignored);
     throw;
   }
-  if (gaps) warn_of_missing_samples(gaps->gaps(), sharding->of);
+  if (gaps && sharding) warn_of_missing_samples(gaps->gaps(), sharding->of);
   return reports::write_report(info, {out / kJournal}, out);
 }
 
 }  // namespace
 
 reports::Report merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
-  const std::string troubles = troubles_of(runs);  // `out` may be one of them
-  if (!holds_merge(out)) return merge_into(runs, out, troubles);
-  std::optional<reports::Report> report;
-  with_mark(out, [&] {
-    report = merge_into(runs, out, troubles);
+  if (!holds_merge(out)) return merge_into(runs, out, troubles_of(runs));
+  reports::Report report;
+  with_mark_of_failure(out, [&] {
+    mark_begun(out, trouble_held_by(out));
+    report = merge_into(runs, out, troubles_of(runs));
     return ExitCode::kOk;
   });
-  return std::move(*report);
+  return report;
 }
 
 }  // namespace niah

@@ -1,9 +1,21 @@
 #include "harness/plan/planned.h"
 
+#include <algorithm>
+
 #include "harness/base/error.h"
 #include "harness/config/sweep.h"
 
 namespace niah {
+namespace {
+
+std::vector<std::int64_t> indexes_of(const WorkItem& one) {
+  std::vector<std::int64_t> indexes;
+  for (std::int64_t i = 0; i < one.samples; ++i) indexes.push_back(one.cell->index(i));
+  std::sort(indexes.begin(), indexes.end());
+  return indexes;
+}
+
+}  // namespace
 
 std::vector<reports::PlannedCell> planned_cells(const WorkList& work) {
   std::vector<reports::PlannedCell> cells;
@@ -15,6 +27,8 @@ std::vector<reports::PlannedCell> planned_cells(const WorkList& work) {
                      .length = one.length,
                      .samples = one.samples,
                      .may_end_early = ends_early(one, work.sweep())});
+    // Only samples from files have indexes of their own; a made cell may have millions.
+    if (recall && !work.sweep().sample_files.empty()) cells.back().indexes = indexes_of(one);
   }
   return cells;
 }

@@ -12,6 +12,7 @@
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/base/units.h"
+#include "harness/plan/companions.h"
 #include "harness/plan/plan.h"
 #include "reports/format.h"
 #include "reports/journal_reader.h"
@@ -20,13 +21,13 @@
 namespace niah {
 namespace {
 
-/// The run's sweep, with only the variants called `variant` unless that is empty.
-SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& folder,
+/// The sweep of a run's config, with only the variants called `variant` unless that is empty.
+SweepConfig sweep_of(const std::string& config_json, const std::filesystem::path& folder,
                      const std::string& variant) {
   SweepConfig sweep;
   try {
     // Plans of earlier versions may hold paths relative to where the run was started.
-    sweep = parse_sweep(info.config_json, (folder / "plan.json").string() + " (config)",
+    sweep = parse_sweep(config_json, (folder / "plan.json").string() + " (config)",
                         std::filesystem::current_path(), {});
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{} (a plan of an earlier version? Run it again)", error.what()));
@@ -47,7 +48,9 @@ SweepConfig sweep_of(const reports::RunInfo& info, const std::filesystem::path& 
 }  // namespace
 
 reports::Report draw_again(const std::filesystem::path& run) {
-  return reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
+  reports::Report report = reports::write_report(read_plan(run), {run / "journal.jsonl"}, run);
+  add_companions(report, run);
+  return report;
 }
 
 reports::Report draw_with_prompts(const std::filesystem::path& run) {
@@ -57,7 +60,10 @@ reports::Report draw_with_prompts(const std::filesystem::path& run) {
     if (!stored.sample) return reports::SampleText{stored.prompt, "", stored.prompt};
     return reports::SampleText{stored.sample->input, stored.sample->gen_prefix, stored.prompt};
   };
-  return reports::write_report(folder.info(), {run / "journal.jsonl"}, run, text_of);
+  reports::Report report =
+      reports::write_report(folder.info(), {run / "journal.jsonl"}, run, text_of);
+  add_companions(report, run);
+  return report;
 }
 
 tasks::SampleMaker open_run_of_log(const std::filesystem::path& log) {
@@ -65,7 +71,7 @@ tasks::SampleMaker open_run_of_log(const std::filesystem::path& log) {
   const std::filesystem::path logs = canonical_path(log).parent_path().parent_path();
   const std::filesystem::path run = logs.parent_path();
   if (logs.filename() != "lm_eval" || !is_there(run / "plan.json")) return {};
-  if (!sweep_of(read_plan(run), run, "").sample_files.empty())
+  if (!sweep_of(read_plan(run).config_json, run, "").sample_files.empty())
     throw UsageError(fmt::format(
         "reading samples from {}: its run read them from files itself; give those files",
         log.string()));
@@ -115,52 +121,64 @@ TokenSpan needle_tokens(const tasks::Sample& sample, const std::string& prompt,
 
 RunFolder::RunFolder(const std::filesystem::path& folder, const std::string& variant)
     : folder_(folder), info_(read_plan(folder)) {
-  work_ = std::make_unique<WorkList>(sweep_of(info_, folder, variant));
-  assignments_ = work_->assignments();
-  if (work_->haystack_id() != info_.haystack)
-    throw UsageError(fmt::format("{}: its haystack was {}, what is there now is {}",
-                                 folder.string(), info_.haystack, work_->haystack_id()));
+  std::vector<std::string> configs = {info_.config_json};
+  configs.insert(configs.end(), info_.other_configs.begin(), info_.other_configs.end());
+  for (const std::string& config : configs) {
+    Sweep& sweep = sweeps_.emplace_back();
+    sweep.work = std::make_unique<WorkList>(sweep_of(config, folder, variant));
+    sweep.assignments = sweep.work->assignments();
+    if (sweep.work->haystack_id() != info_.haystack)
+      throw UsageError(fmt::format("{}: its haystack was {}, what is there now is {}",
+                                   folder.string(), info_.haystack, sweep.work->haystack_id()));
+  }
 }
 
-std::pair<const WorkItem*, std::int64_t> RunFolder::find(const SampleId& id) const {
+RunFolder::Place RunFolder::find(const SampleId& id) const {
   std::vector<std::string> all;
-  for (const WorkItem& work : assignments_) {
-    const std::string task = work.task();
-    if (task == id.task && work.length == id.length) {
-      for (std::int64_t i = 0; i < work.samples; ++i)
-        if ((work.cell != nullptr ? work.cell->index(i) : i) == id.index) return {&work, i};
-      throw UsageError(
-          fmt::format("{}: this cell has {} samples, from #0 on", id.text(), work.samples));
+  std::int64_t samples = 0;
+  for (const Sweep& sweep : sweeps_)
+    for (const WorkItem& item : sweep.assignments) {
+      const std::string task = item.task();
+      if (task == id.task && item.length == id.length) {
+        samples = std::max(samples, item.samples);
+        for (std::int64_t i = 0; i < item.samples; ++i)
+          if ((item.cell != nullptr ? item.cell->index(i) : i) == id.index)
+            return {sweep.work.get(), &item, i};
+      }
+      const std::string cell =
+          item.length == 0 ? task : fmt::format("{}@{}", task, format_length(item.length));
+      if (std::find(all.begin(), all.end(), cell) == all.end()) all.push_back(cell);
     }
-    all.push_back(work.length == 0 ? task : fmt::format("{}@{}", task, format_length(work.length)));
-  }
+  if (samples > 0)
+    throw UsageError(fmt::format("{}: this cell has {}, from #0 on", id.text(),
+                                 reports::counted(samples, "sample")));
   throw UsageError(
       fmt::format("{}: this run has {}, each from #0 on", id.text(), fmt::join(all, ", ")));
 }
 
 StoredSample RunFolder::sample(const SampleId& id) const {
-  const auto [work, ordinal] = find(id);
+  const auto [work, item, ordinal] = find(id);
   std::vector<Question> questions =
-      work_->questions(*work, [&](const auto&, const auto&, std::int64_t, std::int64_t index) {
+      work->questions(*item, [&](const auto&, const auto&, std::int64_t, std::int64_t index) {
         return index == id.index;
       });
   StoredSample stored{std::move(questions.front()), {}, {}};
-  if (work->cell == nullptr) {
+  if (item->cell == nullptr) {
     stored.prompt = stored.question.prompt();
     return stored;
   }
-  stored.sample = work->cell->sample(ordinal);
-  stored.prompt = work_->format().frame(*stored.sample);
+  stored.sample = item->cell->sample(ordinal);
+  stored.prompt = work->format().frame(*stored.sample);
   return stored;
 }
 
 tasks::LoggedSample RunFolder::logged_sample(const SampleId& id) const {
-  const auto [work, ordinal] = find(id);
-  if (work->cell == nullptr)
+  const auto [work, item, ordinal] = find(id);
+  if (item->cell == nullptr)
     throw UsageError(
         fmt::format("{}: this is a reasoning problem; name its file in `reasoning`", id.text()));
-  tasks::Sample sample = work->cell->sample(ordinal);
-  return {sample, sha256_hex(work_->format().frame(sample))};
+  tasks::Sample sample = item->cell->sample(ordinal);
+  return {sample, sha256_hex(work->format().frame(sample))};
 }
 
 std::vector<reports::Record> RunFolder::records(const SampleId& id) const {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "harness/plan/work_list.h"
@@ -54,7 +53,7 @@ struct StoredSample {
   std::string prompt;                   ///< what the model reads
 };
 
-/// A run's plan and the samples that it asks.
+/// A run's plan and the samples that it asks. A merge has those of all its runs.
 class RunFolder {
  public:
   /// Opens what the run's plan names: tokenizer, haystack or sample files; no model. `variant`
@@ -63,7 +62,8 @@ class RunFolder {
   RunFolder(const std::filesystem::path& folder, const std::string& variant);
 
   const reports::RunInfo& info() const { return info_; }
-  const WorkList& work() const { return *work_; }
+  /// The first run's, if this is a merge.
+  const WorkList& work() const { return *sweeps_.front().work; }
 
   /// Throws UsageError, saying what there is, when the run has no such sample. This object must
   /// outlive the result.
@@ -74,13 +74,23 @@ class RunFolder {
   std::vector<reports::Record> records(const SampleId& id) const;
 
  private:
-  /// The work item that asks a sample, and the sample's ordinal in it.
-  std::pair<const WorkItem*, std::int64_t> find(const SampleId& id) const;
+  /// What one config asks.
+  struct Sweep {
+    std::unique_ptr<WorkList> work;
+    std::vector<WorkItem> assignments;
+  };
+  /// Where a sample is asked: the work item, its list, and the sample's ordinal in it.
+  struct Place {
+    const WorkList* work = nullptr;
+    const WorkItem* item = nullptr;
+    std::int64_t ordinal = 0;
+  };
+
+  Place find(const SampleId& id) const;
 
   std::filesystem::path folder_;
   reports::RunInfo info_;
-  std::unique_ptr<WorkList> work_;
-  std::vector<WorkItem> assignments_;
+  std::vector<Sweep> sweeps_;
 };
 
 }  // namespace niah

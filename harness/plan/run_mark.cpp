@@ -28,18 +28,18 @@ void write_mark(const fs::path& folder, const LastRun& run) {
   add("ended", run.ended);
   add("error", run.error);
   add("config_sha256", run.config_sha256);
+  if (run.held) json["held"] = valid_utf8(*run.held);
   write_file(folder / kLastRunFile, json.dump(2) + "\n");
 }
 
-/// When the run in progress was begun. A mark that cannot be read is replaced, not an error: it is
-/// the new run's turn to write it.
-std::string begun_at(const fs::path& folder) {
+/// The run in progress. A mark that cannot be read is replaced, not an error: it is the new run's
+/// turn to write it.
+LastRun begun_run(const fs::path& folder) {
   try {
-    const auto run = read_last_run(folder);
-    if (run && run->ended.empty()) return run->started;
+    if (auto run = read_last_run(folder); run && run->ended.empty()) return *std::move(run);
   } catch (const DataError&) {
   }
-  return utc_now();
+  return {.started = utc_now()};
 }
 
 /// Whether the folder holds a run, not somebody's plan.json of another kind: there nothing is
@@ -62,6 +62,11 @@ std::string LastRun::trouble() const {
   return fmt::format("begun {}, was refused or ended early: {}", started, error);
 }
 
+std::string LastRun::trouble_of_records() const {
+  if (ended_well()) return "";
+  return held ? *held : "its last run, " + trouble();
+}
+
 std::optional<LastRun> read_last_run(const fs::path& folder) {
   const fs::path path = folder / kLastRunFile;
   if (!is_listed(path)) return std::nullopt;
@@ -73,22 +78,28 @@ std::optional<LastRun> read_last_run(const fs::path& folder) {
     run.ended = read.text_or("ended", "");
     run.error = read.text_or("error", "");
     run.config_sha256 = read.text_or("config_sha256", "");
+    if (json.contains("held")) run.held = read.text("held");
     return run;
   } catch (const DataError& error) {
     throw DataError(fmt::format("{}: {}", path.string(), error.what()));
   }
 }
 
-void mark_begun(const fs::path& folder) { write_mark(folder, {.started = utc_now()}); }
-
-void mark_ended(const fs::path& folder, const std::string& config_json) {
-  write_mark(
-      folder,
-      {.started = begun_at(folder), .ended = utc_now(), .config_sha256 = sha256_hex(config_json)});
+void mark_begun(const fs::path& folder, const std::optional<std::string>& held) {
+  write_mark(folder, {.started = utc_now(), .held = held});
 }
 
-void mark_failed(const fs::path& folder, const std::string& error) {
-  write_mark(folder, {.started = begun_at(folder), .ended = utc_now(), .error = error});
+void mark_ended(const fs::path& folder, const std::string& config_json) {
+  write_mark(folder, {.started = begun_run(folder).started,
+                      .ended = utc_now(),
+                      .config_sha256 = sha256_hex(config_json)});
+}
+
+void mark_failed(const fs::path& folder, const std::string& error,
+                 const std::optional<std::string>& held) {
+  write_mark(
+      folder,
+      {.started = begun_run(folder).started, .ended = utc_now(), .error = error, .held = held});
 }
 
 void remove_mark(const fs::path& folder) {
@@ -113,12 +124,19 @@ std::string words_of(const std::exception_ptr& error) {
 }
 
 ExitCode with_mark(const fs::path& folder, const std::function<ExitCode()>& work) {
-  if (holds_run(folder)) mark_begun(folder);
+  return with_mark_of_failure(folder, [&] {
+    if (holds_run(folder)) mark_begun(folder);
+    return work();
+  });
+}
+
+ExitCode with_mark_of_failure(const fs::path& folder, const std::function<ExitCode()>& work) {
   try {
     return work();
   } catch (...) {
     try {
-      if (holds_run(folder)) mark_failed(folder, words_of(std::current_exception()));
+      if (holds_run(folder))
+        mark_failed(folder, words_of(std::current_exception()), begun_run(folder).held);
     } catch (const Error&) {  // the mark of a run that was begun stays
     }
     throw;

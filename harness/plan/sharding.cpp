@@ -146,4 +146,15 @@ bool ShardSamples::holds(std::string_view kind, std::string_view task, std::int6
   return samples_.contains(std::tuple(kind, task, length, index));
 }
 
+WorkList::Wanted ShardSamples::wanted() const {
+  return [this](const std::string& kind, const std::string& task, std::int64_t length,
+                std::int64_t index) { return holds(kind, task, length, index); };
+}
+
+ShardSamples samples_of_shard(const WorkList& work, const ShardChoice& shard) {
+  if (shard.of == 1) return {};
+  require_shardable(work.sweep());
+  return ShardSamples({shard.number, shard.of, share_out(work, shard.of)});
+}
+
 }  // namespace niah

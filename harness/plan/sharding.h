@@ -42,6 +42,8 @@ class ShardSamples {
 
   bool holds(std::string_view kind, std::string_view task, std::int64_t length,
              std::int64_t index) const;
+  /// For the samples of a work list. This object must outlive it.
+  WorkList::Wanted wanted() const;
 
  private:
   using Key = std::tuple<std::string, std::string, std::int64_t, std::int64_t>;
@@ -50,5 +52,14 @@ class ShardSamples {
   std::int64_t number_ = 1, of_ = 1;
   std::set<Key, std::less<>> samples_;
 };
+
+/// One of a sweep's shards, by its number from 1; the whole sweep by default.
+struct ShardChoice {
+  std::int64_t number = 1, of = 1;
+  bool operator==(const ShardChoice&) const = default;
+};
+
+/// The samples that a new run of the shard asks.
+ShardSamples samples_of_shard(const WorkList& work, const ShardChoice& shard);
 
 }  // namespace niah

@@ -25,6 +25,7 @@
 #include "harness/plan/work_list.h"
 #include "harness/run/measurement.h"
 #include "reports/diagnosis/page.h"
+#include "reports/format.h"
 
 namespace niah {
 namespace {
@@ -62,7 +63,7 @@ class Run {
 
 Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener& opener)
     : options_(options), work_(sweep) {
-  if (options_.shards > 1) require_shardable(sweep);
+  if (options_.shard.of > 1) require_shardable(sweep);
   const std::filesystem::path plan = options_.out / "plan.json",
                               journal = options_.out / "journal.jsonl";
   const bool has_plan = is_there(plan), has_journal = is_there(journal);
@@ -81,7 +82,7 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
     opener.describe(info_);
     const std::optional<reports::RunInfo> begun = check_plan(options_.out, info_);
     if (begun) keep_tokenizer(*begun, info_);
-    if (options_.shards > 1) take_shard(begun);
+    if (options_.shard.of > 1) take_shard(begun);
     open_engines(opener);
     mark_begun(options_.out);  // of a new folder: a killed run must not look like a whole one
     write_plan(options_.out, info_);
@@ -99,12 +100,13 @@ Run::Run(const SweepConfig& sweep, const RunOptions& options, const EngineOpener
 /// A shard that was begun by an earlier version keeps its samples: its siblings have the others.
 void Run::take_shard(const std::optional<reports::RunInfo>& begun) {
   reports::Shard& shard = info_.shard.emplace();
-  shard.number = options_.shard;
-  shard.of = options_.shards;
-  const bool is_known = begun && begun->shard && begun->shard->of == shard.of;
-  if (is_known && begun->shard->parts.empty()) return;
+  shard.number = options_.shard.number;
+  shard.of = options_.shard.of;
+  const reports::Shard* known =
+      begun && begun->shard && begun->shard->of == shard.of ? &*begun->shard : nullptr;
+  if (known != nullptr && known->parts.empty()) return;
   shard.parts = share_out(work_, shard.of);
-  if (is_known && begun->shard->parts != shard.parts)
+  if (known != nullptr && known->parts != shard.parts)
     say("the sweep is not the one that this shard was begun with: its samples are shared out anew, "
         "and what other shards have may be asked again\n");
 }
@@ -125,7 +127,8 @@ void Run::open_engines(const EngineOpener& opener) {
 
 void Run::measure() {
   if (journal_->resumed() > 0)
-    say("continuing: {} records are there already{}\n", journal_->resumed(),
+    say("continuing: {} {} there already{}\n", reports::counted(journal_->resumed(), "record"),
+        journal_->resumed() == 1 ? "is" : "are",
         journal_->torn() ? ", one torn line was dropped" : "");
   for (const OpenedEngine& opened : engines_)
     if (opened.rehearse) opened.rehearse(options_.quiet);
@@ -144,7 +147,7 @@ reports::Report Run::finish() {
 
 }  // namespace
 
-std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
+ShardChoice parse_shard(const std::string& text) {
   const auto refuse = [&] {
     return UsageError(fmt::format("--shard '{}': such as 2/4, the second of four, was expected",
                                   valid_utf8(text)));

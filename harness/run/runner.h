@@ -2,12 +2,11 @@
 // reports.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 
 #include "harness/config/sweep.h"
+#include "harness/plan/sharding.h"
 #include "harness/run/opened_engine.h"
 #include "reports/report.h"
 
@@ -17,12 +16,11 @@ namespace niah {
 struct RunOptions {
   std::filesystem::path out;
   bool quiet = false;
-  /// This run's part of the samples, as share_out gives it.
-  std::int64_t shard = 1, shards = 1;
+  ShardChoice shard{};  ///< this run's part of the samples, as share_out gives it
 };
 
 /// "2/4" → shard 2 of 4. Throws UsageError.
-std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
+ShardChoice parse_shard(const std::string& text);
 
 /// Asks what the journal in `options.out` does not hold yet, with the engines that `opener` opens,
 /// then draws the reports. The folder will hold plan.json, journal.jsonl, the mark of its last run

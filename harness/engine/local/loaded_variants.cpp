@@ -11,6 +11,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/sha256.h"
+#include "harness/config/restore_place.h"
 #include "harness/plan/plan.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
@@ -171,12 +172,14 @@ std::vector<LoadedVariant> load_variants(const ModelConfig& model, at::ScalarTyp
         add(variant, other, other.weights, "");
         break;
       }
-      case VariantKind::kRestored:
-        add(variant, *sft,
-            models::restore(models::renamed(base.weights, base.info, sft->info), sft->weights,
-                            sft->info, variant.restore),
-            surgery_of(variant.restore, base.sha256));
+      case VariantKind::kRestored: {
+        const models::WeightMap weights = at_restore_place(variant, [&] {
+          return models::restore(models::renamed(base.weights, base.info, sft->info), sft->weights,
+                                 sft->info, variant.restore);
+        });
+        add(variant, *sft, weights, surgery_of(variant.restore, base.sha256));
         break;
+      }
       case VariantKind::kServed:
         break;  // its weights are on the server
     }

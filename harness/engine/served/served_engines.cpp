@@ -16,6 +16,7 @@
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "harness/config/served_section.h"
+#include "harness/config/variant_words.h"
 #include "harness/engine/served/openai_engine.h"
 #include "harness/plan/plan.h"
 #include "harness/version.h"
@@ -32,7 +33,7 @@ std::string read_key(const ServedConfig& config, const std::string& name) {
   };
   const char* value = std::getenv(config.key_env.c_str());
   if (value == nullptr) throw refuse("is not set; set it to the key, or leave key_env out");
-  const std::string key = value;
+  std::string key = value;
   if (key.empty()) throw refuse("is empty; set it to the key, or leave key_env out");
   constexpr std::size_t kLongestKey = 8192;
   const bool is_token =
@@ -130,7 +131,7 @@ ServedEngines::ServedEngines(const SweepConfig& sweep) {
     for (const VariantConfig& variant : model.variants) {
       if (variant.kind != VariantKind::kServed) continue;
       asked_.push_back({model.name, variant, ""});
-      asked_.back().key = read_key(*variant.served, asked_.back().name());
+      asked_.back().key = read_key(server_of(variant), asked_.back().name());
       if (!asked_.back().key.empty()) forbid_core_dumps();
     }
 }
@@ -142,7 +143,7 @@ void ServedEngines::describe(reports::RunInfo& info) const {
 
 OpenedEngine ServedEngines::open_one(const Asked& asked, const WorkList& work,
                                      const std::string& tokenizer_sha256) const {
-  const ServedConfig& config = *asked.variant.served;
+  const ServedConfig& config = server_of(asked.variant);
   const ServerIdentity identity = identify(config, asked.key);
   const std::int64_t longest = work.longest_length();
   require_length(config, asked.name(), identity.longest, longest);

@@ -4,6 +4,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "harness/base/listed.h"
 #include "harness/base/numbers.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
@@ -14,6 +15,13 @@
 
 namespace niah {
 namespace {
+
+TEST(Listed, JoinsNamesAsASentenceDoes) {
+  EXPECT_EQ(listed({}), "");
+  EXPECT_EQ(listed({"a"}), "a");
+  EXPECT_EQ(listed({"a", "b"}), "a and b");
+  EXPECT_EQ(listed({"a", "b", "c"}), "a, b and c");
+}
 
 TEST(Sha256, MatchesThePublishedVectors) {
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -124,7 +132,7 @@ TEST(Files, CopiesAllButWhatIsLeftOutAcrossFileSystemsToo) {
   std::string content(3'000'000, 'x');
   write_file(from, content);
   for (const std::size_t at : {0U, 1000U, 1001U, 2'999'999U}) content[at] = '\0';
-  for (std::filesystem::path to :
+  for (const std::filesystem::path& to :
        {folder.path() / "to", std::filesystem::path("/dev/shm") / folder.path().filename()}) {
     if (!std::filesystem::is_directory(to.parent_path()))
       NIAH_CANNOT_RUN("no second file system: " << to.parent_path());

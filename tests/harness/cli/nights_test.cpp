@@ -11,6 +11,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ struct Night {
   /// again from its journal, whatever became of the results, and does not ask how old it is.
   std::optional<int> drawn_again{};
 };
+
+void PrintTo(const Night& night, std::ostream* out) { *out << night.name; }
 
 bool is_far(const Record& record) { return record.length == 65536; }
 /// `percent` of the samples, spread over depths and lengths.
@@ -256,7 +259,8 @@ std::vector<Night> refused_nights() {
       [](PlayedRun& run) { run.info.variants[0].model = "other"; });
   add_harm("a run that was refused", "--current ", {},
            [](const fs::path& folder) { mark_failed(folder, "the server is not there"); });
-  add_harm("a run that was killed", "--current ", {}, mark_begun);
+  add_harm("a run that was killed", "--current ", {},
+           [](const fs::path& folder) { mark_begun(folder); });
   add_harm("a config that cannot be read", "--current ", {}, [](const fs::path& folder) {
     EXPECT_ANY_THROW(with_mark(folder, []() -> ExitCode { throw UsageError("no such key"); }));
   });

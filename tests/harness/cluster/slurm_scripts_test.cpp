@@ -5,6 +5,8 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
@@ -39,6 +41,11 @@ std::string shipped(const std::string& file) {
 /// Where the head of a template ends.
 std::string body_of(const std::string& script) { return script.substr(script.find("\n# ----")); }
 
+/// Without the last line, which says what the script was when it was written.
+std::string without_sum(const std::string& script) {
+  return script.substr(0, script.find("# Not edited"));
+}
+
 TEST(SlurmScripts, FillInTheTemplates) {
   const SlurmScripts scripts = slurm_scripts(job());
   for (const char* line :
@@ -46,15 +53,15 @@ TEST(SlurmScripts, FillInTheTemplates) {
         "#SBATCH --cpus-per-task=16\n", "#SBATCH --mem=32G\n", "#SBATCH --time=04:00:00\n",
         "#SBATCH --output=\"/runs/a sweep/logs/%A_%a.log\"\n", "#SBATCH --requeue\n",
         "#SBATCH --signal=B:TERM@60\n", "\nconfig='/data/it'\\''s mine/sweep.yaml'\n",
-        "\nmore=(--set 'samples=20' --set 'models.0.base=$HOME' --set "
-        "\"runtime.threads=$SLURM_CPUS_PER_TASK\")\n",
+        ("\nmore=(--set 'samples=20' --set 'models.0.base=$HOME' --set "
+         "\"runtime.threads=$SLURM_CPUS_PER_TASK\")\n"),
         "\nshards=12\n", "\nout='/runs/a sweep'\n", "\nscratch=\n"})
     EXPECT_THAT(scripts.shards, HasSubstr(line));
   EXPECT_THAT(scripts.shards, StartsWith("#!/usr/bin/env bash\n"));
   EXPECT_THAT(scripts.shards, Not(HasSubstr("--gres")));
-  EXPECT_EQ(body_of(scripts.shards), body_of(shipped("slurm/niah.sbatch")));
+  EXPECT_EQ(body_of(without_sum(scripts.shards)), body_of(shipped("slurm/niah.sbatch")));
   EXPECT_THAT(scripts.merge, HasSubstr("\nout='/runs/a sweep'\nbaseline=\n"));
-  EXPECT_EQ(body_of(scripts.merge), body_of(shipped("slurm/merge.sbatch")));
+  EXPECT_EQ(body_of(without_sum(scripts.merge)), body_of(shipped("slurm/merge.sbatch")));
 }
 
 TEST(SlurmScripts, TakeGpusABaselineAndOptionsOfTheSite) {
@@ -70,6 +77,29 @@ TEST(SlurmScripts, TakeGpusABaselineAndOptionsOfTheSite) {
   EXPECT_THAT(scripts.merge, Not(HasSubstr("--gres")));
   for (const std::string& script : {scripts.shards, scripts.merge})
     EXPECT_THAT(script, HasSubstr("#SBATCH --partition=long\n#SBATCH --exclusive\n"));
+}
+
+TEST(SlurmScripts, FillInVariablesOfTheNodeInScratchAlone) {
+  const std::map<std::string, std::string> words = {
+      {"$TMPDIR", "\"${TMPDIR:?of --scratch is not set on this node}\""},
+      {"/a b/${X}y", "'/a b/'\"${X:?of --scratch is not set on this node}\"'y'"},
+      {"/$1/$(id)", "'/$1/$(id)'"}};
+  for (const auto& [scratch, word] : words) {
+    SlurmJob wanted = job();
+    wanted.scratch = scratch;
+    EXPECT_THAT(slurm_scripts(wanted).shards, HasSubstr("\nscratch=" + word + "\n"));
+  }
+}
+
+TEST(SlurmScripts, KnowThemselvesFromEditedAndForeignOnes) {
+  const std::string script = slurm_scripts(job()).merge;
+  EXPECT_EQ(script_state(script), ScriptState::kOwn);
+  EXPECT_EQ(script_state("#!/bin/sh\necho mine\n"), ScriptState::kForeign);
+  EXPECT_EQ(script_state(script + "echo more\n"), ScriptState::kEdited);
+  std::string edited = script;
+  edited.replace(edited.find("mem=4G"), 6, "mem=8G");
+  EXPECT_EQ(script_state(edited), ScriptState::kEdited);
+  EXPECT_EQ(script_state(without_sum(script)), ScriptState::kOwn) << "an earlier version's";
 }
 
 TEST(SlurmScripts, RefuseWhatWouldMeanSomethingElse) {

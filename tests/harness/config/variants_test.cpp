@@ -96,14 +96,14 @@ TEST(Sweep, AnyPartsAreRestored) {
   EXPECT_EQ(all_but.restore.parts, (std::set{models::WeightPart::kKey, models::WeightPart::kMlp}));
   EXPECT_TRUE(all_but.restore.complement);
   EXPECT_EQ(all_but.description,
-            "All but k, mlp: the fine-tune with all but k, mlp from base (ablation)");
+            "All but K and MLPs: the fine-tune with all but k, mlp from base (ablation)");
   EXPECT_EQ(restore_text(all_but.restore), "all but k, mlp");
   const auto plan = nlohmann::json::parse(sweep_to_json(sweep))["models"][0]["variants"][3];
   EXPECT_EQ(plan["parts"], (nlohmann::json{"k", "mlp"}));
   EXPECT_EQ(plan["complement"], true);
-  EXPECT_EQ(variant(parse(with("{method: parts, parts: v}")), "parts-v").label, "Parts v");
+  EXPECT_EQ(variant(parse(with("{method: parts, parts: v}")), "parts-v").label, "V only");
   EXPECT_EQ(variant(parse(with("{method: parts, parts: v, layers: 0, name: v0}")), "v0").label,
-            "Parts v, layers 0");
+            "V of layer 0");
 
   EXPECT_THAT(refusal(with("{method: parts, parts: [vv]}")), HasSubstr("did you mean 'v'"));
   EXPECT_THAT(refusal(with("{method: parts}")), HasSubstr("parts"));

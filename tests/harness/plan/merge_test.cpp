@@ -79,7 +79,7 @@ TEST_F(Merge, SaysWhichShardsHaveToBeRunAgain) {
   testing::internal::CaptureStderr();
   merge("12");
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "warning: shard 2/3: 1 of 2 samples are missing; run the same sweep with --shard 2/3 "
+            "warning: shard 2/3: 1 of 2 samples is missing; run the same sweep with --shard 2/3 "
             "and merge again\n"
             "warning: shard 3/3: 2 of 2 samples are missing; run the same sweep with --shard 3/3 "
             "and merge again\n");
@@ -98,8 +98,8 @@ TEST_F(Merge, KnowsTheSamplesOfShardsThatShareTheirPrefixes) {
   testing::internal::CaptureStderr();
   merge("13");
   const std::string said = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(said, HasSubstr("shard 2/3: 1 of 1 samples are missing"));
-  EXPECT_THAT(said, HasSubstr("shard 3/3: 1 of 2 samples are missing"));
+  EXPECT_THAT(said, HasSubstr("shard 2/3: 1 of 1 sample is missing"));
+  EXPECT_THAT(said, HasSubstr("shard 3/3: 1 of 2 samples is missing"));
   EXPECT_THAT(said, testing::Not(HasSubstr("shard 1/3")));
 
   // Another version's shards do not say which samples these are.
@@ -193,6 +193,52 @@ TEST_F(Merge, CarriesOnThatTheLastRunOfAShardDidNotEndWell) {
   EXPECT_FALSE(read_last_run(path("out"))) << "the same folder as where nothing went wrong";
 }
 
+TEST_F(Merge, OfItselfAfterAMergeThatWasRefusedIsAsGoodAsItWasBefore) {
+  merge("123");
+  fs::rename(path("3"), path("gone"));
+  refusal("12");
+  EXPECT_FALSE(read_last_run(path("out"))->ended_well());
+  merge_runs({path("1"), path("2"), path("out")}, path("out"));
+  EXPECT_FALSE(read_last_run(path("out"))) << "what the refusal advises does not end in a refusal";
+  EXPECT_EQ(merged_samples(), 6);
+
+  mark_begun(path("2"));
+  merge_runs({path("2"), path("out")}, path("out"));
+  mark_ended(path("2"), "{}");
+  refusal("12");
+  merge_runs({path("1"), path("2"), path("out")}, path("out"));
+  EXPECT_THAT(read_last_run(path("out"))->error, HasSubstr(path("2").string()))
+      << "it holds what a run that did not end gave";
+}
+
+TEST_F(Merge, PromisesTheSameInEveryOrderOfItsRuns) {
+  reports::RunInfo adaptive = info_of(1), whole = info_of(2);
+  adaptive.shard.reset();
+  adaptive.planned = {{"recall", "s1", 4096, 40, true}};
+  whole.shard.reset();
+  write_run("1", adaptive, {plain_record(0)});
+  write_run("2", whole, {plain_record(0), plain_record(1)});
+  for (const char* order : {"12", "21"}) {
+    fs::remove_all(path("out"));
+    EXPECT_EQ(reports::count_missing(reports::missing_samples(merge(order).results)), 4) << order;
+  }
+}
+
+TEST_F(Merge, KeepsTheConfigsOfAllItsRuns) {
+  const std::map<std::string, std::string> configs = {{"1", "a"}, {"2", "b"}, {"3", "a"}};
+  for (const auto& [name, config] : configs) {
+    reports::RunInfo info = info_of(std::stoi(name));
+    info.config_json = config;
+    write_run(name, info, {});
+  }
+  const reports::RunInfo all = merge("123").results.run;
+  EXPECT_EQ(all.config_json, "a");
+  EXPECT_EQ(all.other_configs, std::vector<std::string>{"b"});
+  const reports::RunInfo again = merge_runs({path("2"), path("out")}, path("out")).results.run;
+  EXPECT_EQ(again.config_json, "b");
+  EXPECT_EQ(again.other_configs, std::vector<std::string>{"a"});
+}
+
 TEST_F(Merge, RefusesAFolderThatHoldsAnythingElse) {
   write_run("out", info_of(1), {plain_record(0)});
   EXPECT_THAT(refusal("123"), HasSubstr("holds a run already"));
@@ -201,6 +247,11 @@ TEST_F(Merge, RefusesAFolderThatHoldsAnythingElse) {
   EXPECT_THAT(refusal("123"), HasSubstr("holds tables"));
   fs::remove_all(path("out"));
   merge("123");
+  write_file(path("mine"), "mine");
+  fs::create_symlink(path("mine"), path("out") / "journal.jsonl.part");
+  EXPECT_THAT(refusal("123"), HasSubstr("holds journal.jsonl.part, a link"));
+  EXPECT_EQ(read_file(path("mine"), "test"), "mine");
+  fs::remove(path("out") / "journal.jsonl.part");
   write_file(path("out") / "notes.txt", "mine");
   EXPECT_THAT(refusal("123"), HasSubstr("holds notes.txt"));
   EXPECT_EQ(read_file(path("out") / "notes.txt", "test"), "mine");

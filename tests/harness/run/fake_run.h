@@ -32,7 +32,7 @@ class FakeRun : public testing::Test {
   }
   reports::Report run(const std::vector<FakeSpec>& engines, const SweepConfig& config = sweep(),
                       std::int64_t shard = 1, std::int64_t shards = 1) {
-    return run_sweep(config, {out(), /*quiet=*/true, shard, shards}, FakeOpener(engines));
+    return run_sweep(config, {out(), /*quiet=*/true, {shard, shards}}, FakeOpener(engines));
   }
   std::filesystem::path out() const { return folder_.path() / "run"; }
 

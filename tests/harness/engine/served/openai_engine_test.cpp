@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <set>
 #include <thread>
 
@@ -168,6 +169,10 @@ struct Counted {
   const char* outcome;  ///< "" if there is no failure
   int warnings = 0;
 };
+
+void PrintTo(const Counted& counted, std::ostream* out) {
+  *out << counted.api << ", " << counted.prompts << ", " << counted.more << " more";
+}
 
 class CountTest : public ServedEngineTest, public testing::WithParamInterface<Counted> {};
 
