@@ -6,7 +6,8 @@
 #   bash docker/bootstrap.sh check [STAGE...]      what CI does, or some stages of it: fuzz (NIAH_FUZZ_SECONDS, default
 #                                                  10, a target), tsan, asan, clang (warnings as errors), tests (of a
 #                                                  build with warnings as errors). Only where named: tidy (clang-tidy of
-#                                                  the files that changed since NIAH_SINCE, default origin/main).
+#                                                  what changed since NIAH_SINCE, default origin/main or the commit
+#                                                  before; of NIAH_TIDY_FILES files at most).
 #                                                  With NIAH_REQUIRE_ALL=1 a skipped test is a failure
 #   bash docker/bootstrap.sh bench                 install, build, run the benchmarks
 #   bash docker/bootstrap.sh package               install, build, make a Debian package of it: build/package
@@ -174,15 +175,29 @@ changed_sources() {
   done
 }
 
-# clang-tidy needs minutes for a few files, so it sees only what changed.
+# The commit since which changes are looked at: where the branch left origin/main, else the one before.
+tidy_since() {
+  local base
+  if [ -n "${NIAH_SINCE:-}" ]; then
+    git -C "$root" merge-base "$NIAH_SINCE" HEAD 2> /dev/null || die "clang-tidy is to see what changed since '$NIAH_SINCE', which is no commit here"
+    return
+  fi
+  base=$(git -C "$root" merge-base origin/main HEAD 2> /dev/null) || base=HEAD
+  [ "$(git -C "$root" rev-parse "$base")" != "$(git -C "$root" rev-parse HEAD)" ] || base=HEAD~1
+  git -C "$root" rev-parse --verify --quiet "$base" || die "clang-tidy is to see what changed since the commit before, and there is none here; set NIAH_SINCE"
+}
+
+# clang-tidy needs a minute or two for a file, so it sees only what changed.
 tidy() {
-  local since=${NIAH_SINCE:-origin/main} base files
-  base=$(git -C "$root" merge-base "$since" HEAD 2> /dev/null) || die "clang-tidy is to see what changed since '$since', which is no commit here; set NIAH_SINCE"
+  local base files all
+  base=$(tidy_since)
   cmake --preset tidy -S "$root" > "$root/build.log" 2>&1 || { tail -n 20 "$root/build.log" >&2; die "cmake --preset tidy failed; log: $root/build.log"; }
   rm -f "$root/build.log"
   files=$(changed_sources "$base")
-  [ -n "$files" ] || { say "clang-tidy: no source changed since $since"; return; }
-  say "clang-tidy of $(echo "$files" | wc -l) files"
+  [ -n "$files" ] || { say "clang-tidy: no source changed since ${base:0:10}"; return; }
+  all=$(echo "$files" | wc -l)
+  files=$(echo "$files" | head -n "${NIAH_TIDY_FILES:-$all}")
+  say "clang-tidy of $(echo "$files" | wc -l) of the $all files that changed since ${base:0:10}"
   echo "$files" | xargs -P "$(nproc)" -n 1 clang-tidy-16 -p "$root/build/tidy" --quiet --warnings-as-errors='*' \
     || die "clang-tidy found what is listed above"
 }
@@ -207,7 +222,7 @@ main() {
   [ $# -gt 0 ] && shift
   case $job in
     deps | build | test | check | bench | package | reproduce) ;;
-    *) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
   cd "$root"
   [ "$(uname -s)" = Linux ] && command -v dpkg-query > /dev/null || die "this script is for Debian 12; elsewhere install the packages of docker/apt.txt by hand and build with cmake --preset release"

@@ -21,21 +21,22 @@ double processor_seconds(const Work& work) {
   return now() - begin;
 }
 
+/// A bound between linear and quadratic, with a margin for larger inputs that no longer fit in the
+/// caches: 9 was seen for the merges of a word of a million bytes, which take n log n time.
+inline constexpr double kMostLinearGrowth = 11;
+
 /// The time of `work(4 * size)` divided by that of `work(size)`: about 4 if the time is linear, 16
-/// if it is quadratic. Takes the shortest of seven runs each, since cache misses and page faults
-/// only add time.
+/// if it is quadratic. Takes the shortest of three runs each, and of up to seven while the quotient
+/// is in doubt, since cache misses and page faults only add time.
 template <typename Work>
 double growth_times_four(std::size_t size, const Work& work) {
   double small = std::numeric_limits<double>::max(), large = small;
   for (int round = 0; round < 7; ++round) {
+    if (round >= 3 && large / small < kMostLinearGrowth / 2) break;
     small = std::min(small, processor_seconds([&] { work(size); }));
     large = std::min(large, processor_seconds([&] { work(4 * size); }));
   }
   return large / small;
 }
-
-/// A bound between linear and quadratic, with a margin for larger inputs that no longer fit in the
-/// caches: 9 was seen for the merges of a word of a million bytes, which take n log n time.
-inline constexpr double kMostLinearGrowth = 11;
 
 }  // namespace niah

@@ -1,6 +1,5 @@
-// libFuzzer target: a checkpoint folder with arbitrary bytes as config.json and as shard index. The
+// Fuzz target: a checkpoint folder with arbitrary bytes as config.json and as shard index. The
 // first NUL byte separates the two; without one both are the same.
-#include <fstream>
 #include <span>
 
 #include "models/checkpoint/checkpoint.h"
@@ -34,18 +33,15 @@ void read_config(const nlohmann::json& config) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(checkpoint) {
   static const niah::TemporaryFolder folder;
   static const bool is_made = (write_shard(folder.path()), true);
   (void)is_made;
   const std::string_view bytes = niah::fuzz::as_text(data, size);
   const std::size_t cut = bytes.find('\0');
-  const auto write = [](const char* name, std::string_view text) {
-    std::ofstream(folder.path() / name, std::ios::binary) << text;
-  };
-  write("config.json", bytes.substr(0, cut));
-  write("model.safetensors.index.json",
-        cut == std::string_view::npos ? bytes : bytes.substr(cut + 1));
+  niah::fuzz::write_anew(folder.path() / "config.json", bytes.substr(0, cut));
+  niah::fuzz::write_anew(folder.path() / "model.safetensors.index.json",
+                         cut == std::string_view::npos ? bytes : bytes.substr(cut + 1));
   niah::fuzz::expect_result_or_error([&] {
     const nlohmann::json config =
         niah::models::parse_json_file(folder.path() / "config.json", "reading the model config");

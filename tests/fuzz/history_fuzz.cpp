@@ -1,8 +1,8 @@
-// libFuzzer target: arbitrary bytes as the history file of the nightly gate.
+// Fuzz target: arbitrary bytes as the history file of the nightly gate.
 #include "reports/gate/history.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(history) {
   const niah::fuzz::MemoryFile file(niah::fuzz::as_text(data, size));
   niah::fuzz::expect_result_or_error([&] {
     const auto nights = niah::reports::read_history(file.path());

@@ -1,10 +1,10 @@
-// libFuzzer target: arbitrary bytes as a journal.
+// Fuzz target: arbitrary bytes as a journal.
 #include <nlohmann/json.hpp>
 
 #include "reports/journal_reader.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(journal) {
   const niah::fuzz::MemoryFile file(niah::fuzz::as_text(data, size));
   niah::fuzz::expect_result_or_error([&] {
     std::int64_t records = 0;

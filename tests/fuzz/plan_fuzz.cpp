@@ -1,10 +1,10 @@
-// libFuzzer target: arbitrary bytes as a plan.json.
+// Fuzz target: arbitrary bytes as a plan.json.
 #include <nlohmann/json.hpp>
 
 #include "reports/record.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(plan) {
   const auto json = nlohmann::json::parse(niah::fuzz::as_text(data, size), nullptr, false);
   if (json.is_discarded()) return 0;
   niah::fuzz::expect_result_or_error([&] {

@@ -1,8 +1,8 @@
-// libFuzzer target: arbitrary bytes as a user's file of problems.
+// Fuzz target: arbitrary bytes as a user's file of problems.
 #include "tasks/reasoning/reasoning_set.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(reasoning_set) {
   const niah::fuzz::MemoryFile file(niah::fuzz::as_text(data, size));
   for (const char* kind : {"gsm8k", "math500"})
     niah::fuzz::expect_result_or_error([&] {

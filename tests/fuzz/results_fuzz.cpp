@@ -1,9 +1,9 @@
-// libFuzzer target: arbitrary bytes as a results.json, which the gate then compares with itself.
+// Fuzz target: arbitrary bytes as a results.json, which the gate then compares with itself.
 #include "reports/export/results_json.h"
 #include "reports/gate/gate.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(results) {
   niah::fuzz::expect_result_or_error([&] {
     const auto results =
         niah::reports::parse_results(niah::fuzz::as_text(data, size), "fuzz/results.json");

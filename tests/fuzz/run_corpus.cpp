@@ -1,5 +1,5 @@
-// Runs a fuzz target over a corpus folder, for compilers without libFuzzer: every file, and CHANGES
-// mutated copies of each (`run FOLDER [CHANGES]`), the same copies every time.
+// Runs a fuzz target over a corpus folder, without libFuzzer: every file, and CHANGES mutated
+// copies of each (`fuzz_corpus TARGET FOLDER [CHANGES]`), the same copies every time.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -11,13 +11,12 @@
 #include <vector>
 
 #include "harness/base/files.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "tests/fuzz/support.h"
 
 namespace {
 
-void run(const std::string& bytes) {
-  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+void run(niah::fuzz::Target target, const std::string& bytes) {
+  target(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
 }
 
 /// A copy with a few bytes inserted, removed, changed or repeated.
@@ -48,21 +47,26 @@ std::string changed(std::string bytes, std::mt19937& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) return 2;
+  if (argc < 3) return 2;
+  const auto target = niah::fuzz::targets().find(argv[1]);
+  if (target == niah::fuzz::targets().end()) {
+    std::fprintf(stderr, "fuzz_corpus: there is no target '%s'\n", argv[1]);
+    return 2;
+  }
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1]))
+  for (const auto& entry : std::filesystem::directory_iterator(argv[2]))
     files.push_back(entry.path());
-  const int changes = argc > 2 ? std::atoi(argv[2]) : 0;
+  const int changes = argc > 3 ? std::atoi(argv[3]) : 0;
   std::mt19937 random(1);
   // Each input is written to this file before it is run, so that one that crashes is kept.
   const char* keep = std::getenv("NIAH_FUZZ_KEEP");
   for (const auto& file : files) {
     const std::string bytes = niah::read_file(file, "reading the corpus");
-    run(bytes);
+    run(target->second, bytes);
     for (int i = 0; i < changes; ++i) {
       const std::string copy = changed(bytes, random);
       if (keep != nullptr) std::ofstream(keep, std::ios::binary) << copy;
-      run(copy);
+      run(target->second, copy);
     }
   }
   std::printf("%zu files, %d changed copies of each\n", files.size(), changes);

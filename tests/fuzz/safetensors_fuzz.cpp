@@ -1,8 +1,8 @@
-// libFuzzer target: arbitrary bytes as a safetensors file.
+// Fuzz target: arbitrary bytes as a safetensors file.
 #include "models/checkpoint/safetensors.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(safetensors) {
   niah::fuzz::expect_result_or_error([&] {
     const auto header =
         niah::models::parse_safetensors(niah::fuzz::as_text(data, size), "fuzz/model.safetensors");

@@ -1,8 +1,8 @@
-// libFuzzer target: arbitrary bytes as a sample file.
+// Fuzz target: arbitrary bytes as a sample file.
 #include "tasks/sample_file.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(sample_file) {
   const niah::fuzz::MemoryFile file(niah::fuzz::as_text(data, size));
   for (const bool told : {false, true})
     niah::fuzz::expect_result_or_error([&] {

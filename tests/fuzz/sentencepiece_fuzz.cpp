@@ -1,10 +1,10 @@
-// libFuzzer target: arbitrary bytes as a SentencePiece model. A file that our reader accepts must
+// Fuzz target: arbitrary bytes as a SentencePiece model. A file that our reader accepts must
 // not crash the library, which trusts its input.
 #include "models/tokenizer/sentencepiece_model.h"
 #include "models/tokenizer/sentencepiece_tokenizer.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(sentencepiece) {
   const std::string_view bytes = niah::fuzz::as_text(data, size);
   niah::fuzz::expect_result_or_error([&] {
     const auto model = niah::models::parse_sentencepiece_model(bytes, "fuzz/tokenizer.model");

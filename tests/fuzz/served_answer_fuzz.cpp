@@ -1,4 +1,4 @@
-// libFuzzer target: arbitrary bytes as a server's answer (whole, and as a stream cut anywhere) and
+// Fuzz target: arbitrary bytes as a server's answer (whole, and as a stream cut anywhere) and
 // as the log-probabilities of a prompt. The first byte gives the size of the pieces.
 #include <algorithm>
 #include <string>
@@ -65,7 +65,7 @@ void read_score(std::string_view bytes) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(served_answer) {
   if (size == 0) return 0;
   const std::string_view bytes = niah::fuzz::as_text(data + 1, size - 1);
   read_answer(bytes, std::max<std::size_t>(1, data[0]));

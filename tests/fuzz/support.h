@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -51,4 +53,39 @@ class MemoryFile {
   int fd_;
 };
 
+/// Makes `file` anew with these bytes. One that is emptied and filled again would be written to the
+/// disk at once by some file systems, which takes a hundred times as long as what is to be tested.
+inline void write_anew(const std::filesystem::path& file, std::string_view bytes) {
+  std::filesystem::remove(file);
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+/// What a target does with one input; always returns 0, as libFuzzer wants it.
+using Target = int (*)(const std::uint8_t* data, std::size_t size);
+
+/// The targets of the program fuzz_corpus, by name.
+inline std::map<std::string_view, Target>& targets() {
+  static std::map<std::string_view, Target> all;
+  return all;
+}
+
+/// Adds a target to targets().
+struct Registration {
+  Registration(const char* name, Target target) { targets().emplace(name, target); }
+};
+
 }  // namespace niah::fuzz
+
+/// NIAH_FUZZ_TARGET(name) { ... } is what the target `name` does with an input: `size` bytes at
+/// `data`. It ends with `return 0`. Where libFuzzer is linked (preset fuzz), each target is a
+/// program of its own, of which this is the entry; elsewhere all are in the program fuzz_corpus,
+/// with any compiler.
+#ifdef NIAH_LIBFUZZER
+#define NIAH_FUZZ_TARGET(name) \
+  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+#else
+#define NIAH_FUZZ_TARGET(name)                                                     \
+  static int name##_target(const std::uint8_t* data, std::size_t size);            \
+  static const niah::fuzz::Registration name##_registration(#name, name##_target); \
+  static int name##_target(const std::uint8_t* data, std::size_t size)
+#endif

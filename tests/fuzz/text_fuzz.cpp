@@ -1,11 +1,11 @@
-// libFuzzer target: small text functions: lengths, similar names, UTF-8, HTML.
+// Fuzz target: small text functions: lengths, similar names, UTF-8, HTML.
 #include <algorithm>
 
 #include "harness/base/text.h"
 #include "harness/base/units.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(text) {
   const std::string_view text = niah::fuzz::as_text(data, size);
   if (const auto length = niah::parse_length(text)) {
     niah::fuzz::require(*length > 0);

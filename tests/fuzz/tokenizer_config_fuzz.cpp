@@ -1,8 +1,8 @@
-// libFuzzer target: arbitrary bytes as a tokenizer_config.json.
+// Fuzz target: arbitrary bytes as a tokenizer_config.json.
 #include "models/tokenizer/tokenizer_config.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(tokenizer_config) {
   niah::fuzz::expect_result_or_error([&] {
     const auto config = niah::models::parse_tokenizer_config(niah::fuzz::as_text(data, size),
                                                              "fuzz/tokenizer_config.json");

@@ -1,8 +1,8 @@
-// libFuzzer target: arbitrary bytes as a config.
+// Fuzz target: arbitrary bytes as a config.
 #include "harness/config/yaml.h"
 #include "tests/fuzz/support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+NIAH_FUZZ_TARGET(yaml) {
   using niah::fuzz::expect_result_or_error;
   expect_result_or_error([&] {
     niah::YamlMap map =

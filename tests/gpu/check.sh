@@ -114,7 +114,7 @@ stage_d() {
   [ -n "$reduced" ] && size=(--set 'lengths=[1K]' --set samples=2 --set reasoning.samples=2)
   for where in cpu "$device"; do
     rm -rf "$out/runs/$where"
-    verdict "d-$where" "reproduce on $where" "$niah" reproduce "${size[@]}" --quiet --set "runtime.device=$where" --out "$out/runs/$where"
+    verdict "d-$where" "reproduce on $where" "$niah" reproduce "${size[@]}" --alone --quiet --set "runtime.device=$where" --out "$out/runs/$where"
     [ "$device" = cpu ] && break
   done
 }

@@ -107,7 +107,8 @@ done
 [ -n "$wheel" ] && copy_libraries "$wheel/torch/lib"
 copy_goldens
 cp "$root/configs/reproduce.yaml" "$out/share/niah/configs/"
-cp -r "$root/models/zoo" "$out/share/niah/models/"
+mkdir "$out/share/niah/models/zoo"
+for model in base cot-sft direct-sft qwen3 tokenizer; do cp -r "$root/models/zoo/$model" "$out/share/niah/models/zoo/"; done
 cp "$(find "$build" -path '*/share/niah/kjv.txt' | head -n 1)" "$out/share/niah/"
 cp "$root/tests/gpu/check.sh" "$root/tests/gpu/summarize.py" "$out/"
 printf '%s\n' "${wheel:+$torch_version}" > "$out/torch-version"
