@@ -17,6 +17,10 @@ namespace {
 // a chunk boundary gives differences as large as the logits themselves.
 constexpr double kTolerance = 1e-3;
 constexpr double kTolerance16 = 0.1;
+// In 16 bits, one position in so many may have another best token: a rounding may send its token to
+// another expert, or exceed the margin that follows from the mean difference. An error at a
+// boundary changes every position after it.
+constexpr std::int64_t kContradictionsOneIn = 16;
 constexpr std::int64_t kLargePiece = 4096;
 constexpr std::int64_t kDecoded = 66;  // more than one chunk (64 tokens) of the linear ops
 
@@ -102,7 +106,9 @@ SelftestCheck compare(std::string what, const at::Tensor& got, const at::Tensor&
   const double scale = std::max(expected.std().item<double>(), 1e-30);
   check.max_difference = difference.max().item<double>() / scale;
   check.mean_difference = difference.mean().item<double>() / scale;
+  std::int64_t tolerated = 0;
   if (are_logits) {
+    if (low_precision) tolerated = expected.size(0) / kContradictionsOneIn;
     const at::Tensor differs = got.argmax(-1).ne(expected.argmax(-1));
     check.contradictions =
         differs.logical_and(clear_positions(expected, check.mean_difference * scale))
@@ -110,7 +116,8 @@ SelftestCheck compare(std::string what, const at::Tensor& got, const at::Tensor&
             .item<std::int64_t>();
   }
   const double deviation = low_precision ? check.mean_difference : check.max_difference;
-  check.passed = deviation <= check.tolerance && check.contradictions == 0;  // false for NaN
+  // False for NaN.
+  check.passed = deviation <= check.tolerance && check.contradictions <= tolerated;
   return check;
 }
 
@@ -135,13 +142,13 @@ std::int64_t short_tokens(const CausalLM& model, const SelftestOptions& options)
 }  // namespace
 
 std::string describe(const SelftestCheck& check) {
-  return fmt::format(
-      "{:7} {}: differs by {:.1e} at most, {:.1e} on average (tolerance {:.0e}){}",
-      check.passed ? "ok" : "FAILED", check.what, check.max_difference, check.mean_difference,
-      check.tolerance,
-      check.contradictions > 0
-          ? fmt::format("; another best token at {} clear positions", check.contradictions)
-          : "");
+  return fmt::format("{:7} {}: differs by {:.1e} at most, {:.1e} on average (tolerance {:.0e}){}",
+                     check.passed ? "ok" : "FAILED", check.what, check.max_difference,
+                     check.mean_difference, check.tolerance,
+                     check.contradictions > 0
+                         ? fmt::format("; another best token at {} clear position{}",
+                                       check.contradictions, check.contradictions == 1 ? "" : "s")
+                         : "");
 }
 
 std::vector<SelftestCheck> selftest(CausalLM& model, const SelftestOptions& options) {

@@ -2,8 +2,10 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "models/ops/cpu/applies.h"
@@ -41,14 +43,53 @@ at::Tensor by_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return output;
 }
 
+using OneDnnLinearFunction = at::Tensor(const at::Tensor&, const at::Tensor&,
+                                        const std::optional<at::Tensor>&, c10::string_view,
+                                        c10::List<std::optional<at::Scalar>>,
+                                        std::optional<c10::string_view>);
+using OneDnnLinear = c10::TypedOperatorHandle<OneDnnLinearFunction>;
+
+/// libtorch's operator that leaves a projection to oneDNN in fp32, too, where that is faster: on
+/// processors of AMD, for which libtorch's BLAS (Intel's) has slower code.
+std::optional<OneDnnLinear> find_onednn_linear() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_is("amd") || !at::hasMKLDNN()) return {};
+  try {
+    const auto found =
+        c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", /*overload=*/""});
+    if (found) return found->typed<OneDnnLinearFunction>();
+  } catch (const c10::Error&) {
+    // Another version of libtorch, with other arguments.
+  }
+#endif
+  return {};
+}
+
+const std::optional<OneDnnLinear>& onednn_linear() {
+  static const std::optional<OneDnnLinear> found = find_onednn_linear();
+  return found;
+}
+
+/// x W^T + b for many rows.
+at::Tensor by_library(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (!onednn_linear() || x.scalar_type() != at::kFloat || !weight.is_contiguous() ||
+      !cpu::applies({x, weight, bias.defined() ? bias : weight}))
+    return at::linear(x, weight, bias);
+  return onednn_linear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
+                               /*attr=*/"none", c10::List<std::optional<at::Scalar>>(),
+                               /*algorithm=*/"");
+}
+
 }  // namespace
+
+bool uses_onednn() { return onednn_linear().has_value(); }
 
 bool is_row_exact(const at::Tensor& weight) {
   return weight.is_contiguous() && cpu::applies({weight}) && cpu::has_whole_rows({weight});
 }
 
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (!x.device().is_cpu() || x.numel() > kFewRows * x.size(-1)) return at::linear(x, weight, bias);
+  if (!x.device().is_cpu() || x.numel() > kFewRows * x.size(-1)) return by_library(x, weight, bias);
   if (has_kernel(x, weight, bias)) return by_kernel(x, weight, bias);
   std::vector<at::Tensor> sequences;
   for (const at::Tensor& one : x.split(1)) sequences.push_back(at::linear(one, weight, bias));

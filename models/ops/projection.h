@@ -21,4 +21,8 @@ at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tens
 /// vectors.
 bool is_row_exact(const at::Tensor& weight);
 
+/// Whether project() leaves fp32 products of many rows to oneDNN instead of libtorch's BLAS. So on
+/// processors of AMD, for which that BLAS (Intel's) has slower code. Part of a run's arithmetic.
+bool uses_onednn();
+
 }  // namespace niah::models

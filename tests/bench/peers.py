@@ -217,4 +217,5 @@ def main():
             print(f"| {length:,}, {setting} | | | | {wall / n:.2f} s | | | | |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,8 @@
 
 #include "harness/base/memory.h"
 #include "models/device.h"
+#include "models/ops/cpu/kernels.h"
+#include "models/ops/projection.h"
 
 namespace niah {
 namespace {
@@ -37,6 +39,12 @@ at::ScalarType resolve_dtype(const std::string& name, at::Device device) {
 
 const char* dtype_word(const Machine& machine) {
   return machine.dtype == at::kBFloat16 ? "bf16" : "fp32";
+}
+
+/// The instruction set, and the library of fp32 products if it is not libtorch's usual one.
+std::string capability_word(const Machine& machine) {
+  const bool other_library = machine.device.is_cpu() && models::uses_onednn();
+  return models::cpu::capability() + (other_library ? " with oneDNN" : "");
 }
 
 std::string device_word(const Machine& machine) {
@@ -85,7 +93,7 @@ void describe_machine(reports::RunInfo& info, const RuntimeConfig& runtime,
                      {"dtype", dtype_word(machine)},
                      {"prefill_chunk", std::to_string(prefill_chunk(runtime, machine))},
                      {"processor", processor_name()},
-                     {"cpu_capability", at::get_cpu_capability()}};
+                     {"cpu_capability", capability_word(machine)}};
 }
 
 }  // namespace niah

@@ -12,11 +12,12 @@ inline namespace NIAH_INSTRUCTION_SET {
 
 template <typename T>
 constexpr TypedKernels<T> kTyped = {rms_norm<T>,        rotary<T>,    silu_product<T>,
-                                    sigmoid_product<T>, lightning<T>, row_products<T>};
+                                    sigmoid_product<T>, lightning<T>, row_products<T>,
+                                    attention<T>};
 
 const Kernels& table() {
-  static constexpr Kernels kTable = {kTyped<float>, kTyped<BFloat16>,   attention,
-                                     delta_rule,    channel_delta_rule, kWidth};
+  static constexpr Kernels kTable = {kTyped<float>, kTyped<BFloat16>, delta_rule,
+                                     channel_delta_rule, kWidth};
   return kTable;
 }
 

@@ -8,6 +8,7 @@
 #include <c10/util/BFloat16.h>
 
 #include <cstdint>
+#include <string>
 
 namespace niah::models::cpu {
 
@@ -64,22 +65,28 @@ inline std::int64_t channel_delta_rule_scratch(std::int64_t key_dim, std::int64_
 inline constexpr std::int64_t kAttentionLanes = 64, kAttentionKeys = 96;
 
 /// Causal softmax attention of the query heads that share one key head over `keys` keys, for the
-/// positions [begin, end) of the last `rows`. Rows are `dim` adjacent numbers.
+/// positions [begin, end) of the last `rows`. Rows are `dim` adjacent numbers; for bf16, `dim` is a
+/// multiple of Kernels::width, and rows begin at multiples of four bytes.
+template <typename T>
 struct AttentionGroup {
-  const float *query, *key, *value;
-  float* output;
+  const T *query, *key, *value;
+  T* output;
   std::int64_t query_head, query_row, key_row, value_row, output_head, output_row;  // strides
   std::int64_t groups;  ///< number of query heads, at most kAttentionLanes
   std::int64_t rows, keys, dim, begin, end;
-  float scale;
+  std::int64_t window;  ///< number of keys that a position sees, up to its own; 0: all
+  float scale;          ///< positive
+  /// If not null, where the results go in fp32, [end - begin, groups, dim + 1], instead of
+  /// `output`; the last number of a row is the logarithm, to base 2, of its sum of exponentials.
+  float* partial;
   float* scratch;  ///< attention_scratch(dim, groups, end - begin) floats
 };
 
 /// Number of floats of scratch memory for `rows` positions.
 inline std::int64_t attention_scratch(std::int64_t dim, std::int64_t groups, std::int64_t rows) {
   const std::int64_t each = kAttentionLanes / groups, tiles = (rows + each - 1) / each;
-  // a tile's queries, outputs, largest scores and sums; one block of scores
-  return tiles * kAttentionLanes * (2 * dim + 2) + kAttentionKeys * kAttentionLanes;
+  // a tile's queries, outputs, largest scores and sums; one block's scores, weights, keys, values
+  return tiles * kAttentionLanes * (2 * dim + 2) + 2 * kAttentionKeys * (kAttentionLanes + dim);
 }
 
 /// Rotary embedding of rows of one head: row t has `dim` numbers and is rotated by row t of cos and
@@ -115,20 +122,24 @@ struct TypedKernels {
   void (*sigmoid_product)(const T* x, const T* gate, T* output, std::int64_t count);
   void (*lightning)(const LightningHead<T>& head);
   void (*row_products)(const RowProducts<T>& products);
+  void (*attention)(const AttentionGroup<T>& group);
 };
 
 /// All kernels for one instruction set.
 struct Kernels {
   TypedKernels<float> fp32;
   TypedKernels<c10::BFloat16> bf16;
-  void (*attention)(const AttentionGroup& group);
   void (*delta_rule)(const DeltaRuleHead& head);
   void (*channel_delta_rule)(const DeltaRuleHead& head);
   /// Floats per SIMD vector. The sizes of rows, and of halves of rotated rows, must be multiples.
   std::int64_t width;
 };
 
-/// The kernels for this processor.
+/// The kernels for this processor or, if ATEN_CPU_CAPABILITY is set, for the instruction set that
+/// it names.
 const Kernels& kernels();
+
+/// The instruction set of libtorch's and our kernels: "DEFAULT", "AVX2", "AVX512", "AVX512_BF16".
+std::string capability();
 
 }  // namespace niah::models::cpu

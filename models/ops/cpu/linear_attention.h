@@ -12,19 +12,6 @@
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
 
-/// Rows in fp32: x itself, or a converted copy in `room`.
-inline Block<const float> widen(const float* x, std::int64_t stride, std::int64_t, std::int64_t,
-                                float*) {
-  return {x, stride};
-}
-inline Block<const float> widen(const BFloat16* x, std::int64_t stride, std::int64_t rows,
-                                std::int64_t size, float* room) {
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t i = 0; i < size; i += kWidth)
-      load(x + r * stride + i).store(room + r * size + i);
-  return {room, size};
-}
-
 /// to [size, kChunk] = x [rows, size] transposed, padded with zeros to a whole vector.
 inline void transpose(Block<const float> x, std::int64_t rows, std::int64_t size, float* to) {
   const std::int64_t whole = rows / kWidth * kWidth;

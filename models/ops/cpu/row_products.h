@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "models/ops/cpu/kernels.h"
-#include "models/ops/cpu/vectors.h"
+#include "models/ops/cpu/operands.h"
 
 namespace niah::models::cpu {
 inline namespace NIAH_INSTRUCTION_SET {
@@ -16,6 +16,30 @@ inline namespace NIAH_INSTRUCTION_SET {
 inline float reduced(const Vec& x) {
   return at::vec::vec_reduce_all<float>([](Vec& a, Vec& b) { return a + b; }, x);
 }
+
+/// Numbers of type T that one step multiplies.
+template <typename T>
+inline constexpr std::int64_t kStep = kWidth * kNumbers<Operand<T>>;
+
+/// kStep numbers as operands; `is_half`: only the first half of them is there, the others are zero.
+template <bool is_half>
+inline Vec load_step(const float* x) {
+  return load(x);
+}
+#ifdef __AVX512BF16__
+template <bool is_half>
+inline PairVec load_step(const BFloat16* x) {
+  if constexpr (is_half)
+    return {_mm512_zextsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)))};
+  else
+    return load(reinterpret_cast<const Pair*>(x));
+}
+#else
+template <bool is_half>
+inline Vec load_step(const BFloat16* x) {
+  return load(x);
+}
+#endif
 
 /// R rows by O outputs. The order of every sum over the inputs is the same for all R and O.
 template <typename T, int R, int O>
@@ -27,17 +51,20 @@ void tile_of_rows(const RowProducts<T>& in, std::int64_t row, std::int64_t out) 
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
     for (int o = 0; o < O; ++o) sum[r][o] = Vec(0.0F);
-  for (std::int64_t k = 0; k < in.inputs; k += kWidth) {
-    Vec factors[R];
+  const auto step = [&]<bool is_half>(std::int64_t k) {
+    decltype(load_step<is_half>(x)) factors[R];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) factors[r] = load(x + r * in.x_stride + k);
+    for (int r = 0; r < R; ++r) factors[r] = load_step<is_half>(x + r * in.x_stride + k);
 #pragma GCC unroll 8
     for (int o = 0; o < O; ++o) {
-      const Vec w = load(weight + o * in.inputs + k);
+      const auto w = load_step<is_half>(weight + o * in.inputs + k);
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) sum[r][o] = at::vec::fmadd(factors[r], w, sum[r][o]);
+      for (int r = 0; r < R; ++r) sum[r][o] = multiply_add(factors[r], w, sum[r][o]);
     }
-  }
+  };
+  std::int64_t k = 0;
+  for (; k + kStep<T> <= in.inputs; k += kStep<T>) step.template operator()<false>(k);
+  if (k < in.inputs) step.template operator()<true>(k);
   for (int r = 0; r < R; ++r)
     for (int o = 0; o < O; ++o) {
       const float bias = in.bias == nullptr ? 0.0F : static_cast<float>(in.bias[out + o]);

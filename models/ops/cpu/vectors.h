@@ -23,13 +23,15 @@ struct Block {
 };
 
 /// A matrix in any layout, whose elements are read one at a time; `row` and `column` are strides.
-struct Scattered {
-  Scattered(const float* data, std::int64_t row, std::int64_t column)
+template <typename E>
+struct ScatteredOf {
+  ScatteredOf(const E* data, std::int64_t row, std::int64_t column)
       : data(data), row(row), column(column) {}
-  Scattered(Block<const float> block) : Scattered(block.data, block.stride, 1) {}
-  const float* data;
+  ScatteredOf(Block<const E> block) : ScatteredOf(block.data, block.stride, 1) {}
+  const E* data;
   std::int64_t row, column;
 };
+using Scattered = ScatteredOf<float>;
 
 inline Vec load(const float* x) { return Vec::loadu(x); }
 inline Vec load(const BFloat16* x) {
@@ -54,6 +56,19 @@ inline Vec rounded(const Vec& x, const BFloat16*) {
   BFloat16 narrow[kWidth];
   store(x, narrow);
   return load(narrow);
+}
+
+/// `rows` rows of `size` numbers in fp32: x itself, or a converted copy in `room`.
+inline Block<const float> widen(const float* x, std::int64_t stride, std::int64_t, std::int64_t,
+                                float*) {
+  return {x, stride};
+}
+inline Block<const float> widen(const BFloat16* x, std::int64_t stride, std::int64_t rows,
+                                std::int64_t size, float* room) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < size; i += kWidth)
+      load(x + r * stride + i).store(room + r * size + i);
+  return {room, size};
 }
 
 /// `count` rounded up to a multiple of kWidth.

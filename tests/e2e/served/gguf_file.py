@@ -1,4 +1,4 @@
-"""Converts a Hugging Face folder of a Qwen3 or Llama to a GGUF file in fp32, for llama.cpp.
+"""Converts a Hugging Face folder of a Qwen3 or Llama to a GGUF file in fp32 or bf16, for llama.cpp.
 
 Two tokenizers are supported: SentencePiece unigram (tokenizer.model, as in the zoo) and SmolLM's
 byte-level BPE (tokenizer.json, as written by tests/oracle/real_model.py). Anything else in the
@@ -41,16 +41,25 @@ def name_of(tensor: str) -> str:
     raise SystemExit(f"the tensor {tensor} has no place in a GGUF of a Qwen3 or a Llama")
 
 
-def add_tensors(writer: gguf.GGUFWriter, folder: pathlib.Path, config: dict) -> None:
+def add_tensor(writer: gguf.GGUFWriter, name: str, values: np.ndarray, in_bf16: bool) -> None:
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    if in_bf16 and values.ndim > 1:  # llama.cpp wants the weights of norms in fp32
+        kind = gguf.GGMLQuantizationType.BF16
+        writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+    else:
+        writer.add_tensor(name, values)
+
+
+def add_tensors(writer: gguf.GGUFWriter, folder: pathlib.Path, config: dict, in_bf16: bool) -> None:
     heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
     for tensor, values in load_file(folder / "model.safetensors").items():
         part = tensor.split(".")[-2]
         if config["model_type"] == "llama" and part in heads:
             values = as_pairs(values, heads[part])
-        writer.add_tensor(name_of(tensor), np.ascontiguousarray(values, dtype=np.float32))
+        add_tensor(writer, name_of(tensor), values, in_bf16)
 
 
-def add_shape(writer: gguf.GGUFWriter, config: dict) -> None:
+def add_shape(writer: gguf.GGUFWriter, config: dict, in_bf16: bool) -> None:
     set_ones = [key for key in ADDED_ONES if config.get(key)]
     if config["model_type"] not in ("qwen3", "llama") or set_ones:
         raise SystemExit(f"a {config['model_type']} with {set_ones or 'its shape'} is not converted here")
@@ -68,7 +77,7 @@ def add_shape(writer: gguf.GGUFWriter, config: dict) -> None:
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_vocab_size(config["vocab_size"])
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16 if in_bf16 else gguf.LlamaFileType.ALL_F32)
 
 
 def add_unigram(writer: gguf.GGUFWriter, file: pathlib.Path) -> None:
@@ -112,22 +121,23 @@ def add_tokenizer(writer: gguf.GGUFWriter, folder: pathlib.Path, config: dict) -
         add_byte_level_bpe(writer, folder / "tokenizer.json")
     settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     writer.add_bos_token_id(config["bos_token_id"])
-    writer.add_eos_token_id(config["eos_token_id"])
+    if config.get("eos_token_id") is not None:  # random weights have no end of text
+        writer.add_eos_token_id(config["eos_token_id"])
     writer.add_add_bos_token(settings.get("add_bos_token", False))
     writer.add_add_eos_token(settings.get("add_eos_token", False))
     if "chat_template" in settings:
         writer.add_chat_template(settings["chat_template"])
 
 
-def write_gguf(folder: pathlib.Path, file: pathlib.Path) -> None:
+def write_gguf(folder: pathlib.Path, file: pathlib.Path, in_bf16: bool = False) -> None:
     """Writes the GGUF file under a temporary name first, so that `file` is always complete."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     part = file.with_name(file.name + ".part")
     writer = gguf.GGUFWriter(part, config["model_type"])
     writer.add_name(folder.name)
-    add_shape(writer, config)
+    add_shape(writer, config, in_bf16)
     add_tokenizer(writer, folder, config)
-    add_tensors(writer, folder, config)
+    add_tensors(writer, folder, config, in_bf16)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

