@@ -115,7 +115,7 @@ BENCHMARK_CAPTURE(
       return Tensors{projected(8, 512, 64), cached(2, 16384, 64), cached(2, 16384, 64)};
     },
     [](const Tensors& x) { benchmark::DoNotOptimize(attend_cached(x[0], x[1], x[2], 0.1)); })
-    ->Apply(kSingle);
+    ->Apply(kBothTypes);
 BENCHMARK_CAPTURE(
     kernel, lightning,
     [] {

@@ -41,9 +41,15 @@ inline Vec load(const BFloat16* x) {
 }
 inline void store(const Vec& x, float* to) { x.store(to); }
 #ifdef CPU_CAPABILITY_AVX512
-// at::vec stores half a vector with a mask, which prevents store-to-load forwarding.
+// at::vec stores half a vector with a mask, which prevents store-to-load forwarding, and rounds in
+// ten instructions where one would do.
 inline void store(const Vec& x, BFloat16* to) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), at::vec::cvtfp32_bf16(x));
+#ifdef __AVX512BF16__
+  const auto half = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x));
+#else
+  const __m256i half = at::vec::cvtfp32_bf16(x);
+#endif
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), half);
 }
 #else
 inline void store(const Vec& x, BFloat16* to) {

@@ -75,7 +75,7 @@ def add_shape(writer: gguf.GGUFWriter, config: dict, in_bf16: bool) -> None:
     writer.add_value_length(head_dim)
     writer.add_rope_dimension_count(head_dim)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_rope_freq_base({**config, **config.get("rope_parameters", {})}["rope_theta"])  # where transformers 5 has it
     writer.add_vocab_size(config["vocab_size"])
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16 if in_bf16 else gguf.LlamaFileType.ALL_F32)
 

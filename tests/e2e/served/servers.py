@@ -156,7 +156,9 @@ def end(process: subprocess.Popen) -> None:
 
 @contextlib.contextmanager
 def serving(server: str, options: Options, seconds: float):
-    """Runs the server for the duration of the context; yields its URL."""
+    """Runs the server for the duration of the context; yields its URL. The server ends with this
+    script, also if that is terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.out.mkdir(parents=True, exist_ok=True)
     check_port(options.port)
     url, log = f"http://127.0.0.1:{options.port}", options.out / "server.log"
