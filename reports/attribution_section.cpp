@@ -12,6 +12,7 @@
 #include "reports/tables.h"
 
 namespace niah::reports {
+
 std::string attribution_section(const Results& results, const Analysis& analysis) {
   std::string out;
   const std::vector<std::string> models = models_of(results.run);

@@ -66,8 +66,12 @@ void add_arithmetic(reports::RunInfo& all, const reports::RunInfo& info) {
   for (const auto& [name, value] : info.arithmetic) all.arithmetic.try_emplace(name, value);
 }
 
-/// Adds planned cells: each cell once, with the larger number of samples. Beside a run whose cell
-/// may not end early, that of an adaptive run promises nothing more.
+/// What a plan promises of a cell, comparable: one that may end early promises less than any other.
+std::pair<bool, std::int64_t> promises(const reports::PlannedCell& cell) {
+  return {!cell.may_end_early, cell.samples};
+}
+
+/// Adds planned cells: each cell once, as the run that promises most of it has it.
 void add_planned(std::vector<reports::PlannedCell>& into,
                  const std::vector<reports::PlannedCell>& more) {
   for (const reports::PlannedCell& cell : more) {
@@ -76,8 +80,7 @@ void add_planned(std::vector<reports::PlannedCell>& into,
     });
     if (known == into.end())
       into.push_back(cell);
-    else if (cell.may_end_early == known->may_end_early ? cell.samples > known->samples
-                                                        : known->may_end_early)
+    else if (promises(cell) > promises(*known))
       *known = cell;
   }
 }

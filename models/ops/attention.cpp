@@ -73,69 +73,58 @@ at::Tensor flash(const at::Tensor& query, const at::Tensor& key, const at::Tenso
   return std::get<0>(result).transpose(1, 2);
 }
 
-/// The heads of `query` that share key head `head`, and what they attend to, for all positions.
+/// The heads of `query` that share key head `head`, at all positions, and what they attend to; with
+/// neither a place for the results nor scratch memory.
 template <typename T>
 cpu::AttentionGroup<T> group_of(const at::Tensor& query, const at::Tensor& key,
-                                const at::Tensor& value, const at::Tensor& output,
-                                std::int64_t batch, std::int64_t head, double scale) {
+                                const at::Tensor& value, std::int64_t batch, std::int64_t head,
+                                double scale) {
   const std::int64_t groups = query.size(1) / key.size(1);
   return {.query = cpu::head_of<T>(query, batch, head * groups),
           .key = cpu::head_of<T>(key, batch, head),
           .value = cpu::head_of<T>(value, batch, head),
-          .output = cpu::mutable_head_of<T>(output, batch, head * groups),
           .query_head = query.stride(1),
           .query_row = query.stride(2),
           .key_row = key.stride(2),
           .value_row = value.stride(2),
-          .output_head = output.stride(1),
-          .output_row = output.stride(2),
           .groups = groups,
           .rows = query.size(2),
           .keys = key.size(2),
           .dim = query.size(3),
-          .begin = 0,
           .end = query.size(2),
-          .window = 0,
-          .scale = static_cast<float>(scale),
-          .partial = nullptr,
-          .scratch = nullptr};
+          .scale = static_cast<float>(scale)};
 }
 
 /// Uses the CPU kernel: [B, H, R, D]. With window 0, a row sees all keys up to its own.
-template <typename T>
 at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                      std::int64_t window, double scale) {
   const std::int64_t rows = query.size(2), dim = query.size(3), kv_heads = key.size(1);
+  const std::int64_t groups = query.size(1) / kv_heads;
   const at::Tensor output =
       cpu::empty_heads(query.size(0), query.size(1), rows, dim, query.options());
   constexpr std::int64_t kStretch = 128;  // positions for which keys and values are read once
   const std::int64_t stretches = (rows + kStretch - 1) / kStretch;
-  const std::int64_t floats =
-      cpu::attention_scratch(dim, query.size(1) / kv_heads, std::min(rows, kStretch));
-  at::parallel_for(0, query.size(0) * kv_heads * stretches, 1,
-                   [&](std::int64_t from, std::int64_t to) {
-                     const c10::DataPtr scratch = cpu::allocate_scratch(floats);
-                     for (std::int64_t i = from; i < to; ++i) {
-                       cpu::AttentionGroup<T> group =
-                           group_of<T>(query, key, value, output, i / (kv_heads * stretches),
-                                       i / stretches % kv_heads, scale);
-                       // The last positions see the most keys: starting with them balances the
-                       // threads.
-                       group.begin = (stretches - 1 - i % stretches) * kStretch;
-                       group.end = std::min(rows, group.begin + kStretch);
-                       group.window = window;
-                       group.scratch = static_cast<float*>(scratch.get());
-                       cpu::kernels_for<T>().attention(group);
-                     }
-                   });
+  const std::int64_t floats = cpu::attention_scratch(dim, groups, std::min(rows, kStretch));
+  cpu::with_kernels(query, [&]<typename T>(const cpu::TypedKernels<T>& kernels) {
+    const auto attend = [&](std::int64_t from, std::int64_t to) {
+      const c10::DataPtr scratch = cpu::allocate_scratch(floats);
+      for (std::int64_t i = from; i < to; ++i) {
+        const std::int64_t batch = i / (kv_heads * stretches), head = i / stretches % kv_heads;
+        cpu::AttentionGroup<T> group = group_of<T>(query, key, value, batch, head, scale);
+        group.output = cpu::mutable_head_of<T>(output, batch, head * groups);
+        group.output_head = output.stride(1);
+        group.output_row = output.stride(2);
+        // The last positions see the most keys: starting with them balances the threads.
+        group.begin = (stretches - 1 - i % stretches) * kStretch;
+        group.end = std::min(rows, group.begin + kStretch);
+        group.window = window;
+        group.scratch = static_cast<float*>(scratch.get());
+        kernels.attention(group);
+      }
+    };
+    at::parallel_for(0, query.size(0) * kv_heads * stretches, 1, attend);
+  });
   return output;
-}
-
-at::Tensor by_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                     std::int64_t window, double scale) {
-  return query.scalar_type() == at::kFloat
-             ? by_kernel<float>(query, key, value, window, scale)
-             : by_kernel<at::BFloat16>(query, key, value, window, scale);
 }
 
 /// One position's attention from attentions to parts of the keys, by the sums of exponentials:
@@ -161,7 +150,7 @@ at::Tensor one_row_by_kernel(const at::Tensor& query, const at::Tensor& key,
     const c10::DataPtr scratch = cpu::allocate_scratch(cpu::attention_scratch(dim, groups, 1));
     for (std::int64_t i = from; i < to; ++i) {
       cpu::AttentionGroup<at::BFloat16> group = group_of<at::BFloat16>(
-          query, key, value, query, i / (kv_heads * parts), i / parts % kv_heads, scale);
+          query, key, value, i / (kv_heads * parts), i / parts % kv_heads, scale);
       const std::int64_t first = i % parts * kPart;
       group.key += first * group.key_row;
       group.value += first * group.value_row;
@@ -174,7 +163,7 @@ at::Tensor one_row_by_kernel(const at::Tensor& query, const at::Tensor& key,
   return joined_parts(partial).to(query.scalar_type()).reshape(query.sizes());
 }
 
-/// Whether rows are whole vectors that begin at multiples of four bytes.
+/// Whether rows begin at multiples of four bytes.
 bool has_even_rows(const at::Tensor& x) {
   return reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % 4 == 0 && x.stride(0) % 2 == 0 &&
          x.stride(1) % 2 == 0 && x.stride(2) % 2 == 0;
@@ -195,11 +184,11 @@ bool has_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor
 at::Tensor attend_cached(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                          double scale) {
   const std::int64_t rows = query.size(2), keys = key.size(2), kv_heads = key.size(1);
-  if (rows > 1 && has_kernel(query, key, value, scale))
-    return by_kernel(query, key, value, /*window=*/0, scale);
   // In fp32, libtorch's is faster for one row.
-  if (rows == 1 && query.scalar_type() == at::kBFloat16 && has_kernel(query, key, value, scale))
-    return one_row_by_kernel(query, key, value, scale);
+  const bool is_faster = rows > 1 || query.scalar_type() == at::kBFloat16;
+  if (is_faster && has_kernel(query, key, value, scale))
+    return rows > 1 ? by_kernel(query, key, value, /*window=*/0, scale)
+                    : one_row_by_kernel(query, key, value, scale);
   if (has_flash(query, key, value)) return flash(query, key, value, /*window=*/0, scale);
   if (rows == 1)  // sees everything
     return fused(fold_groups(query, kv_heads), key, value, /*causal=*/false, scale)

@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/e2e/served")]
 
 import servers  # noqa: E402
+from peers import processor  # noqa: E402
 
 KEY_ENV = "NIAH_BENCH_KEY"  # the sweep's key_env
 
@@ -52,11 +53,6 @@ def measure(options: argparse.Namespace, folder: pathlib.Path, sweep: dict, key:
     if len(scores) != options.samples:
         raise SystemExit(f"{folder / 'log'}: {len(scores)} of {options.samples} samples have a score")
     return seconds / options.samples, scores
-
-
-def processor() -> str:
-    names = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-    return names[0] if names else "unknown processor"
 
 
 def main() -> None:

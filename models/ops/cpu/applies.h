@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <type_traits>
 
 #include "models/ops/cpu/kernels.h"
 
@@ -24,15 +23,6 @@ bool has_whole_rows(std::initializer_list<at::Tensor> tensors);
 
 /// Memory for `floats` floats, aligned to a cache line: a vector across two lines costs twice.
 c10::DataPtr allocate_scratch(std::int64_t floats);
-
-/// The kernels for T, float or at::BFloat16.
-template <typename T>
-const TypedKernels<T>& kernels_for() {
-  if constexpr (std::is_same_v<T, float>)
-    return kernels().fp32;
-  else
-    return kernels().bf16;
-}
 
 /// Calls `work` with the kernels for the type of `like`.
 template <typename Work>

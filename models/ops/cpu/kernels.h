@@ -69,17 +69,18 @@ inline constexpr std::int64_t kAttentionLanes = 64, kAttentionKeys = 96;
 /// multiple of Kernels::width, and rows begin at multiples of four bytes.
 template <typename T>
 struct AttentionGroup {
-  const T *query, *key, *value;
-  T* output;
-  std::int64_t query_head, query_row, key_row, value_row, output_head, output_row;  // strides
-  std::int64_t groups;  ///< number of query heads, at most kAttentionLanes
-  std::int64_t rows, keys, dim, begin, end;
-  std::int64_t window;  ///< number of keys that a position sees, up to its own; 0: all
-  float scale;          ///< positive
+  const T *query = nullptr, *key = nullptr, *value = nullptr;
+  T* output = nullptr;
+  std::int64_t query_head = 0, query_row = 0, key_row = 0, value_row = 0;  // strides
+  std::int64_t output_head = 0, output_row = 0;                            // strides
+  std::int64_t groups = 1;  ///< number of query heads, at most kAttentionLanes
+  std::int64_t rows = 0, keys = 0, dim = 0, begin = 0, end = 0;
+  std::int64_t window = 0;  ///< number of keys that a position sees, up to its own; 0: all
+  float scale = 1;          ///< positive
   /// If not null, where the results go in fp32, [end - begin, groups, dim + 1], instead of
   /// `output`; the last number of a row is the logarithm, to base 2, of its sum of exponentials.
-  float* partial;
-  float* scratch;  ///< attention_scratch(dim, groups, end - begin) floats
+  float* partial = nullptr;
+  float* scratch = nullptr;  ///< attention_scratch(dim, groups, end - begin) floats
 };
 
 /// Number of floats of scratch memory for `rows` positions.

@@ -22,22 +22,17 @@ template <typename T>
 inline constexpr std::int64_t kStep = kWidth * kNumbers<Operand<T>>;
 
 /// kStep numbers as operands; `is_half`: only the first half of them is there, the others are zero.
-template <bool is_half>
-inline Vec load_step(const float* x) {
+template <bool is_half, typename T>
+Vec load_step(const T* x) {
   return load(x);
 }
 #ifdef __AVX512BF16__
 template <bool is_half>
-inline PairVec load_step(const BFloat16* x) {
+PairVec load_step(const BFloat16* x) {
   if constexpr (is_half)
     return {_mm512_zextsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)))};
   else
     return load(reinterpret_cast<const Pair*>(x));
-}
-#else
-template <bool is_half>
-inline Vec load_step(const BFloat16* x) {
-  return load(x);
 }
 #endif
 

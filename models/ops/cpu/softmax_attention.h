@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -115,17 +116,28 @@ inline KeyBlock<float> key_block(const AttentionGroup<BFloat16>& in, std::int64_
 }
 #endif
 
+#ifdef CPU_CAPABILITY_AVX512
+/// 2^x by a polynomial for 2^p on [0, 1), where p = x - floor(x) (zero for -inf). The coefficients
+/// begin with the highest; the last, 1, makes the result exact for whole x.
+template <std::size_t count>
+Vec power_of_two_by(const float (&coefficients)[count], const Vec& x) {
+  const __m512 part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  __m512 power = _mm512_set1_ps(coefficients[0]);
+#pragma GCC unroll 8
+  for (std::size_t i = 1; i < count; ++i)
+    power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(coefficients[i]));
+  return _mm512_scalef_ps(power, x);  // power * 2^floor(x)
+}
+#endif
+
 /// 2^x for x <= 0, accurate to 2 units in the last place and exactly 1 for 0. With AVX-512, NaN for
 /// NaN, because `larger` may drop it there.
 inline Vec power_of_two(const Vec& x) {
 #ifdef CPU_CAPABILITY_AVX512
-  // x - floor(x) (zero for -inf), then a minimax polynomial on [0, 1) that is exactly 1 at 0.
-  const __m512 part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-  __m512 power = _mm512_set1_ps(1.8671301659196615e-3F);
-  for (const float c : {9.017029777169228e-3F, 5.579991266131401e-2F, 2.4016444385051727e-1F,
-                        6.931512951850891e-1F, 1.0F})
-    power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(c));
-  return _mm512_scalef_ps(power, x);  // power * 2^floor(x)
+  constexpr float kMinimax[] = {1.8671301659196615e-3F, 9.017029777169228e-3F,
+                                5.579991266131401e-2F,  2.4016444385051727e-1F,
+                                6.931512951850891e-1F,  1.0F};
+  return power_of_two_by(kMinimax, x);
 #else
   constexpr float kLog2 = 0.693147180559945F;
   return (x * Vec(kLog2)).exp_u20();
@@ -133,13 +145,10 @@ inline Vec power_of_two(const Vec& x) {
 }
 
 #ifdef __AVX512BF16__
-/// 2^x for x <= 0 to 1 in 10,000, for results that are rounded to bf16; exactly 1 for 0.
+/// The same to 1 in 10,000, for results that are rounded to bf16; exactly 1 for 0.
 inline Vec rough_power_of_two(const Vec& x) {
-  const __m512 part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-  __m512 power = _mm512_set1_ps(0.07706705F);
-  for (const float c : {0.22764498F, 0.69511679F, 1.0F})
-    power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(c));
-  return _mm512_scalef_ps(power, x);
+  constexpr float kMinimax[] = {0.07706705F, 0.22764498F, 0.69511679F, 1.0F};
+  return power_of_two_by(kMinimax, x);
 }
 #endif
 

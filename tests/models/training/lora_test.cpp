@@ -11,6 +11,7 @@
 #include "models/training/trainer.h"
 #include "tests/models/support.h"
 #include "tests/models/tiny_adapter.h"
+#include "tests/models/training/resumed.h"
 #include "tests/refusal.h"
 
 namespace niah::models {
@@ -52,11 +53,6 @@ class Lora : public testing::Test, protected TinyAdapter {
   static std::string weight_name(const std::string& name) {
     const std::size_t first = kAdapterPrefix.size();
     return name.substr(first, name.find(".lora_") - first) + ".weight";
-  }
-  void expect_equal(const CausalLM& model, const CausalLM& expected) const {
-    const WeightMap weights = parameters_of(expected);
-    for (const auto& [name, tensor] : parameters_of(model))
-      EXPECT_TRUE(at::equal(tensor, weights.at(name))) << name;
   }
 };
 
@@ -134,13 +130,8 @@ TEST_F(Lora, ResumedTrainingIsTheSameTraining) {
   const auto state = temporary_.path() / "state.safetensors";
   const auto whole_model = open_base(), resumed_model = open_base();
   Trainer whole(whole_model, factors_of(*whole_model), options());
-  for (int step = 0; step < 6; ++step) {
-    if (step == 3) whole.save(state);
-    whole.step(batch(step));
-  }
   Trainer resumed(resumed_model, factors_of(*resumed_model), options());
-  resumed.load(state);
-  for (int step = 3; step < 6; ++step) resumed.step(batch(step));
+  train_and_resume(whole, resumed, state, 3, 6, batch);
   expect_equal(*resumed_model, *whole_model);
   Trainer of_weights(open_base(), options());
   EXPECT_THAT(refusal_of([&] { of_weights.load(state); }), HasSubstr("belongs to another model"));

@@ -11,6 +11,7 @@
 #include "models/registry.h"
 #include "models/training/held_rows.h"
 #include "tests/models/support.h"
+#include "tests/models/training/resumed.h"
 #include "tests/refusal.h"
 
 namespace niah::models {
@@ -94,18 +95,9 @@ TEST(Trainer, NotAllPartsCanBeFrozen) {
 TEST(Trainer, ResumedTrainingIsTheSameTraining) {
   const TemporaryFolder folder;
   const auto whole_model = fresh_model(2), resumed_model = fresh_model(3);
-  Trainer whole(whole_model, options());
-  for (int step = 0; step < 10; ++step) {
-    if (step == 4) whole.save(folder.path() / "state.safetensors");
-    whole.step(batch(step));
-  }
-  Trainer resumed(resumed_model, options());
-  resumed.load(folder.path() / "state.safetensors");
-  EXPECT_EQ(resumed.steps_done(), 4);
-  for (int step = 4; step < 10; ++step) resumed.step(batch(step));
-  const auto expected = parameters_of(*whole_model);
-  for (const auto& [name, tensor] : parameters_of(*resumed_model))
-    EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
+  Trainer whole(whole_model, options()), resumed(resumed_model, options());
+  train_and_resume(whole, resumed, folder.path() / "state.safetensors", 4, 10, batch);
+  expect_equal(*resumed_model, *whole_model);
 }
 
 TEST(Trainer, ResumedTrainingOfExpertsIsTheSameTraining) {
@@ -124,17 +116,9 @@ TEST(Trainer, ResumedTrainingOfExpertsIsTheSameTraining) {
     return Batch{torch::randint(32, {1, 3}, at::kLong), at::ones({1, 3})};
   };
   const auto whole_model = model(), resumed_model = model();
-  Trainer whole(whole_model, options());
-  for (int step = 0; step < 6; ++step) {
-    if (step == 3) whole.save(folder.path() / "state.safetensors");
-    whole.step(few(step));
-  }
-  Trainer resumed(resumed_model, options());
-  resumed.load(folder.path() / "state.safetensors");
-  for (int step = 3; step < 6; ++step) resumed.step(few(step));
-  const auto expected = parameters_of(*whole_model);
-  for (const auto& [name, tensor] : parameters_of(*resumed_model))
-    EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
+  Trainer whole(whole_model, options()), resumed(resumed_model, options());
+  train_and_resume(whole, resumed, folder.path() / "state.safetensors", 3, 6, few);
+  expect_equal(*resumed_model, *whole_model);
 }
 
 TEST(Trainer, NotesComeBackWithTheState) {
