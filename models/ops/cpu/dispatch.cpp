@@ -18,14 +18,27 @@ const Kernels& table();
 namespace avx512 {
 const Kernels& table();
 }
+#ifdef NIAH_BF16_KERNELS
 namespace avx512_bf16 {
 const Kernels& table();
 }
+#endif
 #endif
 
 namespace {
 
 enum class InstructionSet { kBaseline, kAvx2, kAvx512, kAvx512Bf16 };
+
+#ifdef NIAH_X86_KERNELS
+/// Whether there are kernels for this processor's products of bf16 numbers.
+bool multiplies_bf16() {
+#ifdef NIAH_BF16_KERNELS
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 InstructionSet find_instruction_set() {
 #ifdef NIAH_X86_KERNELS
@@ -34,8 +47,7 @@ InstructionSet find_instruction_set() {
   const std::string capability = at::get_cpu_capability();
   const bool is_named = std::getenv("ATEN_CPU_CAPABILITY") != nullptr;
   if (capability == "AVX512")
-    return !is_named && __builtin_cpu_supports("avx512bf16") != 0 ? InstructionSet::kAvx512Bf16
-                                                                  : InstructionSet::kAvx512;
+    return !is_named && multiplies_bf16() ? InstructionSet::kAvx512Bf16 : InstructionSet::kAvx512;
   if (capability == "AVX2") return InstructionSet::kAvx2;
 #endif
   return InstructionSet::kBaseline;
@@ -50,9 +62,11 @@ InstructionSet instruction_set() {
 
 const Kernels& kernels() {
   switch (instruction_set()) {
-#ifdef NIAH_X86_KERNELS
+#ifdef NIAH_BF16_KERNELS
     case InstructionSet::kAvx512Bf16:
       return avx512_bf16::table();
+#endif
+#ifdef NIAH_X86_KERNELS
     case InstructionSet::kAvx512:
       return avx512::table();
     case InstructionSet::kAvx2:
