@@ -13,7 +13,7 @@
 
 #include "models/mixer_info.h"
 #include "models/state.h"
-#include "models/weights.h"
+#include "models/tensor_source.h"
 
 namespace niah::models {
 

@@ -21,7 +21,6 @@
 #include "models/arch/olmo_hybrid.h"
 #include "models/arch/qwen3_5.h"
 #include "models/arch/softmax.h"
-#include "models/device.h"
 
 namespace niah::models {
 namespace {
@@ -131,30 +130,6 @@ std::shared_ptr<CausalLM> build_model(const nlohmann::json& config, const std::s
   return model;
 }
 
-WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
-                       const CausalLM& model) {
-  std::vector<std::string> names = model.named_parameters().keys();
-  const std::string& head = model.info().tied_head;
-  if (!head.empty() && checkpoint->find(head) != nullptr) names.push_back(head);
-  return load_weights(checkpoint, dtype, names);
-}
-
-void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights) {
-  const auto head = weights.find(info.tied_head);
-  if (info.tied_head.empty() || head == weights.end()) return;
-  for (const OtherPart& other : info.others) {
-    const auto embedding = weights.find(other.rows.rows.tensor);
-    if (other.rows.part != Part::kEmbedding || embedding == weights.end()) continue;
-    if (!at::equal(head->second, embedding->second))
-      throw DataError(fmt::format(
-          "loading {}: config.json says tie_word_embeddings: true, but the file holds an {} that "
-          "differs from {}. Set tie_word_embeddings to false if the head was trained apart, or "
-          "remove {}.",
-          label, head->first, embedding->first, head->first));
-  }
-  weights.erase(head);
-}
-
 void require_same_model(const std::string& first_name, const ModelInfo& first,
                         const std::string& other_name, const ModelInfo& other) {
   const auto described = [](const ModelInfo& info) {
@@ -247,16 +222,6 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override) {
   if (override.is_object()) config.update(override);
   return config;
-}
-
-std::shared_ptr<CausalLM> load_model(const CheckpointPath& path, at::ScalarType dtype,
-                                     const nlohmann::json& override, at::Device device) {
-  const auto checkpoint = std::make_shared<Checkpoint>(path);
-  const nlohmann::json config = override_config(checkpoint->config(), override);
-  const auto meta = check_tensors(*checkpoint, config);
-  WeightMap weights = load_weights(checkpoint, dtype, *meta);
-  resolve_tied_head(meta->info(), path.text(), weights);
-  return build_model(config, path.text(), Placement(device)(weights));
 }
 
 }  // namespace niah::models

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/causal_lm.h"
+#include "models/checkpoint/checkpoint.h"
 
 namespace niah::models {
 
@@ -54,20 +55,5 @@ void require_same_model(const std::string& first_name, const ModelInfo& first,
 
 /// `config` with the fields of `override` (an object, or null) replacing its own.
 nlohmann::json override_config(nlohmann::json config, const nlohmann::json& override);
-
-/// Opens a checkpoint, checks it and builds its model in `dtype` on `device`.
-std::shared_ptr<CausalLM> load_model(const CheckpointPath& path, at::ScalarType dtype,
-                                     const nlohmann::json& override = nullptr,
-                                     at::Device device = at::kCPU);
-
-/// The tensors of a checkpoint that `model` (from check_tensors) uses, in `dtype`; others, such as
-/// those of a vision tower, are not read. Includes a stored output head that is tied to the
-/// embedding.
-WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::ScalarType dtype,
-                       const CausalLM& model);
-
-/// Drops a stored output head that is tied to the embedding and equals it; throws DataError if the
-/// two differ.
-void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights);
 
 }  // namespace niah::models

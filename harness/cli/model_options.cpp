@@ -1,13 +1,7 @@
 #include "harness/cli/model_options.h"
 
-#include <fmt/format.h>
-
-#include "harness/base/progress.h"
 #include "harness/cli/pair_options.h"
 #include "harness/config/overrides.h"
-#include "models/checkpoint/adapter_beside.h"
-#include "models/device.h"
-#include "models/registry.h"
 
 namespace niah {
 
@@ -15,20 +9,6 @@ nlohmann::json ModelArguments::override() const {
   nlohmann::json fields;
   for (const std::string& text : overrides) add_config_override(fields, text);
   return fields;
-}
-
-at::ScalarType ModelArguments::scalar_type() const {
-  if (dtype == "fp32") return at::kFloat;
-  if (dtype == "bf16") return at::kBFloat16;
-  throw UsageError(fmt::format("--dtype '{}': fp32 or bf16 was expected", dtype));
-}
-
-std::shared_ptr<models::CausalLM> ModelArguments::load() const {
-  const at::Device where = models::find_device(device);
-  models::allow_rounded_products(where, scalar_type());
-  if (const std::string warning = models::adapter_beside(path()); !warning.empty())
-    print_warning(warning);
-  return models::load_model(path(), scalar_type(), override(), where);
 }
 
 void add_model_options(CLI::App& command, ModelArguments& arguments) {
@@ -39,13 +19,6 @@ void add_model_options(CLI::App& command, ModelArguments& arguments) {
   add_repeated(command, "--override", arguments.overrides,
                "Change a field of its config.json for this command:"
                " --override \"attn_logits_scaling=hype 500\"");
-}
-
-void add_runtime_options(CLI::App& command, ModelArguments& arguments) {
-  command.add_option("--dtype", arguments.dtype, "Numbers to compute with: fp32 or bf16")
-      ->type_name("{fp32|bf16}")
-      ->capture_default_str();
-  add_device_option(command, arguments.device);
 }
 
 }  // namespace niah

@@ -4,13 +4,13 @@
 #include "harness/base/output.h"
 #include "harness/base/units.h"
 #include "harness/cli/model_commands.h"
-#include "harness/cli/model_options.h"
+#include "harness/cli/runtime_options.h"
 
 namespace niah {
 namespace {
 
 struct SelftestArguments {
-  ModelArguments model;
+  RuntimeArguments model;
   models::SelftestOptions options;
 };
 

@@ -5,14 +5,14 @@
 #include "harness/base/output.h"
 #include "harness/base/units.h"
 #include "harness/cli/model_commands.h"
-#include "harness/cli/model_options.h"
+#include "harness/cli/runtime_options.h"
 #include "models/instruments/verify.h"
 
 namespace niah {
 namespace {
 
 struct VerifyArguments {
-  ModelArguments model;
+  RuntimeArguments model;
   std::string golden;
   double tolerance = 1e-4;
   std::int64_t chunk = 0;

@@ -22,6 +22,7 @@
 #include "models/surgery/restore.h"
 #include "models/training/gradient_locality.h"
 #include "models/training/held_rows.h"
+#include "models/weights.h"
 #include "reports/record.h"
 
 namespace niah::zoo {

@@ -10,7 +10,7 @@
 #include "models/causal_lm.h"
 #include "models/ops/batch.h"
 #include "models/ops/norm.h"
-#include "models/weights.h"
+#include "models/tensor_source.h"
 
 namespace niah::models {
 

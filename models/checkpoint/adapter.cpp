@@ -126,16 +126,9 @@ class Matching {
   }
 
   void require_floating(const TensorInfo& tensor) const {
-    switch (tensor.dtype) {
-      case DType::kF64:
-      case DType::kF32:
-      case DType::kF16:
-      case DType::kBF16:
-        return;
-      default:
-        refuse(tensor, fmt::format("it has dtype {}; adapters are F32, F16 or BF16",
-                                   dtype_name(tensor.dtype)));
-    }
+    if (!is_floating(tensor.dtype))
+      refuse(tensor, fmt::format("it has dtype {}; adapters are F32, F16 or BF16",
+                                 dtype_name(tensor.dtype)));
   }
 
   std::string base_tensor(const TensorInfo& tensor, const std::string& parameter) const {

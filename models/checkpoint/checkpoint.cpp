@@ -346,6 +346,20 @@ std::string adapted_sha256(const std::string& weights_sha256, const Adapter& ada
   return sha256_hex(fmt::format("{} with {}", weights_sha256, adapter.sha256()));
 }
 
+void require_floating(const Checkpoint& checkpoint, const std::string& name) {
+  const DType dtype = checkpoint.find(name)->dtype;
+  if (is_floating(dtype)) return;
+  throw DataError(
+      fmt::format("loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16, "
+                  "and quantised ones have to be saved dequantised first",
+                  checkpoint.file_of(name).string(), valid_utf8(name), dtype_name(dtype)));
+}
+
+void release_tensor(const Checkpoint& checkpoint, const std::string& name) {
+  const auto bytes = checkpoint.bytes(*checkpoint.find(name));
+  release_pages(bytes.data(), bytes.size());
+}
+
 json config_identity(json config) {
   for (const char* field : {"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
     config.erase(field);

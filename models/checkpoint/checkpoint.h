@@ -75,6 +75,11 @@ class Checkpoint {
   std::map<std::string, std::pair<const SafetensorsFile*, const TensorInfo*>, std::less<>> tensors_;
 };
 
+/// Throws DataError, with file and type, unless the tensor holds floating-point numbers.
+void require_floating(const Checkpoint& checkpoint, const std::string& name);
+/// Tells the operating system that the mapped pages of this tensor may leave memory.
+void release_tensor(const Checkpoint& checkpoint, const std::string& name);
+
 /// The part of a config that identifies results: all fields except those about how the checkpoint
 /// was saved. Fingerprints of run folders depend on it. Two configs that compute the same may still
 /// differ in it; see require_same_model.

@@ -155,6 +155,18 @@ std::string_view dtype_name(DType dtype) { return kDTypes[static_cast<std::size_
 
 std::size_t dtype_size(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].size; }
 
+bool is_floating(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+    case DType::kF32:
+    case DType::kF16:
+    case DType::kBF16:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::int64_t TensorInfo::numel() const {
   std::int64_t count = 1;
   for (const std::int64_t size : shape) count *= size;

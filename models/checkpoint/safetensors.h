@@ -23,6 +23,8 @@ enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 std::string_view dtype_name(DType dtype);
 /// Bytes per element.
 std::size_t dtype_size(DType dtype);
+/// Whether elements are floating-point numbers.
+bool is_floating(DType dtype);
 
 /// A tensor's entry in the header. Offsets are in bytes from the start of the data section.
 struct TensorInfo {

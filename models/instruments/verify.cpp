@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/weights.h"
 
 namespace niah::models {
 namespace {

@@ -12,7 +12,8 @@
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
 #include "models/surgery/checkpoint_pair.h"
-#include "models/surgery/restoration.h"
+#include "models/surgery/restore.h"
+#include "models/surgery/stored_tensor.h"
 #include "models/surgery/weight_parts.h"
 
 namespace niah::models {

@@ -1,6 +1,5 @@
 #include "models/surgery/checkpoint_pair.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "harness/base/error.h"
@@ -8,7 +7,6 @@
 #include "harness/base/path_kind.h"
 #include "models/registry.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/weights.h"
 
 namespace niah::models {
 namespace {
@@ -62,12 +60,17 @@ CheckpointPair open_pair(const CheckpointPath& pre, const CheckpointPath& post) 
   return pair;
 }
 
-at::Tensor read_values(const OpenCheckpoint& from, const std::string& name) {
-  const at::Tensor stored = read_tensor(from.checkpoint, name);
-  const at::ScalarType type = stored.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  at::Tensor values = stored.to(type, false, /*copy=*/true);
-  release_tensor(*from.checkpoint, name);
-  return values;
+NamesBefore::NamesBefore(const CheckpointPair& pair)
+    : names_(counterparts(pair.post.meta->info(), pair.pre.meta->info())),
+      pre_(pair.pre.checkpoint->path().text()) {}
+
+const std::string& NamesBefore::operator()(const std::string& name) const {
+  const auto found = names_.find(name);
+  if (found != names_.end()) return found->second;
+  throw DataError(
+      fmt::format("restoring: tensor '{}' has no counterpart in {}, which is laid out in another "
+                  "way",
+                  name, pre_));
 }
 
 }  // namespace niah::models

@@ -1,6 +1,7 @@
 // Two checkpoints of one model: before and after a fine-tune.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,8 +25,16 @@ struct CheckpointPair {
 /// by what they compute, not by how their files spell it. Throws DataError listing the differences.
 CheckpointPair open_pair(const CheckpointPath& pre, const CheckpointPath& post);
 
-/// A copy of a tensor (read_tensor) in fp64 if it is stored so, else in fp32; exact in both cases.
-/// The file's pages are released afterwards.
-at::Tensor read_values(const OpenCheckpoint& from, const std::string& name);
+/// Maps tensor names of the checkpoint after the fine-tune to those of the one before it.
+class NamesBefore {
+ public:
+  explicit NamesBefore(const CheckpointPair& pair);
+  /// Throws DataError if the checkpoint before has no such tensor.
+  const std::string& operator()(const std::string& name) const;
+
+ private:
+  std::map<std::string, std::string> names_;
+  std::string pre_;
+};
 
 }  // namespace niah::models

@@ -11,6 +11,7 @@
 #include "harness/base/text.h"
 #include "models/surgery/checkpoint_pair.h"
 #include "models/surgery/restore.h"
+#include "models/surgery/stored_tensor.h"
 
 namespace niah::models {
 namespace {

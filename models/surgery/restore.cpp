@@ -2,16 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/optim/lbfgs.h>
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <iterator>
-#include <set>
 #include <tuple>
 
 #include "harness/base/error.h"
+#include "models/surgery/restored_rows.h"
 #include "models/surgery/weight_parts.h"
 
 namespace niah::models {
@@ -104,9 +102,6 @@ at::Tensor nearest_basis(const at::Tensor& query_pre, const at::Tensor& query_po
 
 namespace {
 
-/// The rows of W_Q or W_K, which belong to a single tensor in mixers with has_plain_routing.
-PartRows weight_of(const MixerInfo& mixer, Part part) { return mixer.of(part).front(); }
-
 at::Tensor heads_of(const WeightMap& weights, const MixerInfo& mixer, Part part,
                     std::int64_t heads) {
   const PartRows rows = weight_of(mixer, part);
@@ -169,62 +164,6 @@ std::pair<at::Tensor, at::Tensor> procrustes_exact(const at::Tensor& query_pre,
   return {query, key};
 }
 
-namespace {
-
-bool has_projections(const MixerInfo& mixer) {
-  return !mixer.of(Part::kQuery).empty() || !mixer.of(Part::kKey).empty() ||
-         !mixer.of(Part::kValue).empty();
-}
-
-/// "0, 1, 2 and 61 others", because a range may name very many layers.
-std::string first_of(const std::set<std::int64_t>& layers) {
-  constexpr std::size_t kShown = 10;
-  std::vector<std::int64_t> shown;
-  std::copy_n(layers.begin(), std::min(kShown, layers.size()), std::back_inserter(shown));
-  const std::size_t others = layers.size() - shown.size();
-  return fmt::format("{}{}", fmt::join(shown, ", "),
-                     others > 0 ? fmt::format(" and {} others", others) : "");
-}
-
-bool keeps_routing(RestoreMethod method) {
-  return method == RestoreMethod::kQkPro || method == RestoreMethod::kQkProExact;
-}
-
-}  // namespace
-
-std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOptions& options,
-                                        bool linear) {
-  if (linear && keeps_routing(options.method))
-    throw UsageError(
-        "restoring: qk-pro applies to softmax(Q K^T) only; linear layers can only be copied (qk, "
-        "q, k, v)");
-  std::set<std::int64_t> wanted;
-  if (options.layers) wanted.insert(options.layers->begin(), options.layers->end());
-  std::vector<std::int64_t> chosen, known;
-  for (std::size_t i = 0; i < info.mixers.size(); ++i) {
-    const MixerInfo& mixer = info.mixers[i];
-    if (!mixer.attends && !(linear && has_projections(mixer))) continue;
-    const auto index = static_cast<std::int64_t>(i);
-    known.push_back(index);
-    const bool by_default = mixer.cost.window == 0 || options.windows;
-    if (options.layers ? wanted.erase(index) > 0 : by_default) chosen.push_back(index);
-  }
-  if (!wanted.empty() && !known.empty())
-    throw UsageError(fmt::format(
-        "restoring: {} {} cannot be restored; of this model's layers 0 to {} these can: {}",
-        wanted.size() == 1 ? "layer" : "layers", first_of(wanted), info.mixers.size() - 1,
-        fmt::join(known, ", ")));
-  if (chosen.empty()) throw UsageError("restoring: the model has no softmax layer to restore");
-  for (const std::int64_t index : chosen)
-    if (keeps_routing(options.method) &&
-        !info.mixers[static_cast<std::size_t>(index)].has_plain_routing)
-      throw UsageError(fmt::format(
-          "restoring: {} moves W_Q against W_K, but in layer {} of this model more than W_Q^T W_K "
-          "decides where a head looks; only copies are possible there (qk, q, k, v)",
-          restore_method_name(options.method), index));
-  return chosen;
-}
-
 at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, double alpha) {
   if (alpha == 0) return after;  // after + 0 * (...) would turn -0 into 0, and infinities into NaN
   if (alpha == 1) return restored;
@@ -232,38 +171,6 @@ at::Tensor interpolated(const at::Tensor& after, const at::Tensor& restored, dou
   const at::ScalarType type = wide ? at::kDouble : at::kFloat;
   const at::Tensor start = after.to(type);
   return (start + alpha * (restored.to(type) - start)).to(after.scalar_type());
-}
-
-std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method) {
-  std::vector<PartRows> rows;
-  const auto add = [&](const std::vector<PartRows>& more) {
-    rows.insert(rows.end(), more.begin(), more.end());
-  };
-  switch (method) {
-    case RestoreMethod::kQk:
-      add(mixer.of(Part::kQuery));
-      add(mixer.of(Part::kKey));
-      break;
-    case RestoreMethod::kQkPro:
-      add({weight_of(mixer, Part::kQuery)});
-      add(mixer.of(Part::kKey));
-      break;
-    case RestoreMethod::kQkProExact:
-      add({weight_of(mixer, Part::kQuery), weight_of(mixer, Part::kKey)});
-      break;
-    case RestoreMethod::kQ:
-      add(mixer.of(Part::kQuery));
-      break;
-    case RestoreMethod::kK:
-      add(mixer.of(Part::kKey));
-      break;
-    case RestoreMethod::kV:
-      add(mixer.of(Part::kValue));
-      break;
-    case RestoreMethod::kParts:
-      break;  // see rows_of_parts
-  }
-  return rows;
 }
 
 WeightMap renamed(const WeightMap& weights, const ModelInfo& model, const ModelInfo& other) {
@@ -316,7 +223,7 @@ void copy_rows(const WeightMap& pre, WeightMap& into, const std::vector<PartRows
 
 void restore_rows(const WeightMap& pre, WeightMap& into, const MixerInfo& mixer,
                   const std::vector<PartRows>& rows, const RestoreOptions& options) {
-  if (!keeps_routing(options.method)) return copy_rows(pre, into, rows, options.alpha);
+  if (!makes_new_weights(options.method)) return copy_rows(pre, into, rows, options.alpha);
   const WeightMap post = tensors_at(rows, into);
   take(pre, into, rows);
   if (options.method == RestoreMethod::kQkPro)

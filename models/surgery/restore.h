@@ -13,12 +13,6 @@
 
 namespace niah::models {
 
-/// The indices of the layers to restore, in ascending order: softmax layers and, with `linear`, all
-/// others that have a query, key or value projection. Throws UsageError if an index in the options
-/// is not such a layer, if no layer is left, and if the method does not apply to a layer.
-std::vector<std::int64_t> choose_layers(const ModelInfo& info, const RestoreOptions& options,
-                                        bool linear = false);
-
 /// The weights of `post` with the projections of the chosen softmax layers, or with kParts the rows
 /// of these parts, restored from `pre`. Nothing is copied that can be shared: unchanged tensors are
 /// those of `post`, entirely restored ones those of `pre`. Throws DataError if a tensor is missing
@@ -29,9 +23,6 @@ WeightMap restore(const WeightMap& pre, const WeightMap& post, const ModelInfo& 
 /// The `weights` of `model` under the tensor names of `other`, which is the same model, possibly in
 /// another tensor layout; tensors without a counterpart keep their names.
 WeightMap renamed(const WeightMap& weights, const ModelInfo& model, const ModelInfo& other);
-
-/// The rows of a mixer that a method writes.
-std::vector<PartRows> restored_rows(const MixerInfo& mixer, RestoreMethod method);
 
 /// Restores `rows` in `into`, which holds the weights after the fine-tune: copies them from `pre`,
 /// or computes them as the method requires.

@@ -12,6 +12,8 @@
 #include "harness/base/pending_folder.h"
 #include "models/checkpoint/adapter_config.h"
 #include "models/surgery/restoration.h"
+#include "models/surgery/restore.h"
+#include "models/surgery/stored_tensor.h"
 #include "models/weights.h"
 
 namespace niah::models {

@@ -8,25 +8,10 @@
 #include <vector>
 
 #include "models/checkpoint/checkpoint_path.h"
-#include "models/surgery/restore.h"
+#include "models/surgery/new_tensor.h"
+#include "models/surgery/restored_rows.h"
 
 namespace niah::models {
-
-/// What is restored in addition to the projections of the softmax layers.
-struct RestoreCheckpointOptions {
-  RestoreOptions restore;
-  bool linear = false;  ///< the projections of linear layers (not with qk-pro)
-  bool biases = true;   ///< the biases of the projections
-  bool norms = false;   ///< q_norm and k_norm, if the model has them (not with v)
-  bool gates = false;   ///< the output gates, if the model has them
-};
-
-/// One tensor that was changed.
-struct RestoredTensor {
-  std::string name, file;
-  double relative_change = 0;           ///< |new - post|_F / |post|_F
-  std::string pre_sha256, post_sha256;  ///< of its bytes in each checkpoint
-};
 
 /// What was written.
 struct RestoreSummary {

@@ -13,6 +13,7 @@
 #include "models/arch/layers.h"
 #include "models/checkpoint/adapter_config.h"
 #include "models/training/held_rows.h"
+#include "models/weights.h"
 
 namespace niah::models {
 namespace {

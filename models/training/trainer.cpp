@@ -11,6 +11,7 @@
 #include "harness/base/error.h"
 #include "harness/base/numbers.h"
 #include "models/training/held_rows.h"
+#include "models/weights.h"
 
 namespace niah::models {
 namespace {

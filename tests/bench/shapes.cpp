@@ -18,6 +18,7 @@
 #include "harness/cost/estimate.h"
 #include "models/decode/greedy.h"
 #include "models/device.h"
+#include "models/load_model.h"
 #include "models/ops/projection.h"
 #include "models/registry.h"
 #include "tests/paths.h"

@@ -45,15 +45,11 @@ use() {
   expect 0 "$niah" report night
   [ -s night/report.html ] || die "report wrote no report.html"
   expect 0 "$niah" regress --baseline night --current night --detectable 60
-  local restore=("$niah" restore --pre "$share/niah/models/zoo/base" --post "$share/niah/models/zoo/cot-sft" --method qk --out restored)
+  expect 0 "$niah" restore --pre "$share/niah/models/zoo/base" --post "$share/niah/models/zoo/cot-sft" --method qk --out restored
+  [ -s restored/model.safetensors ] || die "restore wrote no checkpoint"
   if [ "$with_torch" = yes ]; then
-    expect 0 "${restore[@]}"
-    [ -s restored/model.safetensors ] || die "restore wrote no checkpoint"
     expect 0 "$niah" reproduce --quick --set samples=2 --set lengths=[4K] --set reasoning.samples=2 --out run --quiet
     [ -s run/report.html ] || die "reproduce wrote no report.html"
-  else
-    expect 3 "${restore[@]}"
-    grep -q "built without" output.txt || die "restore does not say why it is not there"
   fi
   # It has no other copy of its data to fall back on.
   expect 3 env NIAH_DATA_DIR=/nowhere "$niah" generate --task s2 --length 1K --haystack kjv \

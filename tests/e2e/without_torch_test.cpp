@@ -3,15 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/e2e/program.h"
 #include "tests/paths.h"
+#include "tests/temporary_folder.h"
 
 namespace niah::e2e {
 namespace {
 
 TEST(WithoutTorch, CommandsThatNeedItSaySoInOneLineWhateverTheirArguments) {
   for (const std::string command :
-       {"reproduce", "restore", "diagnose", "replay", "verify", "selftest", "train"})
+       {"reproduce", "diagnose", "attribute", "replay", "verify", "selftest", "train"})
     for (const char* arguments : {"", "--help", "sweep.yaml --out runs/a", "report --version",
                                   "-- -x --pre a --pre b", "--no-such-option=3 run"}) {
       const Outcome outcome = niah(command + " " + arguments);
@@ -38,13 +41,25 @@ TEST(WithoutTorch, ASweepRunsUnlessAVariantOfItIsComputedHere) {
   EXPECT_THAT(served.output, testing::HasSubstr("S3@1K"));
 }
 
-TEST(WithoutTorch, InfoSaysWhatTheHeadersSay) {
-  const Outcome outcome = niah("info " NIAH_SOURCE_DIR "/models/zoo/base");
-  EXPECT_EQ(outcome.code, 0) << outcome.output;
-  for (const char* line : {"architecture   hypenet", "numbers in all", "stored as", "tokenizer",
-                           "without libtorch", "weights sha256 "})
-    EXPECT_THAT(outcome.output, testing::HasSubstr(line));
-  EXPECT_EQ(niah("info " NIAH_TEST_DATA "/no-such-folder").code, 3);
+TEST(WithoutTorch, RestoreCopiesAndRefusesWhatHasToBeComputed) {
+  const TemporaryFolder folder;
+  const std::string pair = "restore --pre " NIAH_SOURCE_DIR
+                           "/models/zoo/base --post " NIAH_SOURCE_DIR "/models/zoo/cot-sft --out " +
+                           (folder.path() / "out").string();
+  for (const std::string what : {"the method qk-pro", "alpha 0.5"}) {
+    const Outcome outcome =
+        niah(pair + (what == "alpha 0.5" ? " --method qk --alpha 0.5" : " --method qk-pro"));
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_EQ(outcome.output,
+              "niah: restoring: " + what +
+                  " needs arithmetic of libtorch, and this program was built without it, so it "
+                  "copies alone (qk, q, k, v and parts, between checkpoints without adapters); "
+                  "build with cmake --preset release\n");
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  }
+  const Outcome copied = niah(pair + " --method qk");
+  EXPECT_EQ(copied.code, 0);
+  EXPECT_THAT(copied.output, testing::HasSubstr("2 tensors of layer 3 from"));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "models/arch/feed_forward.h"
 #include "models/instruments/attention_probe.h"
 #include "models/instruments/selftest.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "models/surgery/drift.h"
 #include "models/surgery/restore_checkpoint.h"

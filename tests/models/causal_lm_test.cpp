@@ -5,6 +5,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
 

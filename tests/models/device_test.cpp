@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
 #include "tests/refusal.h"

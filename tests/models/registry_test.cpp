@@ -12,6 +12,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/load_model.h"
 #include "models/weights.h"
 #include "tests/models/support.h"
 #include "tests/paths.h"

@@ -6,6 +6,7 @@
 #include <torch/utils.h>
 
 #include "models/decode/prefix_reader.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "models/surgery/restore.h"
 #include "tests/models/support.h"

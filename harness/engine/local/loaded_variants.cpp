@@ -17,6 +17,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/decode/prefix_reader.h"
 #include "models/device.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "models/surgery/restore.h"
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "models/decode/prefix_reader.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/paths.h"
 

@@ -10,6 +10,7 @@
 #include "harness/training/train.h"
 #include "harness/training/training_data.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/paths.h"
 #include "tests/refusal.h"

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/instruments/verify.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/support.h"
 

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/error.h"
-#include "models/surgery/restore.h"
+#include "models/surgery/restored_rows.h"
 #include "tests/models/tiny_hybrids.h"
 #include "tests/refusal.h"
 

@@ -16,6 +16,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/instruments/verify.h"
+#include "models/load_model.h"
 #include "models/surgery/restore_adapter.h"
 #include "models/surgery/restore_checkpoint.h"
 #include "tests/machine.h"

@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/base/files.h"
 #include "models/checkpoint/adapter_beside.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "models/tokenizer/tokenizer.h"
 #include "tests/models/support.h"

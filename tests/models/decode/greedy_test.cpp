@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/short_of_memory.h"
 #include "tests/models/support.h"

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "harness/base/error.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"

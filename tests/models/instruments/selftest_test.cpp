@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/stand_in.h"
 #include "tests/models/support.h"

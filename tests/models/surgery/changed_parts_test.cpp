@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "harness/base/error.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "models/surgery/restore.h"
 #include "tests/models/support.h"

@@ -10,6 +10,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"

@@ -9,6 +9,7 @@
 
 #include "harness/base/files.h"
 #include "models/instruments/verify.h"
+#include "models/load_model.h"
 #include "models/surgery/drift.h"
 #include "models/surgery/restore_checkpoint.h"
 #include "tests/machine.h"

@@ -1,5 +1,6 @@
 // Restoring an adapter: without its changes to W_Q and W_K, and merged into a checkpoint.
 #include "models/surgery/restore_adapter.h"
+#include "models/load_model.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>

@@ -15,6 +15,7 @@
 #include "harness/base/files.h"
 #include "models/registry.h"
 #include "models/surgery/restore_checkpoint.h"
+#include "models/weights.h"
 #include "tests/models/support.h"
 #include "tests/refusal.h"
 

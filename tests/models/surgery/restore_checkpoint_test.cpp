@@ -12,7 +12,9 @@
 
 #include "harness/base/error.h"
 #include "harness/base/files.h"
+#include "models/load_model.h"
 #include "models/registry.h"
+#include "models/surgery/restore.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 #include "tests/models/surgery/restore_checkpoint_fixture.h"

@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "models/registry.h"
+#include "models/weights.h"
 #include "tests/models/softmax_layers.h"
 #include "tests/models/support.h"
 #include "tests/refusal.h"

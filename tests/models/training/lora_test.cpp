@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "models/checkpoint/adapter_config.h"
+#include "models/load_model.h"
 #include "models/training/gradient_locality.h"
 #include "models/training/trainer.h"
 #include "tests/models/support.h"

@@ -10,6 +10,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/registry.h"
 #include "models/training/held_rows.h"
+#include "models/weights.h"
 #include "tests/models/support.h"
 #include "tests/models/training/resumed.h"
 #include "tests/refusal.h"

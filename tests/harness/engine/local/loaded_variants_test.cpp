@@ -14,6 +14,7 @@
 #include "harness/base/sha256.h"
 #include "harness/version.h"
 #include "models/checkpoint/checkpoint.h"
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/tiny_adapter.h"
 #include "tests/paths.h"

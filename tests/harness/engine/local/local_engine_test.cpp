@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/load_model.h"
 #include "models/registry.h"
 #include "tests/models/short_of_memory.h"
 #include "tests/paths.h"

@@ -1,0 +1,4 @@
+// See shapes/tensor.h.
+#pragma once
+
+#include "models/shapes/tensor.h"
