@@ -67,19 +67,19 @@ std::vector<std::int64_t> parse_length_range(const std::string& text) {
   const std::int64_t begin = require_length(range.begin);
   if (range.end.empty() && text.find("..") == text.npos) return {begin};
   const std::int64_t end = require_length(range.end);
-  const auto step = range.step.empty() ? std::nullopt : std::optional(require_length(range.step));
+  const std::int64_t step = range.step.empty() ? 0 : require_length(range.step);  // 0: doubled
   if (begin >= end)
     throw UsageError(fmt::format("'{}': a range goes from a smaller to a larger length", text));
   std::vector<std::int64_t> lengths;
   std::int64_t next = begin;
-  for (; next <= end; next = step ? next + *step : 2 * next) {
+  for (; next <= end; next = step > 0 ? next + step : 2 * next) {
     if (lengths.size() == kMostSteps) throw too_many();
     lengths.push_back(next);
   }
   if (lengths.back() != end)
     throw UsageError(fmt::format("'{}': {} is not reached {}: {} comes before it and {} after",
                                  text, format_length(end),
-                                 step ? "in steps of " + format_length(*step) : "by doubling",
+                                 step > 0 ? "in steps of " + format_length(step) : "by doubling",
                                  format_length(lengths.back()), format_length(next)));
   return lengths;
 }

@@ -81,6 +81,12 @@ JournalEnd read_nights(const std::filesystem::path& path, std::vector<GateRun>& 
                     });
 }
 
+/// Two runs may end in the same second, and old histories do not say which run a night is of.
+bool is_same(const GateRun& a, const GateRun& b) {
+  const bool same_run = a.run == b.run || a.run.empty() || b.run.empty();
+  return a.time == b.time && a.refused == b.refused && same_run;
+}
+
 }  // namespace
 
 GateRun make_night(const Verdict& verdict, const Results& current) {
@@ -130,10 +136,7 @@ void append_night(const std::filesystem::path& path, const GateRun& night) {
                     "not be a history; give another file, or remove it",
                     path.string()));
   if (end.torn) file.truncate(end.valid_bytes);
-  const bool known = std::any_of(nights.begin(), nights.end(), [&](const GateRun& old) {
-    return old.time == night.time && old.refused == night.refused;
-  });
-  if (known) return;
+  if (std::ranges::any_of(nights, [&](const GateRun& old) { return is_same(old, night); })) return;
   file.append(to_line(night).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 

@@ -40,8 +40,8 @@ GateRun make_night(const Verdict& verdict, const Results& current);
 GateRun make_refused_night(std::string time, ExitCode code, std::string reason);
 
 /// Appends the night to the file, creating it if needed and removing an incomplete last line. Does
-/// nothing if the file has a night with the same time and as much of a verdict. Throws DataError if
-/// the file is not a history or cannot be written.
+/// nothing if the file has a night of the same run and time with as much of a verdict. Throws
+/// DataError if the file is not a history or cannot be written.
 void append_night(const std::filesystem::path& path, const GateRun& night);
 
 /// The nights of a history file, in its order; an incomplete last line is left out. Throws

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <string>
 #include <vector>
 #include "tests/paths.h"
@@ -45,12 +44,14 @@ class Includes {
 
  private:
   static std::vector<std::string> headers_of(const std::string& file) {
-    static const std::regex include(R"re(^\s*#\s*include\s*[<"]([^>"]+)[>"])re");
     std::ifstream in(kRoot / file);
     std::vector<std::string> headers;
-    std::smatch match;
-    for (std::string line; std::getline(in, line);)
-      if (std::regex_search(line, match, include)) headers.push_back(match[1]);
+    for (std::string line; std::getline(in, line);) {
+      if (!line.starts_with("#include ")) continue;
+      const std::size_t begin = line.find_first_of("<\"") + 1,
+                        end = line.find_first_of(">\"", begin);
+      headers.push_back(line.substr(begin, end - begin));
+    }
     return headers;
   }
 

@@ -53,6 +53,16 @@ TEST(History, ReadsWhatItWroteAndSurvivesATornLine) {
   EXPECT_EQ(read_history(path), (std::vector<GateRun>{first, second}));
 }
 
+TEST(History, TwoRunsThatEndInTheSameSecondAreTwoNights) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "history.jsonl";
+  GateRun one = night("2026-01-02T03:00:00Z"), other = one, unknown = one;
+  one.run = "nights/1/results.json";
+  other.run = "nights/2/results.json";
+  for (const GateRun& run : {one, other, one, unknown}) append_night(path, run);
+  EXPECT_EQ(read_history(path), (std::vector<GateRun>{one, other}));
+}
+
 TEST(History, ARefusedNightHasItsReasonAndDoesNotHideANightOfTheSameTime) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "history.jsonl";
