@@ -86,7 +86,7 @@ std::int64_t KvCache::bytes() const {
 
 KeyValue extend_window(RecurrentState& layer, std::int64_t window, const KeyValue& fresh) {
   const auto extend = [&](at::Tensor& held, const at::Tensor& own) {
-    const at::Tensor all = held.defined() ? at::cat({held, own}, 2) : own;
+    at::Tensor all = held.defined() ? at::cat({held, own}, 2) : own;
     const std::int64_t kept = std::min(window - 1, all.size(2));
     // Copied, because a view would keep all keys of a long pass alive.
     held = all.narrow(2, all.size(2) - kept, kept).clone(at::MemoryFormat::Contiguous);

@@ -36,7 +36,8 @@ bool begins_with_any(const std::string& name, const std::vector<std::string>& pr
 
 /// A tensor without data. Throws DataError if it is absurdly large: each size in a config is
 /// bounded, their product is not.
-at::Tensor stand_in(const std::string& label, const std::string& name, at::IntArrayRef shape) {
+at::Tensor stand_in(const std::string& label, const std::string& name,
+                    const std::vector<std::int64_t>& shape) {
   constexpr double kMost = 1e15;
   double elements = 1;
   for (const std::int64_t size : shape) elements *= static_cast<double>(size);
@@ -58,7 +59,7 @@ at::Tensor MapSource::tensor(const std::string& name, at::IntArrayRef shape) {
   const auto found = weights_.find(name);
   // With a stand-in, construction continues and finish() can list all problems at once.
   if (found == weights_.end() || found->second.sizes() != shape)
-    return stand_in(label_, name, shape);
+    return stand_in(label_, name, shape.vec());
   return found->second;
 }
 
@@ -98,7 +99,7 @@ void MapSource::finish() const {
 
 at::Tensor ShapeSource::tensor(const std::string& name, at::IntArrayRef shape) {
   shapes_[name] = shape.vec();
-  return stand_in("the model", name, shape);
+  return stand_in("the model", name, shape.vec());
 }
 
 bool ShapeSource::is_ignored(const std::string& name) const {

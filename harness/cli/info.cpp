@@ -18,7 +18,7 @@ namespace {
 
 /// The heading under which a tensor's parameters are counted.
 std::string counted_as(const models::PlacedPart& part, const models::ModelInfo& info) {
-  if (part.in_mixer)
+  if (part.in_mixer && part.layer)
     return fmt::format("{} mixers", info.mixers[static_cast<std::size_t>(*part.layer)].name);
   switch (part.rows.part) {
     case models::Part::kEmbedding:

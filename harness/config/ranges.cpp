@@ -100,7 +100,8 @@ std::vector<double> parse_depth_range(const std::string& text) {
     throw UsageError(
         fmt::format("'{}': {} is not reached from {} in steps of {}", text, end, begin, step));
   std::vector<double> depths;
-  for (double i = 0; i < steps; ++i) depths.push_back(begin + i * step);
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(steps); ++i)
+    depths.push_back(begin + static_cast<double>(i) * step);
   depths.push_back(end);
   return depths;
 }

@@ -70,7 +70,7 @@ struct TensorOptions {
 class Tensor {
  public:
   Tensor() = default;
-  explicit Tensor(IntArrayRef shape) : shape_(std::make_shared<const Shape>(shape.vec())) {}
+  explicit Tensor(const IntArrayRef& shape) : shape_(std::make_shared<const Shape>(shape.vec())) {}
 
   bool defined() const { return shape_ != nullptr; }
   IntArrayRef sizes() const { return shape_ ? IntArrayRef(*shape_) : IntArrayRef(); }
@@ -97,11 +97,11 @@ class Tensor {
   // What computes.
   const Tensor& copy_(const Tensor&) const { no_numbers(); }
   const Tensor& zero_() const { no_numbers(); }
-  Tensor as_strided(IntArrayRef, IntArrayRef, std::int64_t) const { no_numbers(); }
+  Tensor as_strided(const IntArrayRef&, const IntArrayRef&, std::int64_t) const { no_numbers(); }
   std::vector<Tensor> chunk(std::int64_t, std::int64_t) const { no_numbers(); }
   Tensor clone(MemoryFormat) const { no_numbers(); }
   Tensor contiguous() const { no_numbers(); }
-  Tensor expand(IntArrayRef) const { no_numbers(); }
+  Tensor expand(const IntArrayRef&) const { no_numbers(); }
   Tensor flatten(std::int64_t = 0, std::int64_t = -1) const { no_numbers(); }
   bool is_alias_of(const Tensor&) const { no_numbers(); }
   bool is_contiguous() const { no_numbers(); }
@@ -112,20 +112,20 @@ class Tensor {
   Tensor log() const { no_numbers(); }
   Tensor narrow(std::int64_t, std::int64_t, std::int64_t) const { no_numbers(); }
   std::size_t nbytes() const { no_numbers(); }
-  Tensor new_empty(IntArrayRef) const { no_numbers(); }
-  Tensor reshape(IntArrayRef) const { no_numbers(); }
+  Tensor new_empty(const IntArrayRef&) const { no_numbers(); }
+  Tensor reshape(const IntArrayRef&) const { no_numbers(); }
   Tensor select(std::int64_t, std::int64_t) const { no_numbers(); }
   std::vector<Tensor> split(std::int64_t) const { no_numbers(); }
-  std::vector<Tensor> split_with_sizes(IntArrayRef, std::int64_t) const { no_numbers(); }
+  std::vector<Tensor> split_with_sizes(const IntArrayRef&, std::int64_t) const { no_numbers(); }
   Tensor square() const { no_numbers(); }
   Tensor squeeze(std::int64_t) const { no_numbers(); }
   std::int64_t storage_offset() const { no_numbers(); }
   IntArrayRef strides() const { no_numbers(); }
   Tensor sum(std::int64_t, bool) const { no_numbers(); }
   Tensor transpose(std::int64_t, std::int64_t) const { no_numbers(); }
-  Tensor unflatten(std::int64_t, IntArrayRef) const { no_numbers(); }
+  Tensor unflatten(std::int64_t, const IntArrayRef&) const { no_numbers(); }
   Tensor unsqueeze(std::int64_t) const { no_numbers(); }
-  Tensor view(IntArrayRef) const { no_numbers(); }
+  Tensor view(const IntArrayRef&) const { no_numbers(); }
   Tensor view_as(const Tensor&) const { no_numbers(); }
   Tensor operator[](std::int64_t) const { no_numbers(); }
   Tensor operator-() const { no_numbers(); }
@@ -136,7 +136,7 @@ class Tensor {
   std::shared_ptr<const Shape> shape_;
 };
 
-inline Tensor empty(IntArrayRef shape, const TensorOptions&) { return Tensor(shape); }
+inline Tensor empty(const IntArrayRef& shape, const TensorOptions&) { return Tensor(shape); }
 /// Numbers that a model keeps when it is built, such as the frequencies of a rotary embedding.
 template <typename T>
 Tensor tensor(const T& values, ScalarType = kFloat) {
@@ -150,16 +150,16 @@ inline Tensor operator+(const Tensor&, double) { no_numbers(); }
 inline Tensor operator/(const Tensor& x, double) { return x; }
 inline std::pair<Tensor, Tensor> aminmax(const Tensor&) { no_numbers(); }
 inline Tensor cat(const std::vector<Tensor>&, std::int64_t = 0) { no_numbers(); }
-inline Tensor constant_pad_nd(const Tensor&, IntArrayRef) { no_numbers(); }
+inline Tensor constant_pad_nd(const Tensor&, const IntArrayRef&) { no_numbers(); }
 inline Tensor embedding(const Tensor&, const Tensor&) { no_numbers(); }
 inline Tensor exp(const Tensor&) { no_numbers(); }
 inline Tensor matmul(const Tensor&, const Tensor&) { no_numbers(); }
 inline Tensor relu(const Tensor&) { no_numbers(); }
-inline Tensor rms_norm(const Tensor&, IntArrayRef, const Tensor&, double) { no_numbers(); }
+inline Tensor rms_norm(const Tensor&, const IntArrayRef&, const Tensor&, double) { no_numbers(); }
 inline Tensor rsqrt(const Tensor&) { no_numbers(); }
 inline Tensor sigmoid(const Tensor&) { no_numbers(); }
 inline Tensor softplus(const Tensor&) { no_numbers(); }
-inline Tensor zeros(IntArrayRef, const TensorOptions&) { no_numbers(); }
+inline Tensor zeros(const IntArrayRef&, const TensorOptions&) { no_numbers(); }
 
 }  // namespace at
 

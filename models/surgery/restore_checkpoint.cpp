@@ -120,7 +120,7 @@ class Restoration {
 
   /// Writes a tensor to its place in the copy; returns the name of its file.
   std::string put(const std::string& name, std::span<const std::byte> bytes) {
-    const std::string file = post_.checkpoint->file_of(name).filename().string();
+    std::string file = post_.checkpoint->file_of(name).filename().string();
     patches_.try_emplace(file, folder_ / file)
         .first->second.write(post_.checkpoint->offset(*post_.checkpoint->find(name)), bytes);
     return file;

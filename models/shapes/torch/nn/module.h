@@ -39,7 +39,7 @@ class NamedTensors {
 class Module {
  public:
   Module() = default;
-  explicit Module(std::string) {}
+  explicit Module(const std::string&) {}
   virtual ~Module() = default;
 
   /// The module's own parameters, then those of its children, with names such as "mlp.up.weight".
