@@ -116,7 +116,7 @@ std::shared_ptr<CausalLM> make_model(const nlohmann::json& config, const std::st
   if (found != architectures().end()) return found->second.make(config, label, source);
   const std::vector<std::string> known = known_architectures();
   throw DataError(fmt::format("reading {}: model_type '{}' is not supported{}; supported: {}",
-                              label, valid_utf8(name), did_you_mean(name, known),
+                              label, single_line(cut_short(name, 80)), did_you_mean(name, known),
                               fmt::join(known, ", ")));
 }
 
@@ -200,6 +200,19 @@ void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info
           checkpoint.path().text(), other.rows.rows.tensor, info.tied_head));
 }
 
+/// The output head that a checkpoint stores although it is tied to the embedding must be as large.
+void check_stored_head(const Checkpoint& checkpoint, const ModelInfo& info) {
+  const TensorInfo* head = info.tied_head.empty() ? nullptr : checkpoint.find(info.tied_head);
+  if (head == nullptr) return;
+  require_floating(checkpoint, info.tied_head);
+  const std::vector<std::int64_t> shape = {info.vocab_size, info.hidden_size};
+  if (head->shape != shape)
+    throw DataError(fmt::format(
+        "loading {}: the tensor {} is {}, and the embedding, to which its config.json ties it "
+        "(tie_word_embeddings: true), is {}; remove it, or set tie_word_embeddings to false",
+        checkpoint.path().text(), info.tied_head, format_shape(head->shape), format_shape(shape)));
+}
+
 }  // namespace
 
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
@@ -209,6 +222,7 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
   ShapeSource shapes;
   const ModelInfo info = make_model(config, label, shapes)->info();
   check_adapted_embedding(checkpoint, info);
+  check_stored_head(checkpoint, info);
   WeightMap headers;
   for (const std::string& name : checkpoint.tensor_names()) {
     if (name == info.tied_head || shapes.is_ignored(name)) continue;

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "harness/base/memory.h"
 #include "harness/base/output.h"
@@ -32,6 +33,23 @@ std::string layers_in_words(const std::vector<std::int64_t>& layers) {
   return fmt::format(" of {} {}", layers.size() == 1 ? "layer" : "layers", fmt::join(layers, ", "));
 }
 
+/// A tensor that was not finite before has no change that could be measured.
+void print_largest_change(const std::vector<models::RestoredTensor>& tensors) {
+  double largest = 0;
+  std::string unmeasured;
+  for (const models::RestoredTensor& tensor : tensors)
+    if (std::isfinite(tensor.relative_change))
+      largest = std::max(largest, tensor.relative_change);
+    else
+      unmeasured = tensor.name;
+  print_out("largest change of a tensor: {:.2g} % of its norm{}\n", 100 * largest,
+            unmeasured.empty()
+                ? ""
+                : single_line(fmt::format(" (not of {}, which the fine-tune left with numbers that "
+                                          "are not finite)",
+                                          unmeasured)));
+}
+
 /// Prints what was written, and from which checkpoint each part of it came.
 void print_summary(const models::RestoreSummary& summary, const models::CheckpointPath& pre,
                    const models::CheckpointPath& post, const std::string& out) {
@@ -49,11 +67,7 @@ void print_summary(const models::RestoreSummary& summary, const models::Checkpoi
         "init_lora_weights of its adapter_config.json is true now: PEFT would have drawn the "
         "factors that were left out at random\n");
   if (summary.tensors.empty()) return;
-  const auto by_change = [](const auto& a, const auto& b) {
-    return a.relative_change < b.relative_change;
-  };
-  print_out("largest change of a tensor: {:.2g} % of its norm\n",
-            100 * std::ranges::max(summary.tensors, by_change).relative_change);
+  print_largest_change(summary.tensors);
   if (summary.residual)
     print_out("W_Q^T W_K is {:.2g} % of its norm away from what it was before the fine-tune\n",
               100 * *summary.residual);

@@ -26,13 +26,20 @@ YAML::Node step_into(YAML::Node node, const std::string& step, const std::string
                   path, step, node.size() == 0 ? "none" : fmt::format("0 to {}", node.size() - 1)));
 }
 
+/// What is before and after the first "=" of `text`, the value of `option`.
+std::pair<std::string, std::string> split_at_equals(const std::string& text, const char* option,
+                                                    const char* expected) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError(
+        fmt::format("{} '{}': expected {}", option, single_line(cut_short(text, 80)), expected));
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 }  // namespace
 
 std::pair<std::string, std::string> parse_override(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw UsageError(fmt::format("--set '{}': expected key.path=value", single_line(text)));
-  return {text.substr(0, equals), text.substr(equals + 1)};
+  return split_at_equals(text, "--set", "key.path=value");
 }
 
 std::string apply_override(YAML::Node root, const std::string& path, const std::string& value) {
@@ -58,7 +65,7 @@ Overrides parse_overrides(const std::vector<std::string>& texts) {
 }
 
 void add_config_override(nlohmann::json& override, const std::string& text) {
-  const auto [field, value] = parse_override(text);
+  const auto [field, value] = split_at_equals(text, "--override", "field=value");
   override[field] = yaml_to_json(parse_yaml_value(value, "--override " + single_line(field)));
 }
 

@@ -350,7 +350,7 @@ void require_floating(const Checkpoint& checkpoint, const std::string& name) {
   const DType dtype = checkpoint.find(name)->dtype;
   if (is_floating(dtype)) return;
   throw DataError(
-      fmt::format("loading {}: tensor '{}' has dtype {}; weights are F32, F16 or BF16, "
+      fmt::format("loading {}: tensor '{}' has dtype {}; weights are F64, F32, F16 or BF16, "
                   "and quantised ones have to be saved dequantised first",
                   checkpoint.file_of(name).string(), valid_utf8(name), dtype_name(dtype)));
 }

@@ -105,6 +105,21 @@ bool all_finite(std::span<const std::byte> bytes, DType type) {
   });
 }
 
+bool are_equal(std::span<const std::byte> a, DType type_of_a, std::span<const std::byte> b,
+               DType type_of_b) {
+  const std::size_t count = a.size() / dtype_size(type_of_a);
+  if (count != b.size() / dtype_size(type_of_b)) return false;
+  return with_type(type_of_a, [&]<typename A>(A*) {
+    return with_type(type_of_b, [&]<typename B>(B*) {
+      bool equal = true;
+      for (std::size_t i = 0; i < count; ++i)
+        equal &= static_cast<double>(wide(number<A>(a, i))) ==
+                 static_cast<double>(wide(number<B>(b, i)));
+      return equal;
+    });
+  });
+}
+
 double squared_distance(std::span<const std::byte> a, std::span<const std::byte> b, DType type) {
   return with_type(type, [&]<typename T>(T*) {
     return sum_of(a.size() / sizeof(T), [&](std::size_t i) {

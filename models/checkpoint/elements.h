@@ -16,6 +16,11 @@ std::vector<std::byte> converted(std::span<const std::byte> bytes, DType from, D
 /// Whether none of the numbers is NaN or infinite.
 bool all_finite(std::span<const std::byte> bytes, DType type);
 
+/// Whether all numbers are equal, as they are in a type that holds both exactly; NaN equals
+/// nothing.
+bool are_equal(std::span<const std::byte> a, DType type_of_a, std::span<const std::byte> b,
+               DType type_of_b);
+
 /// sum (a - b)^2 over equally many numbers of one type.
 double squared_distance(std::span<const std::byte> a, std::span<const std::byte> b, DType type);
 /// sum a^2.

@@ -15,10 +15,13 @@ void refuse_not_finite(const CheckpointPair& pair, const std::string& name) {
 
 void refuse_too_large(const CheckpointPair& pair, const std::string& name) {
   const Checkpoint& post = *pair.post.checkpoint;
+  const DType dtype = post.find(name)->dtype;
   throw DataError(fmt::format(
-      "restoring: tensor '{}' has numbers that are too large for the {} in which {} stores it; "
-      "convert that checkpoint to bf16 or fp32 first",
-      name, dtype_name(post.find(name)->dtype), post.file_of(name).string()));
+      "restoring: tensor '{}' has numbers that are too large for the {} in which {} stores it; {}",
+      name, dtype_name(dtype), post.file_of(name).string(),
+      dtype == DType::kF16 ? std::string("convert that checkpoint to bf16 or fp32 first")
+                           : fmt::format("look for numbers without a meaning in that tensor of {}",
+                                         pair.pre.checkpoint->path().text())));
 }
 
 }  // namespace niah::models

@@ -113,9 +113,21 @@ class Restoration {
     RestoredTensor facts = tensor.facts;
     facts.file = put(facts.name, tensor.bytes);
     if (const TensorInfo* head = tied_head(post_, facts.name))
-      put(head->name,
-          converted(tensor.bytes, post_.checkpoint->find(facts.name)->dtype, head->dtype));
+      write_head(*head, *post_.checkpoint->find(facts.name), tensor.bytes);
     summary_.tensors.push_back(std::move(facts));
+  }
+
+  /// Writes the restored embedding in the place of the head that is stored beside it.
+  void write_head(const TensorInfo& head, const TensorInfo& embedding,
+                  std::span<const std::byte> bytes) {
+    const std::vector<std::byte> own = converted(bytes, embedding.dtype, head.dtype);
+    if (!are_equal(own, head.dtype, bytes, embedding.dtype))
+      throw DataError(fmt::format(
+          "restoring: {} is tied to {} and stored beside it as {}, which cannot hold the numbers "
+          "that the {} of the embedding can; remove it from {}, which needs it no more",
+          head.name, embedding.name, dtype_name(head.dtype), dtype_name(embedding.dtype),
+          post_.checkpoint->file_of(head.name).string()));
+    put(head.name, own);
   }
 
   /// Writes a tensor to its place in the copy; returns the name of its file.
@@ -150,6 +162,22 @@ void require_place_for_head(const OpenCheckpoint& post) {
       adapter->folder().string(), base.folder().string()));
 }
 
+/// A head that is tied to the embedding and differs from it is in no checkpoint that can be loaded.
+void require_equal_heads(const OpenCheckpoint& post, const std::vector<ChangedTensor>& changed) {
+  for (const ChangedTensor& tensor : changed) {
+    const TensorInfo* head = tied_head(post, tensor.name);
+    if (head == nullptr) continue;
+    const TensorInfo& embedding = *post.checkpoint->find(tensor.name);
+    if (!are_equal(post.checkpoint->bytes(*head), head->dtype, post.checkpoint->bytes(embedding),
+                   embedding.dtype))
+      throw DataError(fmt::format(
+          "restoring: config.json of {} says tie_word_embeddings: true, but its {} differs from "
+          "{}. "
+          "Set tie_word_embeddings to false if the head was trained apart, or remove {}.",
+          post.checkpoint->path().text(), head->name, tensor.name, head->name));
+  }
+}
+
 /// The byte ranges of each file of `post` that are overwritten.
 std::map<std::string, std::vector<ByteRange>> written_bytes(
     const OpenCheckpoint& post, const std::vector<ChangedTensor>& changed) {
@@ -179,6 +207,7 @@ RestoreSummary restore_checkpoint(const CheckpointPath& pre, const CheckpointPat
   require_place_for_head(pair.post);
   std::vector<ChangedTensor> changed = changed_tensors(pair.post.meta->info(), options);
   if (options.restore.alpha == 0) changed.clear();  // bit for bit the fine-tune
+  require_equal_heads(pair.post, changed);
 
   PendingFolder pending(out);
   Copying copying(post.folder, pending.path(), written_bytes(pair.post, changed));

@@ -77,6 +77,19 @@ TEST(Elements, FiniteIsWhatIsNeitherNanNorInfinite) {
   }
 }
 
+TEST(Elements, AreEqualAcrossTypesIfTheNumbersAre) {
+  const std::vector numbers = {1.5F, -2.0F};
+  const auto bytes = bytes_of(numbers);
+  for (const DType type : {DType::kF64, DType::kF32, DType::kF16, DType::kBF16})
+    EXPECT_TRUE(are_equal(bytes, DType::kF32, converted(bytes, DType::kF32, type), type));
+  const std::vector finer = {1.5F + 0x1p-20F, -2.0F};
+  const auto rounded = converted(bytes_of(finer), DType::kF32, DType::kBF16);
+  EXPECT_FALSE(are_equal(bytes_of(finer), DType::kF32, rounded, DType::kBF16));
+  EXPECT_FALSE(are_equal(bytes, DType::kF32, bytes.first(4), DType::kF32));
+  const std::vector nan = {std::nanf("")};
+  EXPECT_FALSE(are_equal(bytes_of(nan), DType::kF32, bytes_of(nan), DType::kF32));
+}
+
 TEST(Elements, NormsAreSumsOfSquares) {
   std::vector<float> a(101), b(101, 2);
   double squares = 0;

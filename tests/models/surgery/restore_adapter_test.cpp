@@ -316,6 +316,37 @@ TEST_F(AdapterOfAStoredTiedHead, ARestoredEmbeddingIsTheHead) {
   load_model(out_, at::kFloat);
 }
 
+TEST_F(AdapterOfAStoredTiedHead, AHeadThatIsNoCopyOfTheEmbeddingIsRefusedBeforeAnythingIsWritten) {
+  const fs::path before = temporary_.path() / "before";
+  at::Tensor& embedding = base_.at("model.embed_tokens.weight");
+  embedding = embedding.to(at::kHalf).to(at::kFloat);
+  write_base();
+  fs::copy(folder_, before);
+  RestoreCheckpointOptions options;
+  options.restore.method = RestoreMethod::kParts;
+  options.restore.parts = {WeightPart::kEmbedding};
+  const auto refusal_with = [&](const at::Tensor& head) {
+    base_["lm_head.weight"] = head;
+    write_base();
+    const std::string text =
+        refusal_of<Error>([&] { restore_checkpoint(before, folder_, out_, options); });
+    EXPECT_FALSE(fs::exists(out_)) << text;
+    return text;
+  };
+  EXPECT_THAT(refusal_with(at::randn({2, 64})),
+              HasSubstr("lm_head.weight is [2, 64], and the embedding"));
+  EXPECT_THAT(refusal_with(at::randn({64, 97})), HasSubstr("[97, 64]"));
+  EXPECT_THAT(refusal_with(at::ones({97, 64}, at::kByte)), HasSubstr("has dtype U8"));
+  EXPECT_THAT(refusal_with(embedding + 1), HasSubstr("differs from model.embed_tokens.weight"));
+
+  WeightMap finer = base_;
+  finer["model.embed_tokens.weight"] = embedding + 1e-5;
+  finer.erase("lm_head.weight");
+  save_weights(before / "model.safetensors", finer, {{"format", "pt"}});
+  EXPECT_THAT(refusal_with(embedding.to(at::kHalf)),
+              HasSubstr("stored beside it as F16, which cannot hold the numbers"));
+}
+
 TEST_F(AdapterOfAStoredTiedHead, OthersAreMergedIntoWhatOpens) {
   add_factors("base_model.model.model.layers.0.mlp.up_proj", 96, 64);
   EXPECT_EQ(refusal(), "accepted");
