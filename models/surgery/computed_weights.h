@@ -30,10 +30,11 @@ class ComputedWeights {
   std::optional<double> residual() const;
 
  private:
-  const CheckpointPair& pair_;
-  const NamesBefore& name_before_;
-  const RestoreOptions& options_;
-  double routing_change_ = 0, routing_size_ = 0;  ///< squared
+  // Not used where there is no libtorch.
+  [[maybe_unused]] const CheckpointPair& pair_;
+  [[maybe_unused]] const NamesBefore& name_before_;
+  [[maybe_unused]] const RestoreOptions& options_;
+  [[maybe_unused]] double routing_change_ = 0, routing_size_ = 0;  ///< squared
 };
 
 }  // namespace niah::models
