@@ -42,7 +42,8 @@ std::pair<std::string, std::string> parse_override(const std::string& text) {
   return split_at_equals(text, "--set", "key.path=value");
 }
 
-std::string apply_override(YAML::Node root, const std::string& path, const std::string& value) {
+std::string apply_override(const YAML::Node& root, const std::string& path,
+                           const std::string& value) {
   YAML::Node node = root;
   std::string named;
   std::size_t begin = 0;

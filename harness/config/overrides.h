@@ -21,7 +21,8 @@ Overrides parse_overrides(const std::vector<std::string>& texts);
 
 /// Sets the value at a path ("models.0.base") of a config. Returns the path as errors name it:
 /// models[0].base. Throws UsageError.
-std::string apply_override(YAML::Node root, const std::string& path, const std::string& value);
+std::string apply_override(const YAML::Node& root, const std::string& path,
+                           const std::string& value);
 
 /// "field=value" as an override of config.json: the value is read as YAML (500 is a number, hype
 /// 500 a string). Throws UsageError.
