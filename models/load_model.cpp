@@ -8,6 +8,7 @@
 #include "harness/base/error.h"
 #include "models/device.h"
 #include "models/registry.h"
+#include "models/tied_head.h"
 
 namespace niah::models {
 
@@ -22,16 +23,9 @@ WeightMap load_weights(const std::shared_ptr<const Checkpoint>& checkpoint, at::
 void resolve_tied_head(const ModelInfo& info, const std::string& label, WeightMap& weights) {
   const auto head = weights.find(info.tied_head);
   if (info.tied_head.empty() || head == weights.end()) return;
-  for (const OtherPart& other : info.others) {
-    const auto embedding = weights.find(other.rows.rows.tensor);
-    if (other.rows.part != Part::kEmbedding || embedding == weights.end()) continue;
-    if (!at::equal(head->second, embedding->second))
-      throw DataError(fmt::format(
-          "loading {}: config.json says tie_word_embeddings: true, but the file holds an {} that "
-          "differs from {}. Set tie_word_embeddings to false if the head was trained apart, or "
-          "remove {}.",
-          label, head->first, embedding->first, head->first));
-  }
+  const auto embedding = weights.find(embedding_tensor(info));
+  if (embedding != weights.end() && !at::equal(head->second, embedding->second))
+    refuse_other_head(label, head->first, embedding->first);
   weights.erase(head);
 }
 

@@ -21,6 +21,7 @@
 #include "models/arch/olmo_hybrid.h"
 #include "models/arch/qwen3_5.h"
 #include "models/arch/softmax.h"
+#include "models/tied_head.h"
 
 namespace niah::models {
 namespace {
@@ -183,36 +184,6 @@ void check_layer_count(const Checkpoint& checkpoint, const nlohmann::json& confi
       checkpoint.path().text(), layers->dump(), tensors));
 }
 
-/// If the output head is tied to the embedding but stored as well, an adapter that changes only the
-/// embedding makes the two differ.
-void check_adapted_embedding(const Checkpoint& checkpoint, const ModelInfo& info) {
-  const Adapter* adapter = checkpoint.adapter();
-  if (adapter == nullptr || info.tied_head.empty()) return;
-  if (checkpoint.find(info.tied_head) == nullptr || adapter->find(info.tied_head) != nullptr)
-    return;
-  for (const OtherPart& other : info.others)
-    if (other.rows.part == Part::kEmbedding && adapter->find(other.rows.rows.tensor) != nullptr)
-      throw DataError(fmt::format(
-          "loading {}: the adapter changes {}, which serves as the output head, too "
-          "(tie_word_embeddings: true), and not the {} that the base stores beside it, so it is "
-          "unclear whether the head changes with it; merge the adapter with the program that "
-          "trained it and name the merged checkpoint",
-          checkpoint.path().text(), other.rows.rows.tensor, info.tied_head));
-}
-
-/// The output head that a checkpoint stores although it is tied to the embedding must be as large.
-void check_stored_head(const Checkpoint& checkpoint, const ModelInfo& info) {
-  const TensorInfo* head = info.tied_head.empty() ? nullptr : checkpoint.find(info.tied_head);
-  if (head == nullptr) return;
-  require_floating(checkpoint, info.tied_head);
-  const std::vector<std::int64_t> shape = {info.vocab_size, info.hidden_size};
-  if (head->shape != shape)
-    throw DataError(fmt::format(
-        "loading {}: the tensor {} is {}, and the embedding, to which its config.json ties it "
-        "(tie_word_embeddings: true), is {}; remove it, or set tie_word_embeddings to false",
-        checkpoint.path().text(), info.tied_head, format_shape(head->shape), format_shape(shape)));
-}
-
 }  // namespace
 
 std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
@@ -221,8 +192,7 @@ std::shared_ptr<CausalLM> check_tensors(const Checkpoint& checkpoint,
   const std::string label = checkpoint.path().text();
   ShapeSource shapes;
   const ModelInfo info = make_model(config, label, shapes)->info();
-  check_adapted_embedding(checkpoint, info);
-  check_stored_head(checkpoint, info);
+  check_tied_head(checkpoint, info);
   WeightMap headers;
   for (const std::string& name : checkpoint.tensor_names()) {
     if (name == info.tied_head || shapes.is_ignored(name)) continue;

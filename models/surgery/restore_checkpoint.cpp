@@ -17,6 +17,7 @@
 #include "models/surgery/computed_weights.h"
 #include "models/surgery/copied_rows.h"
 #include "models/surgery/restoration.h"
+#include "models/tied_head.h"
 
 namespace niah::models {
 namespace {
@@ -42,14 +43,11 @@ void require_what_computes(const CheckpointPath& pre, const CheckpointPath& post
                        : fmt::format("alpha {}", options.alpha));
 }
 
-/// The output head that is stored beside the embedding `name` and equal to it; nullptr if there is
-/// none.
-const TensorInfo* tied_head(const OpenCheckpoint& from, const std::string& name) {
+/// The output head that is stored beside the embedding and equal to it, if `name` is the embedding;
+/// else nullptr.
+const TensorInfo* head_beside(const OpenCheckpoint& from, const std::string& name) {
   const ModelInfo& info = from.meta->info();
-  const bool is_embedding = std::ranges::any_of(info.others, [&](const OtherPart& other) {
-    return other.rows.part == Part::kEmbedding && other.rows.rows.tensor == name;
-  });
-  return is_embedding && !info.tied_head.empty() ? from.checkpoint->find(info.tied_head) : nullptr;
+  return name == embedding_tensor(info) ? stored_tied_head(*from.checkpoint, info) : nullptr;
 }
 
 /// Writes restored tensors into the copy of the checkpoint at `folder`.
@@ -64,25 +62,18 @@ class Restoration {
         name_before_(pair),
         computed_(pair, name_before_, options.restore) {}
 
-  /// Goes through the tensors one at a time to save memory. New weights need a layer's W_Q and W_K
-  /// together.
+  /// Goes through the tensors one at a time to save memory.
   void write_all(const std::vector<ChangedTensor>& changed) {
-    const ModelInfo& info = post_.meta->info();
-    summary_.layers = layers_of(info, changed);
-    if (!makes_new_weights(options_.restore.method)) {
-      for (const ChangedTensor& tensor : changed) {
-        stop_if_interrupted();
-        if (are_copies(pair_.pre.checkpoint->path(), post_.checkpoint->path(), options_.restore))
-          write(copied_rows(pair_, name_before_(tensor.name), tensor));
-        else
-          write_computed(MixerInfo(), tensor.rows);
-      }
-      return;
-    }
-    for (const std::int64_t index : summary_.layers) {
+    summary_.layers = layers_of(post_.meta->info(), changed);
+    if (makes_new_weights(options_.restore.method)) return write_layers(summary_.layers);
+    const bool copies =
+        are_copies(pair_.pre.checkpoint->path(), post_.checkpoint->path(), options_.restore);
+    for (const ChangedTensor& tensor : changed) {
       stop_if_interrupted();
-      const MixerInfo& mixer = info.mixers[static_cast<std::size_t>(index)];
-      write_computed(mixer, changed_rows(mixer, options_));
+      if (copies)
+        write(copied_rows(pair_, name_before_(tensor.name), tensor));
+      else
+        write_computed(MixerInfo(), tensor.rows);
     }
   }
 
@@ -105,6 +96,15 @@ class Restoration {
   }
 
  private:
+  /// New weights need a layer's W_Q and W_K together.
+  void write_layers(const std::vector<std::int64_t>& layers) {
+    for (const std::int64_t index : layers) {
+      stop_if_interrupted();
+      const MixerInfo& mixer = post_.meta->info().mixers[static_cast<std::size_t>(index)];
+      write_computed(mixer, changed_rows(mixer, options_));
+    }
+  }
+
   void write_computed(const MixerInfo& mixer, const std::vector<PartRows>& rows) {
     for (const NewTensor& tensor : computed_.restored(mixer, rows)) write(tensor);
   }
@@ -112,7 +112,7 @@ class Restoration {
   void write(const NewTensor& tensor) {
     RestoredTensor facts = tensor.facts;
     facts.file = put(facts.name, tensor.bytes);
-    if (const TensorInfo* head = tied_head(post_, facts.name))
+    if (const TensorInfo* head = head_beside(post_, facts.name))
       write_head(*head, *post_.checkpoint->find(facts.name), tensor.bytes);
     summary_.tensors.push_back(std::move(facts));
   }
@@ -165,16 +165,12 @@ void require_place_for_head(const OpenCheckpoint& post) {
 /// A head that is tied to the embedding and differs from it is in no checkpoint that can be loaded.
 void require_equal_heads(const OpenCheckpoint& post, const std::vector<ChangedTensor>& changed) {
   for (const ChangedTensor& tensor : changed) {
-    const TensorInfo* head = tied_head(post, tensor.name);
+    const TensorInfo* head = head_beside(post, tensor.name);
     if (head == nullptr) continue;
     const TensorInfo& embedding = *post.checkpoint->find(tensor.name);
     if (!are_equal(post.checkpoint->bytes(*head), head->dtype, post.checkpoint->bytes(embedding),
                    embedding.dtype))
-      throw DataError(fmt::format(
-          "restoring: config.json of {} says tie_word_embeddings: true, but its {} differs from "
-          "{}. "
-          "Set tie_word_embeddings to false if the head was trained apart, or remove {}.",
-          post.checkpoint->path().text(), head->name, tensor.name, head->name));
+      refuse_other_head(post.checkpoint->path().text(), head->name, tensor.name);
   }
 }
 
@@ -184,7 +180,7 @@ std::map<std::string, std::vector<ByteRange>> written_bytes(
   std::set<std::string> names;
   for (const ChangedTensor& tensor : changed) {
     names.insert(tensor.name);
-    if (const TensorInfo* head = tied_head(post, tensor.name)) names.insert(head->name);
+    if (const TensorInfo* head = head_beside(post, tensor.name)) names.insert(head->name);
   }
   if (const Adapter* adapter = post.checkpoint->adapter())
     for (const auto& [name, change] : adapter->changes()) names.insert(name);
